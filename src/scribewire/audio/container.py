@@ -1,0 +1,176 @@
+"""Audio files of any kind to samples, through FFmpeg.
+
+A file is opened here and given to FFmpeg as bytes: it gets no address and may open nothing by
+itself, since playlists and reference movies name other files and hosts. Give paths only on
+behalf of whoever started the program; what a client sends comes as a file object.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
+
+import av
+import numpy as np
+
+from scribewire.audio.pcm import mix_to_mono, to_float
+from scribewire.audio.resampler import Resampler
+from scribewire.errors import ClientFault
+from scribewire.types import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av.audio.frame import AudioFrame
+    from av.container import InputContainer
+
+    from scribewire.types import Samples
+
+CHUNK_SAMPLES = SAMPLE_RATE // 5  # 0.2 s: some hops of the recognizer, little to hold
+
+# Containers and raw streams, no playlists (hls, concat, dash): those make FFmpeg open others.
+_FORMATS = (
+    "wav,w64,aiff,au,caf,flac,mp3,ogg,aac,ac3,eac3,amr,asf,avi,flv,loas,"
+    "matroska,webm,mov,mp4,m4a,3gp,mpeg,mpegts,tta,wv,ape,dts"
+)
+_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
+
+_REMEDY = "give a file with an audio track (WAV, MP3, M4A, FLAC, Ogg, WebM, MP4, ...)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioInfo:
+    """What a file says about its first audio track."""
+
+    container: str
+    """FFmpeg's name of the format."""
+    codec: str
+    """FFmpeg's name of the codec."""
+    rate_hz: int
+    channels: int
+    duration_ms: int | None
+    """None when the file does not say, as with a live recording."""
+
+
+def probe_audio(source: Path | str | BinaryIO) -> AudioInfo:
+    """Return what `source` says about itself. A file object is put back to where it was.
+
+    Raises ClientFault when there is no such file or no audio in it.
+    """
+    position = None if isinstance(source, Path | str) else source.tell()
+    with _open_container(source) as container:
+        stream = container.streams.audio[0]
+        info = AudioInfo(
+            container=container.format.name,
+            codec=stream.codec_context.name,
+            rate_hz=stream.codec_context.sample_rate,
+            channels=stream.codec_context.channels,
+            duration_ms=None if container.duration is None else container.duration // 1000,
+        )
+    if position is not None and not isinstance(source, Path | str):
+        source.seek(position)
+    return info
+
+
+def read_audio(source: Path | str | BinaryIO) -> Iterator[Samples]:
+    """Yield the first audio track in chunks of `CHUNK_SAMPLES`; the last may be shorter.
+
+    Nothing is opened before the first chunk is asked for. Packets that cannot be decoded are
+    left out. Raises ClientFault when there is no such file, no audio in it, or when it breaks
+    off in a way that cannot be read on; what was yielded until then is good.
+    """
+    with _open_container(source) as container:
+        yield from _cut_evenly(_resample(_decode_frames(container)))
+
+
+@contextmanager
+def _open_container(source: Path | str | BinaryIO) -> Iterator[InputContainer]:
+    if isinstance(source, Path | str):
+        try:
+            file = Path(source).open("rb")  # noqa: SIM115 - closed by the `with` below
+        except OSError as error:
+            reason = (error.strerror or "cannot be opened").lower()
+            raise ClientFault(f"{source}: {reason}; {_REMEDY}") from error
+        with file, _open_container(file) as container:
+            yield container
+        return
+    try:
+        container = av.open(source, "r", options=_OPTIONS)
+    except (av.FFmpegError, ValueError) as error:
+        raise ClientFault(f"{_name(source)}: not an audio file; {_REMEDY}") from error
+    with container:
+        if not container.streams.audio:
+            _refuse_tracks(source, container)
+        yield container
+
+
+def _refuse_tracks(source: BinaryIO, container: InputContainer) -> NoReturn:
+    tracks = ", ".join(stream.type for stream in container.streams) or "no track"
+    found = f"{container.format.name} with {tracks}"
+    raise ClientFault(f"{_name(source)}: no audio track: found {found}; {_REMEDY}")
+
+
+def _decode_frames(container: InputContainer) -> Iterator[AudioFrame]:
+    stream = container.streams.audio[0]
+    is_empty = True
+    broken_packets = 0
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError as error:
+            raise ClientFault(f"the file cannot be read on: {error.strerror}") from error
+        if packet is None:
+            break
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            broken_packets += 1
+            continue
+        for frame in frames:
+            is_empty = False
+            yield frame
+    if is_empty and broken_packets:
+        codec = stream.codec_context.name
+        raise ClientFault(f"no packet of the {codec} track can be decoded; {_REMEDY}")
+
+
+def _resample(frames: Iterator[AudioFrame]) -> Iterator[Samples]:
+    rate_hz, resampler = SAMPLE_RATE, Resampler(SAMPLE_RATE)
+    for frame in frames:
+        if frame.sample_rate != rate_hz:  # the first frame, or a chained stream's next part
+            yield resampler.receive_end()
+            rate_hz, resampler = frame.sample_rate, Resampler(frame.sample_rate)
+        yield resampler.receive_samples(_to_mono(frame))
+    yield resampler.receive_end()
+
+
+def _to_mono(frame: AudioFrame) -> Samples:
+    values = frame.to_ndarray()
+    # Planar: one row per channel. Packed: one row, the channels take turns.
+    blocks = values.T if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels)
+    return mix_to_mono(to_float(blocks))
+
+
+def _cut_evenly(pieces: Iterator[Samples]) -> Iterator[Samples]:
+    held: list[Samples] = []
+    held_samples = 0
+    for piece in pieces:
+        held.append(piece)
+        held_samples += piece.size
+        if held_samples < CHUNK_SAMPLES:
+            continue
+        joined = np.concatenate(held)
+        end = held_samples - held_samples % CHUNK_SAMPLES
+        for start in range(0, end, CHUNK_SAMPLES):
+            yield joined[start : start + CHUNK_SAMPLES]
+        held, held_samples = [joined[end:]], held_samples - end
+    if held_samples:
+        yield np.concatenate(held)
+
+
+def _name(source: BinaryIO) -> str:
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else "the stream"

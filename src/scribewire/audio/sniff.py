@@ -1,0 +1,153 @@
+"""What a stream is, by its first bytes: PCM, WAV, or a compressed file sent by mistake.
+
+Theory of operation. Raw PCM has no mark, so it is what remains when nothing else fits. Marks of
+four bytes and more do not occur in PCM by chance (once in four thousand million streams). The
+frame sync of MP3 and AAC does: it is 11 or 12 bits of ones, as in a first sample of -1025. It
+counts only when its header is possible and a second header of the same kind stands where the
+first one says that its frame ends. Layer I, whose sync is a sample of -1 or -257, is never
+recognised: quiet noise is full of it and no file in use has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+_HEAD_BYTES = 8  # the longest mark; a frame header is shorter
+_COMPARED_BYTES = 4  # of the header of a second frame
+
+SNIFF_LIMIT = 8191 + _COMPARED_BYTES
+"""Bytes after which a stream is always recognised: the longest AAC frame and a next header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a stream seems to be."""
+
+    kind: Literal["undecided", "pcm", "wav", "compressed"]
+    """`undecided`: ask again with more bytes."""
+    name: str = ""
+    """Of a compressed stream: its format, for a message to the client."""
+
+
+UNDECIDED: Final = Guess("undecided")
+PCM: Final = Guess("pcm")
+WAV: Final = Guess("wav")
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    offset: int
+    magic: bytes
+    guess: Guess
+
+
+_MARKS: Final = (
+    # RIFX and RIFF of another kind are refused by the WAV reader, which can say why.
+    _Mark(0, b"RIFF", WAV),
+    _Mark(0, b"RIFX", WAV),
+    _Mark(0, b"RF64", WAV),
+    _Mark(0, b"OggS", Guess("compressed", "an Ogg (Vorbis or Opus) file")),
+    _Mark(0, b"fLaC", Guess("compressed", "a FLAC file")),
+    _Mark(0, b"\x1aE\xdf\xa3", Guess("compressed", "a WebM or Matroska file")),
+    _Mark(4, b"ftyp", Guess("compressed", "an MP4 or M4A file")),
+    _Mark(0, b"caff", Guess("compressed", "a Core Audio file")),
+    _Mark(0, b"0&\xb2u\x8ef\xcf\x11", Guess("compressed", "a Windows Media file")),
+    _Mark(0, b"#!AMR", Guess("compressed", "an AMR file")),
+    # Three bytes are short, so the version and flags that follow must be possible too.
+    _Mark(0, b"ID3\x02\x00", Guess("compressed", "an MP3 file")),
+    _Mark(0, b"ID3\x03\x00", Guess("compressed", "an MP3 file")),
+    _Mark(0, b"ID3\x04\x00", Guess("compressed", "an MP3 file")),
+)
+
+_MP3: Final = Guess("compressed", "an MP3 file")
+_AAC: Final = Guess("compressed", "an AAC (ADTS) file")
+
+
+def sniff(head: bytes | bytearray) -> Guess:
+    """Say what begins with `head`. Decided at the latest after `SNIFF_LIMIT` bytes."""
+    for mark in _MARKS:
+        if head[mark.offset : mark.offset + len(mark.magic)] == mark.magic:
+            return mark.guess
+    if len(head) < _HEAD_BYTES:
+        return UNDECIDED
+    return _sniff_frames(head)
+
+
+_MPEG_SYNC = 0xFFE0  # eleven ones
+_ADTS_SYNC, _ADTS_SYNC_MASK = 0xFFF0, 0xFFF6  # twelve ones and layer 0, which MP3 cannot have
+
+
+def _sync(header: bytes | bytearray) -> int:
+    return header[0] << 8 | header[1]
+
+
+def _is_adts(header: bytes | bytearray) -> bool:
+    return _sync(header) & _ADTS_SYNC_MASK == _ADTS_SYNC
+
+
+def _sniff_frames(head: bytes | bytearray) -> Guess:
+    if _sync(head) & _MPEG_SYNC != _MPEG_SYNC:
+        return PCM
+    if _is_adts(head):
+        length, guess = _adts_frame_bytes(head), _AAC
+    else:
+        length, guess = _mp3_frame_bytes(head), _MP3
+    if length == 0:
+        return PCM
+    following = head[length : length + _COMPARED_BYTES]
+    if len(following) < _COMPARED_BYTES:
+        return UNDECIDED
+    return guess if _is_same_kind(head, following) else PCM
+
+
+def _is_same_kind(first: bytes | bytearray, second: bytes | bytearray) -> bool:
+    """Tell whether two headers agree on sync, version, layer, profile and sample rate."""
+    is_adts = _is_adts(first)
+    # The rest of byte 2 is the bit rate and padding of MP3, which may change between frames.
+    third = 0xFC if is_adts else 0x0C
+    return (
+        _sync(second) == _sync(first)
+        and second[2] & third == first[2] & third
+        and (is_adts or second[2] & 0xF0 not in {0x00, 0xF0})
+    )
+
+
+_ADTS_HEADER_BYTES = 7
+_ADTS_RATES = 13  # known rates; the header's other indices are reserved
+
+
+def _adts_frame_bytes(head: bytes | bytearray) -> int:
+    """Return the length of an AAC frame, 0 for an impossible header."""
+    rate_index = (head[2] >> 2) & 0x0F
+    length = ((head[3] & 0x03) << 11) | (head[4] << 3) | (head[5] >> 5)
+    is_possible = rate_index < _ADTS_RATES and length > _ADTS_HEADER_BYTES
+    return length if is_possible else 0
+
+
+# kbit/s by the header's index; 0 is "free format", which gives no length to check.
+_MPEG1_LAYER2 = (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384)
+_MPEG1_LAYER3 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MPEG2_LAYERS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_MPEG1_RATES_HZ = (44_100, 48_000, 32_000)
+_RATE_DIVISOR = {3: 1, 2: 2, 0: 4}  # by version bits: MPEG 1, 2 and 2.5
+_LAYER_2, _LAYER_3 = 2, 1  # as the header's bits have them
+
+
+def _mp3_frame_bytes(head: bytes | bytearray) -> int:
+    """Return the length of an MPEG frame, 0 for an impossible header."""
+    version, layer = (head[1] >> 3) & 3, (head[1] >> 1) & 3
+    bitrate_index, rate_index = head[2] >> 4, (head[2] >> 2) & 3
+    if version not in _RATE_DIVISOR or layer not in {_LAYER_2, _LAYER_3}:
+        return 0
+    if bitrate_index in {0, 15} or rate_index >= len(_MPEG1_RATES_HZ):
+        return 0
+    is_mpeg1 = _RATE_DIVISOR[version] == 1
+    if is_mpeg1:
+        kilobits = (_MPEG1_LAYER2 if layer == _LAYER_2 else _MPEG1_LAYER3)[bitrate_index]
+    else:
+        kilobits = _MPEG2_LAYERS[bitrate_index]
+    rate_hz = _MPEG1_RATES_HZ[rate_index] // _RATE_DIVISOR[version]
+    samples = 1152 if is_mpeg1 or layer == _LAYER_2 else 576
+    padding = (head[2] >> 1) & 1
+    return samples // 8 * kilobits * 1000 // rate_hz + padding

@@ -1,0 +1,101 @@
+"""What comes over the wire as audio, to samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scribewire.audio.pcm import WIRE_PCM, PcmFormat, decode_pcm
+from scribewire.audio.resampler import Resampler
+from scribewire.audio.sniff import sniff
+from scribewire.audio.wav import REMEDY, parse_wav_header
+from scribewire.errors import ClientFault
+
+if TYPE_CHECKING:
+    from scribewire.types import Samples
+
+
+class WireDecoder:
+    """Turn one stream's binary messages into mono samples at 16 kHz.
+
+    The stream is PCM (16-bit little-endian, 16 kHz, mono) unless it begins with a WAV header,
+    which may declare another format. The same bytes give the same samples however they are cut
+    into messages. Until the format is known, at most a header's length is held back.
+    """
+
+    def __init__(self) -> None:
+        self._head = bytearray()  # held back until the format is known
+        self._stream: _PcmStream | None = None  # set once the format is known
+        self._refusal = ""  # set once the stream has been refused: it stays refused
+
+    def receive_bytes(self, data: bytes) -> Samples:
+        """Return the samples that are complete with `data`; there may be none.
+
+        Raises ClientFault when the stream is not PCM or WAV, now and on every later call.
+        """
+        if self._stream is not None:
+            return self._stream.receive_bytes(data)
+        if self._refusal:
+            raise ClientFault(self._refusal)
+        self._head += data
+        try:
+            self._stream = self._open_stream()
+        except ClientFault as fault:
+            self._refusal = fault.message
+            self._head.clear()
+            raise
+        if self._stream is None:
+            return np.empty(0, np.float32)
+        audio = bytes(self._head)
+        self._head.clear()
+        return self._stream.receive_bytes(audio)
+
+    def receive_end(self) -> Samples:
+        """Return the last samples; the first bytes of a sample that never came are dropped.
+
+        Nothing may be received afterwards.
+        """
+        if self._stream is not None:
+            return self._stream.receive_end()
+        held = bytes(self._head)
+        self._head.clear()
+        if not held or sniff(held).kind == "wav":
+            return np.empty(0, np.float32)  # nothing, or a header that ended before its audio
+        stream = _PcmStream(WIRE_PCM)
+        return np.concatenate([stream.receive_bytes(held), stream.receive_end()])
+
+    def _open_stream(self) -> _PcmStream | None:
+        """Return the stream if its format is known by now, and take its header off."""
+        guess = sniff(self._head)
+        if guess.kind == "compressed":
+            raise ClientFault(
+                f"this looks like {guess.name}: {REMEDY}; to decode it first: "
+                "ffmpeg -i FILE -f s16le -ac 1 -ar 16000 -"
+            )
+        if guess.kind == "pcm":
+            return _PcmStream(WIRE_PCM)
+        if guess.kind == "wav" and (header := parse_wav_header(self._head)) is not None:
+            del self._head[: header.byte_count]
+            return _PcmStream(header.pcm_format)
+        return None
+
+
+class _PcmStream:
+    """Join samples that were split over messages, decode and resample them."""
+
+    def __init__(self, pcm_format: PcmFormat) -> None:
+        self._format = pcm_format
+        self._resampler = Resampler(pcm_format.rate_hz)
+        self._rest = b""  # the first bytes of a block, less than one block
+
+    def receive_bytes(self, data: bytes) -> Samples:
+        joined = self._rest + data if self._rest else data
+        whole = len(joined) - len(joined) % self._format.block_bytes
+        self._rest = joined[whole:]
+        blocks = memoryview(joined)[:whole]
+        return self._resampler.receive_samples(decode_pcm(blocks, self._format))
+
+    def receive_end(self) -> Samples:
+        self._rest = b""
+        return self._resampler.receive_end()

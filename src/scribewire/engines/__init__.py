@@ -1,0 +1,1 @@
+"""Engines: models loaded and able to decode, one module for each model family."""

@@ -1,0 +1,88 @@
+"""onnxruntime, set up once: every session option of the project is in this file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy.typing as npt
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from scribewire.errors import ModelFault, ServerFault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+Tensor: TypeAlias = npt.NDArray[Any]  # its type and shape stand in the graph
+
+# onnxruntime raises these and some built-in ones; they have no root but Exception.
+_ORT_ERRORS: tuple[type[Exception], ...] = (
+    *(
+        error
+        for error in vars(ort_errors).values()
+        if isinstance(error, type) and issubclass(error, Exception)
+    ),
+    RuntimeError,
+    ValueError,
+)
+
+ERRORS_ONLY = 3  # onnxruntime's scale: 0 verbose, 1 info, 2 warning, 3 error, 4 fatal
+
+
+class OnnxSession:
+    """One loaded graph on the CPU. Several threads may run it at once.
+
+    Each run takes one thread, the caller's: decodes run side by side, and one decode is hardly
+    faster on two.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            session = onnxruntime.InferenceSession(
+                str(path), _session_options(), providers=["CPUExecutionProvider"]
+            )
+        except _ORT_ERRORS as error:
+            raise ModelFault(f"model file {path}: onnxruntime cannot load it: {error}") from error
+        self._name = path.name
+        self._session: onnxruntime.InferenceSession | None = session  # None once closed
+        self.input_shapes: dict[str, list[int | str]] = {
+            tensor.name: tensor.shape for tensor in session.get_inputs()
+        }
+        self.output_names: list[str] = [tensor.name for tensor in session.get_outputs()]
+
+    def run(self, wanted: Sequence[str], feeds: Mapping[str, Tensor]) -> list[Tensor]:
+        """Return the outputs named in `wanted`, in that order. Raises ServerFault once closed."""
+        session = self.check_open()
+        try:
+            outputs: list[Tensor] = session.run(wanted, feeds)
+        except _ORT_ERRORS as error:
+            raise ServerFault(f"{self._name}: {error}") from error
+        return outputs
+
+    def check_open(self) -> onnxruntime.InferenceSession:
+        """Return the session. Raises ServerFault once closed."""
+        session = self._session
+        if session is None:
+            raise ServerFault(f"{self._name}: used after it was closed")
+        return session
+
+    def close(self) -> None:
+        """Give the memory back as soon as the runs under way have ended."""
+        self._session = None
+
+
+def _session_options() -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    # A thread that waits must not take the processor from one that decodes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # Both keep the memory of the longest utterance for ever and, measured, save no time here:
+    # every utterance has another length.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    options.log_severity_level = ERRORS_ONLY
+    return options

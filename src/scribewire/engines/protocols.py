@@ -1,0 +1,48 @@
+"""What an engine must offer. `scribewire.testing.check_engine` tells whether one does.
+
+Engines hold no state of any stream: what must be remembered travels in requests and results,
+so one engine serves every stream. Calls may come from several threads at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from scribewire.recognition.requests import (
+        DecodeRequest,
+        DecodeResult,
+        VadRequest,
+        VadResult,
+    )
+
+
+class VadEngine(Protocol):
+    """Measures how much each frame sounds like speech."""
+
+    def measure(self, request: VadRequest) -> VadResult:
+        """Return one probability for each frame and the state for the stream's next request.
+
+        Not-a-number and infinite samples count as silence. Raises ServerFault once closed.
+        """
+
+    def close(self) -> None:
+        """Give the model's memory back. Closing again does nothing."""
+
+
+class SpeechEngine(Protocol):
+    """Turns speech into text."""
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """ISO 639-1 codes of the languages it understands."""
+
+    def decode(self, request: DecodeRequest) -> DecodeResult:
+        """Return the hypothesis for the request's samples; the same samples, the same text.
+
+        Any length is taken, none included; not-a-number and infinite samples count as
+        silence. Raises ServerFault once closed.
+        """
+
+    def close(self) -> None:
+        """Give the model's memory back. Closing again does nothing."""

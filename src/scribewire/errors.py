@@ -1,0 +1,45 @@
+"""Whose fault: the two errors that may cross a layer.
+
+A `ClientFault` carries words for the client; a `ServerFault` carries words for our log. The
+caller never has to guess which of them to show to whom.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class CloseCode(IntEnum):
+    """WebSocket close codes that this protocol uses (RFC 6455, section 7.4.1)."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    CLIENT_FAULT = 1008
+    MESSAGE_TOO_BIG = 1009
+    SERVER_FAULT = 1011
+    RESTART = 1012
+    TRY_AGAIN_LATER = 1013
+
+
+class ScribewireError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+
+class ClientFault(ScribewireError):
+    """The client did something it may not; `message` is written for it.
+
+    The message says what was wrong, what was expected, and what to do.
+    """
+
+    def __init__(self, message: str, close_code: CloseCode = CloseCode.CLIENT_FAULT) -> None:
+        super().__init__(message)
+        self.message = message
+        self.close_code = close_code
+
+
+class ServerFault(ScribewireError):
+    """We cannot do what was rightly asked; the message is for our log, not for the client."""
+
+
+class ModelFault(ServerFault):
+    """A model file is missing, changed or unreadable; the message names file and remedy."""

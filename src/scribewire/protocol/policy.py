@@ -1,0 +1,64 @@
+"""What a server accepts: keys and languages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from scribewire.errors import ClientFault, ServerFault
+from scribewire.protocol.handshake import Handshake
+
+UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerPolicy:
+    """The settings of a server that its dialogues depend on."""
+
+    languages: frozenset[str]
+    """ISO 639-1 codes that have a model here."""
+    default_language: str
+    """For clients that name none; one of `languages`."""
+    is_valid_key: Callable[[str], bool] = field(repr=False)
+    """Tells whether a key may connect."""
+    start_timeout_ms: int = 15_000
+    """How long a client may take to send `start`."""
+
+    def __post_init__(self) -> None:
+        if self.default_language not in self.languages:
+            available = ", ".join(sorted(self.languages)) or "none"
+            raise ServerFault(
+                f"default language {self.default_language}: no model; available: {available}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRefusal:
+    """The HTTP answer that refuses a handshake."""
+
+    status: int
+    """The HTTP status code."""
+    body: str
+    """JSON, with `error` for programs and `message` for people."""
+
+
+def refuse_handshake(handshake: Handshake, policy: ServerPolicy) -> HttpRefusal | None:
+    """Return the refusal of a handshake that holds a bad key; None to accept it.
+
+    Accepting is not approving: give an accepted handshake to `ServerConnection`, which reports
+    a missing key and bad parameters in the dialogue.
+    """
+    if all(policy.is_valid_key(key) for key in handshake.keys):
+        return None
+    message = "unknown token: a key given with the request is unknown, expired or revoked"
+    return HttpRefusal(UNAUTHORIZED, json.dumps({"error": "unknown token", "message": message}))
+
+
+def choose_language(handshake: Handshake, policy: ServerPolicy) -> str:
+    """Return the language to recognize, or raise `ClientFault` when there is no model for it."""
+    language = handshake.language or policy.default_language
+    if language in policy.languages:
+        return language
+    available = ", ".join(sorted(policy.languages))
+    raise ClientFault(f"language {language}: no model on this server; available: {available}")

@@ -1,0 +1,324 @@
+"""The server's side of a dialogue, from the accepted handshake to the close, without I/O.
+
+The shell is mechanical. After every call it takes what there is: `next_outgoing` until None,
+writing each; `next_event` until None, acting on each; and it arms one timer for `timer_at`. When
+`next_outgoing` returns a `Close`, the shell closes with it and reads no more. It must not read
+faster than it can act: not reading is the back-pressure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from scribewire.errors import ClientFault, CloseCode
+from scribewire.protocol.codec import parse_client, serialise_server
+from scribewire.protocol.events import (
+    AudioEnded,
+    AudioReceived,
+    ServerEvent,
+    SessionAborted,
+    SessionStarted,
+)
+from scribewire.protocol.handshake import Endpoint, Handshake
+from scribewire.protocol.legacy import serialise_legacy
+from scribewire.protocol.messages import (
+    Audio,
+    ClientMessage,
+    Close,
+    ErrorMessage,
+    FinalResult,
+    Listening,
+    Loading,
+    PartialResult,
+    ServerMessage,
+    ShuttingDown,
+    Start,
+    Stop,
+    Stopped,
+    UnknownAction,
+)
+from scribewire.protocol.pending import Pending
+from scribewire.protocol.policy import ServerPolicy, choose_language
+from scribewire.protocol.quoting import shorten
+from scribewire.protocol.states import (
+    DialogueState,
+    Input,
+    ProtocolMisuseError,
+    is_heard,
+    is_over,
+    next_state,
+)
+
+_INPUTS: dict[type[ClientMessage], Input] = {
+    Start: Input.CLIENT_START,
+    Audio: Input.CLIENT_AUDIO,
+    Stop: Input.CLIENT_STOP,
+    UnknownAction: Input.CLIENT_UNKNOWN_ACTION,
+}
+
+_VIOLATIONS = {
+    Input.CLIENT_START: "second `start`: expected one per connection; connect again to restart",
+    Input.CLIENT_AUDIO: 'audio before `start`: expected {"action":"start"} first; send it first',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    close: Close
+    has_fault: bool  # whose error message was sent; then there is no `stopped`
+
+
+class ServerConnection:
+    """Judge what a client sends, and put in order what it is sent."""
+
+    def __init__(
+        self, handshake: Handshake, policy: ServerPolicy, *, session_id: str, now: float
+    ) -> None:
+        self._handshake = handshake
+        self._policy = policy
+        self._session_id = session_id
+        self._state = DialogueState.AWAITING_START
+        self._start: Start | None = None  # set once it has been accepted
+        self._ending = _Ending(Close(CloseCode.NORMAL), has_fault=False)  # once it is flushed
+        self._last_partial = ""  # as sent but for its offset; empty after a final
+        self._start_deadline = now + policy.start_timeout_ms / 1000
+        self._events: Pending[ServerEvent] = Pending("next_event")
+        self._outgoing: Pending[str | Close] = Pending("next_outgoing")
+        self._check_handshake()
+
+    @property
+    def state(self) -> DialogueState:
+        """How far the dialogue has come, for logs and tests."""
+        return self._state
+
+    @property
+    def timer_at(self) -> float | None:
+        """When to call `handle_timer`, on the clock of `now`; None for never."""
+        return self._start_deadline if self._state is DialogueState.AWAITING_START else None
+
+    # What happened. After each of these: take outgoing messages and events.
+
+    def receive_text(self, text: str) -> None:
+        """Take a text message of the client."""
+        self._receive(text)
+
+    def receive_bytes(self, pcm: bytes) -> None:
+        """Take a binary message of the client."""
+        self._receive(pcm)
+
+    def receive_disconnect(self) -> None:
+        """Take note that the client is gone, with a close or without; nothing goes out after."""
+        was_running = self._start is not None and not is_over(self._state)
+        self._state = DialogueState.CLOSED
+        self._outgoing.drop_all()
+        if was_running:
+            self._events.add(SessionAborted())
+
+    def handle_timer(self, now: float) -> None:
+        """Take note of the time; calling early or often does no harm."""
+        if self.timer_at is None or now < self.timer_at:
+            return
+        seconds = self._policy.start_timeout_ms / 1000
+        self.reject(
+            ClientFault(
+                f"connection timeout: no `start` within {seconds:g} s; "
+                'send {"action":"start"} as soon as the connection is open'
+            )
+        )
+
+    # What to send. Once the dialogue is over these do nothing, so that work in flight may end.
+
+    def send_loading(self) -> None:
+        """Tell the client that its model is being loaded; owed next: `send_listening`."""
+        self._send(Input.SERVER_LOADING, Loading())
+
+    def send_listening(self) -> None:
+        """Tell the client that audio will be heard; results may be sent from now on."""
+        self._send(Input.SERVER_LISTENING, Listening(self._session_id))
+
+    def send_partial(self, partial: PartialResult) -> None:
+        """Send a partial, unless the client wants none or has just seen the same."""
+        if self._start is not None and not self._start.partial:
+            return
+        shown = self._serialise(replace(partial, offset_ms=0))
+        if shown == self._last_partial:
+            return
+        self._send(Input.SERVER_RESULT, partial)
+        self._last_partial = shown
+
+    def send_final(self, final: FinalResult) -> None:
+        """Send a final."""
+        self._send(Input.SERVER_RESULT, final)
+        self._last_partial = ""
+
+    def announce_shutdown(self, at: int) -> None:
+        """Tell the client that the server will shut down, in Unix seconds; the session goes on.
+
+        Owed next, when the time has come: `end_session`.
+        """
+        self._send(Input.SERVER_SHUTTING_DOWN, ShuttingDown(at))
+
+    # How to end.
+
+    def reject(self, fault: ClientFault) -> None:
+        """End the session for a fault of the client, found here or by another layer.
+
+        The error message goes out at once. If audio was being heard, `AudioEnded` follows, and
+        the close waits for `finish`. Only the first fault is told.
+        """
+        if is_over(self._state) or self._ending.has_fault:
+            return
+        self._send(Input.SERVER_ERROR, ErrorMessage(fault.message))
+        self._ending = _Ending(Close.because(fault.close_code, fault.message), has_fault=True)
+        self._end_audio(Input.CLIENT_FAULT)
+
+    def end_session(self, close_code: CloseCode) -> None:
+        """End the session for a reason of ours, such as a shutdown, as if `stop` had come.
+
+        `AudioEnded` follows if a session was started; after `finish` the close has this code.
+        A session that is ending already ends as it would have.
+        """
+        if is_heard(self._state):
+            self._ending = _Ending(Close(close_code), has_fault=False)
+            self._end_audio(Input.SERVER_END)
+
+    def finish(self) -> None:
+        """Close, with `stopped` unless for a fault; call it when all finals have been sent.
+
+        Only after `AudioEnded`; sooner is a `ProtocolMisuseError`.
+        """
+        if is_over(self._state):
+            return
+        if self._state is not DialogueState.FLUSHING:
+            raise ProtocolMisuseError("finish before `AudioEnded`: call end_session first")
+        if not self._ending.has_fault:
+            self._send(Input.SERVER_STOPPED, Stopped())
+        self._close(self._ending.close)
+
+    def fail(self, message: str) -> None:
+        """Give up for a fault of ours: error message, close 1011, both at once.
+
+        The client reads `message`, so it must hold no internals. No event follows.
+        """
+        if is_over(self._state):
+            return
+        self._send(Input.SERVER_ERROR, ErrorMessage(message))
+        self._close(Close.because(CloseCode.SERVER_FAULT, message))
+
+    # What came of it.
+
+    def next_event(self) -> ServerEvent | None:
+        """Return the next fact to act on, or None."""
+        return self._events.take()
+
+    def next_outgoing(self) -> str | Close | None:
+        """Return the next message to write, or None; nothing follows a `Close`."""
+        return self._outgoing.take()
+
+    # The handshake.
+
+    def _check_handshake(self) -> None:
+        """Report at once what `start` could not mend."""
+        try:
+            if self._handshake.fault is not None:
+                self.reject(self._handshake.fault)
+            elif self._handshake.endpoint is Endpoint.STREAM:
+                self.reject(
+                    ClientFault(
+                        "stream mode: not served here yet; "
+                        f"push audio to {Endpoint.MICROPHONE.value} instead"
+                    )
+                )
+            else:
+                choose_language(self._handshake, self._policy)
+        except ClientFault as fault:
+            self.reject(fault)
+
+    # Receiving.
+
+    def _receive(self, message: str | bytes) -> None:
+        if not is_heard(self._state):
+            return
+        try:
+            self._accept(parse_client(message))
+        except ClientFault as fault:
+            if fault.close_code is CloseCode.MESSAGE_TOO_BIG:
+                self._abort(fault)
+            else:
+                self.reject(fault)
+
+    def _accept(self, message: ClientMessage) -> None:
+        given = _INPUTS[type(message)]
+        if next_state(self._state, given) is None:
+            raise ClientFault(_VIOLATIONS[given])
+        match message:
+            case Start():
+                self._events.add(self._begin(message))
+                self._advance(given)
+            case Audio(pcm):
+                self._advance(given)
+                if pcm:
+                    self._events.add(AudioReceived(pcm))
+            case Stop():
+                self._end_audio(given)
+            case UnknownAction(action):
+                self._advance(given)
+                error = f'action "{shorten(action)}": expected "start" or "stop"'
+                self._send(Input.SERVER_ERROR, ErrorMessage(error))
+
+    def _begin(self, start: Start) -> SessionStarted:
+        """Accept a `start`, or raise `ClientFault` about its key."""
+        if start.key and not self._policy.is_valid_key(start.key):
+            raise ClientFault("unknown token: the key in `start` is unknown, expired or revoked")
+        if not start.key and not self._handshake.keys:
+            raise ClientFault(
+                "missing token: expected a key in the query (`token`), a header, or `start` (`key`)"
+            )
+        self._start = start
+        return SessionStarted(
+            start=start,
+            mode=self._handshake.mode,
+            language=choose_language(self._handshake, self._policy),
+            endpointing_ms=self._handshake.endpointing_ms,
+            diarize=self._handshake.diarize,
+        )
+
+    # Sending and ending.
+
+    def _serialise(self, message: ServerMessage) -> str:
+        if self._handshake.endpoint is Endpoint.LEGACY:
+            return serialise_legacy(message)
+        return serialise_server(message)
+
+    def _send(self, given: Input, message: ServerMessage) -> None:
+        if is_over(self._state):
+            return
+        self._advance(given)
+        self._outgoing.add(self._serialise(message))
+
+    def _end_audio(self, given: Input) -> None:
+        """Start to flush; with nothing heard, the flush is over at once."""
+        had_ended = self._state is DialogueState.FLUSHING
+        self._advance(given)
+        if had_ended:
+            return
+        if self._start is None:
+            self.finish()
+        else:
+            self._events.add(AudioEnded())
+
+    def _abort(self, fault: ClientFault) -> None:
+        """Close without a word and without the finals."""
+        self._close(Close.because(fault.close_code, fault.message))
+        if self._start is not None:
+            self._events.add(SessionAborted())
+
+    def _close(self, close: Close) -> None:
+        self._advance(Input.SERVER_CLOSE)
+        self._outgoing.add(close)
+
+    def _advance(self, given: Input) -> None:
+        following = next_state(self._state, given)
+        if following is None:
+            raise ProtocolMisuseError(f"{given.value} while {self._state.value}")
+        self._state = following

@@ -1,0 +1,1 @@
+"""Speech to transcript events, without I/O, models, threads or clocks."""

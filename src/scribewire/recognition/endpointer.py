@@ -1,0 +1,161 @@
+"""Cut a stream of speech probabilities into utterances.
+
+Theory of operation. One frame goes in, at most one boundary comes out. A boundary is dated
+where the sound changed, not where we became sure of it. Two thresholds keep a probability that
+hovers around one of them from flipping the decision.
+
+    .....SSSSSSSS...SSSS..........
+         ^ Started      ^ Paused ^ Ended
+                        (dated here, both of them)
+
+An utterance starts once `min_speech` frames of speech stand in a row; shorter is a click. It
+pauses after `settle_silence` frames of silence: nothing that is decoded for a final lies beyond
+that, so the decode can begin while the rest of the silence is waited for. It ends after
+`end_silence` frames, or resumes. Speech without such a silence is cut when it reaches
+`max_utterance`: at the quietest place of its last third, where the next utterance begins at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointRules:
+    """How long a sound must last to open or to close an utterance, in frames."""
+
+    min_speech: int
+    """Shorter speech is a click."""
+    settle_silence: int
+    """After this much silence the audio of a final is complete."""
+    end_silence: int
+    """Shorter silence is a pause inside the utterance. At least `settle_silence`."""
+    max_utterance: int
+    """Longer speech is cut, so that latency and memory stay bounded."""
+    speech_threshold: float = 0.5
+    """A frame at or above this probability is speech."""
+    silence_threshold: float = 0.35
+    """A frame below this one is silence; between the two a frame is what the last one was."""
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceStarted:
+    """Speech began just before `frame`."""
+
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class UtterancePaused:
+    """Speech stopped just before `frame`, and the silence since then has settled."""
+
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceResumed:
+    """The pause was none: speech goes on, at `frame`."""
+
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceEnded:
+    """Speech ended just before `frame`."""
+
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceCut:
+    """The utterance was too long: it ends, and the next one begins, just before `frame`."""
+
+    frame: int
+
+
+Boundary = UtteranceStarted | UtterancePaused | UtteranceResumed | UtteranceEnded | UtteranceCut
+
+
+class Endpointer:
+    """Decide where utterances start and end in one stream."""
+
+    def __init__(self, rules: EndpointRules) -> None:
+        self._rules = rules
+        self._frames = 0  # frames seen since the stream began
+        self._is_speech = False  # what the latest frame was, after hysteresis
+        self._run = 0  # latest unbroken frames that contradict the present state
+        self._start: int | None = None  # where the open utterance began
+        self._levels: list[float] = []  # of each frame since `_start`, for the cut
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether an utterance is open and its latest frame was speech."""
+        return self._start is not None and self._is_speech
+
+    def accept_frame(self, probability: float, level_db: float) -> Boundary | None:
+        """Advance by one frame and return the boundary that it settles, if any."""
+        self._frames += 1
+        if self._is_speech:
+            self._is_speech = probability >= self._rules.silence_threshold
+        else:
+            self._is_speech = probability >= self._rules.speech_threshold
+        self._levels.append(level_db)
+        return self._wait_for_speech() if self._start is None else self._wait_for_silence()
+
+    def receive_end(self) -> UtteranceEnded | None:
+        """Close the open utterance, if any, because the stream is over."""
+        if self._start is None:
+            return None
+        return self._end(self._frames - self._run)
+
+    def _wait_for_speech(self) -> UtteranceStarted | None:
+        self._run = self._run + 1 if self._is_speech else 0
+        self._levels = self._levels[-self._run :] if self._run else []
+        if self._run < self._rules.min_speech:
+            return None
+        self._start = self._frames - self._run
+        self._run = 0
+        return UtteranceStarted(self._start)
+
+    def _wait_for_silence(self) -> Boundary | None:
+        assert self._start is not None
+        has_paused = self._run >= self._rules.settle_silence
+        self._run = 0 if self._is_speech else self._run + 1
+        if self._run >= self._rules.end_silence:
+            return self._end(self._frames - self._run)
+        if self._frames - self._start >= self._rules.max_utterance:
+            return self._cut(self._frames - self._run)
+        if has_paused and self._is_speech:
+            return UtteranceResumed(self._frames - 1)
+        if self._run == self._rules.settle_silence:
+            return UtterancePaused(self._frames - self._run)
+        return None
+
+    def _end(self, frame: int) -> UtteranceEnded:
+        self._start = None
+        self._run = 0
+        self._levels = []
+        return UtteranceEnded(frame)
+
+    def _cut(self, silence_from: int) -> UtteranceCut | UtteranceEnded:
+        assert self._start is not None
+        earliest = len(self._levels) * 2 // 3
+        offset = earliest + quietest_frame(self._levels[earliest:])
+        if self._start + offset >= silence_from:  # nothing has been said since: no next one yet
+            return self._end(silence_from)
+        self._start += offset
+        self._levels = self._levels[offset:]
+        return UtteranceCut(self._start)
+
+
+def quietest_frame(levels_db: list[float]) -> int:
+    """Return the index of the quietest frame, judged together with its neighbours.
+
+    Five frames (160 ms) are averaged with falling weight: long enough to tell a gap between
+    words from the closure of a stop consonant inside one.
+    """
+    weights = np.array([1.0, 2.0, 3.0, 2.0, 1.0])
+    padded = np.pad(np.asarray(levels_db), 2, mode="edge")
+    return int(np.argmin(np.convolve(padded, weights, mode="valid")))

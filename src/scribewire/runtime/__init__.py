@@ -1,0 +1,1 @@
+"""Threads that run engines, and what drives a recognizer with them."""

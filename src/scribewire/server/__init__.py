@@ -1,0 +1,1 @@
+"""The server: WebSocket sessions and HTTP routes on top of everything below."""

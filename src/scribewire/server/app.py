@@ -1,0 +1,81 @@
+"""The ASGI application: which address leads where."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from scribewire import __version__
+from scribewire.protocol.handshake import Endpoint, parse_handshake
+from scribewire.protocol.policy import refuse_handshake
+from scribewire.server.session import Session
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.websockets import WebSocket
+
+    from scribewire.protocol.handshake import Handshake
+    from scribewire.server.services import Services
+
+_log = logging.getLogger("scribewire.server")
+
+_UPGRADE = "this address speaks WebSocket: connect with ws:// or wss://"
+_DRAINING = "this server is going down: try again in a few seconds"
+_RETRY_AFTER_S = 5  # what a restart takes, models included
+_NO_SUCH_PATH = "no such address here: expected /v2/realtime or /realtime"
+
+
+def make_app(services: Services) -> Starlette:
+    """Return the application that serves these services."""
+
+    async def open_session(websocket: WebSocket) -> None:
+        handshake = _read_handshake(websocket)
+        refusal = _refuse(handshake, services)
+        if refusal is not None:
+            _log.info("x refused with %d", refusal.status_code)
+            await websocket.send_denial_response(refusal)
+            return
+        assert handshake is not None
+        await websocket.accept()
+        await Session(websocket, handshake, services).run()
+
+    async def health(_request: Request) -> JSONResponse:
+        return JSONResponse(
+            {"status": "ok", "version": __version__, "sessions": len(services.sessions)}
+        )
+
+    async def upgrade_required(_request: Request) -> JSONResponse:
+        body = {"error": "upgrade required", "message": _UPGRADE}
+        return JSONResponse(body, 426, {"Upgrade": "websocket"})
+
+    return Starlette(
+        routes=[
+            Route("/healthz", health),
+            Route(Endpoint.MICROPHONE.value, upgrade_required),
+            Route(Endpoint.LEGACY.value, upgrade_required),
+            WebSocketRoute("/{path:path}", open_session),
+        ]
+    )
+
+
+def _read_handshake(websocket: WebSocket) -> Handshake | None:
+    headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in websocket.scope["headers"]]
+    query = websocket.scope["query_string"].decode("latin-1")
+    return parse_handshake(websocket.scope["path"], query, headers)
+
+
+def _refuse(handshake: Handshake | None, services: Services) -> Response | None:
+    """Return the HTTP answer to a handshake that gets no session."""
+    if handshake is None:
+        return JSONResponse({"error": "not found", "message": _NO_SUCH_PATH}, 404)
+    if services.draining.is_set():
+        body = {"error": "shutting down", "message": _DRAINING}
+        return JSONResponse(body, 503, {"Retry-After": str(_RETRY_AFTER_S)})
+    refusal = refuse_handshake(handshake, services.policy)
+    if refusal is None:
+        return None
+    return Response(refusal.body, refusal.status, media_type="application/json")

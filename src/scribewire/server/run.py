@@ -1,0 +1,163 @@
+"""Bring a server up, and take it down without losing a final."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from scribewire.engines.loader import load_engines
+from scribewire.errors import CloseCode, ServerFault
+from scribewire.keys.configured import ConfiguredKeys
+from scribewire.protocol.policy import ServerPolicy
+from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
+from scribewire.runtime.scheduler import Scheduler
+from scribewire.server.app import make_app
+from scribewire.server.services import Services
+
+if TYPE_CHECKING:
+    from scribewire.engines.loader import Engines
+    from scribewire.settings import Settings
+
+PING_INTERVAL_S = 20.0  # shorter than the idle limit of any proxy in common use
+PING_TIMEOUT_S = 300.0  # a client that is being slowed down answers late, behind its own audio
+
+_log = logging.getLogger("scribewire.server")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The base address for clients, without a path."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"ws://{host}:{self.port}"
+
+
+def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> None:
+    """Serve until SIGINT or SIGTERM, then end every session with its finals.
+
+    Models are loaded before the port opens. Raises ModelFault or ServerFault when the server
+    cannot start.
+    """
+    engines = load_engines(settings.model_dir)
+    try:
+        asyncio.run(_serve_until_signal(settings, engines, on_listening))
+    finally:
+        engines.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings, engines: Engines) -> AsyncIterator[tuple[Address, Services]]:
+    """Run a server inside the present event loop for as long as the context is open.
+
+    Leaving the context drains it: sessions get their finals, within the drain timeout.
+    """
+    listener = _listen(settings.host, settings.port)
+    host, port = listener.getsockname()[:2]
+    scheduler = Scheduler(engines.vad, engines.speech, workers=settings.workers)
+    services = Services(
+        settings=settings,
+        policy=ServerPolicy(
+            languages=engines.speech.languages,
+            default_language="en",
+            is_valid_key=ConfiguredKeys(settings.keys).is_valid,
+            start_timeout_ms=settings.start_timeout_ms,
+        ),
+        scheduler=scheduler,
+    )
+    server = _Uvicorn(_configure(services))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await server.has_started.wait()
+        yield Address(host, port), services
+        await _drain(services)
+    finally:
+        server.should_exit = True
+        await task
+        await scheduler.aclose()
+
+
+async def _serve_until_signal(
+    settings: Settings, engines: Engines, on_listening: Callable[[Address], None]
+) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings, engines) as (address, _):
+        on_listening(address)
+        await stop.wait()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)  # a second one ends the process at once
+        _log.info("= stopping")
+
+
+async def _drain(services: Services) -> None:
+    """Refuse new sessions, and let the open ones send what they have heard."""
+    services.draining.set()
+    sessions = list(services.sessions)
+    if not sessions:
+        return
+    try:
+        async with asyncio.timeout(services.settings.drain_timeout_ms / 1000):
+            await asyncio.gather(*(session.end(CloseCode.RESTART) for session in sessions))
+            await asyncio.gather(*(session.has_ended.wait() for session in sessions))
+    except TimeoutError:
+        _log.warning("! %d sessions did not end in time", len(services.sessions))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise ServerFault(
+            f"cannot listen on {host} port {port}: {error.strerror or error}; "
+            "stop what listens there or choose another --port"
+        ) from error
+
+
+def _configure(services: Services) -> uvicorn.Config:
+    return uvicorn.Config(
+        make_app(services),
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # PCM does not deflate, and inflating is an attack surface
+        ws_ping_interval=PING_INTERVAL_S,
+        ws_ping_timeout=PING_TIMEOUT_S,
+        access_log=False,  # its lines hold the query string, and so the key
+        log_config=None,
+        log_level="warning",  # the handshake line at `info` holds it too
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its signal handlers, and with a sign that the port is open."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.has_started = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.has_started.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,29 @@
+"""What every session of a server shares."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scribewire.protocol.policy import ServerPolicy
+    from scribewire.runtime.scheduler import Scheduler
+    from scribewire.server.session import Session
+    from scribewire.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """One server's parts, and the sessions that are open on it."""
+
+    settings: Settings
+    """What the operator chose."""
+    policy: ServerPolicy
+    """What the protocol core must know: keys, languages, limits."""
+    scheduler: Scheduler
+    """Runs the engines."""
+    sessions: set[Session] = field(default_factory=set)
+    """Those that are open now; each enters and leaves by itself."""
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the server is going down: no new session is let in."""

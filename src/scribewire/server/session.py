@@ -1,0 +1,198 @@
+"""One WebSocket from accept to close: read this first.
+
+Two tasks share a connection core. The reader gives it every message and acts on what it says;
+the writer sends what the stream's recognizer hears. Whichever ends first ends the session.
+While the stream is behind, the reader waits in `Stream.write`, so the socket fills up and the
+client is slowed down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from typing import TYPE_CHECKING, assert_never
+
+from starlette.websockets import WebSocketDisconnect
+
+from scribewire.audio.wire import WireDecoder
+from scribewire.errors import ClientFault, CloseCode
+from scribewire.protocol.events import AudioEnded, AudioReceived, SessionAborted, SessionStarted
+from scribewire.protocol.messages import Close, FinalResult, PartialResult
+from scribewire.protocol.server import ServerConnection
+from scribewire.protocol.states import is_over
+from scribewire.recognition.events import Partial
+from scribewire.recognition.recognizer import Recognizer
+from scribewire.recognition.rules import rules_for
+from scribewire.runtime.stream import Stream
+from scribewire.types import samples_to_ms
+
+if TYPE_CHECKING:
+    from starlette.websockets import WebSocket
+
+    from scribewire.protocol.handshake import Handshake
+    from scribewire.recognition.events import Event
+    from scribewire.server.services import Services
+
+_OUR_FAULT = "recognition failed: a fault of the server, not of the audio; connect again"
+
+_log = logging.getLogger("scribewire.session")
+
+
+class Session:
+    """A session on an accepted WebSocket. `run` returns once it is over."""
+
+    def __init__(self, websocket: WebSocket, handshake: Handshake, services: Services) -> None:
+        self.id = secrets.token_hex(16)
+        self._websocket = websocket
+        self._services = services
+        self._handshake = handshake
+        self._connection = ServerConnection(
+            handshake, services.policy, session_id=self.id, now=_now()
+        )
+        self._decoder = WireDecoder()
+        self._stream: Stream | None = None  # set when `start` has come
+        self._has_stream = asyncio.Event()
+        self.has_ended = asyncio.Event()
+        self._sending = asyncio.Lock()  # two tasks send; messages keep their order
+
+    async def run(self) -> None:
+        """Serve the client until either side ends the session."""
+        self._services.sessions.add(self)
+        _log.info("%s = open %s", self.id, self._handshake)
+        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
+        try:
+            await self._send_outgoing()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            if self._stream is not None:
+                self._stream.abort()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            self._services.sessions.discard(self)
+            self.has_ended.set()
+        await self._report(outcomes)
+
+    async def end(self, code: CloseCode) -> None:
+        """End as if the client had sent `stop`, because the server is going down."""
+        self._connection.end_session(code)
+        await self._act()
+
+    # The reader.
+
+    async def _read(self) -> None:
+        while not is_over(self._connection.state):
+            message = await self._receive()
+            if message is None:
+                self._connection.receive_disconnect()
+            elif isinstance(message, str):
+                self._connection.receive_text(message)
+            else:
+                self._connection.receive_bytes(message)
+            await self._act()
+
+    async def _receive(self) -> str | bytes | None:
+        """Return the next message; None once the client has gone or the core's timer closed."""
+        while not is_over(self._connection.state):
+            try:
+                async with asyncio.timeout_at(self._connection.timer_at):
+                    message = await self._websocket.receive()
+            except TimeoutError:
+                self._connection.handle_timer(_now())
+                await self._act()
+                continue
+            if message["type"] == "websocket.disconnect":
+                return None
+            text: str | None = message.get("text")
+            content: bytes | None = message.get("bytes")
+            return content or b"" if text is None else text
+        return None
+
+    async def _act(self) -> None:
+        """Do what the core says has become due."""
+        while (event := self._connection.next_event()) is not None:
+            match event:
+                case SessionStarted():
+                    self._start(event)
+                case AudioReceived(pcm=pcm):
+                    await self._receive_audio(pcm)
+                case AudioEnded():
+                    assert self._stream is not None
+                    self._stream.end(self._decoder.receive_end())
+                case SessionAborted():
+                    if self._stream is not None:
+                        self._stream.abort()
+                case _:
+                    assert_never(event)
+            await self._send_outgoing()
+        await self._send_outgoing()
+
+    def _start(self, event: SessionStarted) -> None:
+        rules = rules_for(
+            event.mode,
+            endpointing_ms=event.endpointing_ms,
+            has_partials=event.start.partial,
+            max_utterance_ms=self._services.settings.max_utterance_ms,
+        )
+        self._stream = Stream(Recognizer(rules), self._services.scheduler)
+        self._has_stream.set()
+        self._connection.send_listening()
+        _log.info("%s < start", self.id)
+
+    async def _receive_audio(self, pcm: bytes) -> None:
+        assert self._stream is not None
+        try:
+            samples = self._decoder.receive_bytes(pcm)
+        except ClientFault as fault:
+            self._connection.reject(fault)
+            return
+        await self._stream.write(samples)
+
+    # The writer.
+
+    async def _write(self) -> None:
+        await self._has_stream.wait()
+        assert self._stream is not None
+        async for event in self._stream.events():
+            self._send_result(event)
+            await self._send_outgoing()
+        self._connection.finish()
+        await self._send_outgoing()
+
+    def _send_result(self, event: Event) -> None:
+        offset_ms = samples_to_ms(event.end_sample)
+        if isinstance(event, Partial):
+            self._connection.send_partial(PartialResult(text=event.text, offset_ms=offset_ms))
+        else:
+            self._connection.send_final(FinalResult(text=event.text, offset_ms=offset_ms))
+
+    # Both.
+
+    async def _send_outgoing(self) -> None:
+        async with self._sending:
+            while (message := self._connection.next_outgoing()) is not None:
+                if isinstance(message, Close):
+                    _log.info("%s x closed %d %s", self.id, message.code, message.reason)
+                    await self._websocket.close(message.code, message.reason)
+                else:
+                    await self._websocket.send_text(message)
+
+    async def _report(self, outcomes: list[BaseException | None]) -> None:
+        """Log what went wrong, and tell the client if it is still there."""
+        for outcome in outcomes:
+            match outcome:
+                case None | asyncio.CancelledError():
+                    continue
+                case WebSocketDisconnect() | OSError():
+                    _log.info("%s x the client has gone", self.id)
+                case _:
+                    _log.error("%s ! %s", self.id, outcome, exc_info=outcome)
+                    self._connection.fail(_OUR_FAULT)
+                    with contextlib.suppress(WebSocketDisconnect, OSError):
+                        await self._send_outgoing()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

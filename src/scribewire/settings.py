@@ -1,0 +1,60 @@
+"""Every option of the server, once: name, type, default, meaning.
+
+Each can be set in the environment as `SCRIBEWIRE_` and its name in capitals; the command line
+overrides the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator may choose."""
+
+    model_config = SettingsConfigDict(env_prefix="SCRIBEWIRE_", frozen=True)
+
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every network."
+    )
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
+    )
+    keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Keys that may connect, separated by commas; none: one is made.",
+        repr=False,
+    )
+    model_dir: Path | None = Field(
+        default=None,
+        description="Folder with the model files; none: those inside the dependencies.",
+    )
+    workers: int | None = Field(
+        default=None, ge=1, description="Threads that decode; none: one for each core."
+    )
+    max_utterance_ms: int = Field(
+        default=15_000,
+        ge=2_000,
+        le=30_000,
+        description="Speech without a pause is cut at this length.",
+    )
+    start_timeout_ms: int = Field(
+        default=15_000, ge=100, description="How long a session may take to send `start`."
+    )
+    drain_timeout_ms: int = Field(
+        default=10_000, ge=0, description="How long sessions may take to end when the server stops."
+    )
+    log_level: str = Field(
+        default="info", pattern="^(debug|info|warning|error)$", description="How much is logged."
+    )
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(key.strip() for key in value.split(",") if key.strip())
+        return value

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import pytest
+
+from scribewire.audio.container import CHUNK_SAMPLES, AudioInfo, probe_audio, read_audio
+from scribewire.audio.wire import WireDecoder
+from scribewire.errors import ClientFault
+
+if TYPE_CHECKING:
+    from scribewire.types import Samples
+
+
+def read(data: bytes) -> Samples:
+    return np.concatenate(list(read_audio(io.BytesIO(data))))
+
+
+def refusal(source: Path | io.BytesIO) -> str:
+    with pytest.raises(ClientFault) as caught:
+        list(read_audio(source))
+    return caught.value.message
+
+
+def loudest_hz(samples: Samples) -> float:
+    return float(np.abs(np.fft.rfft(samples)).argmax() * 16_000 / samples.size)
+
+
+FORMATS = [
+    {"bits": 8}, {"bits": 16}, {"bits": 24, "channels": 2}, {"bits": 32, "rate_hz": 44_100},
+    {"bits": 16, "channels": 6, "rate_hz": 48_000}, {"code": 6, "bits": 8, "rate_hz": 8_000},
+    {"code": 3, "bits": 32}, {"code": 3, "bits": 64, "channels": 2},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fields", FORMATS, ids=str)
+def test_a_wav_file_gives_the_samples_that_it_gives_over_the_wire(
+    fields: dict[str, int], make_wav: Callable[..., bytes]
+) -> None:
+    audio = np.random.default_rng(3).integers(-9000, 9000, 14_400, np.int16).tobytes()
+    if fields.get("code") == 3:
+        audio = np.random.default_rng(3).uniform(-1, 1, 3600).astype("<f8").tobytes()
+        audio = audio if fields["bits"] == 64 else np.frombuffer(audio).astype("<f4").tobytes()
+    data = make_wav(audio, **fields)
+
+    wire = WireDecoder()
+    over_the_wire = np.concatenate([wire.receive_bytes(data), wire.receive_end()])
+
+    assert np.array_equal(read(data), over_the_wire)
+
+
+CODECS = [
+    ("mp3", "libmp3lame", 44_100), ("adts", "aac", 48_000), ("flac", "flac", 16_000),
+    ("ogg", "libopus", 48_000), ("webm", "libopus", 48_000), ("mp4", "aac", 44_100),
+    ("mpegts", "mp2", 48_000), ("aiff", "pcm_s16be", 22_050), ("wav", "adpcm_ms", 16_000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("container", "codec", "rate_hz"), CODECS)
+def test_every_usual_file_is_read_at_16_khz(
+    container: str, codec: str, rate_hz: int, encode: Callable[..., bytes]
+) -> None:
+    seconds = np.arange(rate_hz) / rate_hz
+    tone = (np.sin(2 * np.pi * 440 * seconds) * 16_384).astype(np.int16)
+    file = io.BytesIO(encode(container, codec, np.stack([tone, tone]), rate_hz))
+
+    samples = np.concatenate(list(read_audio(file)))
+
+    assert samples.size == pytest.approx(16_000, abs=2_000)  # coders pad
+    assert loudest_hz(samples) == pytest.approx(440, abs=2)
+    assert np.abs(samples[4_000:12_000]).max() == pytest.approx(0.5, abs=0.1)
+
+
+def test_chunks_are_even_and_nothing_is_lost(make_wav: Callable[..., bytes]) -> None:
+    file = io.BytesIO(make_wav(bytes(2 * (3 * CHUNK_SAMPLES + 7))))
+
+    assert [chunk.size for chunk in read_audio(file)] == [CHUNK_SAMPLES] * 3 + [7]
+
+
+def test_a_file_is_probed_and_can_still_be_read(
+    encode: Callable[..., bytes], tone: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "tone.flac"
+    path.write_bytes(encode("flac", "flac", tone))
+
+    info = probe_audio(path)
+
+    expected = AudioInfo(
+        container="flac", codec="flac", rate_hz=16_000, channels=1, duration_ms=1_000
+    )
+    assert info == expected
+    assert sum(chunk.size for chunk in read_audio(str(path))) == 16_000
+
+
+def test_a_probed_file_object_is_where_it_was(
+    encode: Callable[..., bytes], tone: np.ndarray
+) -> None:
+    file = io.BytesIO(encode("flac", "flac", tone))
+
+    probe_audio(file)
+
+    assert file.tell() == 0
+    assert sum(chunk.size for chunk in read_audio(file)) == 16_000
+
+
+def test_a_source_that_cannot_seek_is_read(encode: Callable[..., bytes], tone: np.ndarray) -> None:
+    class Pipe(io.BytesIO):
+        """Gives bytes in order, and cannot seek."""
+
+        def seekable(self) -> bool:
+            return False
+
+        def seek(self, *_: int) -> int:
+            raise io.UnsupportedOperation
+
+    pipe = Pipe(encode("adts", "aac", tone))
+
+    assert np.concatenate(list(read_audio(pipe))).size >= 16_000
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "none.wav").startswith(
+        f"{tmp_path}/none.wav: no such file or directory; give a file with an audio track"
+    )
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    assert "is a directory" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"", b"R", b"no audio at all\n" * 500, bytes(5000)])
+def test_a_file_that_is_not_audio_is_refused(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(data)
+
+    assert "not an audio file; give a file with an audio track" in refusal(path)
+
+
+def test_a_film_without_sound_is_refused_with_what_was_found() -> None:
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as output:
+        stream = output.add_stream("mpeg4", rate=25)
+        stream.width, stream.height = 32, 32
+        frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), "rgb24")
+        for part in (frame, None):
+            output.mux(stream.encode(part))
+
+    message = refusal(io.BytesIO(file.getvalue()))
+
+    assert "no audio track: found matroska,webm with video" in message
+
+
+@pytest.mark.parametrize(
+    "playlist",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{other}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile '{other}'\n",
+    ],
+)
+def test_a_playlist_cannot_name_other_files(
+    playlist: str, tmp_path: Path, make_wav: Callable[..., bytes]
+) -> None:
+    other = tmp_path / "private.wav"
+    other.write_bytes(make_wav(bytes(32_000)))
+
+    assert "not an audio file" in refusal(io.BytesIO(playlist.format(other=other).encode()))
+
+
+def test_a_file_that_breaks_off_is_read_to_there(
+    encode: Callable[..., bytes], tone: np.ndarray
+) -> None:
+    whole = encode("mp3", "libmp3lame", tone)
+
+    assert 4_000 < read(whole[: len(whole) // 2]).size < 16_000
+
+
+def test_a_broken_middle_does_not_end_the_file(
+    encode: Callable[..., bytes], tone: np.ndarray
+) -> None:
+    file = bytearray(encode("adts", "aac", np.tile(tone, 3)))
+    middle = len(file) // 2
+    file[middle : middle + 300] = bytes(300)
+
+    assert read(bytes(file)).size > 40_000
+
+
+def test_a_file_object_that_fails_says_so_itself() -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise ClientFault("the source is gone")
+
+    with pytest.raises(ClientFault, match="the source is gone"):
+        list(read_audio(Broken()))

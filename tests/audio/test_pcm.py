@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Callable
+
+import av
+import numpy as np
+import pytest
+
+from scribewire.audio.pcm import Encoding, PcmFormat, decode_pcm, mix_to_mono, to_float
+
+
+def decode(pcm: bytes, encoding: Encoding, channels: int = 1) -> list[float]:
+    pcm_format = PcmFormat(encoding=encoding, channels=channels, rate_hz=16_000)
+    values: list[float] = decode_pcm(pcm, pcm_format).tolist()
+    return values
+
+
+CASES: list[tuple[Encoding, bytes, list[float]]] = [
+    ("u8", b"\x80\x00\xc0\xff", [0.0, -1.0, 0.5, 127 / 128]),
+    ("s16", b"\x00\x00\x00\x80\x00\x40\xff\xff", [0.0, -1.0, 0.5, -1 / 32768]),
+    ("s24", b"\x00\x00\x00\x00\x00\x80\x00\x00\x40\xff\xff\xff", [0.0, -1.0, 0.5, -(2.0**-23)]),
+    ("s32", b"\x00\x00\x00\x00\x00\x00\x00\x80\x00\x00\x00\x40", [0.0, -1.0, 0.5]),
+    ("f32", np.array([0.25, -1.0], "<f4").tobytes(), [0.25, -1.0]),
+    ("f64", np.array([0.25, -1.0], "<f8").tobytes(), [0.25, -1.0]),
+    ("mulaw", b"\xff\x7f\x00\x80", [0.0, 0.0, -32124 / 32768, 32124 / 32768]),
+    ("alaw", b"\xd5\x55\x2a\xaa", [8 / 32768, -8 / 32768, -32256 / 32768, 32256 / 32768]),
+]
+
+
+@pytest.mark.parametrize(("encoding", "pcm", "expected"), CASES, ids=[case[0] for case in CASES])
+def test_each_encoding_is_scaled_to_one(
+    encoding: Encoding, pcm: bytes, expected: list[float]
+) -> None:
+    assert decode(pcm, encoding) == expected
+
+
+@pytest.mark.parametrize("encoding", [case[0] for case in CASES])
+def test_no_bytes_are_no_samples(encoding: Encoding) -> None:
+    assert decode(b"", encoding) == []
+
+
+@pytest.mark.parametrize(("encoding", "code"), [("alaw", 6), ("mulaw", 7)])
+def test_telephone_codes_are_those_of_ffmpeg(
+    encoding: Encoding, code: int, make_wav: Callable[..., bytes]
+) -> None:
+    every_code = bytes(range(256))
+
+    with av.open(io.BytesIO(make_wav(every_code, code=code, bits=8)), "r") as container:
+        frames = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
+
+    assert decode(every_code, encoding) == (np.concatenate(frames) / 32768).tolist()
+
+
+def test_sixteen_bits_are_those_of_the_standard_library(tone: np.ndarray) -> None:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setparams((1, 2, 16_000, 0, "NONE", ""))
+        writer.writeframes(tone.tobytes())
+
+    assert decode(file.getvalue()[44:], "s16") == (tone / 32768).tolist()
+
+
+@pytest.mark.parametrize("encoding", ["f32", "f64"])
+def test_floats_that_are_no_samples_become_silence_or_full_scale(encoding: Encoding) -> None:
+    values = [np.nan, np.inf, -np.inf, 1.5, -7.0]
+    pcm = np.array(values, "<f4" if encoding == "f32" else "<f8").tobytes()
+
+    assert decode(pcm, encoding) == [0.0, 0.0, 0.0, 1.0, -1.0]
+
+
+def test_a_float_too_large_for_32_bits_is_clipped_without_a_warning() -> None:
+    assert decode(np.array([1e300, -1e300], "<f8").tobytes(), "f64") == [1.0, -1.0]
+
+
+@pytest.mark.parametrize("channels", [2, 3, 8])
+def test_channels_are_mixed_by_their_mean(channels: int) -> None:
+    one_block = np.arange(channels, dtype="<i2") * 1024
+
+    mono = decode(one_block.tobytes() * 3, "s16", channels)
+
+    assert mono == pytest.approx([(channels - 1) / 2 / 32] * 3)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 8])
+def test_a_block_mixes_the_same_alone_and_among_others(channels: int) -> None:
+    blocks = np.random.default_rng(1).uniform(-1, 1, (100, channels)).astype(np.float32)
+
+    alone = [mix_to_mono(block[np.newaxis])[0] for block in blocks]
+
+    assert mix_to_mono(blocks).tolist() == alone
+
+
+def test_to_float_gives_32_bits_for_every_type() -> None:
+    assert to_float(np.zeros(2, np.uint8)).dtype == np.float32
+    assert to_float(np.zeros(2, np.int16)).dtype == np.float32
+    assert to_float(np.zeros(2, np.int32)).dtype == np.float32
+    assert to_float(np.zeros(2, np.float32)).dtype == np.float32
+    assert to_float(np.zeros(2, np.float64)).dtype == np.float32
+
+
+def test_a_block_holds_every_channel() -> None:
+    assert PcmFormat(encoding="s24", channels=6, rate_hz=48_000).block_bytes == 18

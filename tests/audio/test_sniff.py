@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scribewire.audio.sniff import PCM, SNIFF_LIMIT, UNDECIDED, WAV, sniff
+
+MARKS = [
+    (b"OggS\x00\x02\x00\x00", "an Ogg (Vorbis or Opus) file"),
+    (b"fLaC\x00\x00\x00\x22", "a FLAC file"),
+    (b"ID3\x04\x00\x00\x00\x00", "an MP3 file"),
+    (b"\x1aE\xdf\xa3\x9f\x42\x86\x81", "a WebM or Matroska file"),
+    (b"\x00\x00\x00\x1cftypM4A ", "an MP4 or M4A file"),
+    (b"caff\x00\x01\x00\x00", "a Core Audio file"),
+    (b"0&\xb2u\x8ef\xcf\x11", "a Windows Media file"),
+    (b"#!AMR\n\x3c\x91", "an AMR file"),
+]
+
+
+@pytest.mark.parametrize(("head", "name"), MARKS, ids=[name for _, name in MARKS])
+def test_a_file_is_known_by_its_mark(head: bytes, name: str) -> None:
+    guess = sniff(head)
+
+    assert (guess.kind, guess.name) == ("compressed", name)
+
+
+@pytest.mark.parametrize("form", [b"RIFF", b"RIFX", b"RF64"])
+def test_a_wav_header_is_known_by_its_form(form: bytes) -> None:
+    assert sniff(form) == WAV
+
+
+FRAMED = [("mp3", "libmp3lame", "an MP3 file"), ("mp2", "mp2", "an MP3 file")]
+FRAMED += [("adts", "aac", "an AAC (ADTS) file")]
+
+
+@pytest.mark.parametrize(("container", "codec", "name"), FRAMED)
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100, 48_000])
+def test_frames_without_a_mark_are_known_by_their_distance(
+    container: str, codec: str, name: str, rate_hz: int,
+    encode: Callable[..., bytes], tone: np.ndarray,
+) -> None:  # fmt: skip
+    file = encode(container, codec, tone, rate_hz)
+    frames = file[file.index(b"\xff") :]  # an ID3 tag comes first
+
+    assert sniff(frames).name == name
+    assert sniff(frames[:40]) == UNDECIDED
+
+
+NOT_FRAMES = [
+    ("silence", b"\x00\x00" * 4096),
+    ("samples of -1", b"\xff\xff" * 4096),
+    ("a sample of -1025, then silence", b"\xff\xfb" + b"\x00" * 8192),
+    ("a sync with a bit rate, then silence", b"\xff\xfb\x90\x00" + b"\x00" * 8192),
+    ("an AAC sync with a length, then silence", b"\xff\xf1\x50\x80\x20\x00" + b"\x00" * 8192),
+    ("an AAC sync with a rate that is reserved", b"\xff\xf1\x7c\x80\x20\x00\x00\x00"),
+    ("an AAC sync with an impossible length", b"\xff\xf1\x50\x80\x00\x80\x00\x00"),
+    ("a layer that is reserved", b"\xff\xe1\x90\x00\x00\x00\x00\x00"),
+    ("a version that is reserved", b"\xff\xeb\x90\x00\x00\x00\x00\x00"),
+    ("a rate that is reserved", b"\xff\xfb\x9c\x00\x00\x00\x00\x00"),
+    ("a free bit rate, which has no distance", b"\xff\xfb\x00\x00\x00\x00\x00\x00"),
+]
+
+
+@pytest.mark.parametrize(("name", "head"), NOT_FRAMES, ids=[name for name, _ in NOT_FRAMES])
+def test_a_sync_without_a_second_one_is_pcm(name: str, head: bytes) -> None:
+    assert sniff(head) == PCM, name
+
+
+@pytest.mark.parametrize("head", [b"", b"R", b"Ogg", b"\x00\x00\x00\x00ft", b"\xff\xfb\x90\x00"])
+def test_a_short_beginning_is_undecided(head: bytes) -> None:
+    assert sniff(head) == UNDECIDED
+
+
+@given(st.binary(max_size=40))
+def test_the_limit_always_decides(head: bytes) -> None:
+    assert sniff(head.ljust(SNIFF_LIMIT, b"\x00")) != UNDECIDED
+
+
+@pytest.mark.parametrize(
+    "header", [b"\xff\xfb", b"\xff\xfd", b"\xff\xf3", b"\xff\xe3", b"\xff\xf1"]
+)
+def test_the_limit_decides_after_every_sync(header: bytes) -> None:
+    for third in range(256):
+        head = header + bytes([third]) + b"\xff" * (SNIFF_LIMIT - 3)
+
+        assert sniff(head) != UNDECIDED
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    amplitude=st.sampled_from([1, 2, 20, 300, 1100, 4000, 32_767]),
+)
+def test_noise_is_pcm(seed: int, amplitude: int) -> None:
+    streams = np.random.default_rng(seed).integers(-amplitude, amplitude + 1, (50, 4200), np.int16)
+
+    assert all(sniff(stream.tobytes()) == PCM for stream in streams)
+
+
+@pytest.mark.parametrize("amplitude", [2, 30, 300, 1100, 4000])
+def test_noise_that_begins_with_a_sync_is_pcm(amplitude: int) -> None:
+    """The worst case on purpose: every stream begins with what MP3 and AAC begin with."""
+    random = np.random.default_rng(amplitude)
+    streams = random.integers(-amplitude, amplitude + 1, (400, 4200), np.int16)
+    streams[:, 0] = random.choice([-1025, -1281, -3073, -7169, -3841, -1793], 400)
+
+    misfires = [guess for stream in streams if (guess := sniff(stream.tobytes())) != PCM]
+
+    assert misfires == []

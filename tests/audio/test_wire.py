@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scribewire.audio.sniff import SNIFF_LIMIT
+from scribewire.audio.wire import WireDecoder
+from scribewire.errors import ClientFault
+
+if TYPE_CHECKING:
+    from scribewire.types import Samples
+
+
+def decode(data: bytes, cuts: list[int] | None = None) -> Samples:
+    decoder = WireDecoder()
+    edges = [0, *(cuts or []), len(data)]
+    pieces = [decoder.receive_bytes(data[start:end]) for start, end in pairwise(edges)]
+    return np.concatenate([*pieces, decoder.receive_end()])
+
+
+@cache
+def noise(count: int, amplitude: int = 9000) -> bytes:
+    random = np.random.default_rng(count)
+    return random.integers(-amplitude, amplitude, count, np.int16).tobytes()
+
+
+def test_bytes_without_a_header_are_16_bit_samples() -> None:
+    pcm = b"\x00\x00\x00\x80\x00\x40\xff\xff"
+
+    assert decode(pcm).tolist() == [0.0, -1.0, 0.5, -1 / 32768]
+
+
+def test_a_sample_split_over_two_messages_is_joined() -> None:
+    decoder = WireDecoder()
+    decoder.receive_bytes(bytes(16))
+
+    assert decoder.receive_bytes(b"\x00\x40\x00").tolist() == [0.5]
+    assert decoder.receive_bytes(b"\x80").tolist() == [-1.0]
+
+
+def test_an_odd_byte_at_the_end_is_dropped() -> None:
+    assert decode(b"\x00\x40" * 10 + b"\x7f").tolist() == [0.5] * 10
+
+
+@pytest.mark.parametrize("count", range(8))
+def test_a_stream_too_short_to_recognise_is_pcm(count: int) -> None:
+    pcm = b"\x00\x40" * 4
+
+    assert decode(pcm[:count], list(range(1, count))).tolist() == [0.5] * (count // 2)
+
+
+def test_no_more_than_the_limit_is_held_back() -> None:
+    decoder = WireDecoder()
+    possible_frame = b"\xff\xf1\x50\x83\xff\xe0\x00\x00"  # an AAC frame of the greatest length
+    heard = 0
+    for position in range(SNIFF_LIMIT):
+        byte = possible_frame[position : position + 1] or b"\x00"
+        heard += decoder.receive_bytes(byte).size
+
+    assert heard == SNIFF_LIMIT // 2
+
+
+def test_a_wav_header_is_no_audio(make_wav: Callable[..., bytes]) -> None:
+    assert decode(make_wav(b"\x00\x40" * 3)).tolist() == [0.5] * 3
+
+
+@pytest.mark.parametrize("size", [0, 4, 0xFFFFFFFF])
+def test_all_bytes_after_the_header_are_audio(size: int, make_wav: Callable[..., bytes]) -> None:
+    assert decode(make_wav(b"\x00\x40" * 9, size=size)).size == 9
+
+
+def test_a_header_inside_the_stream_is_audio(make_wav: Callable[..., bytes]) -> None:
+    assert decode(bytes(16) + make_wav()).size == 8 + 22
+
+
+def test_another_rate_is_resampled_and_loses_no_tail(make_wav: Callable[..., bytes]) -> None:
+    assert decode(make_wav(noise(4_800), rate_hz=48_000)).size == 1_600
+    assert decode(make_wav(noise(800), rate_hz=8_000)).size == 1_600
+
+
+def test_a_stream_that_ends_inside_its_header_has_no_audio(make_wav: Callable[..., bytes]) -> None:
+    assert decode(make_wav()[:30]).size == 0
+
+
+def test_a_compressed_file_is_refused_with_what_to_send_instead() -> None:
+    with pytest.raises(ClientFault) as caught:
+        decode(b"ID3\x03\x00" + bytes(100))
+
+    assert caught.value.message == (
+        "this looks like an MP3 file: send 16-bit PCM at 16 kHz, mono, with or without a WAV "
+        "header; to decode it first: ffmpeg -i FILE -f s16le -ac 1 -ar 16000 -"
+    )
+
+
+def test_a_refused_stream_stays_refused(make_wav: Callable[..., bytes]) -> None:
+    decoder = WireDecoder()
+    for data in (make_wav(rate_hz=0), bytes(100), make_wav()):
+        with pytest.raises(ClientFault, match="sample rate 0"):
+            decoder.receive_bytes(data)
+
+
+STREAMS = [
+    ("raw", {}), ("24 bit stereo at 44.1 kHz", {"bits": 24, "channels": 2, "rate_hz": 44_100}),
+    ("8 kHz telephone", {"code": 7, "bits": 8, "rate_hz": 8_000}),
+    ("eight channels of floats", {"code": 3, "bits": 32, "channels": 8, "rate_hz": 48_000}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "fields"), STREAMS, ids=[name for name, _ in STREAMS])
+@settings(max_examples=25, deadline=None)
+@given(cuts=st.lists(st.integers(0, 9_000), max_size=60).map(sorted))
+def test_the_cuts_between_messages_change_no_sample(
+    name: str, fields: dict[str, int], cuts: list[int], make_wav: Callable[..., bytes]
+) -> None:
+    data = noise(4_478) if name == "raw" else make_wav(noise(4_478), **fields)
+
+    assert np.array_equal(decode(data, [min(cut, len(data)) for cut in cuts]), decode(data))
+
+
+@pytest.mark.parametrize(("name", "fields"), STREAMS, ids=[name for name, _ in STREAMS])
+def test_bytes_that_come_one_by_one_change_no_sample(
+    name: str, fields: dict[str, int], make_wav: Callable[..., bytes]
+) -> None:
+    data = noise(800) if name == "raw" else make_wav(noise(800), **fields)
+
+    assert np.array_equal(decode(data, list(range(1, len(data)))), decode(data))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    mark=st.sampled_from([b"", b"RIFF", b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0", b"\xff\xfb", b"ID3"]),
+    body=st.binary(max_size=400),
+    cuts=st.lists(st.integers(0, 50), max_size=5).map(sorted),
+)
+def test_any_bytes_end_in_samples_or_a_client_fault(
+    mark: bytes, body: bytes, cuts: list[int]
+) -> None:
+    data = mark + body
+    try:
+        samples = decode(data, [min(cut, len(data)) for cut in cuts])
+    except ClientFault:
+        return
+
+    assert samples.dtype == np.float32
+    assert np.isfinite(samples).all()
+    assert np.abs(samples).max(initial=0.0) <= 1.0

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scribewire.engines.tokenizer import END, START, Tokenizer
+from scribewire.errors import ModelFault
+from scribewire.models.catalog import MOONSHINE_TINY_EN
+from scribewire.models.store import find_model
+
+MARKS = [b"<unk>", b"<s>", b"</s>"]
+BYTES = [bytes([value]) for value in range(256)]
+WORDS = ["\u2581Hello", "\u2581wor", "ld", "\u2581", "\u2581\u2581", "<<ST_0>>", "<<"]
+HELLO, WOR, LD, SPACE, SPACES, SPECIAL, ANGLES = range(259, 266)
+
+
+def byte_id(value: int) -> int:
+    return 3 + value
+
+
+@pytest.fixture
+def tokenizer() -> Tokenizer:
+    return Tokenizer([*MARKS, *BYTES, *(word.encode() for word in WORDS)])
+
+
+CASES = [
+    ("nothing", [], ""),
+    ("words", [HELLO, WOR, LD], "Hello world"),
+    ("marks are no text", [START, HELLO, 0, END], "Hello"),
+    ("reserved tokens are no text", [HELLO, SPECIAL, WOR, LD], "Hello world"),
+    ("angles are text", [ANGLES], "<<"),
+    ("a character in bytes", [HELLO, byte_id(0xC3), byte_id(0xA9)], "Hello\u00e9"),
+    ("half a character", [HELLO, byte_id(0xC3)], "Hello\ufffd"),
+    ("a byte that begins nothing", [byte_id(0xFF), WOR, LD], "\ufffd world"),
+    ("space at the ends", [SPACES, HELLO, SPACE], "Hello"),
+    ("only space", [SPACE, SPACES], ""),
+]
+
+
+@pytest.mark.parametrize(("name", "tokens", "text"), CASES, ids=[name for name, _, _ in CASES])
+def test_tokens_become_text(name: str, tokens: list[int], text: str, tokenizer: Tokenizer) -> None:
+    assert tokenizer.decode(tokens) == text, name
+
+
+def test_only_text_is_text(tokenizer: Tokenizer) -> None:
+    found = [token for token in range(len(tokenizer)) if not tokenizer.is_text(token)]
+
+    assert found == [0, START, END, SPECIAL]
+
+
+def test_the_length_of_an_entry_takes_one_byte_or_two(tmp_path: Path) -> None:
+    long = b"x" * 300
+    path = tmp_path / "tokenizer.bin"
+    path.write_bytes(b"\x00" * 3 + b"\x02ab" + bytes([128 + 300 % 128, 300 // 128]) + long)
+
+    tokenizer = Tokenizer.load(path)
+
+    assert len(tokenizer) == 5
+    assert tokenizer.decode([3, 4]) == "ab" + "x" * 300
+
+
+@pytest.mark.parametrize("content", [b"\x05ab", b"\x81", b"\xac\x02xyz"])
+def test_a_file_that_breaks_off_is_named(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.bin"
+    path.write_bytes(content)
+
+    with pytest.raises(ModelFault, match=r"tokenizer\.bin: breaks off inside an entry"):
+        Tokenizer.load(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelFault, match=r"tokenizer\.bin: No such file"):
+        Tokenizer.load(tmp_path / "tokenizer.bin")
+
+
+def test_the_vocabulary_of_the_model_is_whole() -> None:
+    tokenizer = Tokenizer.load(find_model(MOONSHINE_TINY_EN.file("tokenizer.bin")))
+
+    assert len(tokenizer) == 32_768
+    assert tokenizer.decode([byte_id(0x41), byte_id(0x7A)]) == "Az"

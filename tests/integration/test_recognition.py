@@ -1,0 +1,125 @@
+"""The recognizer on the real engines and real speech."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jiwer
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from scribewire.audio.container import read_audio
+from scribewire.engines.loader import Engines, load_engines
+from scribewire.recognition.events import Event, Final, Partial
+from scribewire.recognition.recognizer import Recognizer
+from scribewire.recognition.requests import DecodeRequest, DecodeResult
+from scribewire.recognition.rules import rules_for
+from scribewire.runtime.scheduler import Scheduler
+from scribewire.runtime.stream import Stream
+from scribewire.testing.scripted import answer, recognize
+from scribewire.types import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from scribewire.types import Samples
+
+BECKETT = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
+FAST = rules_for("fast")
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    engines = load_engines()
+    yield engines
+    engines.close()
+
+
+@pytest.fixture(scope="module")
+def beckett() -> Samples:
+    path = Path(str(distribution("moonshine-voice").locate_file("moonshine_voice/assets")))
+    return np.concatenate(list(read_audio(path / "beckett.wav")))
+
+
+def finals(events: list[Event]) -> list[Final]:
+    return [event for event in events if isinstance(event, Final)]
+
+
+def in_chunks(samples: Samples, size: int) -> list[Samples]:
+    return [samples[at : at + size] for at in range(0, len(samples), size)]
+
+
+@pytest.mark.slow
+def test_real_speech_becomes_text_with_partials_on_the_way(
+    engines: Engines, beckett: Samples
+) -> None:
+    events = recognize(Recognizer(FAST), in_chunks(beckett, 1600), engines.vad, engines.speech)
+
+    normalize = EnglishTextNormalizer()
+    text = " ".join(final.text for final in finals(events))
+    assert jiwer.wer(normalize(BECKETT), normalize(text)) <= 0.2
+    assert len([e for e in events if isinstance(e, Partial)]) >= 6
+    ends = [final.end_sample for final in finals(events)]
+    assert ends == sorted(ends)
+    assert ends[-1] <= len(beckett)
+
+
+@pytest.mark.slow
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(cuts=st.lists(st.integers(1, 10 * SAMPLE_RATE), max_size=300), is_first_kept=st.booleans())
+def test_neither_chunks_nor_dropped_partials_change_the_finals(
+    engines: Engines, beckett: Samples, cuts: list[int], is_first_kept: bool
+) -> None:
+    whole = recognize(Recognizer(FAST), [beckett], engines.vad, engines.speech)
+    recognizer = Recognizer(FAST)
+    events: list[Event] = []
+    drops = itertools.cycle([not is_first_kept, is_first_kept])
+    for chunk in [*np.split(beckett, sorted(set(cuts))), None]:
+        if chunk is None:
+            recognizer.receive_end()
+        else:
+            recognizer.receive_audio(chunk)
+        while (request := recognizer.next_request()) is not None:
+            is_partial = isinstance(request, DecodeRequest) and not request.is_required
+            if is_partial and next(drops):
+                recognizer.receive_result(request, DecodeResult(None))
+            else:
+                recognizer.receive_result(request, answer(request, engines.vad, engines.speech))
+        while (event := recognizer.next_event()) is not None:
+            events.append(event)
+
+    assert finals(events) == finals(whole)
+
+
+@pytest.mark.slow
+async def test_streams_side_by_side_on_the_scheduler_hear_what_one_alone_hears(
+    engines: Engines, beckett: Samples
+) -> None:
+    alone = recognize(Recognizer(FAST), [beckett], engines.vad, engines.speech)
+    scheduler = Scheduler(engines.vad, engines.speech)
+    streams = [Stream(Recognizer(FAST), scheduler) for _ in range(3)]
+    for chunk in in_chunks(beckett, 8000):
+        for stream in streams:
+            await stream.write(chunk)
+    for stream in streams:
+        stream.end()
+
+    heard = [finals([event async for event in stream.events()]) for stream in streams]
+
+    await scheduler.aclose()
+    assert heard == [finals(alone)] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", [0.0, 0.0005, 0.02])
+def test_noise_and_silence_say_nothing(engines: Engines, level: float) -> None:
+    noise = np.random.default_rng(7).normal(0, level, 10 * SAMPLE_RATE).astype(np.float32)
+
+    events = recognize(Recognizer(FAST), in_chunks(noise, 4000), engines.vad, engines.speech)
+
+    assert events == []

@@ -1,0 +1,267 @@
+"""Play every dialogue of `protocol/vectors` through the server core, and back through the client's.
+
+The two players below are shells: they do what a vector's lines say, and check the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import unquote, urlencode, urlsplit
+
+import pytest
+
+from scribewire.errors import ClientFault, CloseCode
+from scribewire.protocol import (
+    Audio,
+    AudioEnded,
+    AudioReceived,
+    ClientConnection,
+    Close,
+    ConnectionState,
+    DialogueState,
+    FinalResult,
+    Handshake,
+    Listening,
+    Loading,
+    PartialResult,
+    ServerConnection,
+    ServerPolicy,
+    SessionAborted,
+    ShuttingDown,
+    Start,
+    Stop,
+    client_url,
+    parse_client,
+    parse_handshake,
+    parse_legacy,
+    parse_server,
+    refuse_handshake,
+)
+
+VECTORS = sorted((Path(__file__).parents[2] / "protocol" / "vectors").glob("*.jsonl"))
+
+Line: TypeAlias = dict[str, Any]  # a line of a vector is whatever JSON it holds
+
+
+def read_vector(path: Path) -> tuple[Line, list[Line]]:
+    header, *steps = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return header, steps
+
+
+def handshake_of(header: Line) -> Handshake:
+    query = urlencode(header["query"])
+    handshake = parse_handshake(header["endpoint"], query, header["headers"].items())
+    assert handshake is not None
+    return handshake
+
+
+def policy_of(header: Line) -> ServerPolicy:
+    settings = header["settings"]
+    return ServerPolicy(
+        languages=frozenset(settings["languages"]),
+        default_language=settings["default_language"],
+        is_valid_key=lambda key: key in settings["keys"],
+        start_timeout_ms=settings["start_timeout_ms"],
+    )
+
+
+def message_of(step: Line) -> str | bytes:
+    if "text" in step:
+        return str(step["text"])
+    if "binary_hex" in step:
+        return bytes.fromhex(step["binary_hex"])
+    unit, count = step["binary_repeat"]
+    return bytes.fromhex(unit) * int(count)
+
+
+class ServerPlayer:
+    """Play a vector against the server core; engine and operator are the vector's lines."""
+
+    def __init__(self, header: Line) -> None:
+        self.server = ServerConnection(
+            handshake_of(header),
+            policy_of(header),
+            session_id=header["settings"]["session_id"],
+            now=0,
+        )
+        self.parse = parse_legacy if header["endpoint"] == "/realtime" else parse_server
+        self.audio_bytes = 0
+        self.owes_finish = False
+        self.is_aborted = False
+
+    def play(self, step: Line) -> None:
+        if not step.get("by_server_core", True):
+            return
+        if "at_ms" in step:
+            self.server.handle_timer(step["at_ms"] / 1000)
+        match step:
+            case {"from": "shell"}:
+                self.act(step)
+            case {"from": "client", "close": _}:
+                self.server.receive_disconnect()
+            case {"from": "client"}:
+                self.receive(message_of(step))
+            case {"from": "server", "close": code}:
+                self.settle()
+                close = self.server.next_outgoing()
+                assert isinstance(close, Close)
+                assert close.code == code
+            case {"from": "server", "text": text}:
+                self.cause(text)
+                assert self.server.next_outgoing() == (text if step.get("sent", True) else None)
+        self.take_events()
+
+    def receive(self, message: str | bytes) -> None:
+        if isinstance(message, str):
+            self.server.receive_text(message)
+        else:
+            self.server.receive_bytes(message)
+
+    def act(self, step: Line) -> None:
+        match step["do"]:
+            case "end_session":
+                self.server.end_session(CloseCode(step["close"]))
+            case "reject":
+                self.server.reject(ClientFault(step["error"]))
+            case "fail":
+                self.server.fail(step["error"])
+            case _:
+                pytest.fail(f"unknown act: {step}")
+
+    def cause(self, text: str) -> None:
+        """Call what a shell calls to send this; all but these the core sends by itself."""
+        match self.parse(text):
+            case Loading():
+                self.server.send_loading()
+            case Listening():
+                self.server.send_listening()
+            case PartialResult() as partial:
+                self.server.send_partial(partial)
+            case FinalResult() as final:
+                self.server.send_final(final)
+            case ShuttingDown(at):
+                self.server.announce_shutdown(at)
+            case _ if '"stopped"' in text:
+                self.settle()
+
+    def settle(self) -> None:
+        if self.owes_finish:
+            self.owes_finish = False
+            self.server.finish()
+
+    def take_events(self) -> None:
+        while event := self.server.next_event():
+            match event:
+                case AudioReceived(pcm):
+                    self.audio_bytes += len(pcm)
+                case AudioEnded():
+                    self.owes_finish = True
+                case SessionAborted():
+                    self.is_aborted = True
+
+
+class ClientPlayer:
+    """Play a vector against the client core, which says what a well-behaved client would."""
+
+    def __init__(self, header: Line) -> None:
+        handshake = handshake_of(header)
+        self.client = ClientConnection(now=0, endpoint=handshake.endpoint)
+
+    def play(self, step: Line) -> None:
+        match step:
+            case {"from": "server", "http": _}:
+                self.client.receive_close(1006, "")
+            case {"from": "server", "close": code}:
+                self.client.receive_close(code, "")
+            case {"from": "server", "text": text} if step.get("sent", True):
+                self.client.receive_text(text)
+            case {"from": "client", "close": code}:
+                self.leave(code, step)
+            case {"from": "client"} if step.get("well_behaved", True):
+                self.say(message_of(step), step)
+
+    def leave(self, code: int, step: Line) -> None:
+        self.client.handle_timer(step.get("at_ms", 0) / 1000)
+        if code != 1006:
+            self.client.send_close()
+            close = self.client.next_outgoing()
+            assert isinstance(close, Close)
+            assert close.code == code
+        self.client.receive_close(code, "")
+
+    def say(self, message: str | bytes, step: Line) -> None:
+        self.client.handle_timer(step.get("at_ms", 0) / 1000)
+        said = parse_client(message)
+        match said:
+            case Start(key=key, partial=partial, actual_numbers=actual_numbers):
+                self.client.send_start(key=key, partial=partial, actual_numbers=actual_numbers)
+            case Stop():
+                self.client.send_stop()
+            case Audio(pcm):
+                self.client.send_audio(pcm)
+        written = self.client.next_outgoing()
+        assert isinstance(written, str | bytes)
+        assert parse_client(written) == said
+
+    def drain(self) -> None:
+        while self.client.next_event() is not None:
+            pass
+
+
+@pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
+def test_the_server_core_plays_the_dialogue(path: Path) -> None:
+    header, steps = read_vector(path)
+    refusal = refuse_handshake(handshake_of(header), policy_of(header))
+    if refusal is not None:
+        assert steps == [{"from": "server", "http": refusal.status}]
+        return
+    player = ServerPlayer(header)
+
+    for step in steps:
+        player.play(step)
+
+    assert player.server.next_outgoing() is None
+    player.server.receive_disconnect()
+    player.take_events()
+    assert player.server.state is DialogueState.CLOSED
+    assert player.audio_bytes == header["expect"]["audio_bytes"]
+    assert player.is_aborted is header["expect"]["aborted"]
+
+
+@pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
+def test_the_client_core_plays_the_dialogue(path: Path) -> None:
+    header, steps = read_vector(path)
+    player = ClientPlayer(header)
+
+    for step in steps:
+        player.play(step)
+        player.drain()
+
+    assert player.client.next_outgoing() is None
+    assert player.client.state is ConnectionState(header["expect"]["client_state"])
+
+
+@pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
+def test_an_sdk_can_ask_for_the_same_handshake(path: Path) -> None:
+    header, _ = read_vector(path)
+    expected = handshake_of(header)
+    url = client_url(
+        "wss://example.org/prefix",
+        endpoint=expected.endpoint,
+        key=expected.keys[0] if expected.keys else None,
+        mode=expected.mode,
+        language=expected.language,
+        endpointing_ms=expected.endpointing_ms,
+        diarize=expected.diarize,
+        url=expected.url,
+    )
+
+    parts = urlsplit(url)
+    asked = parse_handshake(unquote(parts.path.removeprefix("/prefix")), parts.query, [])
+
+    assert asked is not None
+    assert asked.keys == expected.keys[:1]
+    for name in ("endpoint", "mode", "language", "endpointing_ms", "diarize", "url"):
+        assert getattr(asked, name) == getattr(expected, name)

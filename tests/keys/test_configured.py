@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from scribewire.keys.configured import ConfiguredKeys, make_key
+
+
+def test_only_the_configured_keys_are_valid() -> None:
+    keys = ConfiguredKeys(["first", "sécond"])
+
+    assert [keys.is_valid(k) for k in ("first", "sécond", "First", "", "first ")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_without_keys_none_is_valid() -> None:
+    assert not ConfiguredKeys([]).is_valid("")
+
+
+def test_a_lone_surrogate_is_an_invalid_key_and_no_error() -> None:
+    assert not ConfiguredKeys(["first"]).is_valid("\ud800")
+
+
+def test_keys_are_held_as_digests() -> None:
+    held = vars(ConfiguredKeys(["planted-key"]))
+
+    assert "planted-key" not in repr(held)
+
+
+def test_made_keys_differ_and_need_no_escaping() -> None:
+    made = {make_key() for _ in range(100)}
+
+    assert len(made) == 100
+    assert all(len(key) == 32 and key.replace("-", "").replace("_", "").isalnum() for key in made)

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scribewire.protocol.handshake import Endpoint, Handshake, client_url, parse_handshake
+
+PATHS = [
+    # path, endpoint, keys
+    ("/v2/realtime", Endpoint.MICROPHONE, ()),
+    ("/v2/realtime/", Endpoint.MICROPHONE, ()),
+    ("/realtime", Endpoint.LEGACY, ()),
+    ("/v2/client/abc", Endpoint.STREAM, ("abc",)),
+    ("/v2/client/-", Endpoint.STREAM, ()),
+    ("/v2/client/", Endpoint.STREAM, ()),
+    ("/v2/client/a/b", Endpoint.STREAM, ("a/b",)),
+]
+
+UNKNOWN_PATHS = ["", "/", "/v2", "/v2/client", "/v2/realtime/x", "/v3/realtime", "/REALTIME"]
+
+KEYS = [
+    # query, headers, keys
+    ("", [], ()),
+    ("token=a", [], ("a",)),
+    ("token=", [("x-api-key", "  ")], ()),
+    ("token=a%2Fb", [], ("a/b",)),
+    ("token=a&token=b", [], ("a", "b")),
+    ("", [("X-Zoom-S2T-Key", "a")], ("a",)),
+    ("", [("x-api-key", "a")], ("a",)),
+    ("", [("API-KEY", "a")], ("a",)),
+    ("", [("authorization", "Bearer a")], ("a",)),
+    ("", [("Authorization", "bearer  a ")], ("a",)),
+    ("", [("authorization", "Basic a")], ()),
+    ("", [("authorization", "a")], ()),
+    ("", [("x-other", "a")], ()),
+    ("token=a", [("x-api-key", "a"), ("api-key", "b")], ("a", "b")),
+]
+
+PARAMETERS: list[tuple[str, dict[str, object]]] = [
+    # query, fields that are not the default
+    ("", {}),
+    ("type=&language=&endpointing=&diarize=", {}),
+    ("type=fast", {"mode": "fast"}),
+    ("type=quality", {"mode": "quality"}),
+    ("type=best&type=quality", {"mode": "quality"}),
+    ("language=en", {"language": "en"}),
+    ("language=EN", {"language": "en"}),
+    ("language=nl-nl", {"language": "nl"}),
+    ("language=en-US", {"language": "en"}),
+    ("language=en_US", {"language": "en"}),
+    ("endpointing=100", {"endpointing_ms": 100}),
+    ("endpointing=5000", {"endpointing_ms": 5000}),
+    ("diarize=true", {"diarize": True}),
+    ("diarize=false", {"diarize": False}),
+    ("colour=red&colour=blue&size", {"unknown_parameters": ("colour", "size")}),
+    ("url=x&pace=slow", {"unknown_parameters": ("url", "pace")}),
+]
+
+LANGUAGE = "expected an ISO 639-1 code of two letters such as `en`"
+ENDPOINTING = "expected 100 to 5000 (milliseconds)"
+URL = "url: expected a percent-encoded http:// or https:// address with a host"
+
+FAULTS = [
+    # query, fault
+    ("type=best", "type best: expected `fast` or `quality`"),
+    ("type=Fast", "type Fast: expected `fast` or `quality`"),
+    ("type=%0a" + "a" * 50, "type ?" + "a" * 38 + "…: expected `fast` or `quality`"),
+    ("language=english", f"language english: {LANGUAGE}"),
+    ("language=e", f"language e: {LANGUAGE}"),
+    ("language=eng", f"language eng: {LANGUAGE}"),
+    ("language=en-", f"language en-: {LANGUAGE}"),
+    ("language=%C3%A9n", f"language én: {LANGUAGE}"),
+    ("endpointing=99", f"endpointing 99: {ENDPOINTING}"),
+    ("endpointing=5001", f"endpointing 5001: {ENDPOINTING}"),
+    ("endpointing=-1", f"endpointing -1: {ENDPOINTING}"),
+    ("endpointing=0.5", f"endpointing 0.5: {ENDPOINTING}"),
+    ("endpointing=" + "9" * 9, f"endpointing 999999999: {ENDPOINTING}"),
+    ("endpointing=%D9%A5%D9%A0%D9%A0", f"endpointing ٥٠٠: {ENDPOINTING}"),
+    ("diarize=yes", "diarize yes: expected `true` or `false`"),
+    ("language=english&type=best", "type best: expected `fast` or `quality`"),
+]
+
+STREAM_FAULTS = [
+    ("", "url missing: expected the percent-encoded address of a stream in `url`"),
+    ("url=", "url missing: expected the percent-encoded address of a stream in `url`"),
+    ("url=file:///etc/passwd", URL),
+    ("url=http://", URL),
+    ("url=http://[::1", URL),
+    ("url=ftp://user:secret@host/", URL),
+    ("url=http://host/&pace=slow", "pace slow: expected `fast` or `realtime`"),
+]
+
+URLS = [
+    # address, what it was made from
+    ("ws://host/v2/realtime", client_url("ws://host")),
+    ("ws://host/v2/realtime", client_url("ws://host/")),
+    ("ws://host/v2/realtime", client_url("ws://host/v2/realtime")),
+    ("ws://host/realtime", client_url("ws://host/realtime")),
+    ("ws://host/realtime", client_url("ws://host/v2/realtime", endpoint=Endpoint.LEGACY)),
+    ("wss://host:8/a/v2/realtime", client_url("wss://host:8/a/v2/realtime/")),
+    (
+        "wss://host/v2/realtime?token=a%26b+c&type=quality&language=en&endpointing=700&diarize=false",
+        client_url(
+            "wss://host",
+            key="a&b c",
+            mode="quality",
+            language="en",
+            endpointing_ms=700,
+            diarize=False,
+        ),
+    ),
+    ("ws://host/realtime?diarize=true", client_url("ws://host/realtime", diarize=True)),
+    (
+        "ws://host/v2/client/a%2Fb?url=https%3A%2F%2Fx%2Fy%3Fz%3D1&pace=realtime",
+        client_url("ws://host", key="a/b", url="https://x/y?z=1", pace="realtime"),
+    ),
+    ("ws://host/v2/client/-?url=http%3A%2F%2Fx", client_url("ws://host", url="http://x")),
+]
+
+BAD_BASES = ["", "host", "http://host", "ws://", "ws://host?a=b", "ws://host#a"]
+
+ANY_TEXT = st.text(st.characters(codec=None))
+
+
+def shake(query: str, path: str = "/v2/realtime") -> Handshake:
+    handshake = parse_handshake(path, query, [])
+    assert handshake is not None
+    return handshake
+
+
+@pytest.mark.parametrize(("path", "endpoint", "keys"), PATHS)
+def test_a_path_names_the_endpoint(path: str, endpoint: Endpoint, keys: tuple[str, ...]) -> None:
+    handshake = shake("", path)
+
+    assert handshake.endpoint is endpoint
+    assert handshake.keys == keys
+
+
+@pytest.mark.parametrize("path", UNKNOWN_PATHS)
+def test_another_path_is_not_ours(path: str) -> None:
+    assert parse_handshake(path, "token=a", []) is None
+
+
+@pytest.mark.parametrize(("query", "headers", "keys"), KEYS)
+def test_every_key_is_collected(
+    query: str, headers: list[tuple[str, str]], keys: tuple[str, ...]
+) -> None:
+    handshake = parse_handshake("/realtime", query, headers)
+
+    assert handshake == Handshake(endpoint=Endpoint.LEGACY, keys=keys)
+
+
+@pytest.mark.parametrize(("query", "fields"), PARAMETERS)
+def test_a_good_parameter_is_read(query: str, fields: dict[str, object]) -> None:
+    handshake = shake(query)
+
+    assert handshake.fault is None
+    for name in Handshake.__dataclass_fields__:
+        default = getattr(Handshake(endpoint=Endpoint.MICROPHONE), name)
+        assert getattr(handshake, name) == fields.get(name, default)
+
+
+@pytest.mark.parametrize(("query", "complaint"), FAULTS)
+def test_a_bad_parameter_is_a_fault_for_later(query: str, complaint: str) -> None:
+    fault = shake(query).fault
+
+    assert fault is not None
+    assert fault.message == complaint
+
+
+@pytest.mark.parametrize(("query", "complaint"), STREAM_FAULTS)
+def test_a_stream_needs_an_address(query: str, complaint: str) -> None:
+    fault = shake(query, "/v2/client/a").fault
+
+    assert fault is not None
+    assert fault.message == complaint
+
+
+def test_a_stream_has_its_own_parameters() -> None:
+    handshake = shake("url=https%3A%2F%2Fx%2Fy%3Fz%3D1&pace=realtime", "/v2/client/a")
+
+    assert handshake == Handshake(
+        endpoint=Endpoint.STREAM, keys=("a",), url="https://x/y?z=1", pace="realtime"
+    )
+
+
+def test_secrets_are_not_shown() -> None:
+    handshake = shake("url=http://user:secret@x/?k=secret&token=secret", "/v2/client/secret")
+
+    assert handshake.url
+    assert handshake.keys == ("secret",)
+    assert "secret" not in repr(handshake)
+
+
+@pytest.mark.parametrize(("url", "made"), URLS)
+def test_an_address_is_made_for_an_sdk(url: str, made: str) -> None:
+    assert made == url
+
+
+@pytest.mark.parametrize("base", BAD_BASES)
+def test_a_base_must_be_a_websocket_address(base: str) -> None:
+    with pytest.raises(ValueError, match="expected ws://host or wss://host"):
+        client_url(base)
+
+
+@given(path=st.sampled_from([path for path, *_ in PATHS]), query=ANY_TEXT, value=ANY_TEXT)
+def test_any_request_is_a_handshake(path: str, query: str, value: str) -> None:
+    headers = [("authorization", value), (value, value), ("x-api-key", value)]
+
+    assert parse_handshake(path, query, headers) is not None
+
+
+@given(key=st.text(min_size=1), url=st.text().map("http://host/".__add__))
+def test_a_server_reads_what_an_sdk_asks_for(key: str, url: str) -> None:
+    parts = urlsplit(client_url("ws://host", key=key, url=url))
+
+    handshake = parse_handshake(unquote(parts.path), parts.query, [])
+
+    assert handshake is not None
+    assert handshake.url == url
+    assert handshake.keys == (() if key == "-" else (key,))

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from scribewire.errors import ClientFault, ServerFault
+from scribewire.protocol.handshake import Endpoint, Handshake
+from scribewire.protocol.policy import (
+    ServerPolicy,
+    choose_language,
+    refuse_handshake,
+)
+
+POLICY = ServerPolicy(
+    languages=frozenset({"en", "de"}),
+    default_language="en",
+    is_valid_key=lambda key: key in ("good", "also-good"),
+)
+
+
+def handshake(*keys: str, language: str | None = None) -> Handshake:
+    return Handshake(endpoint=Endpoint.MICROPHONE, keys=keys, language=language)
+
+
+@pytest.mark.parametrize("keys", [(), ("good",), ("good", "also-good")])
+def test_good_keys_or_none_are_accepted(keys: tuple[str, ...]) -> None:
+    assert refuse_handshake(handshake(*keys), POLICY) is None
+
+
+@pytest.mark.parametrize("keys", [("bad",), ("good", "bad"), ("bad", "good")])
+def test_one_bad_key_is_refused_without_showing_it(keys: tuple[str, ...]) -> None:
+    refusal = refuse_handshake(handshake(*keys), POLICY)
+
+    assert refusal is not None
+    assert refusal.status == 401
+    assert json.loads(refusal.body) == {
+        "error": "unknown token",
+        "message": "unknown token: a key given with the request is unknown, expired or revoked",
+    }
+
+
+@pytest.mark.parametrize(("asked", "chosen"), [(None, "en"), ("en", "en"), ("de", "de")])
+def test_a_language_with_a_model_is_chosen(asked: str | None, chosen: str) -> None:
+    assert choose_language(handshake(language=asked), POLICY) == chosen
+
+
+def test_a_language_without_a_model_names_those_available() -> None:
+    with pytest.raises(ClientFault) as raised:
+        choose_language(handshake(language="nl"), POLICY)
+
+    assert raised.value.message == ("language nl: no model on this server; available: de, en")
+
+
+def test_a_default_without_a_model_is_our_fault() -> None:
+    with pytest.raises(ServerFault, match="default language nl: no model; available: none"):
+        ServerPolicy(languages=frozenset(), default_language="nl", is_valid_key=bool)

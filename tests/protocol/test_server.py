@@ -1,0 +1,481 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from scribewire.errors import ClientFault, CloseCode
+from scribewire.protocol.events import (
+    AudioEnded,
+    AudioReceived,
+    ServerEvent,
+    SessionAborted,
+    SessionStarted,
+)
+from scribewire.protocol.handshake import Endpoint, Handshake
+from scribewire.protocol.messages import Close, FinalResult, PartialResult, Start
+from scribewire.protocol.policy import ServerPolicy
+from scribewire.protocol.server import ServerConnection
+from scribewire.protocol.states import DialogueState, ProtocolMisuseError
+from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
+
+POLICY = ServerPolicy(
+    languages=frozenset({"en"}), default_language="en", is_valid_key=lambda key: key == "good"
+)
+MICROPHONE = Handshake(endpoint=Endpoint.MICROPHONE, keys=("good",))
+LEGACY = Handshake(endpoint=Endpoint.LEGACY, keys=("good",))
+
+START = '{"action":"start"}'
+STOP = '{"action":"stop"}'
+LISTENING = '{"state":"listening","session_id":"5e55"}'
+STOPPED = '{"state":"stopped"}'
+PARTIAL = PartialResult(text="hi", offset_ms=10)
+FINAL = FinalResult(text="Hi.", offset_ms=20)
+FINAL_LINE = '{"text":"Hi.","is_final":true,"offset_ms":20}'
+FAULT = ClientFault("no")
+STARTED = SessionStarted(
+    start=Start(), mode="fast", language="en", endpointing_ms=None, diarize=True
+)
+
+
+def connect(handshake: Handshake = MICROPHONE) -> ServerConnection:
+    return ServerConnection(handshake, POLICY, session_id="5e55", now=100)
+
+
+def listening(start: str = START) -> ServerConnection:
+    """Return a connection that listens, with nothing pending."""
+    server = connect()
+    server.receive_text(start)
+    server.send_listening()
+    events(server)
+    written(server)
+    return server
+
+
+def events(server: ServerConnection) -> list[ServerEvent]:
+    return list(iter(server.next_event, None))
+
+
+def written(server: ServerConnection) -> list[str | Close]:
+    return list(iter(server.next_outgoing, None))
+
+
+def error(message: str) -> str:
+    return '{"error":"' + message.replace('"', '\\"') + '"}'
+
+
+# Starting.
+
+
+def test_a_start_opens_a_session_with_what_the_handshake_asked_for() -> None:
+    server = connect(
+        Handshake(
+            endpoint=Endpoint.MICROPHONE,
+            keys=("good",),
+            mode="quality",
+            language="en",
+            endpointing_ms=700,
+            diarize=False,
+        )
+    )
+
+    server.receive_text('{"action":"start","partial":false}')
+
+    assert events(server) == [
+        SessionStarted(
+            start=Start(partial=False),
+            mode="quality",
+            language="en",
+            endpointing_ms=700,
+            diarize=False,
+        )
+    ]
+    assert written(server) == []
+    assert server.state is DialogueState.STARTING
+
+
+KEYS = [
+    # keys of the request, start, error
+    (("good",), START, None),
+    (("good",), '{"action":"start","key":"good"}', None),
+    (("good",), '{"action":"start","key":""}', None),
+    ((), '{"action":"start","key":"good"}', None),
+    ((), START, "missing token"),
+    ((), '{"action":"start","key":""}', "missing token"),
+    ((), '{"action":"start","key":"bad"}', "unknown token"),
+    (("good",), '{"action":"start","key":"bad"}', "unknown token"),
+]
+
+
+@pytest.mark.parametrize(("keys", "start", "complaint"), KEYS)
+def test_a_start_needs_a_valid_key(
+    keys: tuple[str, ...], start: str, complaint: str | None
+) -> None:
+    server = connect(Handshake(endpoint=Endpoint.MICROPHONE, keys=keys))
+
+    server.receive_text(start)
+
+    has_started = any(isinstance(event, SessionStarted) for event in events(server))
+    assert has_started is (complaint is None)
+    match written(server):
+        case []:
+            assert complaint is None
+        case [str() as told, Close(code, reason)]:
+            assert complaint
+            assert complaint in told
+            assert complaint in reason
+            assert code == 1008
+            assert "bad" not in told
+        case unexpected:
+            pytest.fail(f"{unexpected}")
+
+
+AT_ONCE = [
+    # handshake, error
+    (Handshake(endpoint=Endpoint.MICROPHONE, fault=ClientFault("type best")), "type best"),
+    (
+        Handshake(endpoint=Endpoint.LEGACY, language="nl"),
+        "language nl: no model on this server; available: en",
+    ),
+    (
+        Handshake(endpoint=Endpoint.STREAM),
+        "stream mode: not served here yet; push audio to /v2/realtime instead",
+    ),
+]
+
+
+@pytest.mark.parametrize(("handshake", "complaint"), AT_ONCE)
+def test_a_bad_handshake_is_told_before_anything_is_heard(
+    handshake: Handshake, complaint: str
+) -> None:
+    server = connect(handshake)
+
+    server.receive_text(START)
+
+    assert written(server) == [error(complaint), Close(1008, complaint)]
+    assert events(server) == []
+    assert server.timer_at is None
+
+
+def test_the_timer_runs_until_start() -> None:
+    server = connect()
+    timers = [server.timer_at]
+
+    server.handle_timer(114.9)
+    server.receive_text(START)
+    timers.append(server.timer_at)
+    server.handle_timer(1000)
+
+    assert timers == [115, None]
+    assert written(server) == []
+
+
+def test_no_start_in_time_is_a_timeout() -> None:
+    server = connect()
+
+    server.handle_timer(115)
+    server.handle_timer(115)
+
+    match written(server):
+        case [str() as told, Close(1008, reason)]:
+            assert "connection timeout" in told
+            assert "connection timeout" in reason
+        case unexpected:
+            pytest.fail(f"{unexpected}")
+    assert server.timer_at is None
+
+
+# Hearing.
+
+
+def test_audio_comes_as_it_was_sent() -> None:
+    server = connect()
+
+    server.receive_text(START)
+    server.receive_bytes(b"\x01")
+    server.receive_bytes(b"")
+    server.receive_bytes(b"\x02\x03")
+    server.receive_text(STOP)
+
+    assert events(server) == [
+        STARTED,
+        AudioReceived(b"\x01"),
+        AudioReceived(b"\x02\x03"),
+        AudioEnded(),
+    ]
+
+
+VIOLATIONS: list[tuple[str | bytes, str]] = [
+    # message while listening, beginning of the error
+    (START, "second `start`"),
+    ("{", "malformed JSON"),
+    ("[]", "text is not an object"),
+    ('{"action":"start","partial":1}', "partial 1"),
+]
+
+
+@pytest.mark.parametrize(("message", "complaint"), VIOLATIONS)
+def test_misuse_ends_the_session_after_its_finals(message: str, complaint: str) -> None:
+    server = listening()
+
+    server.receive_text(message)
+    server.receive_bytes(b"\0\0")
+    server.receive_text(message)
+    server.send_final(FINAL)
+    server.finish()
+
+    assert events(server) == [AudioEnded()]
+    told, final, close = written(server)
+    assert isinstance(told, str)
+    assert told.startswith('{"error":"' + complaint)
+    assert final == FINAL_LINE
+    assert isinstance(close, Close)
+    assert close.code == 1008
+    assert close.reason.startswith(complaint)
+
+
+def test_audio_before_start_is_misuse() -> None:
+    server = connect()
+
+    server.receive_bytes(b"\0\0")
+
+    complaint = 'audio before `start`: expected {"action":"start"} first; send it first'
+    assert written(server) == [error(complaint), Close(1008, complaint)]
+    assert events(server) == []
+
+
+@pytest.mark.parametrize("connection", [connect, listening])
+def test_an_unknown_action_is_told_and_forgiven(connection: Callable[[], ServerConnection]) -> None:
+    server = connection()
+    state = server.state
+
+    server.receive_text('{"action":"' + "a" * 50 + '"}')
+
+    assert written(server) == [error(f'action "{"a" * 39}…": expected "start" or "stop"')]
+    assert events(server) == []
+    assert server.state is state
+
+
+@pytest.mark.parametrize("big", ["a" * (MAX_MESSAGE_BYTES + 1), bytes(MAX_MESSAGE_BYTES + 1)])
+@pytest.mark.parametrize(("connection", "fact"), [(connect, []), (listening, [SessionAborted()])])
+def test_a_message_too_big_ends_everything_without_a_word(
+    connection: Callable[[], ServerConnection], fact: list[ServerEvent], big: str | bytes
+) -> None:
+    server = connection()
+
+    if isinstance(big, str):
+        server.receive_text(big)
+    else:
+        server.receive_bytes(big)
+    server.send_final(FINAL)
+    server.finish()
+
+    reason = "message over 1048576 bytes: send audio in messages of up to 64 KB"
+    assert written(server) == [Close(1009, reason)]
+    assert events(server) == fact
+
+
+# Sending.
+
+
+def test_a_session_is_written_line_by_line() -> None:
+    server = connect()
+
+    server.send_loading()
+    server.receive_text(START)
+    server.send_loading()
+    server.send_listening()
+    server.send_partial(PARTIAL)
+    server.announce_shutdown(1767225600)
+    server.receive_text(STOP)
+    server.send_final(FINAL)
+    server.finish()
+
+    assert written(server) == [
+        '{"state":"loading"}',
+        '{"state":"loading"}',
+        LISTENING,
+        '{"text":"hi","is_final":false,"offset_ms":10}',
+        '{"state":"shutting_down","at":1767225600}',
+        FINAL_LINE,
+        STOPPED,
+        Close(1000),
+    ]
+
+
+def test_the_legacy_endpoint_has_its_own_results() -> None:
+    server = connect(LEGACY)
+
+    server.receive_text(START)
+    server.send_listening()
+    server.send_partial(PARTIAL)
+    server.send_partial(PartialResult(text="hi", offset_ms=15, stability=0.5))
+    server.send_final(FINAL)
+
+    assert written(server) == [LISTENING, '{"partial":"hi"}', '{"text":"Hi."}']
+
+
+def partial(text: str, stability: float | None = None) -> PartialResult:
+    return PartialResult(text=text, offset_ms=0, stability=stability)
+
+
+SHOWN = [
+    # partials, and None for a final; which of them are sent
+    ([partial("a"), partial("a")], [True, False]),
+    ([partial("a"), partial("a", 0.5)], [True, True]),
+    ([partial("a"), partial("b"), partial("a")], [True, True, True]),
+    ([partial("a"), None, partial("a")], [True, True, True]),
+]
+
+
+@pytest.mark.parametrize(("results", "are_sent"), SHOWN)
+def test_two_equal_partials_in_a_row_are_not_sent_twice(
+    results: list[PartialResult | None], are_sent: list[bool]
+) -> None:
+    server = listening()
+    sent = []
+
+    for result in results:
+        if result is None:
+            server.send_final(FINAL)
+        else:
+            server.send_partial(result)
+        sent.append(bool(written(server)))
+
+    assert sent == are_sent
+
+
+def test_partials_can_be_declined() -> None:
+    server = listening('{"action":"start","partial":false}')
+
+    server.send_partial(PARTIAL)
+    server.send_final(FINAL)
+
+    assert written(server) == [FINAL_LINE]
+
+
+MISUSES: list[Callable[[ServerConnection], None]] = [
+    lambda server: server.send_listening(),
+    lambda server: server.send_partial(PARTIAL),
+    lambda server: server.send_final(FINAL),
+    lambda server: server.finish(),
+]
+
+
+@pytest.mark.parametrize("misuse", MISUSES)
+def test_a_shell_may_not_send_before_start(misuse: Callable[[ServerConnection], None]) -> None:
+    server = connect()
+
+    with pytest.raises(ProtocolMisuseError):
+        misuse(server)
+
+    assert written(server) == []
+
+
+# Ending.
+
+
+def test_a_fault_of_another_layer_is_told_at_once_and_closes_after_the_finals() -> None:
+    server = listening()
+
+    server.reject(FAULT)
+    server.reject(ClientFault("second"))
+    assert written(server) == [error("no")]
+    assert events(server) == [AudioEnded()]
+    server.send_final(FINAL)
+    server.finish()
+
+    assert written(server) == [FINAL_LINE, Close(1008, "no")]
+
+
+def test_a_fault_found_while_flushing_is_told_too() -> None:
+    server = listening()
+    server.receive_text(STOP)
+
+    server.reject(FAULT)
+    server.finish()
+
+    assert events(server) == [AudioEnded()]
+    assert written(server) == [error("no"), Close(1008, "no")]
+
+
+def test_our_own_fault_closes_at_once() -> None:
+    server = listening()
+
+    server.fail("recognition failed")
+    server.fail("recognition failed")
+    server.send_final(FINAL)
+    server.finish()
+    server.receive_disconnect()
+
+    assert written(server) == []
+    assert events(server) == []
+    assert server.state is DialogueState.CLOSED
+
+
+def test_our_own_fault_is_told() -> None:
+    server = listening()
+
+    server.fail("recognition failed")
+
+    assert written(server) == [error("recognition failed"), Close(1011, "recognition failed")]
+
+
+def test_a_shutdown_flushes_like_a_stop() -> None:
+    server = listening()
+
+    server.end_session(CloseCode.RESTART)
+    server.receive_bytes(b"\0\0")
+    server.send_final(FINAL)
+    server.finish()
+
+    assert events(server) == [AudioEnded()]
+    assert written(server) == [FINAL_LINE, STOPPED, Close(1012)]
+
+
+def test_a_shutdown_does_not_change_an_ending_that_has_begun() -> None:
+    server = listening()
+    server.receive_text(STOP)
+
+    server.end_session(CloseCode.RESTART)
+    server.finish()
+
+    assert events(server) == [AudioEnded()]
+    assert written(server) == [STOPPED, Close(1000)]
+
+
+def test_with_no_session_the_end_needs_no_shell() -> None:
+    stopped, ended = connect(), connect()
+
+    stopped.receive_text(STOP)
+    ended.end_session(CloseCode.GOING_AWAY)
+
+    assert written(stopped) == [STOPPED, Close(1000)]
+    assert written(ended) == [STOPPED, Close(1001)]
+    assert events(stopped) == events(ended) == []
+
+
+def test_a_client_that_is_gone_aborts_its_session_once() -> None:
+    server = listening()
+    server.send_partial(PARTIAL)
+
+    server.receive_disconnect()
+    server.receive_disconnect()
+    server.receive_text(START)
+    server.send_final(FINAL)
+    server.end_session(CloseCode.RESTART)
+    server.finish()
+    server.fail("too late")
+
+    assert events(server) == [SessionAborted()]
+    assert written(server) == []
+
+
+def test_a_client_that_goes_after_the_end_aborts_nothing() -> None:
+    server = listening()
+    server.receive_text(STOP)
+    server.finish()
+
+    server.receive_disconnect()
+
+    assert events(server) == [AudioEnded()]

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scribewire.protocol.states import (
+    TRANSITIONS,
+    ConnectionState,
+    DialogueState,
+    Input,
+    connection_state_after,
+    is_heard,
+    is_over,
+    next_state,
+)
+
+ORDER = list(DialogueState)
+
+# One row an input, one column a state. The cell is the next state by its initial letters,
+# = where nothing moves, . where the sender may not send it.
+PICTURE = """
+                      AWAITING STARTING LISTENING FLUSHING CLOSING CLOSED
+client start          S        .        .         =        =       .
+client audio          .        =        =         =        =       .
+client stop           F        F        F         =        =       .
+client unknown action =        =        =         =        =       .
+client fault          F        F        F         =        =       .
+client close          CLOSING  CLOSING  CLOSING   CLOSING  =       .
+server loading        =        =        .         =        .       .
+server listening      .        L        .         =        .       .
+server result         .        .        =         =        .       .
+server error          =        =        =         =        .       .
+server shutting down  =        =        =         =        .       .
+server stopped        CLOSING  CLOSING  CLOSING   CLOSING  .       .
+server end            F        F        F         =        .       .
+server fault          CLOSING  CLOSING  CLOSING   CLOSING  =       .
+server close          CLOSING  CLOSING  CLOSING   CLOSING  =       .
+closed                CLOSED   CLOSED   CLOSED    CLOSED   CLOSED  .
+"""
+LETTERS = {
+    "S": DialogueState.STARTING,
+    "L": DialogueState.LISTENING,
+    "F": DialogueState.FLUSHING,
+    "CLOSING": DialogueState.CLOSING,
+    "CLOSED": DialogueState.CLOSED,
+    ".": None,
+}
+
+CONNECTION_STATES = [
+    # inputs, what an SDK shows
+    ([], "connecting"),
+    ([Input.SERVER_LOADING], "loading"),
+    ([Input.SERVER_LOADING, Input.SERVER_LISTENING], "listening"),
+    ([Input.SERVER_LISTENING], "listening"),
+    ([Input.SERVER_LISTENING, Input.CLIENT_AUDIO], "listening"),
+    ([Input.SERVER_LISTENING, Input.SERVER_RESULT], "connected"),
+    ([Input.SERVER_RESULT, Input.SERVER_LISTENING], "connected"),
+    ([Input.SERVER_LISTENING, Input.SERVER_RESULT, Input.SERVER_STOPPED], "connected"),
+    ([Input.SERVER_LISTENING, Input.SERVER_STOPPED, Input.CLOSED], "disconnected"),
+    ([Input.SERVER_ERROR], "error"),
+    ([Input.SERVER_FAULT], "error"),
+    ([Input.SERVER_ERROR, Input.SERVER_RESULT, Input.CLOSED], "error"),
+]
+
+
+def read_picture() -> list[tuple[Input, DialogueState, DialogueState | None]]:
+    _, _, *rows = PICTURE.splitlines()
+    return [
+        (Input(row[:22].strip()), state, state if cell == "=" else LETTERS[cell])
+        for row in rows
+        for state, cell in zip(ORDER, row[22:].split(), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("given_input", "state", "expected"), read_picture())
+def test_the_table_is_the_picture(
+    given_input: Input, state: DialogueState, expected: DialogueState | None
+) -> None:
+    assert next_state(state, given_input) is expected
+
+
+def test_the_picture_shows_every_input_in_every_state() -> None:
+    assert len(read_picture()) == len(Input) * len(DialogueState)
+    assert set(TRANSITIONS) == set(DialogueState)
+
+
+@given(st.sampled_from(DialogueState), st.sampled_from(Input))
+def test_a_dialogue_never_goes_back(state: DialogueState, given_input: Input) -> None:
+    following = next_state(state, given_input)
+
+    assert following is None or ORDER.index(following) >= ORDER.index(state)
+
+
+@given(st.sampled_from(DialogueState), st.sampled_from(Input))
+def test_what_is_not_heard_changes_nothing(state: DialogueState, given_input: Input) -> None:
+    is_message = given_input.name.startswith("CLIENT_") and given_input is not Input.CLIENT_CLOSE
+    if is_heard(state) or not is_message:
+        return
+
+    assert next_state(state, given_input) in (state, None)
+
+
+def test_only_an_open_dialogue_is_heard() -> None:
+    assert [state.value for state in DialogueState if is_heard(state)] == [
+        "awaiting start",
+        "starting",
+        "listening",
+    ]
+    assert [state.value for state in DialogueState if is_over(state)] == ["closing", "closed"]
+
+
+@pytest.mark.parametrize(("inputs", "shown"), CONNECTION_STATES)
+def test_an_sdk_shows_how_far_it_got(inputs: list[Input], shown: str) -> None:
+    state = ConnectionState.CONNECTING
+
+    for given_input in inputs:
+        state = connection_state_after(state, given_input)
+
+    assert state.value == shown

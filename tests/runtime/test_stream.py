@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from scribewire.errors import ServerFault
+from scribewire.recognition.events import Event, Final
+from scribewire.recognition.recognizer import Recognizer
+from scribewire.recognition.rules import rules_for
+from scribewire.runtime.scheduler import Scheduler
+from scribewire.runtime.stream import MAX_LAG_SAMPLES, Stream
+from scribewire.testing.faulty import FailingEngine, StuckEngine
+from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech
+
+UTTERANCE = "." * 10 + "hello" * 3 + "." * 20
+
+
+@pytest.fixture
+def engine() -> Iterator[StuckEngine]:
+    engine = StuckEngine()
+    yield engine
+    engine.release.set()
+
+
+def make_stream(engine: ScriptedEngine) -> tuple[Stream, Scheduler]:
+    scheduler = Scheduler(ScriptedVad(), engine, workers=2)
+    return Stream(Recognizer(rules_for("fast")), scheduler), scheduler
+
+
+async def collect(stream: Stream) -> list[Event]:
+    return [event async for event in stream.events()]
+
+
+async def test_what_is_written_comes_out_as_finals() -> None:
+    stream, scheduler = make_stream(ScriptedEngine())
+    for _ in range(3):
+        await stream.write(draw_speech(UTTERANCE))
+    stream.end(draw_speech("last"))
+
+    events = await collect(stream)
+
+    scheduler.close()
+    finals = [event.text for event in events if isinstance(event, Final)]
+    assert finals == ["hellohellohello"] * 3 + ["last"]
+
+
+async def test_an_empty_stream_has_no_events() -> None:
+    stream, scheduler = make_stream(ScriptedEngine())
+    stream.end()
+
+    assert await collect(stream) == []
+
+    scheduler.close()
+
+
+async def test_a_writer_waits_while_the_stream_is_behind(engine: StuckEngine) -> None:
+    stream, scheduler = make_stream(engine)
+    reading = asyncio.create_task(collect(stream))
+
+    async def write_all() -> None:
+        for _ in range(40):
+            await stream.write(draw_speech(UTTERANCE))
+        stream.end()
+
+    writing = asyncio.create_task(write_all())
+    await asyncio.to_thread(engine.has_begun.wait)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(writing), 0.05)
+    lag_samples = stream.lag_samples
+    engine.release.set()
+    await writing
+
+    assert MAX_LAG_SAMPLES < lag_samples < 2 * MAX_LAG_SAMPLES
+    assert len([e for e in await reading if isinstance(e, Final)]) == 40
+    scheduler.close()
+
+
+async def test_an_engine_that_fails_ends_the_stream_for_writer_and_reader() -> None:
+    stream, scheduler = make_stream(FailingEngine())
+    await stream.write(draw_speech(UTTERANCE + "xxxx" + "." * 20))
+
+    with pytest.raises(ServerFault, match="ValueError: secret internals"):
+        await collect(stream)
+
+    with pytest.raises(ServerFault):
+        await stream.write(draw_speech("more"))
+    scheduler.close()
+
+
+async def test_aborting_ends_the_events_and_starts_no_more_decodes(engine: StuckEngine) -> None:
+    stream, scheduler = make_stream(engine)
+    await stream.write(draw_speech(UTTERANCE * 2))
+    reading = asyncio.create_task(collect(stream))
+    await asyncio.to_thread(engine.has_begun.wait)
+
+    stream.abort()
+    events = await reading
+    engine.release.set()
+    await asyncio.to_thread(scheduler.close)
+
+    assert events == []
+    assert len(engine.requests) == 1
+
+
+async def test_two_streams_at_once_hear_what_each_hears_alone() -> None:
+    scheduler = Scheduler(ScriptedVad(), ScriptedEngine(), workers=2)
+    streams = [Stream(Recognizer(rules_for("fast")), scheduler) for _ in range(2)]
+    pictures = ["." * 5 + "abcdef" + "." * 30 + "x" * 9, "." * 9 + "ghijkl" * 3 + "." * 30]
+    for at in range(0, 50, 5):
+        for stream, picture in zip(streams, pictures, strict=True):
+            await stream.write(draw_speech(picture[at : at + 5]))
+    for stream in streams:
+        stream.end()
+
+    heard = [[e.text for e in await collect(s) if isinstance(e, Final)] for s in streams]
+
+    scheduler.close()
+    assert heard == [["abcdef", "x" * 9], ["ghijkl" * 3]]

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from scribewire import __version__
+from scribewire.testing.running import RunningServer
+
+
+async def get(server: RunningServer, path: str) -> tuple[int, dict[str, Any]]:
+    def ask() -> tuple[int, dict[str, Any]]:
+        connection = http.client.HTTPConnection(urlsplit(server.address.url).netloc, timeout=5)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body: dict[str, Any] = json.loads(response.read())
+        connection.close()
+        return response.status, body
+
+    return await anyio.to_thread.run_sync(ask)
+
+
+async def refusal(
+    server: RunningServer, path: str, headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, Any], str | None]:
+    with pytest.raises(InvalidStatus) as refused:
+        async with server.dial(path, headers):
+            pass
+    response = refused.value.response
+    return response.status_code, json.loads(response.body), response.headers.get("Retry-After")
+
+
+async def test_health_tells_version_and_open_sessions(server: RunningServer) -> None:
+    async with server.dial() as dialogue:
+        await dialogue.send('{"action":"start"}')
+        await dialogue.next()
+
+        status, body = await get(server, "/healthz")
+
+    assert (status, body) == (200, {"status": "ok", "version": __version__, "sessions": 1})
+
+
+@pytest.mark.parametrize("path", ["/v2/realtime", "/realtime"])
+async def test_an_ordinary_request_to_a_websocket_address_is_told_so(
+    server: RunningServer, path: str
+) -> None:
+    status, body = await get(server, path)
+
+    assert status == 426
+    assert "ws://" in body["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/v2/realtime?token=wrong", {}),
+        ("/v2/realtime", {"x-api-key": "wrong"}),
+        ("/v2/realtime?token=key-1", {"Authorization": "Bearer wrong"}),
+        ("/realtime?token=key-1&token=wrong", {}),
+    ],
+)
+async def test_a_wrong_key_in_the_handshake_is_refused_with_401_and_json(
+    server: RunningServer, path: str, headers: dict[str, str]
+) -> None:
+    status, body, _ = await refusal(server, path, headers)
+
+    assert status == 401
+    assert "unknown token" in body["error"]
+    assert "wrong" not in json.dumps(body)
+
+
+async def test_an_unknown_path_is_refused_with_404(server: RunningServer) -> None:
+    status, body, _ = await refusal(server, "/v1/listen?token=key-1")
+
+    assert status == 404
+    assert "/v2/realtime" in body["message"]
+
+
+async def test_a_server_that_is_going_down_refuses_with_503_and_when_to_come_back(
+    server: RunningServer,
+) -> None:
+    server.services.draining.set()
+
+    status, body, retry_after = await refusal(server, "/v2/realtime?token=key-1")
+
+    assert status == 503
+    assert "going down" in body["message"]
+    assert retry_after == "5"

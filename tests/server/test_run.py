@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+
+from scribewire.engines.loader import Engines
+from scribewire.errors import ModelFault, ServerFault
+from scribewire.server.run import Address, serve, serving
+from scribewire.settings import Settings
+from scribewire.testing.faulty import StuckEngine
+from scribewire.testing.running import run_server
+from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        (Address("127.0.0.1", 8000), "ws://127.0.0.1:8000"),
+        (Address("::1", 80), "ws://[::1]:80"),
+    ],
+)
+def test_an_address_has_a_url(address: Address, url: str) -> None:
+    assert address.url == url
+
+
+async def test_a_port_that_is_taken_is_said_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        with pytest.raises(ServerFault, match=rf"port {port}: .*choose another"):
+            async with serving(Settings(port=port), Engines(ScriptedVad(), ScriptedEngine())):
+                pass
+
+
+def test_a_missing_model_is_found_before_the_port_opens(tmp_path: Path) -> None:
+    opened: list[Address] = []
+
+    with pytest.raises(ModelFault, match="silero_vad"):
+        serve(Settings(port=0, model_dir=tmp_path), on_listening=opened.append)
+
+    assert opened == []
+
+
+async def test_the_event_loop_stays_free_while_an_engine_decodes() -> None:
+    engine = StuckEngine()
+    audio = draw_pcm("..hello" + "." * 20)
+    async with (
+        run_server(engines=Engines(ScriptedVad(), engine)) as server,
+        server.dial() as stuck,
+        server.dial() as other,
+    ):
+        await stuck.send('{"action":"start"}', audio)
+        await asyncio.to_thread(engine.has_begun.wait)
+        await other.send('{"action":"start"}')
+
+        assert (await other.next())["state"] == "listening"
+        engine.release.set()
+
+
+async def test_sessions_that_do_not_end_in_time_do_not_hold_the_server(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    engine = StuckEngine()
+    audio = draw_pcm("..hello" + "." * 20)
+    async with run_server(engines=Engines(ScriptedVad(), engine), drain_timeout_ms=50) as server:
+        context = server.dial()
+        dialogue = await context.__aenter__()
+        await dialogue.send('{"action":"start"}', audio)
+        await asyncio.to_thread(engine.has_begun.wait)
+        asyncio.get_running_loop().call_later(0.3, engine.release.set)
+    await context.__aexit__(None, None, None)
+
+    assert "1 sessions did not end in time" in caplog.text

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from scribewire.settings import Settings
+
+
+def test_defaults_listen_on_this_machine_only() -> None:
+    settings = Settings()
+
+    assert (settings.host, settings.port, settings.keys) == ("127.0.0.1", 8000, ())
+
+
+def test_keys_come_from_the_environment_separated_by_commas(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SCRIBEWIRE_KEYS", "one, two,,")
+
+    assert Settings().keys == ("one", "two")
+
+
+def test_arguments_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRIBEWIRE_PORT", "9001")
+
+    assert Settings().port == 9001
+    assert Settings(port=9002).port == 9002
+
+
+def test_keys_are_not_shown() -> None:
+    assert "planted" not in repr(Settings(keys=("planted",)))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"port": 70_000}, {"workers": 0}, {"log_level": "loud"}, {"max_utterance_ms": 1}]
+)
+def test_values_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        Settings.model_validate(wrong)
+
+
+def test_every_option_says_what_it_means() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
