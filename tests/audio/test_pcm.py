@@ -8,7 +8,15 @@ import av
 import numpy as np
 import pytest
 
-from scribewire.audio.pcm import Encoding, PcmFormat, decode_pcm, mix_to_mono, to_float
+from scribewire.audio.pcm import (
+    WIRE_PCM,
+    Encoding,
+    PcmFormat,
+    decode_pcm,
+    encode_pcm,
+    mix_to_mono,
+    to_float,
+)
 
 
 def decode(pcm: bytes, encoding: Encoding, channels: int = 1) -> list[float]:
@@ -102,3 +110,23 @@ def test_to_float_gives_32_bits_for_every_type() -> None:
 
 def test_a_block_holds_every_channel() -> None:
     assert PcmFormat(encoding="s24", channels=6, rate_hz=48_000).block_bytes == 18
+
+
+@pytest.mark.parametrize(
+    ("sample", "pcm"),
+    [
+        (0.0, b"\x00\x00"),
+        (0.5, b"\x00\x40"),
+        (-1.0, b"\x00\x80"),
+        (1.0, b"\xff\x7f"),
+        (-1.5, b"\x00\x80"),
+    ],
+)
+def test_samples_are_rounded_and_never_wrap(sample: float, pcm: bytes) -> None:
+    assert encode_pcm(np.array([sample], np.float32)) == pcm
+
+
+def test_every_sample_of_the_wire_survives_both_ways() -> None:
+    pcm = np.arange(-32_768, 32_768, dtype="<i2").tobytes()
+
+    assert encode_pcm(decode_pcm(pcm, WIRE_PCM)) == pcm

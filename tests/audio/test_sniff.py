@@ -18,6 +18,10 @@ MARKS = [
     (b"caff\x00\x01\x00\x00", "a Core Audio file"),
     (b"0&\xb2u\x8ef\xcf\x11", "a Windows Media file"),
     (b"#!AMR\n\x3c\x91", "an AMR file"),
+    (b"FLV\x01\x05\x00\x00\x00", "a Flash video file"),
+    (b"FORM\x00\x01\x00\x00", "an AIFF file"),
+    (b".snd\x00\x00\x00\x18", "a Sun audio file"),
+    ((b"G" + bytes(187)) * 3, "an MPEG transport stream"),
 ]
 
 

@@ -57,6 +57,8 @@ class PcmFormat:
 WIRE_PCM = PcmFormat(encoding="s16", channels=1, rate_hz=SAMPLE_RATE)
 """What a stream without a header is: the protocol's only raw format."""
 
+_FULL_SCALE = 32_768  # of 16-bit samples
+
 
 def decode_pcm(pcm: bytes | bytearray | memoryview, pcm_format: PcmFormat) -> Samples:
     """Return the samples at the format's own rate. `pcm` must hold whole blocks."""
@@ -64,12 +66,18 @@ def decode_pcm(pcm: bytes | bytearray | memoryview, pcm_format: PcmFormat) -> Sa
     return mix_to_mono(values.reshape(-1, pcm_format.channels))
 
 
+def encode_pcm(samples: Samples) -> bytes:
+    """Return samples as `WIRE_PCM` has them; what is beyond full scale is clipped."""
+    scaled = np.rint(samples * _FULL_SCALE)
+    return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2").tobytes()
+
+
 def to_float(values: Values) -> Samples:
     """Scale by type into [-1, 1]; what is not a finite number becomes 0."""
     if values.dtype == np.uint8:
         return (values.astype(np.float32) - np.float32(128)) * np.float32(1 / 128)
     if values.dtype == np.int16:
-        return values.astype(np.float32) * np.float32(1 / 32768)
+        return values.astype(np.float32) * np.float32(1 / _FULL_SCALE)
     if values.dtype == np.int32:
         return values.astype(np.float32) * np.float32(2.0**-31)
     finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)

@@ -54,6 +54,9 @@ _MARKS: Final = (
     _Mark(0, b"caff", Guess("compressed", "a Core Audio file")),
     _Mark(0, b"0&\xb2u\x8ef\xcf\x11", Guess("compressed", "a Windows Media file")),
     _Mark(0, b"#!AMR", Guess("compressed", "an AMR file")),
+    _Mark(0, b"FLV\x01", Guess("compressed", "a Flash video file")),
+    _Mark(0, b"FORM", Guess("compressed", "an AIFF file")),
+    _Mark(0, b".snd", Guess("compressed", "a Sun audio file")),
     # Three bytes are short, so the version and flags that follow must be possible too.
     _Mark(0, b"ID3\x02\x00", Guess("compressed", "an MP3 file")),
     _Mark(0, b"ID3\x03\x00", Guess("compressed", "an MP3 file")),
@@ -61,6 +64,7 @@ _MARKS: Final = (
 )
 
 _MP3: Final = Guess("compressed", "an MP3 file")
+_MPEG_TS: Final = Guess("compressed", "an MPEG transport stream")
 _AAC: Final = Guess("compressed", "an AAC (ADTS) file")
 
 
@@ -71,7 +75,19 @@ def sniff(head: bytes | bytearray) -> Guess:
             return mark.guess
     if len(head) < _HEAD_BYTES:
         return UNDECIDED
-    return _sniff_frames(head)
+    return _sniff_packets(head) or _sniff_frames(head)
+
+
+_TS_PACKET_BYTES, _TS_SYNC = 188, 0x47
+_TS_PACKETS = 3  # sync bytes in a row that are no chance
+
+
+def _sniff_packets(head: bytes | bytearray) -> Guess | None:
+    """Recognise an MPEG transport stream; None when it is none."""
+    syncs = head[: _TS_PACKETS * _TS_PACKET_BYTES : _TS_PACKET_BYTES]
+    if any(sync != _TS_SYNC for sync in syncs):
+        return None
+    return UNDECIDED if len(syncs) < _TS_PACKETS else _MPEG_TS
 
 
 _MPEG_SYNC = 0xFFE0  # eleven ones

@@ -22,17 +22,15 @@ from scribewire.protocol.events import AudioEnded, AudioReceived, SessionAborted
 from scribewire.protocol.messages import Close, FinalResult, PartialResult
 from scribewire.protocol.server import ServerConnection
 from scribewire.protocol.states import is_over
-from scribewire.recognition.events import Partial
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
+from scribewire.runtime.results import as_result
 from scribewire.runtime.stream import Stream
-from scribewire.types import samples_to_ms
 
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from scribewire.protocol.handshake import Handshake
-    from scribewire.recognition.events import Event
     from scribewire.server.services import Services
 
 _OUR_FAULT = "recognition failed: a fault of the server, not of the audio; connect again"
@@ -60,7 +58,10 @@ class Session:
     async def run(self) -> None:
         """Serve the client until either side ends the session."""
         self._services.sessions.add(self)
-        _log.info("%s = open %s", self.id, self._handshake)
+        asked = self._handshake
+        _log.info("%s = open %s %s", self.id, asked.endpoint.value, asked.mode)
+        if asked.unknown_parameters:
+            _log.debug("%s = ignored %s", self.id, ", ".join(asked.unknown_parameters))
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
         try:
             await self._send_outgoing()
@@ -156,17 +157,14 @@ class Session:
         await self._has_stream.wait()
         assert self._stream is not None
         async for event in self._stream.events():
-            self._send_result(event)
+            match as_result(event):
+                case PartialResult() as partial:
+                    self._connection.send_partial(partial)
+                case FinalResult() as final:
+                    self._connection.send_final(final)
             await self._send_outgoing()
         self._connection.finish()
         await self._send_outgoing()
-
-    def _send_result(self, event: Event) -> None:
-        offset_ms = samples_to_ms(event.end_sample)
-        if isinstance(event, Partial):
-            self._connection.send_partial(PartialResult(text=event.text, offset_ms=offset_ms))
-        else:
-            self._connection.send_final(FinalResult(text=event.text, offset_ms=offset_ms))
 
     # Both.
 

@@ -1,0 +1,61 @@
+"""The program: its commands, and how each of their ends becomes an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from scribewire import __version__
+from scribewire.cli.exits import CommandFault, ExitCode
+from scribewire.cli.serve import serve
+from scribewire.cli.transcribe import transcribe
+from scribewire.errors import ScribewireError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+app = typer.Typer(
+    name="scribewire",
+    help="Real-time speech-to-text on your own machine.",
+    epilog="Each command has its own page: [bold]scribewire transcribe --help[/bold]",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, and so keys
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog="Example: SCRIBEWIRE_KEYS=one,two scribewire serve --host 0.0.0.0 --port 9000")(
+    serve
+)
+app.command(
+    epilog="Example: ffmpeg -i rtsp://camera -f s16le -ac 1 -ar 16000 - | scribewire transcribe -"
+)(transcribe)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command that `arguments`, or else the shell, names; ends in SystemExit."""
+    try:
+        app(arguments, prog_name="scribewire")
+    except (CommandFault, ScribewireError) as fault:
+        print(f"scribewire: {fault}", file=sys.stderr)  # noqa: T201 - it talks to a person
+        sys.exit(fault.code if isinstance(fault, CommandFault) else ExitCode.FAILED)
+    sys.exit(ExitCode.DONE)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"scribewire {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which it is."),
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,169 @@
+"""Who turns the audio into results: an engine in this process, or a server.
+
+Both are a `Transcriber`, and for the same audio both give the same finals.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from scribewire.cli.exits import CommandFault, ExitCode
+from scribewire.protocol.messages import FinalResult, PartialResult
+from scribewire.types import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from scribewire.client import Client
+    from scribewire.engines.loader import Engines
+    from scribewire.runtime.stream import Stream
+    from scribewire.settings import Settings
+
+Result: TypeAlias = PartialResult | FinalResult
+
+_UNAUTHORIZED = (401, 403)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What is asked for, of an engine here or of a server."""
+
+    mode: Mode = "fast"
+    language: str | None = None
+    """ISO 639-1 code; None leaves it to the transcriber."""
+    endpointing_ms: int | None = None
+    """Silence that ends an utterance; None leaves it to the mode."""
+    has_partials: bool = False
+
+
+class Transcriber(Protocol):
+    """Takes one stream's audio, gives its results."""
+
+    async def send_audio(self, pcm: bytes) -> None:
+        """Take PCM of the wire; waits while the recognition is too far behind."""
+
+    async def stop(self) -> None:
+        """Say that the audio is over; the remaining results follow."""
+
+    def results(self) -> AsyncIterator[Result]:
+        """Yield every result until the last one after `stop`."""
+
+
+# In this process.
+
+
+@asynccontextmanager
+async def transcribing_here(
+    wishes: Wishes, engines: Engines, settings: Settings
+) -> AsyncIterator[Transcriber]:
+    """Recognize with engines of this process, which stay open."""
+    from scribewire.recognition.recognizer import Recognizer
+    from scribewire.recognition.rules import rules_for
+    from scribewire.runtime.scheduler import Scheduler
+    from scribewire.runtime.stream import Stream
+
+    _check_language(wishes.language, engines.speech.languages)
+    rules = rules_for(
+        wishes.mode,
+        endpointing_ms=wishes.endpointing_ms,
+        has_partials=wishes.has_partials,
+        max_utterance_ms=settings.max_utterance_ms,
+    )
+    scheduler = Scheduler(engines.vad, engines.speech, workers=settings.workers)
+    stream = Stream(Recognizer(rules), scheduler)
+    try:
+        yield _Here(stream)
+    finally:
+        stream.abort()
+        await scheduler.aclose()
+
+
+class _Here:
+    """A stream, spoken to as one speaks to a server."""
+
+    def __init__(self, stream: Stream) -> None:
+        from scribewire.audio.wire import WireDecoder
+
+        self._stream = stream
+        self._decoder = WireDecoder()
+
+    async def send_audio(self, pcm: bytes) -> None:
+        await self._stream.write(self._decoder.receive_bytes(pcm))
+
+    async def stop(self) -> None:
+        self._stream.end(self._decoder.receive_end())
+
+    async def results(self) -> AsyncIterator[Result]:
+        from scribewire.runtime.results import as_result
+
+        async for event in self._stream.events():
+            yield as_result(event)
+
+
+def _check_language(language: str | None, available: frozenset[str]) -> None:
+    if language is not None and language not in available:
+        names = ", ".join(sorted(available))
+        raise CommandFault(f"language {language}: no model on this machine; available: {names}")
+
+
+# On a server.
+
+
+@asynccontextmanager
+async def transcribing_there(
+    wishes: Wishes, *, server: str, key: str
+) -> AsyncIterator[Transcriber]:
+    """Recognize on the server at a ws:// or wss:// address.
+
+    Raises CommandFault; its exit code tells whether the key was refused, the server out of
+    reach, or the session failed.
+    """
+    from scribewire.client import connect
+    from scribewire.client.errors import ClientError
+
+    try:
+        async with connect(
+            server,
+            key=key,
+            mode=wishes.mode,
+            language=wishes.language,
+            partials=wishes.has_partials,
+            endpointing_ms=wishes.endpointing_ms,
+        ) as client:
+            yield _There(client)
+    except ValueError as error:
+        raise CommandFault(f"--server or --key: {error}", ExitCode.USAGE) from error
+    except ClientError as error:
+        raise _explain(error) from error
+
+
+class _There:
+    """A session on a server."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def send_audio(self, pcm: bytes) -> None:
+        await self._client.send_audio(pcm)  # how a session ended early, `results` tells
+
+    async def stop(self) -> None:
+        await self._client.stop()
+
+    async def results(self) -> AsyncIterator[Result]:
+        async for message in self._client:
+            if isinstance(message, PartialResult | FinalResult):
+                yield message
+
+
+def _explain(error: Exception) -> CommandFault:
+    from scribewire.client.errors import ConnectTimeoutError, RefusedError, UnreachableError
+
+    match error:
+        case RefusedError(status=status) if status in _UNAUTHORIZED:
+            return CommandFault(str(error), ExitCode.KEY_REFUSED)
+        case UnreachableError() | ConnectTimeoutError():
+            return CommandFault(str(error), ExitCode.UNREACHABLE)
+        case _:
+            return CommandFault(str(error))

@@ -1,0 +1,34 @@
+"""The Python client: asyncio here, the same names without asyncio in `blocking`."""
+
+from scribewire.client.asynchronous import Client, connect
+from scribewire.client.dialogue import Message
+from scribewire.client.errors import (
+    ClientError,
+    ClosedError,
+    ConnectTimeoutError,
+    MissingTokenError,
+    ProtocolViolationError,
+    RefusedError,
+    SessionError,
+    UnreachableError,
+)
+from scribewire.protocol.messages import FinalResult, PartialResult, ShuttingDown
+from scribewire.protocol.states import ConnectionState
+
+__all__ = [
+    "Client",
+    "ClientError",
+    "ClosedError",
+    "ConnectTimeoutError",
+    "ConnectionState",
+    "FinalResult",
+    "Message",
+    "MissingTokenError",
+    "PartialResult",
+    "ProtocolViolationError",
+    "RefusedError",
+    "SessionError",
+    "ShuttingDown",
+    "UnreachableError",
+    "connect",
+]

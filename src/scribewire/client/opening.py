@@ -1,0 +1,136 @@
+"""What both clients say before the first message, and how they use websockets."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypedDict
+from urllib.parse import urlsplit
+
+from scribewire.client.errors import MissingTokenError
+from scribewire.protocol.handshake import Endpoint, client_url
+from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
+from scribewire.types import Mode
+
+KEY_HEADER = "x-api-key"  # a query ends up in the logs of proxies, a header does not
+
+AUDIO_PIECE_BYTES = 8 * 1024  # 0.26 s: fits into the free part of any socket that is writable
+MAX_UNREAD_MESSAGES = 16_384  # an hour of speech at four results a second; some 10 MB
+CLOSE_TIMEOUT_S = 2.0  # a server that is slowing us down answers late, and nobody waits for it
+PING_TIMEOUT_S = 300.0  # while we are slowed down, a ping waits behind our own audio
+
+
+class WebSocketOptions(TypedDict):
+    """How to call either `connect` of websockets."""
+
+    additional_headers: dict[str, str]
+    proxy: Literal[True] | None
+    compression: None
+    open_timeout: float
+    close_timeout: float
+    ping_timeout: float
+    max_size: int
+    max_queue: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """One connection as its user wants it, checked."""
+
+    url: str
+    """Where to connect to, with every parameter but the key."""
+    endpoint: Endpoint
+    """Which dialogue will follow."""
+    key: str = field(repr=False)
+    """Who we are; never shown."""
+    partials: bool = True
+    """False: finals only."""
+    actual_numbers: bool = False
+    """True: digits instead of number words."""
+    timeout_s: float = 15.0
+    """How long the server may take until it is listening."""
+
+    @property
+    def address(self) -> str:
+        """Host and port, for a person to read; a user name and password are left out."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    @property
+    def websocket_options(self) -> WebSocketOptions:
+        """How to call either `connect` of websockets."""
+        return {
+            "additional_headers": {KEY_HEADER: self.key},
+            # True: as the environment says. A proxy never knows our own machine.
+            "proxy": None if is_loopback(urlsplit(self.url).hostname or "") else True,
+            "compression": None,  # PCM hardly shrinks, and results are too short to
+            "open_timeout": self.timeout_s,
+            "close_timeout": CLOSE_TIMEOUT_S,
+            "ping_timeout": PING_TIMEOUT_S,
+            "max_size": MAX_MESSAGE_BYTES,
+            "max_queue": MAX_UNREAD_MESSAGES,
+        }
+
+
+def prepare_opening(  # noqa: PLR0913 - one argument per choice, all by name
+    base: str,
+    *,
+    key: str | None,
+    mode: Mode,
+    language: str | None,
+    partials: bool,
+    actual_numbers: bool,
+    endpointing_ms: int | None,
+    diarize: bool | None,
+    timeout_s: float,
+) -> Opening:
+    """Check what can be checked without a server.
+
+    Raises `MissingTokenError`, or `ValueError` for an address or key that cannot be one.
+    """
+    url = client_url(
+        base, mode=mode, language=language, endpointing_ms=endpointing_ms, diarize=diarize
+    )
+    return Opening(
+        url=url,
+        endpoint=_endpoint_of(url),
+        key=_check_key(key),
+        partials=partials,
+        actual_numbers=actual_numbers,
+        timeout_s=timeout_s,
+    )
+
+
+def cut_audio(pcm: bytes | bytearray | memoryview) -> Iterator[bytes]:
+    """Cut audio of any size into messages, however its items are laid out."""
+    view = memoryview(pcm).cast("B")
+    for start in range(0, len(view), AUDIO_PIECE_BYTES):
+        yield bytes(view[start : start + AUDIO_PIECE_BYTES])
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether the host is this machine, as far as its name says."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+_PUSHING: Final = (Endpoint.MICROPHONE, Endpoint.LEGACY)  # in this order: one ends in the other
+
+
+def _endpoint_of(url: str) -> Endpoint:
+    path = urlsplit(url).path
+    return next((end for end in _PUSHING if path.endswith(end.value)), Endpoint.STREAM)
+
+
+def _check_key(key: str | None) -> str:
+    if not key:
+        raise MissingTokenError
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ValueError(
+            "key: expected visible ASCII characters only; look for a space or a line break in it"
+        )
+    return key

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from scribewire.cli.logs import SecretFilter, configure_logs, hide_secrets
+
+HIDDEN = [
+    # what a library might write, what may stand in the log
+    (
+        '127.0.0.1:5 - "GET /v2/realtime?token=s3cret&type=fast HTTP/1.1" 101',
+        '127.0.0.1:5 - "GET /v2/realtime?[hidden] HTTP/1.1" 101',
+    ),
+    (
+        "open ws://host/v2/client/s3cret?url=http://a/b",
+        "open ws://host/v2/client/[hidden]?[hidden]",
+    ),
+    ("< x-api-key: s3cret", "< x-api-key: [hidden]"),
+    ("< X-Zoom-S2T-Key: s3cret", "< X-Zoom-S2T-Key: [hidden]"),
+    ("< Authorization: Bearer s3cret", "< Authorization: Bearer [hidden]"),
+    ("(b'api-key', b's3cret')", "(b'api-key', b'[hidden]')"),
+    ("{'authorization': 'Bearer s3cret'}", "{'authorization': 'Bearer [hidden]'}"),
+    (
+        '< TEXT \'{"action":"start","key":"s3cret"}\'',
+        '< TEXT \'{"action":"start","key":"[hidden]"}\'',
+    ),
+    ("token=s3cret, type=fast", "token=[hidden], type=fast"),
+]
+
+SHOWN = [
+    "= listening on ws://127.0.0.1:8000",
+    "x closed 1008 missing token: expected a key of this server",
+    "are you there? yes",
+    "a key, then another",
+    "authorization failed",
+    "monkey: 3",
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), HIDDEN)
+def test_secrets_are_hidden(line: str, expected: str) -> None:
+    assert hide_secrets(line) == expected
+
+
+@pytest.mark.parametrize("line", SHOWN)
+def test_other_lines_stay_as_they_are(line: str) -> None:
+    assert hide_secrets(line) == line
+
+
+def test_arguments_and_tracebacks_are_cleaned_too() -> None:
+    error = ValueError("token=s3cret")
+    record = logging.LogRecord(
+        "lib", logging.ERROR, "", 0, "at %s", ("/x?key=s3cret",), (ValueError, error, None)
+    )
+
+    SecretFilter().filter(record)
+
+    text = logging.Formatter().format(record)
+    assert text.splitlines() == ["at /x?[hidden]", "ValueError: token=[hidden]"]
+
+
+def test_nobody_can_forge_a_line() -> None:
+    record = logging.LogRecord("lib", logging.INFO, "", 0, "refused %s", ("/a\r\n09:00 ok",), None)
+
+    SecretFilter().filter(record)
+
+    assert record.getMessage() == "refused /a\\r\\n09:00 ok"
+
+
+@pytest.fixture
+def restored_logs() -> Iterator[None]:
+    root, own = logging.getLogger(), logging.getLogger("scribewire")
+    before = (root.handlers[:], root.level, own.level)
+    yield
+    root.handlers[:], root.level, own.level = before
+
+
+@pytest.mark.usefixtures("restored_logs")
+def test_a_line_has_time_level_and_message_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info")
+
+    logging.getLogger("scribewire.session").info("%s = open", "ab12")
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3} INFO ab12 = open\n", err)
+
+
+@pytest.mark.usefixtures("restored_logs")
+def test_libraries_are_heard_only_when_something_is_wrong(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("debug")
+
+    logging.getLogger("websockets.server").debug("< TEXT 'what somebody says'")
+    logging.getLogger("websockets.server").warning("odd")
+    logging.getLogger("scribewire.session").debug("a detail")
+
+    lines = [line.partition(" ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert lines == ["WARNING odd", "DEBUG a detail"]

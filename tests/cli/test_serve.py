@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from scribewire.cli.exits import CommandFault, ExitCode
+from scribewire.cli.serve import announce, read_settings, run_server, serve
+from scribewire.errors import ModelFault, ServerFault
+from scribewire.server.run import Address
+from scribewire.settings import Settings
+
+LOCAL = Address("127.0.0.1", 8000)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("SCRIBEWIRE_")]:
+        monkeypatch.delenv(name)
+
+
+def test_every_setting_has_its_option_and_the_same_words() -> None:
+    options = inspect.get_annotations(serve, eval_str=True)
+    del options["return"]
+
+    assert {"keys" if name == "key" else name for name in options} == set(Settings.model_fields)
+    for name, field in Settings.model_fields.items():
+        if name in {"keys", "log_level"}:  # one key an option; the levels are listed by typer
+            continue
+        option = options[name].__metadata__[0]
+        meaning, _, default = (field.description or "").partition("; none: ")
+        assert option.help.rstrip(".") == meaning.rstrip(".")
+        shown = default.rstrip(".") if field.default in {None, PydanticUndefined} else field.default
+        assert option.show_default == str(shown)
+
+
+def test_options_override_the_environment_and_that_the_defaults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SCRIBEWIRE_PORT", "9000")
+    monkeypatch.setenv("SCRIBEWIRE_WORKERS", "3")
+    monkeypatch.setenv("SCRIBEWIRE_KEYS", "one,two")
+
+    settings = read_settings({"port": 9001, "workers": None, "keys": ("three",)})
+
+    assert settings == Settings(port=9001, workers=3, keys=("three",))
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "message"),
+    [
+        (
+            {"port": 70000},
+            {},
+            "--port or SCRIBEWIRE_PORT is 70000: it should be less than or equal to 65535",
+        ),
+        (
+            {},
+            {"SCRIBEWIRE_WORKERS": "many"},
+            "--workers or SCRIBEWIRE_WORKERS is many: it should be a valid integer, unable",
+        ),
+        ({"keys": ("",)}, {}, "--key: expected a key, found an empty text"),
+    ],
+    ids=["option", "environment", "key"],
+)
+def test_a_bad_value_is_a_usage_error_that_names_it(
+    options: dict[str, object],
+    environment: dict[str, str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(CommandFault) as caught:
+        read_settings(options)
+
+    assert str(caught.value).startswith(message)
+    assert caught.value.code is ExitCode.USAGE
+
+
+def test_the_address_is_announced_alone_when_the_keys_are_known() -> None:
+    assert announce(LOCAL, None) == "listening: ws://127.0.0.1:8000"
+
+
+def test_a_made_key_is_announced_with_a_command_to_copy() -> None:
+    assert announce(LOCAL, "k3y").splitlines() == [
+        "listening: ws://127.0.0.1:8000",
+        "key: k3y",
+        "try: scribewire transcribe mic --server ws://127.0.0.1:8000 --key KEY",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "reachable"),
+    [("0.0.0.0", "ws://127.0.0.1:8000"), ("::", "ws://[::1]:8000")],  # noqa: S104 - a name, nothing is bound
+)
+def test_the_command_to_copy_names_an_address_that_can_be_reached(
+    host: str, reachable: str
+) -> None:
+    command = announce(Address(host, 8000), "k3y").splitlines()[-1]
+
+    assert f"--server {reachable} " in command
+
+
+def test_a_missing_model_is_a_fault_with_its_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ModelFault, match=r"silero_vad\.onnx: no such file.*; copy it from"):
+        run_server(Settings(port=0, model_dir=tmp_path))
+
+
+@pytest.mark.slow
+def test_a_port_in_use_is_a_fault_with_its_remedy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        with pytest.raises(ServerFault, match=f"port {port}: .*choose another --port"):
+            run_server(Settings(port=port))
+
+
+@pytest.mark.slow
+def test_a_server_tells_its_key_and_address_and_ends_with_sigterm() -> None:
+    command = [sys.executable, "-m", "scribewire", "serve", "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        told = [server.stdout.readline() for _ in range(3)]
+        server.send_signal(signal.SIGTERM)
+        rest, log = server.communicate(timeout=20)
+
+    assert re.fullmatch(r"listening: ws://127\.0\.0\.1:\d+\n", told[0])
+    assert re.fullmatch(r"key: \S{32}\n", told[1])
+    assert told[2].startswith("try: scribewire transcribe ")
+    assert (rest, server.returncode) == ("", ExitCode.DONE)
+    key = told[1].split()[1]
+    assert key not in log
+    assert all(re.match(r"\d\d:\d\d:\d\d\.\d{3} INFO ", line) for line in log.splitlines())

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+
+from scribewire.cli.app import main
+from scribewire.cli.exits import ExitCode
+
+COMMAND = [sys.executable, "-m", "scribewire", "transcribe"]
+WORDS = "Ever tried. Ever failed."
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("SCRIBEWIRE_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def silence(tmp_path: Path) -> Path:
+    with wave.open(str(tmp_path / "silence.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(64_000))
+    return tmp_path / "silence.wav"
+
+
+def transcribe(*arguments: str) -> int | str | None:
+    with pytest.raises(SystemExit) as caught:
+        main(["transcribe", *arguments])
+    return caught.value.code
+
+
+USAGE = [
+    # arguments, what the message must say
+    (["https://host/a.mp3"], "URLs are not supported yet: download the file or pipe it into"),
+    (["RTSP://host/a"], "URLs are not supported yet"),
+    (["a.wav", "--endpointing", "50"], "--endpointing 50: expected 100 to 5000 (milliseconds)"),
+    (["a.wav", "--language", "english"], "--language"),
+    (["a.wav", "--type", "best"], "--type"),
+    (["a.wav", "--format", "xml"], "--format"),
+    (["a.wav", "--server", "127.0.0.1:8000", "--key=k"], "expected an address such as ws://"),
+    (["a.wav", "--server", "ws://127.0.0.1:8000"], "needs a key: give --key or set SCRIBEWIRE_KEY"),
+    ([], "Missing argument"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), USAGE, ids=[" ".join(a) for a, _ in USAGE])
+def test_a_wrong_call_is_a_usage_error_that_says_what_is_right(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = transcribe(*arguments)
+
+    assert code == ExitCode.USAGE
+    assert message in capsys.readouterr().err
+
+
+def test_a_missing_file_fails_before_anything_is_loaded(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert transcribe("missing.wav") == ExitCode.FAILED
+    assert capsys.readouterr().err.startswith("scribewire: missing.wav: no such file")
+
+
+def test_a_setting_of_the_environment_that_is_wrong_is_a_usage_error(
+    silence: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRIBEWIRE_WORKERS", "none")
+
+    assert transcribe(str(silence)) == ExitCode.USAGE
+
+
+@pytest.mark.slow
+def test_silence_gives_no_lines_and_says_so(
+    silence: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert transcribe(str(silence)) == ExitCode.DONE
+    assert capsys.readouterr() == ("", "no speech heard\n")
+
+
+@pytest.mark.slow
+def test_a_file_becomes_lines(beckett: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert transcribe(str(beckett)) == ExitCode.DONE
+
+    out, err = capsys.readouterr()
+    assert " ".join(out.splitlines()).startswith(WORDS)
+    assert err == ""
+
+
+@pytest.mark.slow
+def test_json_is_the_finals_of_the_wire(beckett: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert transcribe(str(beckett), "--format", "json") == ExitCode.DONE
+
+    messages = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert " ".join(message["text"] for message in messages).startswith(WORDS)
+    assert {message["is_final"] for message in messages} == {True}
+
+
+@pytest.mark.slow
+def test_json_has_partials_when_they_are_asked_for(beckett: Path) -> None:
+    command = [*COMMAND, "-", "--format", "json", "--partials", "--endpointing", "5000"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(beckett.read_bytes()[:400_000])
+        process.stdin.flush()
+        first = json.loads(process.stdout.readline())
+        process.stdin.close()
+        last = json.loads(process.stdout.read().splitlines()[-1])
+
+    assert (first["is_final"], last["is_final"]) == (False, True)
+
+
+@pytest.mark.slow
+def test_a_pipe_of_a_wav_gives_what_the_file_gives(
+    beckett: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    transcribe(str(beckett))
+
+    piped = subprocess.run(
+        [*COMMAND, "-"], input=beckett.read_bytes(), capture_output=True, check=False
+    )
+
+    assert piped.returncode == ExitCode.DONE
+    assert piped.stdout.decode() == capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_live_pipe_shows_finals_before_it_ends_and_ctrl_c_keeps_them(beckett: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(beckett.read_bytes())
+        process.stdin.flush()
+        first = process.stdout.readline().decode()
+
+        process.send_signal(signal.SIGINT)
+        rest, err = process.stdout.read().decode(), process.stderr.read() if process.stderr else b""
+
+    assert (first + rest).replace("\n", " ").startswith(WORDS)
+    assert (process.returncode, err) == (ExitCode.INTERRUPTED, b"")
+
+
+@pytest.mark.slow
+def test_a_reader_that_leaves_is_no_reason_to_complain(beckett: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+
+    with os.fdopen(write_end, "wb") as closed:
+        process = subprocess.run(
+            [*COMMAND, str(beckett)], stdout=closed, stderr=subprocess.PIPE, check=False
+        )
+
+    assert (process.returncode, process.stderr) == (ExitCode.DONE, b"")

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from scribewire.audio.pcm import encode_pcm
+from scribewire.cli.exits import CommandFault, ExitCode
+from scribewire.cli.transcribers import (
+    Result,
+    Transcriber,
+    Wishes,
+    transcribing_here,
+    transcribing_there,
+)
+from scribewire.engines.loader import Engines
+from scribewire.protocol.messages import FinalResult, PartialResult
+from scribewire.settings import Settings
+from scribewire.testing.running import KEYS, RunningServer, run_server
+from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech
+
+PICTURE = "....aaaaaaaabbbbbbbb" + "." * 30 + "cccccccccc" + "." * 30
+PCM = encode_pcm(draw_speech(PICTURE))
+
+WISHES = [
+    Wishes(),
+    Wishes(mode="quality", language="en"),
+    Wishes(endpointing_ms=2000),
+]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RunningServer]:
+    async with run_server() as running:
+        yield running
+
+
+def scripted() -> Engines:
+    return Engines(ScriptedVad(), ScriptedEngine())
+
+
+async def results_of(transcriber: Transcriber, pcm: bytes = PCM) -> list[Result]:
+    await transcriber.send_audio(pcm)
+    await transcriber.stop()
+    return [result async for result in transcriber.results()]
+
+
+async def test_finals_tell_what_was_said_and_how_far_it_was_heard() -> None:
+    async with transcribing_here(Wishes(), scripted(), Settings()) as transcriber:
+        assert await results_of(transcriber) == [
+            FinalResult(text="aaaaaaaabbbbbbbb", offset_ms=960),
+            FinalResult(text="cccccccccc", offset_ms=2240),
+        ]
+
+
+@pytest.mark.parametrize("wishes", WISHES)
+async def test_here_and_there_give_the_same_finals(server: RunningServer, wishes: Wishes) -> None:
+    async with transcribing_here(wishes, scripted(), Settings()) as transcriber:
+        here = await results_of(transcriber)
+    async with transcribing_there(wishes, server=server.address.url, key=KEYS[0]) as transcriber:
+        there = await results_of(transcriber)
+
+    assert here
+    assert here == there
+
+
+async def test_partials_come_when_they_are_wished_for(server: RunningServer) -> None:
+    wishes = Wishes(has_partials=True)
+    still_speaking = encode_pcm(draw_speech("...." + "a" * 40))
+
+    for opening in (
+        transcribing_here(wishes, scripted(), Settings()),
+        transcribing_there(wishes, server=server.address.url, key=KEYS[0]),
+    ):
+        async with opening as transcriber:
+            await transcriber.send_audio(still_speaking)
+            assert isinstance(await anext(transcriber.results()), PartialResult)
+
+
+async def test_a_transcriber_may_be_left_before_its_end(server: RunningServer) -> None:
+    for opening in (
+        transcribing_here(Wishes(), scripted(), Settings()),
+        transcribing_there(Wishes(), server=server.address.url, key=KEYS[0]),
+    ):
+        async with opening as transcriber:
+            await transcriber.send_audio(PCM)
+
+
+async def test_a_language_without_a_model_is_told_with_what_there_is(
+    server: RunningServer,
+) -> None:
+    wishes = Wishes(language="nl")
+
+    with pytest.raises(CommandFault, match="language nl: no model on this machine; available: en"):
+        async with transcribing_here(wishes, scripted(), Settings()):
+            pass
+    with pytest.raises(CommandFault, match="language nl: no model on this server") as caught:
+        async with transcribing_there(
+            wishes, server=server.address.url, key=KEYS[0]
+        ) as transcriber:
+            await results_of(transcriber)
+
+    assert caught.value.code is ExitCode.FAILED
+
+
+async def test_a_refused_key_has_its_own_exit_code(server: RunningServer) -> None:
+    with pytest.raises(CommandFault, match="unknown token") as caught:
+        async with transcribing_there(Wishes(), server=server.address.url, key="key-9"):
+            pass
+
+    assert caught.value.code is ExitCode.KEY_REFUSED
+
+
+async def test_an_unreachable_server_has_its_own_exit_code() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+
+    with pytest.raises(CommandFault, match="cannot reach") as caught:
+        async with transcribing_there(Wishes(), server=f"ws://127.0.0.1:{port}", key="key-1"):
+            pass
+
+    assert caught.value.code is ExitCode.UNREACHABLE
+
+
+async def test_an_address_that_is_none_is_a_usage_error() -> None:
+    with pytest.raises(CommandFault, match="expected ws://host") as caught:
+        async with transcribing_there(Wishes(), server="ws://", key="key-1"):
+            pass
+
+    assert caught.value.code is ExitCode.USAGE

@@ -1,0 +1,346 @@
+from __future__ import annotations
+
+import asyncio
+import http
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from scribewire.client import (
+    Client,
+    ClientError,
+    ClosedError,
+    ConnectionState,
+    ConnectTimeoutError,
+    FinalResult,
+    Message,
+    MissingTokenError,
+    RefusedError,
+    SessionError,
+    UnreachableError,
+    connect,
+)
+from scribewire.engines.loader import Engines
+from scribewire.server.run import serving
+from scribewire.settings import Settings
+from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.client.conftest import Example, Peers, Scenario
+
+KEY = "key-1"
+
+START, STOP = '{"action":"start"}', '{"action":"stop"}'
+LISTENING = '{"state":"listening","session_id":"5e55"}'
+STOPPED = '{"state":"stopped"}'
+PARTIAL = '{"text":"hel","is_final":false,"offset_ms":320,"stability":0.5}'
+FINAL = '{"text":"hello","is_final":true,"offset_ms":640}'
+
+UTTERANCE = "." * 10 + "hello" * 3 + "." * 20
+
+
+async def receive_all(client: Client) -> tuple[list[Message], ClientError | None]:
+    messages: list[Message] = []
+    try:
+        async for message in client:
+            messages.append(message)  # noqa: PERF401 - what came before an error counts
+    except ClientError as error:
+        return messages, error
+    return messages, None
+
+
+# Against scripted servers.
+
+
+async def test_a_scenario_gives_its_messages_then_its_error(
+    peers: Peers, scenario: Scenario
+) -> None:
+    async with peers.playing(scenario.server()) as url, connect(url, key=KEY) as client:
+        await client.stop()
+        messages, error = await receive_all(client)
+        again = await receive_all(client)
+
+    assert messages == scenario.messages
+    assert (type(error), str(error)) == (type(scenario.error), str(scenario.error))
+    assert (again[0], str(again[1])) == ([], str(error))
+
+
+async def test_the_server_hears_key_choices_audio_and_stop_in_order(peers: Peers) -> None:
+    server = peers.Scripted([LISTENING], [STOPPED])
+
+    async with (
+        peers.playing(server) as url,
+        connect(url, key=KEY, mode="quality", language="en") as client,
+    ):
+        assert await client.send_audio(b"\x01\x00" * 10_000)
+        assert await client.send_audio(b"")
+        await client.stop()
+        await client.stop()
+        assert not await client.send_audio(b"\x02\x00")
+        await receive_all(client)
+
+    assert server.keys == [KEY]
+    assert server.paths == ["/v2/realtime?type=quality&language=en"]
+    assert (server.heard[0], server.heard[-1]) == (START, STOP)
+    assert b"".join(m for m in server.heard if isinstance(m, bytes)) == b"\x01\x00" * 10_000
+
+
+async def test_every_state_is_seen_in_order(peers: Peers) -> None:
+    server = peers.Scripted(['{"state":"loading"}', LISTENING, PARTIAL], [FINAL, STOPPED])
+    states: list[ConnectionState] = []
+    later: list[ConnectionState] = []
+
+    async with (
+        peers.playing(server) as url,
+        connect(url, key=KEY, on_state_change=states.append) as client,
+    ):
+        assert (client.state, client.session_id) == (ConnectionState.LISTENING, "5e55")
+        client.on_state_change(later.append)
+        await client.stop()
+        await receive_all(client)
+        assert client.state is ConnectionState.DISCONNECTED
+
+    assert [state.value for state in states] == [
+        "connecting", "loading", "listening", "connected", "disconnected",
+    ]  # fmt: skip
+    assert later == states[3:]
+
+
+async def test_leaving_without_stop_closes_politely(peers: Peers) -> None:
+    closed = asyncio.get_running_loop().create_future()
+
+    async def handler(websocket: ServerConnection) -> None:
+        await websocket.recv()
+        await websocket.send(LISTENING)
+        await websocket.wait_closed()
+        closed.set_result(websocket.close_code)
+
+    async with peers.playing(handler) as url:
+        async with connect(url, key=KEY) as client:
+            await client.send_audio(b"\x00\x00")
+        assert await receive_all(client) == ([], None)
+
+        assert await closed == 1000
+
+
+async def test_an_exception_of_the_user_passes_and_closes(peers: Peers) -> None:
+    async with peers.playing(peers.Silent(LISTENING)) as url:
+        with pytest.raises(ZeroDivisionError):
+            async with connect(url, key=KEY) as client:
+                raise ZeroDivisionError
+
+    assert client.state is ConnectionState.DISCONNECTED
+
+
+@pytest.mark.slow
+async def test_leaving_is_quick_when_the_server_has_stopped_reading(peers: Peers) -> None:
+    server = peers.Deaf()
+
+    async with peers.playing(server) as url:
+        async with asyncio.timeout(5), connect(url, key=KEY) as client:
+            sender = asyncio.create_task(client.send_audio(bytes(32 * 1024 * 1024)))
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await asyncio.shield(sender)
+
+        assert not await sender
+        server.may_go.set()
+
+
+@pytest.mark.slow
+async def test_audio_may_be_sent_far_ahead_of_reading_results(peers: Peers) -> None:
+    server = peers.Clogged()
+    audio = bytes(16 * 1024 * 1024)
+
+    async with peers.playing(server) as url, connect(url, key=KEY) as client:
+        assert await client.send_audio(audio)
+        await client.stop()
+        messages, error = await receive_all(client)
+
+    assert (len(messages), error) == (server.results, None)
+    assert server.bytes_heard == len(audio)
+
+
+async def test_a_sender_is_told_that_nobody_listens_and_loses_no_result(peers: Peers) -> None:
+    server = peers.Scripted([LISTENING, FINAL, '{"error":"bad audio"}'], close=1008)
+
+    async with peers.playing(server, max_queue=None) as url, connect(url, key=KEY) as client:
+        while await client.send_audio(bytes(64 * 1024)):
+            pass
+        messages, error = await receive_all(client)
+
+    assert messages == [FinalResult(text="hello", offset_ms=640)]
+    assert isinstance(error, SessionError)
+
+
+# Openings that fail.
+
+
+@pytest.mark.parametrize(
+    ("texts", "state"),
+    [((), ConnectionState.CONNECTING), (('{"state":"loading"}',), ConnectionState.LOADING)],
+)
+async def test_a_server_that_never_listens_is_a_timeout(
+    peers: Peers, texts: tuple[str, ...], state: ConnectionState
+) -> None:
+    states: list[ConnectionState] = []
+
+    async with peers.playing(peers.Silent(*texts)) as url:
+        with pytest.raises(ConnectTimeoutError) as raised:
+            async with connect(url, key=KEY, timeout_s=0.05, on_state_change=states.append):
+                pass
+
+    assert raised.value.state is state
+    assert states[-1] is ConnectionState.ERROR
+
+
+async def test_a_server_that_does_not_even_answer_is_a_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(ConnectTimeoutError, match="still connecting"):
+            async with connect(url, key=KEY, timeout_s=0.05):
+                pass
+
+
+async def test_nobody_there_is_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+    states: list[ConnectionState] = []
+
+    with pytest.raises(UnreachableError, match="is the server running there"):
+        async with connect(url, key=KEY, on_state_change=states.append):
+            pass
+
+    assert states == [ConnectionState.CONNECTING, ConnectionState.ERROR]
+
+
+async def test_no_key_is_told_without_connecting() -> None:
+    with pytest.raises(MissingTokenError):
+        async with connect("ws://127.0.0.1:1"):
+            pass
+
+
+async def test_a_redirect_does_not_take_the_key_along(peers: Peers) -> None:
+    elsewhere = peers.Scripted([LISTENING])
+
+    async with peers.playing(elsewhere) as target:
+
+        def redirect(websocket: ServerConnection, _request: Request) -> Response:
+            response = websocket.respond(http.HTTPStatus.FOUND, "")
+            response.headers["Location"] = target
+            return response
+
+        async with serve(elsewhere, "127.0.0.1", 0, process_request=redirect) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(RefusedError, match="the server has moved"):
+                async with connect(f"ws://127.0.0.1:{port}", key=KEY):
+                    pass
+
+    assert elsewhere.keys == []
+
+
+# Against the real server.
+
+
+@pytest.mark.parametrize("path", ["", "/v2/realtime", "/realtime"])
+async def test_the_real_server_hears_what_is_said(server_url: str, path: str) -> None:
+    async with connect(server_url + path, key=KEY, partials=False) as client:
+        await client.send_audio(draw_pcm(UTTERANCE))
+        await client.stop()
+        messages, error = await receive_all(client)
+
+    assert [message.text for message in messages if isinstance(message, FinalResult)] == [
+        "hellohellohello"
+    ]
+    assert error is None
+
+
+async def test_one_task_sends_while_another_receives(server_url: str) -> None:
+    async with connect(server_url, key=KEY) as client, asyncio.TaskGroup() as tasks:
+        receiving = tasks.create_task(receive_all(client))
+        for character in UTTERANCE * 3:
+            await client.send_audio(draw_pcm(character))
+        await client.stop()
+
+    messages, error = receiving.result()
+    finals = [message for message in messages if isinstance(message, FinalResult)]
+    assert [final.text for final in finals] == ["hellohellohello"] * 3
+    assert error is None
+
+
+async def test_an_unknown_key_is_refused(server_url: str) -> None:
+    with pytest.raises(RefusedError, match="unknown") as raised:
+        async with connect(server_url, key="key-9"):
+            pass
+
+    assert raised.value.status == 401
+
+
+async def test_a_language_without_a_model_is_an_error_of_the_session(server_url: str) -> None:
+    with pytest.raises(SessionError, match="language nl") as raised:
+        async with connect(server_url, key=KEY, language="nl"):
+            pass
+
+    assert raised.value.code == 1008
+
+
+async def test_a_restart_of_the_server_loses_no_final_and_is_told() -> None:
+    engines = Engines(ScriptedVad(), ScriptedEngine())
+    async with serving(Settings(port=0, keys=(KEY,)), engines) as (address, _):
+        context = connect(address.url, key=KEY)
+        client = await context.__aenter__()
+        for character in "hello" * 8:
+            await client.send_audio(draw_pcm(character))
+        await anext(client)  # a partial: the server has heard the utterance, and not its end
+        receiving = asyncio.create_task(receive_all(client))
+    messages, error = await receiving
+    await context.__aexit__(None, None, None)
+
+    final = messages[-1]
+    assert isinstance(final, FinalResult)
+    assert "hello" in final.text
+    assert isinstance(error, ClosedError)
+    assert error.code == 1012
+
+
+# The examples that use it.
+
+
+@pytest.mark.slow
+async def test_the_example_captions_a_file(run_example: Example, wav_file: Path) -> None:
+    printed = await run_example("caption_file.py", wav_file)
+
+    assert [line.split()[-1] for line in printed.splitlines()] == ["hello" * 3, "bye" * 5]
+
+
+@pytest.mark.slow
+async def test_the_example_captions_a_pipe(run_example: Example) -> None:
+    printed = await run_example("caption_stdin.py", stdin=draw_pcm(UTTERANCE))
+
+    assert printed.endswith("\r\x1b[K" + "hello" * 3 + "\n")
+
+
+# What it loads.
+
+FORBIDDEN = ["numpy", "av", "onnxruntime", "starlette", "uvicorn", "soxr", "pydantic"]
+
+
+@pytest.mark.slow
+def test_the_clients_load_no_numpy_no_engine_and_no_web_framework() -> None:
+    program = (
+        "import sys, scribewire.client, scribewire.client.blocking\n"
+        f"print([name for name in {FORBIDDEN} if name in sys.modules])"
+    )
+
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert run.stdout == "[]\n"

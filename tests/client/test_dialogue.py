@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from scribewire.client.dialogue import Dialogue, Message
+from scribewire.client.errors import (
+    ClosedError,
+    ConnectTimeoutError,
+    ProtocolViolationError,
+    SessionError,
+)
+from scribewire.client.opening import Opening
+from scribewire.protocol.handshake import Endpoint
+from scribewire.protocol.messages import Close, FinalResult, PartialResult, ShuttingDown
+from scribewire.protocol.states import ConnectionState
+
+LISTENING = '{"state":"listening","session_id":"5e55"}'
+PARTIAL = '{"text":"hel","is_final":false,"offset_ms":320}'
+FINAL = '{"text":"hello","is_final":true,"offset_ms":640}'
+
+HEL = PartialResult(text="hel", offset_ms=320)
+HELLO = FinalResult(text="hello", offset_ms=640)
+
+
+def open_dialogue(
+    *,
+    endpoint: Endpoint = Endpoint.MICROPHONE,
+    states: list[ConnectionState] | None = None,
+    partials: bool = True,
+    actual_numbers: bool = False,
+) -> Dialogue:
+    opening = Opening(
+        url="ws://h" + endpoint.value,
+        endpoint=endpoint,
+        key="key-1",
+        partials=partials,
+        actual_numbers=actual_numbers,
+        timeout_s=15,
+    )
+    return Dialogue(opening, now=100, on_state_change=None if states is None else states.append)
+
+
+def listening_dialogue() -> Dialogue:
+    dialogue = open_dialogue()
+    dialogue.send_start()
+    dialogue.take_outgoing()
+    dialogue.receive(LISTENING)
+    return dialogue
+
+
+def messages_of(dialogue: Dialogue) -> Iterator[Message]:
+    while (message := dialogue.next_message()) is not None:
+        yield message
+
+
+def test_start_says_what_the_opening_wants() -> None:
+    dialogue = open_dialogue(partials=False, actual_numbers=True)
+
+    dialogue.send_start()
+
+    assert dialogue.take_outgoing() == ['{"action":"start","partial":false,"actual_numbers":true}']
+    assert dialogue.timer_at == 115
+
+
+def test_audio_and_stop_go_out_in_order_and_audio_after_stop_does_not() -> None:
+    dialogue = listening_dialogue()
+
+    dialogue.send_audio(b"\x01\x00")
+    dialogue.send_stop()
+    dialogue.send_audio(b"\x02\x00")
+    dialogue.send_stop()
+
+    assert dialogue.take_outgoing() == [b"\x01\x00", '{"action":"stop"}']
+
+
+def test_results_are_handed_out_in_order() -> None:
+    dialogue = listening_dialogue()
+
+    for text in [PARTIAL, FINAL, '{"state":"shutting_down","at":7}', '{"mood":"good"}']:
+        dialogue.receive(text)
+
+    assert dialogue.session_id == "5e55"
+    assert list(messages_of(dialogue)) == [HEL, HELLO, ShuttingDown(7)]
+
+
+def test_legacy_results_are_understood() -> None:
+    dialogue = open_dialogue(endpoint=Endpoint.LEGACY)
+    dialogue.send_start()
+
+    for text in [LISTENING, '{"partial":"hel"}', '{"result":[],"text":"hello"}']:
+        dialogue.receive(text)
+
+    assert list(messages_of(dialogue)) == [
+        PartialResult(text="hel", offset_ms=0),
+        FinalResult(text="hello", offset_ms=0, words=()),
+    ]
+
+
+def test_callbacks_see_each_state_once_in_order() -> None:
+    states: list[ConnectionState] = []
+    later: list[ConnectionState] = []
+    dialogue = open_dialogue(states=states)
+
+    dialogue.tell_states()
+    dialogue.send_start()
+    dialogue.receive('{"state":"loading"}')
+    dialogue.tell_states()
+    dialogue.add_callback(later.append)
+    for text in [LISTENING, PARTIAL, FINAL]:
+        dialogue.receive(text)
+    dialogue.send_stop()
+    dialogue.receive('{"state":"stopped"}')
+    dialogue.receive_close(1000, "")
+    dialogue.tell_states()
+    dialogue.tell_states()
+
+    assert [state.value for state in states] == [
+        "connecting", "loading", "listening", "connected", "disconnected",
+    ]  # fmt: skip
+    assert later == states[2:]
+    assert dialogue.state is ConnectionState.DISCONNECTED
+
+
+def test_stopped_is_answered_with_a_close() -> None:
+    dialogue = listening_dialogue()
+    dialogue.send_stop()
+    dialogue.take_outgoing()
+
+    dialogue.receive('{"state":"stopped"}')
+    outgoing = dialogue.take_outgoing()
+    dialogue.receive_close(1000, "")
+
+    assert outgoing == [Close(1000)]
+    assert dialogue.has_ended
+    assert dialogue.failure is None
+
+
+def test_leaving_is_no_failure_and_nothing_is_heard_any_more() -> None:
+    dialogue = listening_dialogue()
+
+    dialogue.send_close()
+    outgoing = dialogue.take_outgoing()
+    dialogue.receive(FINAL)
+    dialogue.receive_close(None, None)
+    dialogue.send_close()
+
+    assert outgoing == [Close(1000)]
+    assert list(messages_of(dialogue)) == []
+    assert dialogue.take_outgoing() == []
+    assert dialogue.failure is None
+
+
+def test_a_failure_stays_when_the_user_leaves_afterwards() -> None:
+    dialogue = listening_dialogue()
+
+    dialogue.receive_close(1006, "")
+    dialogue.send_close()
+
+    assert isinstance(dialogue.failure, ClosedError)
+
+
+def test_an_error_is_logged_without_the_transcript(caplog: pytest.LogCaptureFixture) -> None:
+    dialogue = listening_dialogue()
+
+    with caplog.at_level(logging.DEBUG, "scribewire.client"):
+        dialogue.receive('{"error":"bad audio"}')
+        dialogue.receive(FINAL)
+        dialogue.receive_close(1008, "bad audio")
+
+    failure = dialogue.failure
+    assert isinstance(failure, SessionError)
+    assert (failure.error, failure.code) == ("bad audio", 1008)
+    assert caplog.messages == [
+        "5e55 ! bad audio", "5e55 = error", "5e55 x closed 1008 bad audio",
+    ]  # fmt: skip
+
+
+def test_a_binary_message_is_a_violation_and_closes() -> None:
+    dialogue = listening_dialogue()
+
+    dialogue.receive(b"\x00")
+    (close,) = dialogue.take_outgoing()
+    dialogue.receive_close(1000, "")
+
+    assert isinstance(close, Close)
+    assert isinstance(dialogue.failure, ProtocolViolationError)
+
+
+@pytest.mark.parametrize(
+    ("texts", "state"),
+    [([], ConnectionState.CONNECTING), (['{"state":"loading"}'], ConnectionState.LOADING)],
+)
+def test_a_server_that_is_not_listening_in_time_is_left(
+    texts: list[str], state: ConnectionState
+) -> None:
+    dialogue = open_dialogue()
+    dialogue.send_start()
+    dialogue.take_outgoing()
+    for text in texts:
+        dialogue.receive(text)
+
+    dialogue.handle_timer(114.9)
+    too_early = dialogue.take_outgoing()
+    dialogue.handle_timer(115)
+    (close,) = dialogue.take_outgoing()
+    dialogue.receive_close(1000, "")
+
+    assert too_early == []
+    assert isinstance(close, Close)
+    with pytest.raises(ConnectTimeoutError) as raised:
+        dialogue.check_opening()
+    assert raised.value.state is state
+
+
+def test_an_opening_that_ended_is_a_failure_even_when_it_ended_well() -> None:
+    dialogue = open_dialogue()
+    dialogue.send_start()
+    dialogue.check_opening()
+
+    dialogue.receive('{"state":"stopped"}')
+    dialogue.receive_close(1000, "")
+
+    with pytest.raises(ClosedError):
+        dialogue.check_opening()
+
+
+def test_what_comes_before_listening_is_kept_but_not_without_bound() -> None:
+    dialogue = open_dialogue()
+    dialogue.send_start()
+
+    for at in range(1000):
+        dialogue.receive(f'{{"state":"shutting_down","at":{at}}}')
+
+    assert list(messages_of(dialogue)) == [ShuttingDown(at) for at in range(984, 1000)]

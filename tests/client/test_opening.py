@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import array
+
+import pytest
+
+from scribewire.client.errors import MissingTokenError
+from scribewire.client.opening import (
+    AUDIO_PIECE_BYTES,
+    Opening,
+    cut_audio,
+    is_loopback,
+    prepare_opening,
+)
+from scribewire.protocol.handshake import Endpoint
+from scribewire.types import Mode
+
+
+def prepare(
+    base: str = "ws://captions.example",
+    *,
+    key: str | None = "key-1",
+    mode: Mode = "fast",
+    language: str | None = None,
+    endpointing_ms: int | None = None,
+    diarize: bool | None = None,
+) -> Opening:
+    return prepare_opening(
+        base,
+        key=key,
+        mode=mode,
+        language=language,
+        partials=True,
+        actual_numbers=False,
+        endpointing_ms=endpointing_ms,
+        diarize=diarize,
+        timeout_s=15.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("base", "url", "endpoint"),
+    [
+        ("ws://h:8000", "ws://h:8000/v2/realtime?type=fast", Endpoint.MICROPHONE),
+        ("ws://h:8000/v2/realtime/", "ws://h:8000/v2/realtime?type=fast", Endpoint.MICROPHONE),
+        ("wss://h/speech", "wss://h/speech/v2/realtime?type=fast", Endpoint.MICROPHONE),
+        ("ws://h/realtime", "ws://h/realtime?type=fast", Endpoint.LEGACY),
+        ("ws://h/v2/client", "ws://h/v2/client/-?type=fast", Endpoint.STREAM),
+    ],
+)
+def test_an_address_may_be_bare_or_name_its_endpoint(
+    base: str, url: str, endpoint: Endpoint
+) -> None:
+    opening = prepare(base)
+
+    assert (opening.url, opening.endpoint) == (url, endpoint)
+
+
+def test_choices_go_into_the_query_and_the_key_does_not() -> None:
+    opening = prepare(mode="quality", language="nl", endpointing_ms=300, diarize=False)
+
+    assert opening.url == (
+        "ws://captions.example/v2/realtime?type=quality&language=nl&endpointing=300&diarize=false"
+    )
+    assert opening.websocket_options["additional_headers"] == {"x-api-key": "key-1"}
+    assert "key-1" not in repr(opening)
+
+
+@pytest.mark.parametrize("key", [None, ""])
+def test_a_missing_key_is_told_before_connecting(key: str | None) -> None:
+    with pytest.raises(MissingTokenError, match="missing token"):
+        prepare(key=key)
+
+
+@pytest.mark.parametrize("key", ["key-1\n", "key-1\r\nx: y", "key 1", "clé", "\x00"])
+def test_a_key_that_no_header_can_carry_is_refused_unquoted(key: str) -> None:
+    with pytest.raises(ValueError, match="expected visible ASCII") as raised:
+        prepare(key=key)
+
+    assert key not in str(raised.value)
+
+
+@pytest.mark.parametrize("base", ["http://h", "ws://", "h:8000", "ws://h?token=x", "ws://[::1"])
+def test_an_address_that_is_none_is_refused(base: str) -> None:
+    with pytest.raises(ValueError, match=r"server address|Invalid IPv6"):
+        prepare(base)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("app.localhost", True),
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost.example", False),
+        ("192.168.1.1", False),
+        ("", False),
+    ],
+)
+def test_our_own_machine_is_known_by_its_names(host: str, *, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(("base", "proxy"), [("ws://[::1]:8000", None), ("ws://h", True)])
+def test_a_proxy_is_used_but_for_our_own_machine(base: str, *, proxy: bool | None) -> None:
+    assert prepare(base).websocket_options["proxy"] is proxy
+
+
+def test_a_shown_address_holds_no_password() -> None:
+    assert prepare("ws://user:secret@h:8000").address == "h:8000"
+
+
+@pytest.mark.parametrize("size", [0, 1, AUDIO_PIECE_BYTES, 3 * AUDIO_PIECE_BYTES + 1])
+def test_audio_of_any_size_is_cut_into_pieces(size: int) -> None:
+    pcm = bytes(index % 251 for index in range(size))
+
+    pieces = list(cut_audio(pcm))
+
+    assert b"".join(pieces) == pcm
+    assert all(0 < len(piece) <= AUDIO_PIECE_BYTES for piece in pieces)
+
+
+def test_audio_may_be_any_buffer_of_samples() -> None:
+    samples = array.array("h", [1, -1])
+
+    assert list(cut_audio(memoryview(samples))) == [samples.tobytes()]
+    assert list(cut_audio(bytearray(b"\x01\x00"))) == [b"\x01\x00"]

@@ -1,0 +1,121 @@
+"""The demonstration, which is a script: its parts, and the whole of it on a short recording."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import wave
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+PATH = Path(__file__).parents[2] / "scripts" / "demo.py"
+
+
+def load_demo() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("demo", PATH)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["demo"] = module  # its dataclasses look themselves up
+    spec.loader.exec_module(module)
+    return module
+
+
+demo = load_demo()
+
+
+def write_wav(path: Path, pcm: bytes, *, rate_hz: int = 48_000) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate_hz, 0, "NONE", ""))
+        file.writeframes(pcm)
+    return path
+
+
+@pytest.fixture
+def short_recording(tmp_path: Path) -> Path:
+    """The first two sentences of a recording that comes with the model."""
+    distribution = metadata.distribution("moonshine-voice")
+    path = str(distribution.locate_file("moonshine_voice/assets/beckett.wav"))
+    with wave.open(path, "rb") as file:
+        pcm = file.readframes(3 * file.getframerate())
+        return write_wav(tmp_path / "short.wav", pcm, rate_hz=file.getframerate())
+
+
+def test_a_recording_is_cut_into_messages_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", bytes(96_000))
+
+    recording = demo.read_recording(path)
+
+    assert recording.duration_ms == 1000
+    assert b"".join(recording.messages) == path.read_bytes()
+    assert {len(message) for message in recording.messages[:-1]} == {4800}
+
+
+@pytest.mark.parametrize(
+    ("offset_ms", "endpoint_ms"),
+    # Ten frames of 32 ms lie in the final, sixteen make the endpoint.
+    [(1320, 1512), (9900, 10_000)],
+    ids=["inside", "at the end of the audio"],
+)
+def test_the_endpoint_lies_after_the_rest_of_its_silence(offset_ms: int, endpoint_ms: int) -> None:
+    assert demo.endpoint_ms(offset_ms, 10_000) == endpoint_ms
+
+
+@pytest.mark.parametrize(
+    ("position_ms", "sent_at"), [(1, 7.0), (50, 7.0), (51, 7.5), (100, 7.5), (130, 7.5)]
+)
+def test_a_position_was_sent_with_the_message_that_holds_it(
+    position_ms: int, sent_at: float
+) -> None:
+    sent = demo.SentTimes()
+    sent.add(50, 7.0)
+    sent.add(100, 7.5)
+
+    assert sent.at(position_ms) == sent_at
+
+
+def test_the_summary_counts_and_compares() -> None:
+    heard = [
+        demo.Heard("It was the best", 80.0),
+        demo.Heard("of Thames.", 120.0),
+        demo.Heard("", 90.0),
+    ]
+
+    summary = demo.summarize(heard, "it was the best of times", cpu_s=3.0, duration_ms=60_000)
+
+    assert summary == demo.Summary(
+        finals=3,
+        words=6,
+        word_error=pytest.approx(1 / 6),
+        median_latency_ms=90.0,
+        worst_latency_ms=120.0,
+        cpu_s_per_s=0.05,
+    )
+    assert demo.describe(summary).splitlines() == [
+        "finals         3, 6 words",
+        "word error     16.7% (against examples/two_cities.txt)",
+        "final latency  90 ms median, 120 ms worst (from the endpoint's last sample)",
+        "server CPU     0.050 s for each second of audio, start included",
+    ]
+    with pytest.raises(demo.DemoError, match=r"word error 16\.7%: expected at most 15%"):
+        demo.check(summary)
+
+
+def test_no_finals_is_a_failure() -> None:
+    with pytest.raises(demo.DemoError, match="no finals came"):
+        demo.summarize([], "it was", cpu_s=1.0, duration_ms=1000)
+
+
+@pytest.mark.slow
+async def test_the_whole_demonstration(
+    short_recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = await demo.demonstrate(short_recording, "Ever tried. Ever failed.")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "Ever tried." in lines
+    assert summary.finals == len(lines) - 2
+    demo.check(summary)
