@@ -135,6 +135,24 @@ async def test_sigterm_gives_an_open_session_its_finals() -> None:
     assert process.returncode == 0
 
 
+async def test_a_second_ctrl_c_ends_the_server_at_once_and_quietly() -> None:
+    speech = beckett_pcm()[44:] * 8
+    async with (
+        serving("--key", PLANTED) as (process, url, _),
+        connect(f"{url}/v2/realtime?token={PLANTED}") as websocket,
+    ):
+        assert process.stderr is not None
+        await websocket.send(START)
+        await websocket.recv()
+        await websocket.send(speech[: 1024 * 1024])  # half a minute, which takes some time to end
+        process.send_signal(signal.SIGINT)
+        log = (await process.stderr.readuntil(b"= stopping\n")).decode()
+        _, rest = await end(process, signal.SIGINT)
+
+    assert process.returncode == -signal.SIGINT
+    assert "Traceback" not in log + rest
+
+
 def copy_models(folder: Path, damage: str) -> None:
     """Copy the model files, one of them damaged."""
     assets = Path(str(distribution("moonshine-voice").locate_file("moonshine_voice/assets")))

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import struct
+from collections import deque
+from typing import Any
 
 import pytest
+from starlette.websockets import WebSocket
 
 from scribewire.engines.loader import Engines
+from scribewire.errors import CloseCode
+from scribewire.protocol.handshake import Endpoint, Handshake
+from scribewire.server.session import Session
 from scribewire.testing.faulty import FailingEngine, StuckEngine
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import ScriptedVad, draw_pcm
@@ -366,6 +373,94 @@ async def test_ending_a_server_gives_each_session_its_finals() -> None:
     assert dialogue.finals == ["hello"]
     assert dialogue.texts[-1] == '{"state":"stopped"}'
     assert code == 1012
+
+
+def raw_frame(opcode: int, payload: bytes) -> bytes:
+    """A client's frame of up to 125 bytes, masked with zeros."""
+    return bytes([0x80 | opcode, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+async def test_text_that_is_not_utf8_is_the_clients_fault_and_no_error_of_the_server(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with server.dial() as dialogue:
+        # In one packet: uvicorn has closed before the session sends `listening`.
+        dialogue.websocket.transport.write(raw_frame(1, START.encode()) + raw_frame(1, b"\xff"))
+        code = await dialogue.until_closed()
+    for session in list(server.services.sessions):
+        await session.has_ended.wait()
+
+    assert code == 1007
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+class EagerClient:
+    """ASGI's side of a session whose messages are all there already; `send` fails if it is gone."""
+
+    def __init__(self, *messages: dict[str, Any], is_gone: bool = False) -> None:
+        self.waiting = deque([{"type": "websocket.connect"}, *messages])
+        self._is_gone = is_gone
+
+    async def receive(self) -> dict[str, Any]:
+        if not self.waiting:
+            await asyncio.Event().wait()
+        return self.waiting.popleft()
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401 - as ASGI has it
+        if self._is_gone and message["type"] != "websocket.accept":
+            raise OSError("gone")
+
+
+async def open_session(server: RunningServer, client: EagerClient) -> Session:
+    websocket = WebSocket({"type": "websocket"}, client.receive, client.send)
+    await websocket.accept()
+    handshake = Handshake(endpoint=Endpoint.MICROPHONE, keys=("key-1",))
+    return Session(websocket, handshake, server.services)
+
+
+async def test_messages_that_came_together_leave_turns_to_other_sessions(
+    server: RunningServer,
+) -> None:
+    empty = {"type": "websocket.receive", "bytes": b""}
+    client = EagerClient(
+        {"type": "websocket.receive", "text": START},
+        *[empty] * 1000,
+        {"type": "websocket.disconnect", "code": 1000},
+    )
+    session = await open_session(server, client)
+    running = asyncio.create_task(session.run())
+    turns = 0
+    while not running.done():
+        turns += 1
+        await asyncio.sleep(0)
+
+    assert turns > 1000
+
+
+async def test_a_client_that_has_gone_does_not_keep_a_server_from_ending_its_sessions(
+    server: RunningServer,
+) -> None:
+    session = await open_session(server, EagerClient(is_gone=True))
+    running = asyncio.create_task(session.run())
+    await asyncio.sleep(0)
+
+    await session.end(CloseCode.RESTART)
+
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_a_session_that_its_client_left_says_so_in_the_log(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "scribewire")
+    client = EagerClient({"type": "websocket.disconnect", "code": 1006})
+    session = await open_session(server, client)
+
+    await session.run()
+
+    assert f"{session.id} x the client has gone" in caplog.messages
 
 
 async def test_no_session_is_left_behind(server: RunningServer) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PING_INTERVAL_S = 20.0  # shorter than the idle limit of any proxy in common use
 PING_TIMEOUT_S = 300.0  # a client that is being slowed down answers late, behind its own audio
 
+_NO_NEWS = ("without completing handshake", "Invalid UTF-8 sequence received")
+
 _log = logging.getLogger("scribewire.server")
 
 
@@ -102,7 +104,10 @@ async def _serve_until_signal(
         on_listening(address)
         await stop.wait()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)  # a second one ends the process at once
+            loop.remove_signal_handler(number)
+            # A second one ends the process at once. Not with Python's own KeyboardInterrupt: that
+            # unwinds under running engine threads, which aborts the process with a core dump.
+            signal.signal(number, signal.SIG_DFL)
         _log.info("= stopping")
 
 
@@ -149,11 +154,14 @@ def _configure(services: Services) -> uvicorn.Config:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Drop uvicorn's complaint about a handshake that was refused, as it should be.
+    """Drop what uvicorn reports as its own error, and is none.
 
-    uvicorn 0.54 takes a denial response for a missing answer; to be removed when it does not.
+    A handshake that was refused, as it should be: uvicorn 0.54 takes a denial response for a
+    missing answer. Text that is not UTF-8: the client's fault, which gets its close and here a
+    traceback. Each to be removed when uvicorn no longer does it.
     """
-    return "without completing handshake" not in record.getMessage()
+    message = record.getMessage()
+    return not any(words in message for words in _NO_NEWS)
 
 
 class _Uvicorn(uvicorn.Server):

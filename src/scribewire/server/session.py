@@ -79,7 +79,8 @@ class Session:
     async def end(self, code: CloseCode) -> None:
         """End as if the client had sent `stop`, because the server is going down."""
         self._connection.end_session(code)
-        await self._act()
+        with contextlib.suppress(WebSocketDisconnect, OSError):  # `run` sees by itself that it left
+            await self._act()
 
     # The reader.
 
@@ -87,12 +88,16 @@ class Session:
         while not is_over(self._connection.state):
             message = await self._receive()
             if message is None:
+                if not is_over(self._connection.state):
+                    _log.info("%s x the client has gone", self.id)
                 self._connection.receive_disconnect()
             elif isinstance(message, str):
                 self._connection.receive_text(message)
             else:
                 self._connection.receive_bytes(message)
             await self._act()
+            # Messages that came together wait for nothing: let the other sessions have their turn.
+            await asyncio.sleep(0)
 
     async def _receive(self) -> str | bytes | None:
         """Return the next message; None once the client has gone or the core's timer closed."""
@@ -173,9 +178,18 @@ class Session:
             while (message := self._connection.next_outgoing()) is not None:
                 if isinstance(message, Close):
                     _log.info("%s x closed %d %s", self.id, message.code, message.reason)
-                    await self._websocket.close(message.code, message.reason)
-                else:
-                    await self._websocket.send_text(message)
+                await self._send(message)
+
+    async def _send(self, message: str | Close) -> None:
+        try:
+            if isinstance(message, Close):
+                await self._websocket.close(message.code, message.reason)
+            else:
+                await self._websocket.send_text(message)
+        except RuntimeError as error:
+            # The core sends nothing after a close, so it was uvicorn that closed, and has not told
+            # us yet: a frame over the limit or not UTF-8, or a ping without an answer.
+            raise WebSocketDisconnect(CloseCode.GOING_AWAY) from error
 
     async def _report(self, outcomes: list[BaseException | None]) -> None:
         """Log what went wrong, and tell the client if it is still there."""
