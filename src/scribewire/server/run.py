@@ -20,6 +20,7 @@ from scribewire.protocol.policy import ServerPolicy
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 from scribewire.runtime.scheduler import Scheduler
 from scribewire.server.app import make_app
+from scribewire.server.patience import impatient_http
 from scribewire.server.services import Services
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _configure(services: Services) -> uvicorn.Config:
     return uvicorn.Config(
         make_app(services),
+        http=impatient_http(services.settings.start_timeout_ms / 1000),
         ws="websockets-sansio",
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,  # PCM does not deflate, and inflating is an attack surface
