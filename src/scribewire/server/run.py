@@ -160,8 +160,11 @@ def _is_news(record: logging.LogRecord) -> bool:
 
     A handshake that was refused, as it should be: uvicorn 0.54 takes a denial response for a
     missing answer. Text that is not UTF-8: the client's fault, which gets its close and here a
-    traceback. Each to be removed when uvicorn no longer does it.
+    traceback. A session that was cut off because it did not end in time: `_drain` has said so.
+    Each to be removed when uvicorn no longer does it.
     """
+    if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+        return False
     message = record.getMessage()
     return not any(words in message for words in _NO_NEWS)
 
