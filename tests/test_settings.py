@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -18,6 +20,12 @@ def test_keys_come_from_the_environment_separated_by_commas(
     monkeypatch.setenv("SCRIBEWIRE_KEYS", "one, two,,")
 
     assert Settings().keys == ("one", "two")
+
+
+def test_the_cache_folder_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRIBEWIRE_CACHE_DIR", "/var/cache/scribewire")
+
+    assert Settings().cache_dir == Path("/var/cache/scribewire")
 
 
 def test_arguments_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,15 @@ class Settings(BaseSettings):
         default=None,
         description="Folder with the model files; none: those inside the dependencies.",
     )
+    cache_dir: Path | None = Field(
+        default=None,
+        description="Folder for what is made of the model files once; none: the user's cache.",
+    )
+    speaker_model: Path | None = Field(
+        default=None,
+        description="WeSpeaker or 3D-Speaker ONNX file that tells voices apart; none: the "
+        "one inside the dependencies.",
+    )
     workers: int | None = Field(
         default=None, ge=1, description="Threads that decode; none: one for each core."
     )
@@ -46,7 +55,7 @@ class Settings(BaseSettings):
         default=15_000, ge=100, description="How long a session may take to send `start`."
     )
     drain_timeout_ms: int = Field(
-        default=10_000, ge=0, description="How long sessions may take to end when the server stops."
+        default=30_000, ge=0, description="How long sessions may take to end when the server stops."
     )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="How much is logged."

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     Samples: TypeAlias = npt.NDArray[np.float32]
     """Mono audio in [-1, 1] at `SAMPLE_RATE`, shape (count,)."""
 
+    Vector: TypeAlias = npt.NDArray[np.float32]
+    """One point in a model's space, shape (dimensions,)."""
+
 SAMPLE_RATE = 16_000  # Hz: the rate the wire protocol names and every engine takes
 
 Mode = Literal["fast", "quality"]

@@ -12,6 +12,7 @@ from scribewire.audio.pcm import (
     WIRE_PCM,
     Encoding,
     PcmFormat,
+    as_wired,
     decode_pcm,
     encode_pcm,
     mix_to_mono,
@@ -130,3 +131,13 @@ def test_every_sample_of_the_wire_survives_both_ways() -> None:
     pcm = np.arange(-32_768, 32_768, dtype="<i2").tobytes()
 
     assert encode_pcm(decode_pcm(pcm, WIRE_PCM)) == pcm
+
+
+def test_samples_as_wired_are_those_that_their_pcm_holds() -> None:
+    samples = np.array([0.1, -0.99999, 1.0, 2.0], np.float32)
+
+    wired = as_wired(samples)
+
+    assert np.array_equal(wired, decode_pcm(encode_pcm(samples), WIRE_PCM))
+    assert np.array_equal(as_wired(wired), wired)
+    assert np.abs(wired[:2] - samples[:2]).max() <= 0.5 / 32_768

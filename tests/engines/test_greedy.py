@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from scribewire.engines.greedy import GreedyResult, decode_greedily, token_logprob
+from scribewire.engines.greedy import Decoded, decode_greedily, token_logprob
 
 if TYPE_CHECKING:
     from scribewire.engines.greedy import Logits
@@ -26,7 +26,7 @@ class Written:
         return np.array(next(self._rows), np.float32)
 
 
-def decode(steps: Written, max_tokens: int = 9) -> GreedyResult:
+def decode(steps: Written, max_tokens: int = 9) -> Decoded:
     return decode_greedily(steps, start=START, end=END, max_tokens=max_tokens)
 
 
@@ -41,7 +41,7 @@ def test_the_likeliest_token_is_taken_and_fed_back_until_the_end() -> None:
 
 
 def test_an_end_at_once_is_a_complete_nothing() -> None:
-    assert decode(Written([0, 9, 0, 0])) == GreedyResult((), is_complete=True)
+    assert decode(Written([0, 9, 0, 0])) == Decoded((), is_complete=True)
 
 
 def test_the_guard_stops_a_loop_and_says_so() -> None:
@@ -54,7 +54,7 @@ def test_the_guard_stops_a_loop_and_says_so() -> None:
 def test_a_guard_of_nothing_asks_nothing() -> None:
     steps = Written()
 
-    assert decode(steps, max_tokens=0) == GreedyResult((), is_complete=False)
+    assert decode(steps, max_tokens=0) == Decoded((), is_complete=False)
     assert steps.given == []
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from scribewire.engines.loader import load_engines, load_speech_engine
+from scribewire.engines.loader import load_engines, load_speech_engine, load_voices
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.models.catalog import MODELS
+from scribewire.models.compiled import COMPILED_MODELS, compiled_model
 from scribewire.models.store import find_model
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
 
@@ -21,6 +22,7 @@ def test_the_default_engines_load_and_close() -> None:
     engines = load_engines()
 
     assert engines.speech.languages == {"en"}
+    assert engines.voices is not None
     engines.close()
     engines.close()
     with pytest.raises(ServerFault):
@@ -33,7 +35,37 @@ def test_the_engines_load_from_a_directory_of_the_users_own(tmp_path: Path) -> N
         for file in model.files:
             shutil.copy(find_model(file), tmp_path)
 
-    load_engines(tmp_path).close()
+    for compiled in COMPILED_MODELS:
+        with compiled_model(compiled) as path:
+            shutil.copy(path, tmp_path)
+
+    engines = load_engines(tmp_path)
+
+    assert engines.voices is not None
+    engines.close()
+
+
+@pytest.mark.slow
+def test_without_the_models_for_speakers_it_warns_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for model in MODELS:
+        for file in model.files:
+            shutil.copy(find_model(file), tmp_path)
+
+    engines = load_engines(tmp_path)
+
+    assert engines.voices is None
+    assert "finals will name no speakers" in caplog.text
+    assert "speaker_turns.ort" in caplog.text
+    engines.close()
+
+
+def test_a_speaker_model_that_was_asked_for_must_load(tmp_path: Path) -> None:
+    (tmp_path / "own.onnx").write_bytes(b"no model")
+
+    with pytest.raises(ModelFault, match=r"own\.onnx: onnxruntime cannot load it"):
+        load_voices(speaker_model=tmp_path / "own.onnx")
 
 
 def test_an_empty_directory_is_a_model_fault(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import jiwer
@@ -34,8 +35,21 @@ def word_error(reference: str, text: str) -> float:
     return float(jiwer.wer(plain[0], plain[1]))
 
 
-def decode(engine: MoonshineEngine, samples: Samples) -> Hypothesis:
-    request = DecodeRequest(utterance=0, samples=samples, end_sample=samples.size, is_required=True)
+def decode(
+    engine: MoonshineEngine,
+    samples: Samples,
+    *,
+    wants_times: bool = False,
+    prefix: tuple[int, ...] = (),
+) -> Hypothesis:
+    request = DecodeRequest(
+        utterance=0,
+        samples=samples,
+        end_sample=samples.size,
+        is_required=True,
+        wants_times=wants_times,
+        prefix=prefix,
+    )
     hypothesis = engine.decode(request).hypothesis
     assert hypothesis is not None
     return hypothesis
@@ -66,7 +80,77 @@ def test_the_tokens_spell_the_text(
     assert hypothesis.text.startswith("Ever tried")
     spelled = moonshine.tokenizer.decode(token.id for token in hypothesis.tokens)
     assert spelled == hypothesis.text
+    assert "".join(token.text for token in hypothesis.tokens).strip() == hypothesis.text
     assert all(token.logprob <= 0 for token in hypothesis.tokens)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "end_s"), [("beckett.wav", 10), ("two_cities.wav", 15)])
+def test_asking_for_times_changes_nothing_else(
+    name: str, end_s: int, moonshine: MoonshineEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    speech = read_recording(name)[: end_s * 16_000]
+
+    timed = decode(moonshine, speech, wants_times=True)
+
+    untimed = tuple(replace(token, start=None, end=None) for token in timed.tokens)
+    assert replace(timed, tokens=untimed) == decode(moonshine, speech)
+    edges = [edge for token in timed.tokens for edge in (token.start, token.end)]
+    assert None not in edges
+    known = [edge for edge in edges if edge is not None]
+    assert known == sorted(known)
+    assert 0 <= known[0] <= known[-1] <= speech.size
+
+
+@pytest.mark.slow
+def test_words_are_placed_where_they_are_heard(
+    moonshine: MoonshineEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    speech = read_recording("beckett.wav")
+    level = np.sqrt(np.convolve(np.square(speech), np.ones(800) / 800, mode="same"))
+
+    timed = decode(moonshine, speech, wants_times=True)
+
+    heard = [token for token in timed.tokens if token.text.strip().isalpha()]
+    assert len(heard) >= 12
+    for token in heard:
+        assert token.start is not None
+        assert token.end is not None
+        assert level[token.start : token.end].max() > 0.03, token
+        assert 0.15 * 16_000 < token.end - token.start < 1.1 * 16_000, token
+    loud = level > 0.02
+    covered = sum(int(loud[token.start : token.end].sum()) for token in heard)
+    assert covered > 0.97 * loud.sum()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("known_count", [1, 5])
+def test_a_known_prefix_is_not_repeated(
+    known_count: int, moonshine: MoonshineEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    speech = read_recording("beckett.wav")
+    whole = decode(moonshine, speech, wants_times=True)
+    prefix = tuple(token.id for token in whole.tokens[:known_count])
+
+    rest = decode(moonshine, speech, wants_times=True, prefix=prefix)
+
+    assert [token.id for token in rest.tokens] == [token.id for token in whole.tokens[known_count:]]
+    assert rest.text == "".join(token.text for token in whole.tokens[known_count:]).strip()
+    assert [token.start for token in rest.tokens] == [
+        token.start for token in whole.tokens[known_count:]
+    ]
+
+
+def test_a_prefix_as_long_as_the_guard_leaves_nothing_to_say(moonshine: MoonshineEngine) -> None:
+    hypothesis = decode(moonshine, np.zeros(MIN_SAMPLES, np.float32), prefix=(500,))
+
+    assert hypothesis == Hypothesis("", (), is_complete=False)
+
+
+def test_silence_with_times_is_no_different(moonshine: MoonshineEngine) -> None:
+    silence = np.zeros(8_000, np.float32)
+
+    assert decode(moonshine, silence, wants_times=True).text == decode(moonshine, silence).text
 
 
 @pytest.mark.parametrize("count", [0, 1, 383, MIN_SAMPLES - 1])
@@ -127,5 +211,5 @@ def test_after_closing_even_no_samples_are_refused() -> None:
 
 
 def test_missing_files_are_a_model_fault(tmp_path: Path) -> None:
-    with pytest.raises(ModelFault, match=r"encoder_model\.ort: no such file"):
+    with pytest.raises(ModelFault, match=r"tokenizer\.bin: no such file"):
         MoonshineEngine.load(MOONSHINE_TINY_EN, tmp_path)

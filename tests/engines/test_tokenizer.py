@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scribewire.engines.tokenizer import END, START, Tokenizer
 from scribewire.errors import ModelFault
@@ -41,6 +43,57 @@ CASES = [
 @pytest.mark.parametrize(("name", "tokens", "text"), CASES, ids=[name for name, _, _ in CASES])
 def test_tokens_become_text(name: str, tokens: list[int], text: str, tokenizer: Tokenizer) -> None:
     assert tokenizer.decode(tokens) == text, name
+
+
+SPELLINGS = [
+    ("nothing", [], []),
+    ("a word keeps its space", [HELLO, WOR, LD], [" Hello", " wor", "ld"]),
+    ("marks add nothing", [START, HELLO, SPECIAL, END], ["", " Hello", "", ""]),
+    (
+        "bytes stand in the first",
+        [WOR, byte_id(0xC3), byte_id(0xA9), LD],
+        [" wor", "\u00e9", "", "ld"],
+    ),
+    (
+        "four bytes",
+        [byte_id(0xF0), byte_id(0x9F), byte_id(0x98), byte_id(0x80), LD],
+        ["\U0001f600", "", "", "", "ld"],
+    ),
+    ("half a character", [byte_id(0xC3), LD], ["\ufffd", "ld"]),
+    ("half a character at the end", [LD, byte_id(0xE2), byte_id(0x82)], ["ld", "\ufffd", ""]),
+    ("half a character twice", [byte_id(0xE2), byte_id(0xE2)], ["\ufffd", "\ufffd"]),
+    (
+        "a character, then half of one",
+        [byte_id(0xC3), byte_id(0xA9), byte_id(0xC3)],
+        ["\u00e9", "", "\ufffd"],
+    ),
+    ("a mark amid the bytes", [byte_id(0xC3), SPECIAL, byte_id(0xA9)], ["\u00e9", "", ""]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens", "texts"), SPELLINGS, ids=[name for name, _, _ in SPELLINGS]
+)
+def test_each_token_has_its_part_of_the_text(
+    name: str, tokens: list[int], texts: list[str], tokenizer: Tokenizer
+) -> None:
+    assert tokenizer.spell(tokens) == texts, name
+
+
+@given(tokens=st.lists(st.integers(0, 265), max_size=12))
+def test_the_parts_make_up_the_text(tokens: list[int]) -> None:
+    tokenizer = Tokenizer([*MARKS, *BYTES, *(word.encode() for word in WORDS)])
+
+    texts = tokenizer.spell(tokens)
+
+    assert len(texts) == len(tokens)
+    assert "".join(texts).strip() == tokenizer.decode(tokens)
+    raw = b"".join(
+        [*MARKS, *BYTES, *(word.encode() for word in WORDS)][token]
+        for token in tokens
+        if tokenizer.is_text(token)
+    )
+    assert "".join(texts) == raw.decode("utf-8", "replace").replace("\u2581", " ")
 
 
 def test_only_text_is_text(tokenizer: Tokenizer) -> None:

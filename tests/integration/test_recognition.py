@@ -42,8 +42,12 @@ def engines() -> Iterator[Engines]:
 
 @pytest.fixture(scope="module")
 def beckett() -> Samples:
+    return read_asset("beckett.wav")
+
+
+def read_asset(name: str) -> Samples:
     path = Path(str(distribution("moonshine-voice").locate_file("moonshine_voice/assets")))
-    return np.concatenate(list(read_audio(path / "beckett.wav")))
+    return np.concatenate(list(read_audio(path / name)))
 
 
 def finals(events: list[Event]) -> list[Final]:
@@ -67,6 +71,21 @@ def test_real_speech_becomes_text_with_partials_on_the_way(
     ends = [final.end_sample for final in finals(events)]
     assert ends == sorted(ends)
     assert ends[-1] <= len(beckett)
+
+
+@pytest.mark.slow
+def test_two_voices_get_two_numbers_and_the_chunks_do_not_matter(engines: Engines) -> None:
+    samples = read_asset("endgame_nagg_nell.wav")[5 * SAMPLE_RATE : 24 * SAMPLE_RATE]
+    rules = rules_for("fast", has_partials=False, has_speakers=True)
+
+    whole, cut = (
+        finals(recognize(Recognizer(rules), chunks, engines.vad, engines.speech, engines.voices))
+        for chunks in ([samples], in_chunks(samples, 1601))
+    )
+
+    assert cut == whole
+    told = {final.speaker for final in whole if len(final.text.split()) >= 4}
+    assert told == {1, 2}
 
 
 @pytest.mark.slow

@@ -13,18 +13,19 @@ from scribewire.recognition.endpointer import (
     UtterancePaused,
     UtteranceResumed,
     UtteranceStarted,
-    quietest_frame,
+    least_voiced_frame,
 )
 
-RULES = EndpointRules(min_speech=2, settle_silence=2, end_silence=4, max_utterance=12)
-PROBABILITY = {"S": 0.9, "s": 0.9, ".": 0.1, "~": 0.4}
-LEVEL_DB = {"S": -20.0, "s": -40.0, ".": -80.0, "~": -50.0}
+RULES = EndpointRules(
+    min_speech=2, settle_silence=2, end_silence=4, late_silence=3, max_utterance=12
+)
+PROBABILITY = {"S": 0.9, "s": 0.6, ".": 0.1, "~": 0.4}
 
 Started, Paused, Resumed = UtteranceStarted, UtterancePaused, UtteranceResumed
 Ended, Cut = UtteranceEnded, UtteranceCut
 
 CASES: list[tuple[str, str, list[Boundary]]] = [
-    # S is a loud frame of speech, s a quiet one, . silence, ~ neither
+    # S is a sure frame of speech, s a less sure one, . silence, ~ neither
     ("silence only", "........", []),
     ("a click is not speech", "..S.....", []),
     ("one utterance", "..SSSS....", [Started(2), Paused(6), Ended(6)]),
@@ -47,7 +48,7 @@ CASES: list[tuple[str, str, list[Boundary]]] = [
 
 def boundaries(picture: str, rules: EndpointRules = RULES) -> list[Boundary]:
     endpointer = Endpointer(rules)
-    found = [endpointer.accept_frame(PROBABILITY[frame], LEVEL_DB[frame]) for frame in picture]
+    found = [endpointer.accept_frame(PROBABILITY[frame]) for frame in picture]
     return [boundary for boundary in found if boundary is not None]
 
 
@@ -56,12 +57,17 @@ def test_boundaries(name: str, picture: str, expected: list[Boundary]) -> None:
     assert boundaries(picture) == expected, name
 
 
-def test_a_long_utterance_is_cut_at_the_quietest_place_of_its_last_third() -> None:
+def test_a_long_utterance_is_cut_where_its_second_half_has_the_least_speech() -> None:
     assert boundaries("SSsSSSSSSSsSSS") == [Started(0), Cut(10)]
 
 
-def test_a_quiet_place_early_in_a_long_utterance_is_left_alone() -> None:
+def test_a_dip_early_in_a_long_utterance_is_left_alone() -> None:
     assert boundaries("SSS.SSSSSsSS") == [Started(0), Cut(9)]
+
+
+def test_a_late_pause_ends_a_long_utterance_sooner() -> None:
+    assert boundaries("SSS...SS") == [Started(0), Paused(3), Resumed(6)]
+    assert boundaries("SSSSSSSS...S") == [Started(0), Paused(8), Ended(8)]
 
 
 def test_a_cut_in_the_silence_at_the_end_is_an_end() -> None:
@@ -78,7 +84,7 @@ def test_an_utterance_cut_twice_is_cut_in_each_of_its_parts() -> None:
 def test_the_end_of_the_stream_closes_the_open_utterance_where_speech_ended() -> None:
     endpointer = Endpointer(RULES)
     for frame in "..SSSS.":
-        endpointer.accept_frame(PROBABILITY[frame], LEVEL_DB[frame])
+        endpointer.accept_frame(PROBABILITY[frame])
 
     assert endpointer.receive_end() == Ended(6)
     assert endpointer.receive_end() is None
@@ -88,7 +94,7 @@ def test_is_speaking_is_true_only_while_speech_is_heard_in_an_open_utterance() -
     endpointer = Endpointer(RULES)
     spoken = []
     for frame in ".SSS..S....":
-        endpointer.accept_frame(PROBABILITY[frame], LEVEL_DB[frame])
+        endpointer.accept_frame(PROBABILITY[frame])
         spoken.append(endpointer.is_speaking)
 
     assert "".join("y" if s else "n" for s in spoken) == "nnyynnynnnn"
@@ -114,12 +120,42 @@ def test_utterances_alternate_and_never_run_backwards(picture: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("levels", "expected"),
+    ("probabilities", "expected"),
     [
-        ([-10.0, -10.0, -60.0, -10.0, -10.0], 2),
-        ([-9.0, -50.0, -9.0, -9.0, -9.0, -9.0, -40.0, -40.0, -40.0, -9.0], 7),  # a gap, no closure
-        ([-30.0], 0),
+        ([0.9, 0.9, 0.2, 0.9, 0.9], 2),
+        ([0.9, 0.1, 0.9, 0.9, 0.9, 0.9, 0.3, 0.3, 0.3, 0.9], 7),  # a gap, no dip
+        ([0.7], 0),
     ],
 )
-def test_quietest_frame(levels: list[float], expected: int) -> None:
-    assert quietest_frame(levels) == expected
+def test_least_voiced_frame(probabilities: list[float], expected: int) -> None:
+    assert least_voiced_frame(probabilities) == expected
+
+
+def test_an_utterance_that_was_split_is_cut_by_the_length_of_what_is_left() -> None:
+    endpointer = Endpointer(
+        EndpointRules(
+            min_speech=1, settle_silence=2, end_silence=3, late_silence=3, max_utterance=9
+        )
+    )
+    found = []
+    for frame in range(14):
+        found.append(endpointer.accept_frame(0.9 - 0.2 * (frame == 11)))
+        if frame == 6:
+            endpointer.split(5)
+            endpointer.split(2)
+
+    assert [b for b in found if b is not None] == [UtteranceStarted(0), UtteranceCut(11)]
+
+
+def test_what_has_ended_is_not_split() -> None:
+    endpointer = Endpointer(
+        EndpointRules(
+            min_speech=1, settle_silence=1, end_silence=1, late_silence=1, max_utterance=9
+        )
+    )
+    for probability in (0.9, 0.1):
+        endpointer.accept_frame(probability)
+
+    endpointer.split(1)
+
+    assert endpointer.accept_frame(0.9) == UtteranceStarted(2)

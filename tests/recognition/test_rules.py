@@ -6,11 +6,12 @@ from scribewire.recognition.requests import FRAME_SAMPLES
 from scribewire.recognition.rules import rules_for
 
 
-def test_quality_waits_longer_and_hears_more_silence_than_fast() -> None:
+def test_quality_waits_longer_hears_more_and_searches_wider_than_fast() -> None:
     fast, quality = rules_for("fast"), rules_for("quality")
 
     assert quality.endpoint.end_silence > fast.endpoint.end_silence
-    assert quality.pad_after_samples > fast.pad_after_samples
+    assert quality.context_samples > fast.context_samples
+    assert quality.final_width > fast.final_width
 
 
 @pytest.mark.parametrize("endpointing_ms", [100, 250, 700, 5000])

@@ -7,17 +7,22 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from scribewire.engines.protocols import Voices
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,
     DecodeResult,
+    EmbeddingRequest,
+    EmbeddingResult,
     Hypothesis,
+    TurnRequest,
+    TurnResult,
     VadRequest,
     VadResult,
 )
 from scribewire.runtime.scheduler import Scheduler, available_cores
 from scribewire.testing.faulty import FailingEngine, StuckEngine
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech
+from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, ScriptedVoices, draw_speech
 
 SILENCE = np.zeros(FRAME_SAMPLES, np.float32)
 
@@ -52,6 +57,22 @@ async def test_a_request_is_run_on_its_engine_and_answered() -> None:
     assert isinstance(answers[0].hypothesis, Hypothesis)
     assert answers[0].hypothesis.text == "abc"
     assert answers[1] == VadResult((0.1,), 1)
+
+
+async def test_questions_about_speakers_go_to_their_engines() -> None:
+    voices = ScriptedVoices()
+    scheduler = Scheduler(ScriptedVad(), ScriptedEngine(), voices=Voices(voices, voices), workers=1)
+    samples = draw_speech("abc")
+
+    embedding, turns = await asyncio.gather(
+        scheduler.submit(EmbeddingRequest(utterance=0, samples=samples)),
+        scheduler.submit(TurnRequest(utterance=0, samples=samples)),
+    )
+
+    scheduler.close()
+    assert scheduler.can_tell_speakers
+    assert isinstance(embedding, EmbeddingResult)
+    assert isinstance(turns, TurnResult)
 
 
 async def test_urgent_requests_overtake_and_equals_keep_their_turn(

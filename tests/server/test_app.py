@@ -45,6 +45,14 @@ async def test_health_tells_version_and_open_sessions(server: RunningServer) -> 
     assert (status, body) == (200, {"status": "ok", "version": __version__, "sessions": 1})
 
 
+async def test_health_tells_that_the_server_is_going_down(server: RunningServer) -> None:
+    server.services.draining.set()
+
+    status, body = await get(server, "/healthz")
+
+    assert (status, body["status"]) == (503, "draining")
+
+
 @pytest.mark.parametrize("path", ["/v2/realtime", "/realtime"])
 async def test_an_ordinary_request_to_a_websocket_address_is_told_so(
     server: RunningServer, path: str

@@ -13,6 +13,8 @@ from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,
     DecodeResult,
+    EmbeddingRequest,
+    EmbeddingResult,
     Hypothesis,
     Token,
     VadRequest,
@@ -21,7 +23,7 @@ from scribewire.recognition.requests import (
 from scribewire.testing import check_engine
 
 if TYPE_CHECKING:
-    from scribewire.types import Samples
+    from scribewire.types import Samples, Vector
 
 
 class HonestSpeech:
@@ -320,5 +322,91 @@ def test_something_else_is_no_engine() -> None:
         def close(self) -> None:
             pass
 
-    with pytest.raises(AssertionError, match="neither `decode` nor `measure`"):
+    with pytest.raises(AssertionError, match="neither `decode` nor `measure` nor `embed`"):
         check_engine(Door)  # type: ignore[arg-type]  # on purpose
+
+
+class HonestEmbedding:
+    """Calls the loudness of each eighth a direction."""
+
+    def __init__(self) -> None:
+        self._is_closed = False
+
+    def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
+        if self._is_closed:
+            raise ServerFault("closed")
+        return EmbeddingResult(self.point(np.nan_to_num(request.samples, posinf=0, neginf=0)))
+
+    def point(self, samples: Samples) -> Vector:
+        eighths = np.array([np.abs(part).sum() for part in np.array_split(samples, 8)], np.float32)
+        length = np.linalg.norm(eighths)
+        if not length or samples.size <= 1:
+            return np.zeros(8, np.float32)
+        return np.asarray(eighths / length, np.float32)
+
+    def close(self) -> None:
+        self._is_closed = True
+
+
+class NotUnit(HonestEmbedding):
+    def point(self, samples: Samples) -> Vector:
+        return super().point(samples) * np.float32(2)
+
+
+class KnowsNobody(HonestEmbedding):
+    def point(self, samples: Samples) -> Vector:
+        return np.zeros(8, np.float32)
+
+
+class KnowsEverybody(HonestEmbedding):
+    def point(self, samples: Samples) -> Vector:
+        return np.asarray(np.eye(8)[0], np.float32)
+
+
+class HearsVoicesDrift(HonestEmbedding):
+    calls = 0
+
+    def point(self, samples: Samples) -> Vector:
+        self.calls += 1
+        return np.asarray(np.roll(super().point(samples), min(self.calls, 3)), np.float32)
+
+
+class Alone(HonestEmbedding):
+    """Answers alike every time, and unlike every other instance."""
+
+    made = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        Alone.made += 1
+        self._number = Alone.made
+
+    def point(self, samples: Samples) -> Vector:
+        return np.asarray(np.roll(super().point(samples), self._number), np.float32)
+
+
+class EmbedsWhenClosed(HonestEmbedding):
+    def close(self) -> None:
+        pass
+
+
+BROKEN_EMBEDDINGS: list[tuple[Callable[[], HonestEmbedding], str]] = [
+    (NotUnit, "a voice: a vector of length 2"),
+    (KnowsNobody, "a voice: the zero vector"),
+    (KnowsEverybody, "no samples: a voice was heard in them"),
+    (HearsVoicesDrift, "the same samples gave another vector"),
+    (Alone, "a used engine answers unlike a fresh one"),
+    (EmbedsWhenClosed, "once closed, the engine still answers"),
+]
+
+
+def test_an_honest_embedding_engine_passes() -> None:
+    check_engine(HonestEmbedding)
+
+
+@pytest.mark.parametrize(("make_engine", "sentence"), BROKEN_EMBEDDINGS)
+def test_an_embedding_engine_that_breaks_a_promise_is_told_which(
+    make_engine: Callable[[], HonestEmbedding], sentence: str
+) -> None:
+    with pytest.raises(AssertionError, match=sentence):
+        check_engine(make_engine)

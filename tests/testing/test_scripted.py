@@ -4,12 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scribewire.errors import ServerFault
 from scribewire.recognition.recognizer import Recognizer
+from scribewire.recognition.requests import FRAME_SAMPLES, EmbeddingRequest, TurnRequest
 from scribewire.recognition.rules import rules_for
 from scribewire.testing.check_engine import check_engine
 from scribewire.testing.scripted import (
     ScriptedEngine,
     ScriptedVad,
+    ScriptedVoices,
     draw_speech,
     read_speech,
     recognize,
@@ -41,3 +44,35 @@ def test_a_stream_is_played_to_its_end() -> None:
     )
 
     assert [event.text for event in events] == ["hello"]
+
+
+def test_voices_are_told_apart_by_the_kind_of_letter() -> None:
+    voices = ScriptedVoices()
+
+    def embed(picture: str) -> list[float]:
+        request = EmbeddingRequest(utterance=0, samples=draw_speech(picture))
+        return [float(number) for number in voices.embed(request).vector]
+
+    assert [embed(p) for p in ("abC", "AB.c", "..12", "....")] == [
+        [1, 0, 0],
+        [0, 1, 0],
+        [0, 0, 1],
+        [0, 0, 0],
+    ]
+
+
+def test_turns_are_runs_of_one_kind_of_letter() -> None:
+    request = TurnRequest(utterance=0, samples=draw_speech(".ab.cDE1"))
+
+    turns = ScriptedVoices().find_turns(request).turns
+
+    frames = [(t.voice, t.start // FRAME_SAMPLES, t.end // FRAME_SAMPLES) for t in turns]
+    assert frames == [(0, 1, 3), (0, 4, 5), (1, 5, 7), (2, 7, 8)]
+
+
+def test_closed_voices_refuse() -> None:
+    voices = ScriptedVoices()
+    voices.close()
+
+    with pytest.raises(ServerFault):
+        voices.embed(EmbeddingRequest(utterance=0, samples=draw_speech("a")))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 import av
 import numpy as np
 
-from scribewire.audio.pcm import mix_to_mono, to_float
+from scribewire.audio.pcm import as_wired, mix_to_mono, to_float
 from scribewire.audio.resampler import Resampler
 from scribewire.errors import ClientFault
 from scribewire.types import SAMPLE_RATE
@@ -141,10 +141,10 @@ def _resample(frames: Iterator[AudioFrame]) -> Iterator[Samples]:
     rate_hz, resampler = SAMPLE_RATE, Resampler(SAMPLE_RATE)
     for frame in frames:
         if frame.sample_rate != rate_hz:  # the first frame, or a chained stream's next part
-            yield resampler.receive_end()
+            yield as_wired(resampler.receive_end())
             rate_hz, resampler = frame.sample_rate, Resampler(frame.sample_rate)
-        yield resampler.receive_samples(_to_mono(frame))
-    yield resampler.receive_end()
+        yield as_wired(resampler.receive_samples(_to_mono(frame)))
+    yield as_wired(resampler.receive_end())
 
 
 def _to_mono(frame: AudioFrame) -> Samples:

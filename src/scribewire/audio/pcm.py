@@ -72,6 +72,11 @@ def encode_pcm(samples: Samples) -> bytes:
     return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2").tobytes()
 
 
+def as_wired(samples: Samples) -> Samples:
+    """Round to what `WIRE_PCM` can say, so that a file gives the text that its PCM gives."""
+    return decode_pcm(encode_pcm(samples), WIRE_PCM)
+
+
 def to_float(values: Values) -> Samples:
     """Scale by type into [-1, 1]; what is not a finite number becomes 0."""
     if values.dtype == np.uint8:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scribewire.audio.pcm import WIRE_PCM, PcmFormat, decode_pcm
+from scribewire.audio.pcm import WIRE_PCM, PcmFormat, as_wired, decode_pcm
 from scribewire.audio.resampler import Resampler
 from scribewire.audio.sniff import sniff
 from scribewire.audio.wav import REMEDY, parse_wav_header
@@ -94,8 +94,8 @@ class _PcmStream:
         whole = len(joined) - len(joined) % self._format.block_bytes
         self._rest = joined[whole:]
         blocks = memoryview(joined)[:whole]
-        return self._resampler.receive_samples(decode_pcm(blocks, self._format))
+        return as_wired(self._resampler.receive_samples(decode_pcm(blocks, self._format)))
 
     def receive_end(self) -> Samples:
         self._rest = b""
-        return self._resampler.receive_end()
+        return as_wired(self._resampler.receive_end())

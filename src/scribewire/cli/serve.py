@@ -24,6 +24,26 @@ ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach 
 
 _SOME_KEY = "Key that may connect; repeat it for more. Replaces SCRIBEWIRE_KEYS. None: one is made."
 
+ModelDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder with the model files.", show_default="those inside the dependencies"),
+]
+SpeakerModel = Annotated[
+    Path | None,
+    typer.Option(
+        help="WeSpeaker or 3D-Speaker ONNX file that tells voices apart.",
+        show_default="the one inside the dependencies",
+    ),
+]
+
+CacheDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for what is made of the model files once.",
+        show_default="the user's cache",
+    ),
+]
+
 
 def serve(  # noqa: PLR0913 - one option for each setting
     *,
@@ -37,12 +57,9 @@ def serve(  # noqa: PLR0913 - one option for each setting
         int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8000")
     ] = None,
     key: Annotated[list[str] | None, typer.Option(help=_SOME_KEY, show_default=False)] = None,
-    model_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder with the model files.", show_default="those inside the dependencies"
-        ),
-    ] = None,
+    model_dir: ModelDir = None,
+    cache_dir: CacheDir = None,
+    speaker_model: SpeakerModel = None,
     workers: Annotated[
         int | None, typer.Option(help="Threads that decode.", show_default="one for each core")
     ] = None,
@@ -57,7 +74,7 @@ def serve(  # noqa: PLR0913 - one option for each setting
     drain_timeout_ms: Annotated[
         int | None,
         typer.Option(
-            help="How long sessions may take to end when the server stops.", show_default="10000"
+            help="How long sessions may take to end when the server stops.", show_default="30000"
         ),
     ] = None,
     log_level: Annotated[
@@ -76,6 +93,8 @@ def serve(  # noqa: PLR0913 - one option for each setting
             "port": port,
             "keys": tuple(key) if key else None,
             "model_dir": model_dir,
+            "cache_dir": cache_dir,
+            "speaker_model": speaker_model,
             "workers": workers,
             "max_utterance_ms": max_utterance_ms,
             "start_timeout_ms": start_timeout_ms,

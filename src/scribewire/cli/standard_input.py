@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from scribewire.audio.pcm import encode_pcm
@@ -18,7 +19,7 @@ from scribewire.audio.sniff import SNIFF_LIMIT, sniff
 from scribewire.errors import ClientFault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
     from typing import BinaryIO
 
 READ_BYTES = 65_536  # what a Linux pipe holds
@@ -42,7 +43,7 @@ async def read_pipe(fd: int) -> AsyncIterator[bytes]:
         await asyncio.sleep(0)  # a full pipe is always ready: let the others have their turn
 
 
-async def decode_pipe(pipe: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def decode_pipe(pipe: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     """Yield what was piped as PCM of the wire. Raises ClientFault when it cannot be decoded."""
     head = b""
     decided = None
@@ -52,8 +53,10 @@ async def decode_pipe(pipe: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         if decided is not None or len(head) > SNIFF_LIMIT:
             break
     rest = _join(head, pipe)
-    async for pcm in _decode_container(rest) if decided else _decode_wire(rest):
-        yield pcm
+    # Closed here, whoever stops reading: a decoder must not outlive its reader.
+    async with aclosing(_decode_container(rest) if decided else _decode_wire(rest)) as decoded:
+        async for pcm in decoded:
+            yield pcm
 
 
 async def _join(head: bytes, pipe: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -75,7 +78,7 @@ async def _wait_until_readable(fd: int) -> None:
         loop.remove_reader(fd)
 
 
-async def _decode_wire(pipe: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _decode_wire(pipe: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     from scribewire.audio.wire import WireDecoder
 
     decoder = WireDecoder()
@@ -87,7 +90,7 @@ async def _decode_wire(pipe: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 # Containers: the side of this process, and that of the other.
 
 
-async def _decode_container(pipe: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _decode_container(pipe: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     decoder = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", __name__),
         stdin=asyncio.subprocess.PIPE,
@@ -107,10 +110,11 @@ async def _decode_container(pipe: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             raise ClientFault(message or "standard input: the decoder failed")
     finally:
         feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
         if decoder.returncode is None:
             decoder.kill()
-            await decoder.wait()
-        await asyncio.gather(feeding, return_exceptions=True)
+        # Not `wait`: it waits for the end of an output that nobody reads any more.
+        await decoder.communicate()
 
 
 async def _feed(decoder_input: asyncio.StreamWriter, pipe: AsyncIterator[bytes]) -> None:

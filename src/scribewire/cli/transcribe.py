@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlencode
@@ -96,8 +96,10 @@ def transcribe(  # noqa: PLR0913 - one option for each thing that a person may c
         key=key,
         pace=pace,
         output=output,
-        wishes=_read_wishes(
-            mode, language, endpointing, has_partials=_wants_partials(output, partials=partials)
+        wishes=replace(
+            _read_wishes(mode, language, endpointing),
+            has_partials=_wants_partials(output, partials=partials),
+            has_speakers=output == "json",
         ),
     )
     _check(order)
@@ -111,9 +113,7 @@ def _wants_partials(output: Format, *, partials: bool) -> bool:
     return is_terminal(sys.stdout) if output == "text" else partials
 
 
-def _read_wishes(
-    mode: Mode, language: str | None, endpointing: int | None, *, has_partials: bool
-) -> Wishes:
+def _read_wishes(mode: Mode, language: str | None, endpointing: int | None) -> Wishes:
     """Check the options by the rules of the wire, whoever will transcribe."""
     from scribewire.cli.transcribers import Wishes
 
@@ -127,7 +127,6 @@ def _read_wishes(
         mode=handshake.mode,
         language=handshake.language,
         endpointing_ms=handshake.endpointing_ms,
-        has_partials=has_partials,
     )
 
 
@@ -209,11 +208,17 @@ async def _load_and_transcribe(wishes: Wishes) -> AsyncIterator[Transcriber]:
     from scribewire.cli.serve import read_settings
     from scribewire.cli.transcribers import transcribing_here
     from scribewire.engines.loader import load_engines
+    from scribewire.models.cache import ModelCache
 
     settings = read_settings({})
-    engines = load_engines(settings.model_dir)
+    cache = ModelCache(directory=settings.cache_dir, on_progress=_tell, on_warning=_tell)
+    engines = load_engines(settings.model_dir, cache, speaker_model=settings.speaker_model)
     try:
         async with transcribing_here(wishes, engines, settings) as transcriber:
             yield transcriber
     finally:
         engines.close()
+
+
+def _tell(text: str) -> None:
+    typer.echo(f"scribewire: {text}", err=True)

@@ -36,6 +36,8 @@ class Wishes:
     endpointing_ms: int | None = None
     """Silence that ends an utterance; None leaves it to the mode."""
     has_partials: bool = False
+    has_speakers: bool = False
+    """Whether finals say who speaks."""
 
 
 class Transcriber(Protocol):
@@ -69,9 +71,12 @@ async def transcribing_here(
         wishes.mode,
         endpointing_ms=wishes.endpointing_ms,
         has_partials=wishes.has_partials,
+        has_speakers=wishes.has_speakers and engines.voices is not None,
         max_utterance_ms=settings.max_utterance_ms,
     )
-    scheduler = Scheduler(engines.vad, engines.speech, workers=settings.workers)
+    scheduler = Scheduler(
+        engines.vad, engines.speech, voices=engines.voices, workers=settings.workers
+    )
     stream = Stream(Recognizer(rules), scheduler)
     try:
         yield _Here(stream)
@@ -131,6 +136,7 @@ async def transcribing_there(
             language=wishes.language,
             partials=wishes.has_partials,
             endpointing_ms=wishes.endpointing_ms,
+            diarize=wishes.has_speakers,
         ) as client:
             yield _There(client)
     except ValueError as error:

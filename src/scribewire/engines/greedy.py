@@ -22,7 +22,7 @@ class TokenSteps(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class GreedyResult:
+class Decoded:
     """What a decode came to."""
 
     tokens: tuple[Token, ...]
@@ -31,7 +31,7 @@ class GreedyResult:
     """False when `max_tokens` ended it, not the model."""
 
 
-def decode_greedily(steps: TokenSteps, *, start: int, end: int, max_tokens: int) -> GreedyResult:
+def decode_greedily(steps: TokenSteps, *, start: int, end: int, max_tokens: int) -> Decoded:
     """Follow the likeliest token from `start` until `end`, for at most `max_tokens` steps."""
     tokens: list[Token] = []
     latest = start
@@ -39,9 +39,9 @@ def decode_greedily(steps: TokenSteps, *, start: int, end: int, max_tokens: int)
         logits = steps.next_logits(latest)
         latest = int(logits.argmax())
         if latest == end:
-            return GreedyResult(tuple(tokens), is_complete=True)
+            return Decoded(tuple(tokens), is_complete=True)
         tokens.append(Token(latest, token_logprob(logits, latest)))
-    return GreedyResult(tuple(tokens), is_complete=False)
+    return Decoded(tuple(tokens), is_complete=False)
 
 
 def token_logprob(logits: Logits, token: int) -> float:

@@ -6,12 +6,17 @@ so one engine serves every stream. Calls may come from several threads at once.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from scribewire.recognition.requests import (
         DecodeRequest,
         DecodeResult,
+        EmbeddingRequest,
+        EmbeddingResult,
+        TurnRequest,
+        TurnResult,
         VadRequest,
         VadResult,
     )
@@ -46,3 +51,44 @@ class SpeechEngine(Protocol):
 
     def close(self) -> None:
         """Give the model's memory back. Closing again does nothing."""
+
+
+class EmbeddingEngine(Protocol):
+    """Tells voices apart."""
+
+    def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
+        """Return where the voice lies; the same samples, the same vector.
+
+        Any length is taken; too little speech to tell gives the zero vector. Not-a-number and
+        infinite samples count as silence. Raises ServerFault once closed.
+        """
+
+    def close(self) -> None:
+        """Give the model's memory back. Closing again does nothing."""
+
+
+class TurnEngine(Protocol):
+    """Finds where one voice hands over to another."""
+
+    def find_turns(self, request: TurnRequest) -> TurnResult:
+        """Return the stretches of single voices; the same samples, the same turns.
+
+        Any length up to MAX_TURN_SAMPLES is taken, none included; not-a-number and infinite
+        samples count as silence. Raises ServerFault once closed.
+        """
+
+    def close(self) -> None:
+        """Give the model's memory back. Closing again does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """What it takes to say who speaks."""
+
+    embedding: EmbeddingEngine
+    turns: TurnEngine
+
+    def close(self) -> None:
+        """Close both. Closing again does nothing."""
+        self.embedding.close()
+        self.turns.close()

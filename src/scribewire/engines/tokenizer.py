@@ -6,6 +6,7 @@ the next byte), then that many raw bytes.
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING
 
@@ -51,8 +52,29 @@ class Tokenizer:
 
         A character that is spelled in bytes and not complete becomes U+FFFD.
         """
-        raw = b"".join(self._entries[token] for token in tokens if self.is_text(token))
-        return raw.decode("utf-8", "replace").replace(_SPACE, " ").strip()
+        return "".join(self.spell(tokens)).strip()
+
+    def spell(self, tokens: Iterable[int]) -> list[str]:
+        """Return what each token adds to the text, a space at the beginning of each word.
+
+        A character that is spelled in several tokens stands whole in the first of them; tokens
+        that stand for no text add nothing.
+        """
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        texts: list[str] = []
+        first = 0  # token in which the incomplete character begins
+        for token in tokens:
+            is_inside = bool(decoder.getstate()[0])
+            found = decoder.decode(self._entries[token] if self.is_text(token) else b"")
+            texts.append(found)
+            if is_inside and found:  # its first character is the one that was incomplete
+                texts[first] += found[0]
+                texts[-1] = found[1:]
+            if not is_inside or found:
+                first = len(texts) - 1
+        if texts:
+            texts[first] += decoder.decode(b"", final=True)
+        return [text.replace(_SPACE, " ") for text in texts]
 
 
 def _split_entries(data: bytes) -> list[bytes]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scribewire.types import Word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +19,8 @@ class Partial:
     """Never empty."""
     end_sample: int
     """Where in the stream the audio behind this text ends."""
+    stability: float | None = None
+    """Probability that the final begins with this text, 0 to 1; None when not judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +33,10 @@ class Final:
     """Empty only when a partial of the utterance was shown and proved to be a mistake."""
     end_sample: int
     """Where in the stream the audio behind this text ends."""
+    words: tuple[Word, ...] | None = None
+    """The words of `text` in order; None when the engine gave no times."""
+    speaker: int | None = None
+    """Whose voice it is, numbered from 1 by first appearance; None when undecided or not asked."""
 
 
 Event = Partial | Final

@@ -1,48 +1,59 @@
 """Turn one stream of samples into transcript events.
 
-Theory of operation. Three things can be asked for, each at most once at a time, and each
+Theory of operation. Five things can be asked for, each at most once at a time, and each
 answered in its own order:
 
-    VAD       the next hop of frames, always in order             required
-    final     the oldest utterance that has paused or ended       required
-    partial   the open utterance so far, when nothing else is     optional
+    VAD        the next hop of frames, always in order             required
+    turns      who speaks in the open utterance; see turns.py      required
+    final      the oldest utterance that has paused or ended       required
+    embedding  whose voice the same utterance is; see speakers.py  required
+    partial    the open utterance so far, when nothing else is     optional
 
 Speech probabilities go to the endpointer, whose boundaries open, settle and close utterances.
 When an utterance pauses, the audio of its final is complete, so it is decoded while the rest of
 the silence is waited for; if speech resumes, that decode was one more partial. Everything that
 shapes a final is asked for at fixed positions of the stream, so neither the chunks in which the
-audio came nor the time that answers took can change it. Partials never feed a decision.
+audio came nor the time that answers took can change it. Partials never feed a decision. While the
+answer about turns is awaited, no further frame is judged: where the speaker changes the utterance
+is split, and everything after follows from that.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
 from scribewire.recognition.audio_buffer import AudioBuffer
+from scribewire.recognition.context import LeadIn
 from scribewire.recognition.endpointer import (
     Boundary,
-    Endpointer,
     UtteranceCut,
     UtteranceEnded,
     UtterancePaused,
     UtteranceResumed,
     UtteranceStarted,
 )
-from scribewire.recognition.events import Event, Final, Partial
+from scribewire.recognition.events import Event
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,
     DecodeResult,
+    EmbeddingRequest,
+    EmbeddingResult,
     Hypothesis,
     Request,
     Result,
+    TurnRequest,
+    TurnResult,
     VadRequest,
     VadResult,
 )
+from scribewire.recognition.segmenter import Segmenter, SpeakerChanged
+from scribewire.recognition.transcript import Transcript
+from scribewire.recognition.turns import TurnWatcher
+from scribewire.recognition.utterance import Utterance
 
 if TYPE_CHECKING:
     from scribewire.recognition.rules import RecognizerRules
@@ -51,23 +62,6 @@ if TYPE_CHECKING:
 HOP_FRAMES = 2  # 64 ms: fewer frames a request cost more hand-overs, more delay the endpoint
 MAX_HOP_FRAMES = 16  # 0.5 s: what has piled up is judged in bigger bites, to the same result
 MAX_WAITING_FINALS = 4  # beyond it no more audio is judged: the lag grows and the reader waits
-
-
-@dataclass(slots=True)
-class _Utterance:
-    """An utterance from its first speech to its final."""
-
-    number: int
-    start: int  # first sample that its decodes hear
-    end: int | None = None  # last sample that its final hears; None until it pauses or ends
-    has_ended: bool = False
-    shown_end: int | None = None  # up to where its latest partial heard; None until one is shown
-    final_request: DecodeRequest | None = None  # asked, for audio up to `end`
-    hypothesis: Hypothesis | None = None  # the answer to `final_request`
-
-    @property
-    def needs_decode(self) -> bool:
-        return self.end is not None and self.final_request is None
 
 
 class Recognizer:
@@ -81,19 +75,21 @@ class Recognizer:
     def __init__(self, rules: RecognizerRules) -> None:
         self._rules = rules
         self._buffer = AudioBuffer()
-        self._endpointer = Endpointer(rules.endpoint)
+        self._segmenter = Segmenter(rules.endpoint, TurnWatcher() if rules.has_speakers else None)
+        self._transcript = Transcript(rules)
         self._has_end = False  # the last sample of the stream is in the buffer
         self._end_heard = False  # and the endpointer has been told
         self._heard = 0  # position up to which speech has been measured
         self._heard_floor = 0  # where the audio of the last ended utterance stops
         self._vad_state: object = None  # what the last VAD result carried
         self._vad_request: VadRequest | None = None  # asked, not answered
+        self._turn_request: TurnRequest | None = None  # asked, not answered
+        self._voice_request: EmbeddingRequest | None = None  # asked, not answered
         self._decode_request: DecodeRequest | None = None  # required; asked, not answered
         self._partial_request: DecodeRequest | None = None  # asked, not answered
-        self._utterances: deque[_Utterance] = deque()  # without a final yet; the last may be open
+        self._utterances: deque[Utterance] = deque()  # without a final yet; the last may be open
         self._next_number = 0
         self._next_partial_at = 0  # position from which the next partial is due
-        self._last_partial_text = ""
         self._events: deque[Event] = deque()
 
     @property
@@ -114,7 +110,7 @@ class Recognizer:
     @property
     def is_finished(self) -> bool:
         """Whether the stream is over and its last final has been put out."""
-        return self._end_heard and not self._utterances
+        return self._end_heard and self._segmenter.is_idle and not self._utterances
 
     # Input: audio and answers.
 
@@ -126,25 +122,35 @@ class Recognizer:
     def receive_end(self) -> None:
         """Say that the stream is over: what is buffered is decoded into finals."""
         self._has_end = True
-        self._close_stream_if_heard()
+        self._hear()
 
     def receive_result(self, request: Request, result: Result) -> None:
         """Take the answer to a request that `next_request` gave."""
-        if isinstance(request, VadRequest):
-            assert isinstance(result, VadResult)
-            self._receive_vad(request, result)
-        else:
-            assert isinstance(result, DecodeResult)
-            if request.is_required:
+        match request, result:
+            case VadRequest(), VadResult():
+                self._receive_vad(request, result)
+            case TurnRequest(), TurnResult():
+                self._receive_turns(request, result)
+            case EmbeddingRequest(), EmbeddingResult():
+                self._receive_embedding(request, result)
+            case DecodeRequest(is_required=True), DecodeResult():
                 self._receive_final_decode(request, result)
-            else:
+            case DecodeRequest(), DecodeResult():
                 self._receive_partial_decode(request, result)
+            case _:
+                raise AssertionError("the answer to another kind of request")
 
     # Output: requests and events.
 
     def next_request(self) -> Request | None:
         """Return what is to be run next, or None when nothing is; answers may come later."""
-        return self._next_vad() or self._next_final_decode() or self._next_partial_decode()
+        return (
+            self._next_vad()
+            or self._next_turns()
+            or self._next_final_decode()
+            or self._next_embedding()
+            or self._next_partial_decode()
+        )
 
     def next_event(self) -> Event | None:
         """Return the next partial or final, or None."""
@@ -153,7 +159,9 @@ class Recognizer:
     # Requests.
 
     def _next_vad(self) -> VadRequest | None:
-        if self._vad_request is not None or len(self._utterances) > MAX_WAITING_FINALS:
+        if self._vad_request is not None or not self._segmenter.is_idle:
+            return None
+        if len(self._utterances) > MAX_WAITING_FINALS:
             return None
         available = self._buffer.end - self._heard
         frame_count = min(available // FRAME_SAMPLES, MAX_HOP_FRAMES)
@@ -168,6 +176,27 @@ class Recognizer:
         self._vad_request = VadRequest(frames, self._vad_state)
         return self._vad_request
 
+    def _next_turns(self) -> TurnRequest | None:
+        window = self._segmenter.awaited_window
+        if window is None or self._turn_request is not None:
+            return None
+        samples = self._buffer.read(window.start, min(window.end, self._buffer.end))
+        self._turn_request = TurnRequest(utterance=self._utterances[-1].number, samples=samples)
+        return self._turn_request
+
+    def _next_embedding(self) -> EmbeddingRequest | None:
+        if self._voice_request is not None or not self._rules.has_speakers:
+            return None
+        waiting = next((u for u in self._utterances if u.needs_embedding), None)
+        if waiting is None:
+            return None
+        start = waiting.speech_start
+        samples = self._buffer.read(start, start + waiting.voice_samples)
+        request = EmbeddingRequest(utterance=waiting.number, samples=samples)
+        waiting.voice_request = self._voice_request = request
+        waiting.voice = None
+        return request
+
     def _next_final_decode(self) -> DecodeRequest | None:
         if self._decode_request is not None:
             return None
@@ -175,11 +204,17 @@ class Recognizer:
         if waiting is None:
             return None
         assert waiting.end is not None
+        lead_in = LeadIn(waiting.start, ())
+        if not waiting.is_decoded_alone:
+            lead_in = self._transcript.context.lead_in(waiting.start, waiting.end)
         waiting.final_request = self._decode_request = DecodeRequest(
             utterance=waiting.number,
-            samples=self._buffer.read(waiting.start, waiting.end),
+            samples=self._buffer.read(lead_in.start, waiting.end),
             end_sample=waiting.end,
             is_required=True,
+            wants_times=True,
+            width=self._rules.final_width,
+            prefix=lead_in.prefix,
         )
         return self._decode_request
 
@@ -187,12 +222,14 @@ class Recognizer:
         is_busy = self._partial_request is not None or self._decode_request is not None
         if is_busy or self._rules.partial_interval_samples is None:
             return None
-        if not self._endpointer.is_speaking or len(self._utterances) != 1:
+        if not self._segmenter.is_speaking or len(self._utterances) != 1:
             return None
         if self._heard < self._next_partial_at:
             return None
         utterance = self._utterances[-1]
-        self._next_partial_at = self._heard + self._rules.partial_interval_samples
+        is_awaited = utterance.shown_end is None and utterance.is_early(self._heard)
+        wait = self._rules.retry_samples if is_awaited else self._rules.partial_interval_samples
+        self._next_partial_at = self._heard + wait
         self._partial_request = DecodeRequest(
             utterance=utterance.number,
             samples=self._buffer.read(utterance.start, self._heard),
@@ -207,14 +244,24 @@ class Recognizer:
         assert request is self._vad_request, "answers come in the order of the requests"
         self._vad_request = None
         self._vad_state = result.state
-        frames = request.frames.reshape(-1, FRAME_SAMPLES)
-        for frame, probability in zip(frames, result.probabilities, strict=True):
-            self._heard = min(self._heard + FRAME_SAMPLES, self._buffer.end)
-            boundary = self._endpointer.accept_frame(probability, _level_db(frame))
-            if boundary is not None:
-                self._apply(boundary)
-        self._close_stream_if_heard()
-        self._discard_audio()
+        assert len(result.probabilities) * FRAME_SAMPLES == len(request.frames)
+        for probability in result.probabilities:
+            self._segmenter.receive_frame(probability)
+        self._hear()
+
+    def _receive_turns(self, request: TurnRequest, result: TurnResult) -> None:
+        assert request is self._turn_request, "answers come in the order of the requests"
+        self._turn_request = None
+        self._segmenter.receive_turns(result)
+        self._hear()
+
+    def _receive_embedding(self, request: EmbeddingRequest, result: EmbeddingResult) -> None:
+        assert request is self._voice_request, "answers come in the order of the requests"
+        self._voice_request = None
+        utterance = self._find(request.utterance)
+        if utterance is not None and utterance.voice_request is request:
+            utterance.voice = result.vector
+        self._put_out_finals()
 
     def _receive_final_decode(self, request: DecodeRequest, result: DecodeResult) -> None:
         assert request is self._decode_request, "answers come in the order of the requests"
@@ -222,11 +269,13 @@ class Recognizer:
         self._decode_request = None
         utterance = self._find(request.utterance)
         assert utterance is not None
-        if utterance.final_request is request:
+        if request.prefix and not result.hypothesis.is_complete:
+            utterance.decode_alone()
+        elif utterance.final_request is request:
             utterance.hypothesis = result.hypothesis
         if not utterance.has_ended:
             self._show_partial(utterance, request, result.hypothesis)
-        self._put_out_finals()
+        self._accept_if_complete(utterance)
 
     def _receive_partial_decode(self, request: DecodeRequest, result: DecodeResult) -> None:
         assert request is self._partial_request, "answers come in the order of the requests"
@@ -239,7 +288,10 @@ class Recognizer:
 
     # Utterances.
 
-    def _apply(self, boundary: Boundary) -> None:
+    def _apply(self, boundary: Boundary | SpeakerChanged) -> None:
+        if isinstance(boundary, SpeakerChanged):
+            self._change_speaker(boundary)
+            return
         position = boundary.frame * FRAME_SAMPLES
         match boundary:
             case UtteranceStarted():
@@ -248,8 +300,7 @@ class Recognizer:
             case UtterancePaused():
                 self._settle(position)
             case UtteranceResumed():
-                utterance = self._utterances[-1]
-                utterance.end = utterance.final_request = utterance.hypothesis = None
+                self._utterances[-1].resume()
             case UtteranceEnded():
                 self._settle(position)
                 self._end_utterance()
@@ -260,78 +311,85 @@ class Recognizer:
             case _:
                 assert_never(boundary)
 
+    def _change_speaker(self, change: SpeakerChanged) -> None:
+        """Share out the pause between the two, if there is one."""
+        pause = change.start - change.end
+        self._settle(change.end, pad_after_samples=min(pause // 2, self._rules.pad_after_samples))
+        self._end_utterance()
+        start = max(change.start - self._rules.pad_before_samples, self._heard_floor)
+        self._open_utterance(start, change.start)
+
     def _open_utterance(self, start: int, speech_start: int) -> None:
-        self._utterances.append(_Utterance(self._next_number, start))
+        self._utterances.append(Utterance(self._next_number, start, speech_start))
         self._next_number += 1
-        self._next_partial_at = speech_start + (self._rules.partial_interval_samples or 0)
-        self._last_partial_text = ""
+        self._next_partial_at = speech_start + self._rules.first_partial_samples
 
     def _settle(self, speech_end: int, *, pad_after_samples: int | None = None) -> None:
-        """Fix the audio of the last utterance's final; a decode of other audio is void."""
-        utterance = self._utterances[-1]
         pad = self._rules.pad_after_samples if pad_after_samples is None else pad_after_samples
-        end = min(speech_end + pad, self._heard)
-        if utterance.end != end:
-            utterance.end = end
-            utterance.final_request = utterance.hypothesis = None
+        self._utterances[-1].settle(
+            min(speech_end, self._heard), min(speech_end + pad, self._heard)
+        )
 
     def _end_utterance(self) -> None:
         utterance = self._utterances[-1]
         assert utterance.end is not None
         utterance.has_ended = True
         self._heard_floor = utterance.end
+        self._accept_if_complete(utterance)
+
+    def _accept_if_complete(self, utterance: Utterance) -> None:
+        if utterance.has_ended and utterance.hypothesis is not None:
+            self._transcript.accept(utterance, self._segmenter.track)
         self._put_out_finals()
 
     def _put_out_finals(self) -> None:
         while self._utterances and self._utterances[0].has_ended:
             first = self._utterances[0]
-            if first.hypothesis is None:
+            if not first.is_accepted:
                 return
-            assert first.end is not None
+            if self._rules.has_speakers and self._transcript.awaits_voice(first):
+                return
             self._utterances.popleft()
-            text = first.hypothesis.text
-            if text or first.shown_end is not None:
-                self._events.append(Final(utterance=first.number, text=text, end_sample=first.end))
+            final = self._transcript.final(first, self._segmenter.track)
+            if final is not None:
+                self._events.append(final)
         self._discard_audio()
 
     def _show_partial(
-        self, utterance: _Utterance, request: DecodeRequest, hypothesis: Hypothesis
+        self, utterance: Utterance, request: DecodeRequest, hypothesis: Hypothesis
     ) -> None:
-        text = hypothesis.text
-        if self._rules.partial_interval_samples is None or not text:
+        if self._rules.partial_interval_samples is None or utterance is not self._utterances[0]:
             return
-        if text == self._last_partial_text or utterance is not self._utterances[0]:
-            return
-        if utterance.shown_end is not None and request.end_sample < utterance.shown_end:
-            return  # an older decode that took longer
-        utterance.shown_end = request.end_sample
-        self._last_partial_text = text
-        self._events.append(
-            Partial(utterance=utterance.number, text=text, end_sample=request.end_sample)
-        )
+        partial = self._transcript.partial(utterance, request, hypothesis, self._segmenter.track)
+        if partial is not None:
+            self._events.append(partial)
 
-    def _find(self, number: int) -> _Utterance | None:
+    def _find(self, number: int) -> Utterance | None:
         return next((u for u in self._utterances if u.number == number), None)
 
     # The stream.
 
-    def _close_stream_if_heard(self) -> None:
-        if not self._has_end or self._end_heard or self._heard < self._buffer.end:
-            return
-        self._end_heard = True
-        boundary = self._endpointer.receive_end()
-        if boundary is not None:
+    def _hear(self) -> None:
+        """Apply every boundary that is decided by what has been measured and answered."""
+        while (boundary := self._segmenter.next_boundary()) is not None:
+            self._heard = min(self._segmenter.heard_frames * FRAME_SAMPLES, self._buffer.end)
             self._apply(boundary)
+        self._heard = min(self._segmenter.heard_frames * FRAME_SAMPLES, self._buffer.end)
+        is_over = self._has_end and self._heard >= self._buffer.end and self._segmenter.is_idle
+        if is_over and not self._end_heard:
+            self._end_heard = True
+            self._segmenter.receive_end()
+            self._hear()
+        self._discard_audio()
 
     def _discard_audio(self) -> None:
-        """Keep what the oldest waiting utterance needs, or what a next one might."""
-        if self._utterances:
-            needed = self._utterances[0].start
-        else:
+        """Keep what the oldest waiting utterance needs, with its context, or a next one might."""
+        if not self._utterances:
             lead = self._rules.endpoint.min_speech * FRAME_SAMPLES + self._rules.pad_before_samples
-            needed = max(self._heard - lead, self._heard_floor)
-        self._buffer.discard_before(needed)
-
-
-def _level_db(frame: Samples) -> float:
-    return float(10 * np.log10(np.mean(np.square(frame)) + 1e-10))
+            needed, end = max(self._heard - lead, self._heard_floor), self._heard
+        else:
+            oldest = self._utterances[0]
+            earliest_cut = self._heard - self._rules.endpoint.max_cut_back * FRAME_SAMPLES
+            needed, end = oldest.start, oldest.end or max(oldest.start, earliest_cut)
+        self._buffer.discard_before(min(needed, self._transcript.context.start(end)))
+        self._segmenter.track.discard_before(needed)

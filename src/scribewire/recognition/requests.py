@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scribewire.types import Samples
+    from scribewire.types import Samples, Vector
 
 FRAME_SAMPLES = 512  # 32 ms at 16 kHz: the only window the Silero VAD accepts
+MAX_TURN_SAMPLES = 160_000  # 10 s: the only window that the segmentation model accepts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,13 @@ class Token:
     id: int
     logprob: float
     """Natural logarithm of the probability that the model gave it."""
+    text: str = ""
+    """Its letters, with the space before it if a word begins here; a character that took several
+    tokens stands whole in the first of them."""
+    start: int | None = None
+    """First sample of the request in which it is heard; None when times were not asked for."""
+    end: int | None = None
+    """Sample after its last one, not before `start`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,12 @@ class DecodeRequest:
     is_required: bool
     """True: the answer shapes a final; may wait, may not be dropped. False: a partial, which
     may be answered with None or replaced by a newer one."""
+    wants_times: bool = False
+    """Whether each token of the answer has its start and end."""
+    width: int = 1
+    """How many hypotheses are followed side by side; 1 is greedy."""
+    prefix: tuple[int, ...] = ()
+    """Tokens already known to be what `samples` begins with; the answer holds what follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,5 +93,53 @@ class DecodeResult:
     """None only when the request was not required and has been dropped."""
 
 
-Request = VadRequest | DecodeRequest
-Result = VadResult | DecodeResult
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingRequest:
+    """Measure whose voice a stretch of speech is. Required: never dropped."""
+
+    utterance: int
+    """Number of the utterance in its stream, from 0."""
+    samples: Samples
+    """Speech, with as little else as can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingResult:
+    """The answer to an `EmbeddingRequest`."""
+
+    vector: Vector
+    """Unit length; the cosine of two tells how alike the voices are. Zero: too little speech."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRequest:
+    """Find who takes turns in a stretch of one utterance. Required: never dropped."""
+
+    utterance: int
+    """Number of the utterance in its stream, from 0."""
+    samples: Samples
+    """At most MAX_TURN_SAMPLES."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A stretch in which one voice alone is heard."""
+
+    voice: int
+    """The same number, the same voice, inside one result only."""
+    start: int
+    """First sample of the request in which it is heard."""
+    end: int
+    """Sample after the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """The answer to a `TurnRequest`."""
+
+    turns: tuple[Turn, ...]
+    """In their order, without overlap; two in a row may have one voice and a pause between."""
+
+
+Request = VadRequest | DecodeRequest | EmbeddingRequest | TurnRequest
+Result = VadResult | DecodeResult | EmbeddingResult | TurnResult

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 from scribewire.recognition.endpointer import EndpointRules
 from scribewire.recognition.requests import FRAME_SAMPLES
+from scribewire.recognition.stability import partial_stability
 from scribewire.types import SAMPLE_RATE, ms_to_samples
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scribewire.recognition.stabilizer import ShownText
     from scribewire.types import Mode
 
 MAX_UTTERANCE_MS = 15_000  # a decode stays under about 0.2 s, and text under two caption screens
+LATE_SILENCE_MS = 200  # in a long utterance: a breath is a better place to cut than a word
 MIN_SPEECH_MS = 96  # three frames: shorter sounds are clicks, not words
 
 
@@ -26,8 +31,20 @@ class RecognizerRules:
     """Audio before the first speech frame that a decode hears too: soft onsets."""
     pad_after_samples: int
     """Audio after the last speech frame that a final's decode hears too: soft endings."""
+    context_samples: int
+    """Audio that a final's decode hears in all, what was said before included; 0: only itself."""
     partial_interval_samples: int | None
     """Audio between two partials of an utterance; None sends none."""
+    first_partial_samples: int = ms_to_samples(300)
+    """Audio after the first speech until the first partial of an utterance."""
+    retry_samples: int = ms_to_samples(120)
+    """Audio between two partials while an utterance is new and nothing of it has been shown."""
+    final_width: int = 1
+    """How many hypotheses are followed side by side to find a final."""
+    judge_stability: Callable[[ShownText], float] = partial_stability
+    """Tells how likely a partial is to last."""
+    has_speakers: bool = False
+    """Whether finals say who speaks, and end where the speaker changes."""
 
 
 def rules_for(
@@ -35,26 +52,32 @@ def rules_for(
     *,
     endpointing_ms: int | None = None,
     has_partials: bool = True,
+    has_speakers: bool = False,
     max_utterance_ms: int = MAX_UTTERANCE_MS,
 ) -> RecognizerRules:
     """Return the rules of a mode, with what a session may change about them.
 
-    `fast` ends an utterance after 0.5 s of silence, `quality` after 0.8 s, and hears more of
-    the silence around it (measured by bench/accuracy.py).
+    `fast` ends an utterance after 0.5 s of silence and hears finals with up to 8 s of what was
+    said before. `quality` waits for 0.8 s, hears up to 12 s, and searches with a beam of 4. What
+    each of these gives and costs is in bench/README.md.
     """
-    silence_ms, pad_after_ms = (500, 300) if mode == "fast" else (800, 600)
-    silence_ms = endpointing_ms or silence_ms
-    settle_ms = min(pad_after_ms, silence_ms)
+    is_fast = mode == "fast"
+    silence_ms = endpointing_ms or (500 if is_fast else 800)
+    settle_ms = min(400, silence_ms)
     return RecognizerRules(
         endpoint=EndpointRules(
             min_speech=_frames(MIN_SPEECH_MS),
             settle_silence=_frames(settle_ms),
             end_silence=_frames(silence_ms),
+            late_silence=_frames(min(LATE_SILENCE_MS, silence_ms)),
             max_utterance=_frames(max_utterance_ms),
         ),
-        pad_before_samples=ms_to_samples(300),
+        pad_before_samples=ms_to_samples(500),
         pad_after_samples=_frames(settle_ms) * FRAME_SAMPLES,
+        context_samples=ms_to_samples(8_000 if is_fast else 12_000),
         partial_interval_samples=SAMPLE_RATE // 2 if has_partials else None,
+        final_width=1 if is_fast else 4,
+        has_speakers=has_speakers,
     )
 
 

@@ -5,10 +5,10 @@ interpreter lock, so a few plain threads fill the machine. Callers live on an ev
 puts a job in one queue and gives back a future of that loop. Rank decides who is next, then age:
 
     0  speech probabilities   a fraction of a millisecond, and everything waits for them
-    1  finals                 what was said must arrive
+    1  finals and speakers    what was said must arrive
     2  partials               nice to have
 
-A stream has at most one job of each rank here (that is the recognizer's contract), so age within
+A stream has at most one job of each kind here (that is the recognizer's contract), so age within
 a rank serves the streams in turn and none can starve another. A job whose future was cancelled
 before a worker took it is never run.
 """
@@ -23,10 +23,16 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scribewire.recognition.requests import DecodeRequest, Request, Result, VadRequest
+from scribewire.recognition.requests import (
+    DecodeRequest,
+    Request,
+    Result,
+    TurnRequest,
+    VadRequest,
+)
 
 if TYPE_CHECKING:
-    from scribewire.engines.protocols import SpeechEngine, VadEngine
+    from scribewire.engines.protocols import SpeechEngine, VadEngine, Voices
 
 
 def available_cores() -> int:
@@ -51,9 +57,17 @@ class Scheduler:
     `submit` must be called on an event loop's thread. Close it before the engines.
     """
 
-    def __init__(self, vad: VadEngine, speech: SpeechEngine, *, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        vad: VadEngine,
+        speech: SpeechEngine,
+        *,
+        voices: Voices | None = None,
+        workers: int | None = None,
+    ) -> None:
         self._vad = vad
         self._speech = speech
+        self._voices = voices
         self._jobs: list[_Job] = []  # a heap, guarded by `_has_job`
         self._has_job = threading.Condition()
         self._ages = itertools.count()
@@ -64,6 +78,11 @@ class Scheduler:
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def can_tell_speakers(self) -> bool:
+        """Whether requests for turns and embeddings may be submitted."""
+        return self._voices is not None
 
     @property
     def waiting_jobs(self) -> int:
@@ -115,13 +134,19 @@ class Scheduler:
     def _run(self, request: Request) -> Result:
         if isinstance(request, VadRequest):
             return self._vad.measure(request)
-        return self._speech.decode(request)
+        if isinstance(request, DecodeRequest):
+            return self._speech.decode(request)
+        assert self._voices is not None, "nothing here tells speakers apart"
+        if isinstance(request, TurnRequest):
+            return self._voices.turns.find_turns(request)
+        return self._voices.embedding.embed(request)
 
 
 def _rank(request: Request) -> int:
-    if isinstance(request, DecodeRequest):
-        return 1 if request.is_required else 2
-    return 0
+    if isinstance(request, VadRequest):
+        return 0
+    is_optional = isinstance(request, DecodeRequest) and not request.is_required
+    return 2 if is_optional else 1
 
 
 def _tell(job: _Job, result: Result | None, error: Exception | None) -> None:

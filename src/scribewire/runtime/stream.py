@@ -121,8 +121,11 @@ class Stream:
         if error is not None:
             self._fail(error)
         elif self._is_live:
-            self._recognizer.receive_result(request, done.result())
-            self._pump()
+            try:
+                self._recognizer.receive_result(request, done.result())
+                self._pump()
+            except Exception as mistake:  # noqa: BLE001 - ours: fail the stream, do not stall it
+                self._fail(mistake)
 
     def _fail(self, error: BaseException) -> None:
         if self._fault is None:

@@ -44,8 +44,14 @@ def make_app(services: Services) -> Starlette:
         await Session(websocket, handshake, services).run()
 
     async def health(_request: Request) -> JSONResponse:
+        is_draining = services.draining.is_set()
         return JSONResponse(
-            {"status": "ok", "version": __version__, "sessions": len(services.sessions)}
+            {
+                "status": "draining" if is_draining else "ok",
+                "version": __version__,
+                "sessions": len(services.sessions),
+            },
+            503 if is_draining else 200,
         )
 
     async def upgrade_required(_request: Request) -> JSONResponse:
@@ -63,7 +69,11 @@ def make_app(services: Services) -> Starlette:
 
 
 def _read_handshake(websocket: WebSocket) -> Handshake | None:
-    headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in websocket.scope["headers"]]
+    # A key may hold any letters; what is not UTF-8 matches none.
+    headers = [
+        (name.decode("latin-1"), value.decode("utf-8", "replace"))
+        for name, value in websocket.scope["headers"]
+    ]
     query = websocket.scope["query_string"].decode("latin-1")
     return parse_handshake(websocket.scope["path"], query, headers)
 

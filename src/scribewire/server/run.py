@@ -16,6 +16,7 @@ import uvicorn
 from scribewire.engines.loader import load_engines
 from scribewire.errors import CloseCode, ServerFault
 from scribewire.keys.configured import ConfiguredKeys
+from scribewire.models.cache import ModelCache
 from scribewire.protocol.policy import ServerPolicy
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 from scribewire.runtime.scheduler import Scheduler
@@ -55,7 +56,9 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> Non
     Models are loaded before the port opens. Raises ModelFault or ServerFault when the server
     cannot start.
     """
-    engines = load_engines(settings.model_dir)
+    engines = load_engines(
+        settings.model_dir, _model_cache(settings), speaker_model=settings.speaker_model
+    )
     try:
         asyncio.run(_serve_until_signal(settings, engines, on_listening))
     finally:
@@ -70,7 +73,9 @@ async def serving(settings: Settings, engines: Engines) -> AsyncIterator[tuple[A
     """
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
-    scheduler = Scheduler(engines.vad, engines.speech, workers=settings.workers)
+    scheduler = Scheduler(
+        engines.vad, engines.speech, voices=engines.voices, workers=settings.workers
+    )
     services = Services(
         settings=settings,
         policy=ServerPolicy(
@@ -92,6 +97,14 @@ async def serving(settings: Settings, engines: Engines) -> AsyncIterator[tuple[A
         server.should_exit = True
         await task
         await scheduler.aclose()
+
+
+def _model_cache(settings: Settings) -> ModelCache:
+    return ModelCache(
+        directory=settings.cache_dir,
+        on_progress=lambda text: _log.info("= %s", text),
+        on_warning=lambda text: _log.warning("! %s", text),
+    )
 
 
 async def _serve_until_signal(

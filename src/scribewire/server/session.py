@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _OUR_FAULT = "recognition failed: a fault of the server, not of the audio; connect again"
 
+
 _log = logging.getLogger("scribewire.session")
 
 
@@ -51,6 +52,7 @@ class Session:
         )
         self._decoder = WireDecoder()
         self._stream: Stream | None = None  # set when `start` has come
+        self._digits_in: str | None = None  # set if it asks for digits
         self._has_stream = asyncio.Event()
         self.has_ended = asyncio.Event()
         self._sending = asyncio.Lock()  # two tasks send; messages keep their order
@@ -61,7 +63,8 @@ class Session:
         asked = self._handshake
         _log.info("%s = open %s %s", self.id, asked.endpoint.value, asked.mode)
         if asked.unknown_parameters:
-            _log.debug("%s = ignored %s", self.id, ", ".join(asked.unknown_parameters))
+            # Not their names: a key may stand there by mistake.
+            _log.debug("%s = ignored %d parameters", self.id, len(asked.unknown_parameters))
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
         try:
             await self._send_outgoing()
@@ -140,8 +143,10 @@ class Session:
             event.mode,
             endpointing_ms=event.endpointing_ms,
             has_partials=event.start.partial,
+            has_speakers=event.diarize and self._services.scheduler.can_tell_speakers,
             max_utterance_ms=self._services.settings.max_utterance_ms,
         )
+        self._digits_in = event.language if event.start.actual_numbers else None
         self._stream = Stream(Recognizer(rules), self._services.scheduler)
         self._has_stream.set()
         self._connection.send_listening()
@@ -162,7 +167,7 @@ class Session:
         await self._has_stream.wait()
         assert self._stream is not None
         async for event in self._stream.events():
-            match as_result(event):
+            match as_result(event, digits_in=self._digits_in):
                 case PartialResult() as partial:
                     self._connection.send_partial(partial)
                 case FinalResult() as final:

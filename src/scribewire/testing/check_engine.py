@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from scribewire.errors import ServerFault
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,
+    EmbeddingRequest,
     Hypothesis,
     VadRequest,
     VadResult,
@@ -24,16 +25,19 @@ from scribewire.types import SAMPLE_RATE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scribewire.engines.protocols import SpeechEngine, VadEngine
-    from scribewire.types import Samples
+    from scribewire.engines.protocols import EmbeddingEngine, SpeechEngine, VadEngine
+    from scribewire.types import Samples, Vector
 
 FRAMES = 24  # 0.77 s: long enough for every model to say something, quick to decode
 # Grouping the frames differently may round differently in a batch, not more.
 PROBABILITY_TOLERANCE = 1e-4
 LOGPROB_TOLERANCE = 1e-6  # above 0, for rounding
+LENGTH_TOLERANCE = 1e-3  # of a unit vector in float32
+
+Engine: TypeAlias = "SpeechEngine | VadEngine | EmbeddingEngine"
 
 
-def check_engine(make_engine: Callable[[], SpeechEngine | VadEngine]) -> None:
+def check_engine(make_engine: Callable[[], Engine]) -> None:
     """Raise AssertionError with a sentence that says which promise the engine breaks.
 
     `make_engine` is called twice, since a used engine must answer as a fresh one does. Both
@@ -45,8 +49,10 @@ def check_engine(make_engine: Callable[[], SpeechEngine | VadEngine]) -> None:
             _check_speech_engine(used, fresh)
         elif _is_vad_engine(used) and _is_vad_engine(fresh):
             _check_vad_engine(used, fresh)
+        elif _is_embedding_engine(used) and _is_embedding_engine(fresh):
+            _check_embedding_engine(used, fresh)
         else:
-            raise AssertionError("the engine has neither `decode` nor `measure`")
+            raise AssertionError("the engine has neither `decode` nor `measure` nor `embed`")
     finally:
         for engine in (used, fresh):
             # What is wrong with `close` has been said by then; do not say it over another fault.
@@ -60,6 +66,10 @@ def _is_speech_engine(engine: object) -> TypeGuard[SpeechEngine]:
 
 def _is_vad_engine(engine: object) -> TypeGuard[VadEngine]:
     return hasattr(engine, "measure")
+
+
+def _is_embedding_engine(engine: object) -> TypeGuard[EmbeddingEngine]:
+    return hasattr(engine, "embed")
 
 
 # Speech engines.
@@ -187,10 +197,40 @@ def _measure(engine: VadEngine, name: str, samples: Samples, *, state: object) -
     return result
 
 
-# Both.
+# Embedding engines.
 
 
-def _check_closing(engine: SpeechEngine | VadEngine, call: Callable[[], object]) -> None:
+def _check_embedding_engine(used: EmbeddingEngine, fresh: EmbeddingEngine) -> None:
+    found = {name: _embed(used, name, samples) for name, samples in _inputs().items()}
+    assert found["a voice"].any(), "a voice: the zero vector, as for too little speech"
+    for name in ("no samples", "one sample"):
+        assert not found[name].any(), f"{name}: a voice was heard in them"
+    for name in ("not-a-number", "infinite"):
+        assert np.array_equal(found[name], found["silence"]), f"{name} samples are not silence"
+    again = _embed(used, "a voice", _voice(120))
+    assert np.array_equal(again, found["a voice"]), "a voice: the same samples gave another vector"
+    first = _embed(fresh, "a voice", _voice(120))
+    assert np.array_equal(first, found["a voice"]), (
+        "a voice: a used engine answers unlike a fresh one"
+    )
+    _check_closing(used, lambda: used.embed(EmbeddingRequest(utterance=0, samples=_voice(120))))
+
+
+def _embed(engine: EmbeddingEngine, name: str, samples: Samples) -> Vector:
+    given = samples.copy()
+    given.flags.writeable = False  # as samples are that lie in a message's bytes
+    with _named(name, "embed"):
+        vector = engine.embed(EmbeddingRequest(utterance=0, samples=given)).vector
+    length = float(np.linalg.norm(vector))
+    is_unit = not vector.any() or abs(length - 1) <= LENGTH_TOLERANCE
+    assert is_unit, f"{name}: a vector of length {length}: expected 1, or 0 throughout"
+    return vector
+
+
+# All.
+
+
+def _check_closing(engine: Engine, call: Callable[[], object]) -> None:
     for times in ("once", "twice"):
         with _named(f"closing {times}", "close"):
             engine.close()

@@ -1,12 +1,15 @@
 """Engines that hear what a test drew, and a driver that answers a recognizer at once.
 
-A picture is a stream: each character is one frame of 512 samples, `.` is silence and a letter
-is speech. The scripted engine reads the letters back from the samples it is given, so a test
-sees exactly which audio every decode has heard.
+A picture is a stream: each character is one frame of 512 samples, `.` is silence, a letter is
+speech, and so is the space between two words. The scripted engine reads the letters back from the
+samples it is given, so a test sees exactly which audio every decode has heard.
 """
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +19,15 @@ from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,
     DecodeResult,
+    EmbeddingRequest,
+    EmbeddingResult,
     Hypothesis,
     Request,
     Result,
     Token,
+    Turn,
+    TurnRequest,
+    TurnResult,
     VadRequest,
     VadResult,
 )
@@ -27,12 +35,13 @@ from scribewire.recognition.requests import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scribewire.engines.protocols import SpeechEngine, VadEngine
+    from scribewire.engines.protocols import SpeechEngine, VadEngine, Voices
     from scribewire.recognition.events import Event
     from scribewire.recognition.recognizer import Recognizer
     from scribewire.types import Samples
 
 _CODES = 128  # ASCII is enough to draw with
+_VOICES = 3  # that letters can tell apart
 _LEVEL_OF_CODE = 1 / 256  # a letter's frame holds its code point times this: exact in float32
 
 
@@ -49,11 +58,24 @@ def draw_pcm(picture: str) -> bytes:
 
 def read_speech(samples: Samples) -> str:
     """Return the letters in drawn samples; a part of a frame under a half is not heard."""
+    return "".join(token.text for token in read_tokens(samples))
+
+
+def read_tokens(samples: Samples) -> list[Token]:
+    """Return the letters in drawn samples, each with the samples that hold it."""
     codes = np.rint(_finite(samples) / _LEVEL_OF_CODE).astype(int)
     codes[(codes < 0) | (codes >= _CODES)] = 0  # what nobody drew is not heard
-    edges = np.flatnonzero(np.diff(codes)) + 1
-    runs = np.split(codes, edges) if len(codes) else []
-    return "".join(chr(run[0]) * round(len(run) / FRAME_SAMPLES) for run in runs if run[0])
+    edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
+    tokens = []
+    for start, end in pairwise(edges):
+        count = round((end - start) / FRAME_SAMPLES) if start < end and codes[start] else 0
+        cuts = np.linspace(start, end, count + 1).round().astype(int).tolist() if count else []
+        tokens += [_letter(int(codes[start]), *cut) for cut in pairwise(cuts)]
+    return tokens
+
+
+def _letter(code: int, start: int, end: int) -> Token:
+    return Token(code, logprob=-0.1, text=chr(code), start=start, end=end)
 
 
 class ScriptedVad:
@@ -88,45 +110,107 @@ class ScriptedEngine:
         self._is_closed = False
 
     def decode(self, request: DecodeRequest) -> DecodeResult:
-        """Return the letters that the samples hold."""
+        """Return the letters that the samples hold, without those of the prefix."""
         if self._is_closed:
             raise ServerFault("this engine is closed")
         self.requests.append(request)
-        text = read_speech(request.samples)
-        tokens = tuple(Token(id=ord(letter), logprob=-0.1) for letter in text)
-        return DecodeResult(Hypothesis(text, tokens))
+        tokens = read_tokens(request.samples)
+        known = tuple(token.id for token in tokens[: len(request.prefix)])
+        assert known == request.prefix, f"the prefix {request.prefix} is not in the audio: {known}"
+        tokens = tokens[len(request.prefix) :]
+        if not request.wants_times:
+            tokens = [replace(token, start=None, end=None) for token in tokens]
+        text = "".join(token.text for token in tokens).strip()
+        return DecodeResult(Hypothesis(text, tuple(tokens)))
 
     def close(self) -> None:
         """Refuse every later call."""
         self._is_closed = True
 
 
+class ScriptedVoices:
+    """Hears who speaks by the kind of letter: small, capital and digit are three voices.
+
+    It is an embedding engine and a turn engine.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[EmbeddingRequest | TurnRequest] = []  # all it was asked, in order
+        self.is_closed = False
+
+    def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
+        """Return the axis of the voice that is heard most, or zero for silence."""
+        self._note(request)
+        vector = np.zeros(_VOICES, np.float32)
+        heard = [_voice_of(letter) for letter in read_speech(request.samples)]
+        if heard:
+            vector[max(set(heard), key=heard.count)] = 1
+        return EmbeddingResult(vector)
+
+    def find_turns(self, request: TurnRequest) -> TurnResult:
+        """Return one turn for each run of letters of one kind, without their pauses."""
+        self._note(request)
+        codes = np.rint(_finite(request.samples) / _LEVEL_OF_CODE).astype(int)
+        voices = np.array([-1 if code == 0 else _voice_of(chr(code)) for code in codes], dtype=int)
+        edges = [0, *(np.flatnonzero(np.diff(voices)) + 1).tolist(), len(voices)]
+        spans = [(a, b) for a, b in itertools.pairwise(edges) if a < b and voices[a] >= 0]
+        return TurnResult(tuple(Turn(voice=int(voices[a]), start=a, end=b) for a, b in spans))
+
+    def close(self) -> None:
+        """Refuse every later call."""
+        self.is_closed = True
+
+    def _note(self, request: EmbeddingRequest | TurnRequest) -> None:
+        if self.is_closed:
+            raise ServerFault("this engine is closed")
+        self.requests.append(request)
+
+
+def _voice_of(letter: str) -> int:
+    return 2 if letter.isdigit() else int(letter.isupper())
+
+
 def _finite(samples: Samples) -> Samples:
     return np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def answer(request: Request, vad: VadEngine, speech: SpeechEngine) -> Result:
+def answer(
+    request: Request, vad: VadEngine, speech: SpeechEngine, voices: Voices | None = None
+) -> Result:
     """Run one request on the engine that it is for."""
-    return vad.measure(request) if isinstance(request, VadRequest) else speech.decode(request)
+    if isinstance(request, VadRequest):
+        return vad.measure(request)
+    if isinstance(request, DecodeRequest):
+        return speech.decode(request)
+    assert voices is not None, "speakers were asked for, and no engine tells them apart"
+    if isinstance(request, TurnRequest):
+        return voices.turns.find_turns(request)
+    return voices.embedding.embed(request)
 
 
 def recognize(
-    recognizer: Recognizer, chunks: Iterable[Samples], vad: VadEngine, speech: SpeechEngine
+    recognizer: Recognizer,
+    chunks: Iterable[Samples],
+    vad: VadEngine,
+    speech: SpeechEngine,
+    voices: Voices | None = None,
 ) -> list[Event]:
     """Play a whole stream through a recognizer, answering at once, and return its events."""
     events: list[Event] = []
     for chunk in chunks:
         recognizer.receive_audio(chunk)
-        events += answer_all(recognizer, vad, speech)
+        events += answer_all(recognizer, vad, speech, voices)
     recognizer.receive_end()
-    events += answer_all(recognizer, vad, speech)
+    events += answer_all(recognizer, vad, speech, voices)
     return events
 
 
-def answer_all(recognizer: Recognizer, vad: VadEngine, speech: SpeechEngine) -> list[Event]:
+def answer_all(
+    recognizer: Recognizer, vad: VadEngine, speech: SpeechEngine, voices: Voices | None = None
+) -> list[Event]:
     """Answer a recognizer until it asks for nothing more, and return the events so far."""
     while (request := recognizer.next_request()) is not None:
-        recognizer.receive_result(request, answer(request, vad, speech))
+        recognizer.receive_result(request, answer(request, vad, speech, voices))
     events: list[Event] = []
     while (event := recognizer.next_event()) is not None:
         events.append(event)

@@ -1,0 +1,226 @@
+"""Whether words said to be 0.9 sure are right nine times of ten.
+
+Each clip goes through the recognizer as a stream does, without partials, in both modes; each word
+of a final is held against what was said. The logistic function of `recognition/confidence.py` is
+fitted anew on half of the speakers and tried on the other half, many times: that is how it will do
+on voices it has not met. What the shipped numbers do is shown beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+if not __package__:  # run as a file: Python then searches bench/ instead of the folder above it
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from bench.calibration import (
+    Bin,
+    Flags,
+    Numbers,
+    calibration_error,
+    fit_logistic,
+    predict,
+    random_halves,
+    reliability,
+)
+from bench.circumstances import note_circumstances
+from bench.manifest import SPEECH_GROUPS, Clip, read_manifest, read_pcm
+from bench.table import Progress, format_table
+from bench.word_truth import right_words
+from scribewire.audio.pcm import WIRE_PCM, decode_pcm
+from scribewire.engines.loader import Engines, load_engines
+from scribewire.recognition.confidence import WEIGHTS, confidence_features
+from scribewire.recognition.events import Final
+from scribewire.recognition.recognizer import Recognizer
+from scribewire.recognition.requests import DecodeRequest, DecodeResult, Hypothesis
+from scribewire.recognition.rules import rules_for
+from scribewire.recognition.transcript import without_loop
+from scribewire.recognition.words import spell_words
+from scribewire.testing.scripted import recognize
+from scribewire.types import Mode
+
+ROOT = Path(__file__).resolve().parents[1]
+MODES: tuple[Mode, ...] = ("fast", "quality")
+BAR = 0.05  # expected calibration error on speakers that nothing was fitted on
+HALVES, SEED = 40, 20_240
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedWord:
+    """One word of a final, and whether it was said."""
+
+    clip: str
+    speaker: str
+    groups: tuple[str, ...]
+    mode: Mode
+    text: str
+    confidence: float
+    """As the final has it."""
+    logprobs: tuple[float, ...]
+    """Of its tokens."""
+    is_right: bool
+
+
+class RememberingEngine:
+    """A speech engine that keeps the latest hypothesis for each utterance's final."""
+
+    def __init__(self, engines: Engines) -> None:
+        self.languages = engines.speech.languages
+        self.hypotheses: dict[int, Hypothesis] = {}
+        self._speech = engines.speech
+
+    def decode(self, request: DecodeRequest) -> DecodeResult:
+        """Decode, and remember."""
+        result = self._speech.decode(request)
+        if result.hypothesis is not None:
+            self.hypotheses[request.utterance] = without_loop(result.hypothesis)
+        return result
+
+    def close(self) -> None:
+        """Do nothing: the engine inside goes on."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print the tables, and write every word as JSON."""
+    parser = argparse.ArgumentParser(prog="confidence", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--manifest", type=Path, required=True, help="JSON lines, one per clip")
+    parser.add_argument("--fit", action="store_true", help="print the numbers fitted on all words")
+    parser.add_argument("--json", type=Path, default=ROOT / "bench/results/confidence.json")
+    options = parser.parse_args(arguments)
+    try:
+        clips = [clip for clip in read_manifest(options.manifest) if clip.is_scorable]
+    except (OSError, ValueError) as error:
+        sys.exit(f"confidence: {error}")
+    if not clips:
+        sys.exit(f"confidence: {options.manifest}: no English clip with a trusted reference")
+    words = list(judge_clips(clips))
+    print(format_report(words))
+    if options.fit:
+        print(format_fit(words))
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    document = {**asdict(note_circumstances()), "words": [asdict(word) for word in words]}
+    options.json.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+
+
+def judge_clips(clips: Sequence[Clip]) -> Iterator[JudgedWord]:
+    """Recognize every clip in both modes and hold its words against the reference."""
+    engines = load_engines()
+    progress = Progress("confidence", len(clips))
+    for clip in clips:
+        for mode in MODES:
+            yield from judge_clip(clip, mode, engines)
+        progress.advance()
+    engines.close()
+
+
+def judge_clip(clip: Clip, mode: Mode, engines: Engines) -> list[JudgedWord]:
+    """Return every word of the clip's finals that can be told right from wrong."""
+    speech = RememberingEngine(engines)
+    recognizer = Recognizer(rules_for(mode, has_partials=False))
+    samples = decode_pcm(read_pcm(clip.path), WIRE_PCM)
+    events = recognize(recognizer, [samples], engines.vad, speech)
+    finals = [event for event in events if isinstance(event, Final)]
+    words = [word for final in finals for word in final.words or ()]
+    spelled = [s for f in finals if f.words for s in spell_words(speech.hypotheses[f.utterance])]
+    verdicts = right_words(clip.reference or "", [word.text for word in words])
+    return [
+        JudgedWord(
+            clip=clip.id,
+            speaker=clip.speaker or clip.id,
+            groups=tuple(group.name for group in SPEECH_GROUPS if group.holds(clip)),
+            mode=mode,
+            text=word.text,
+            confidence=word.confidence,
+            logprobs=tuple(token.logprob for token in spelling.tokens),
+            is_right=is_right,
+        )
+        for word, spelling, is_right in zip(words, spelled, verdicts, strict=True)
+        if is_right is not None
+    ]
+
+
+# The tables.
+
+
+def format_report(words: Sequence[JudgedWord]) -> str:
+    """Return all that is printed."""
+    shipped = reliability(np.array([word.confidence for word in words]), _truth(words))
+    unseen, unseen_right, errors = try_on_unseen(words)
+    parts = [
+        f"shipped numbers, all {len(words)} words:",
+        _format_bins(shipped),
+        f"fitted on half of the speakers, tried on the other half, {len(errors)} times:",
+        _format_bins(reliability(unseen, unseen_right)),
+        _format_groups(words),
+        _format_errors(errors),
+    ]
+    return "\n\n".join(parts)
+
+
+def _format_errors(errors: Sequence[float]) -> str:
+    return (
+        f"expected calibration error on unseen speakers: mean {np.mean(errors):.3f}, highest "
+        f"{np.max(errors):.3f} of {len(errors)} halves; wanted: at most {BAR}"
+    )
+
+
+def try_on_unseen(words: Sequence[JudgedWord]) -> tuple[Numbers, Flags, list[float]]:
+    """Fit on random halves of the speakers and predict the others.
+
+    Returns all predictions, the truth about them, and the calibration error of each time.
+    """
+    features, is_right = _features(words), _truth(words)
+    said: list[Numbers] = []
+    truth: list[Flags] = []
+    for is_seen in random_halves([word.speaker for word in words], count=HALVES, seed=SEED):
+        weights = fit_logistic(features[is_seen], is_right[is_seen])
+        said.append(predict(features[~is_seen], weights))
+        truth.append(is_right[~is_seen])
+    errors = [calibration_error(*pair) for pair in zip(said, truth, strict=True)]
+    return np.concatenate(said), np.concatenate(truth), errors
+
+
+def format_fit(words: Sequence[JudgedWord]) -> str:
+    """Return the weights fitted on all words, ready for recognition/confidence.py."""
+    weights = fit_logistic(_features(words), _truth(words))
+    fitted = ", ".join(f"{weight:.2f}" for weight in weights)
+    shipped = ", ".join(f"{weight:.2f}" for weight in WEIGHTS)
+    return f"\nWEIGHTS = ({fitted})  # shipped: ({shipped})"
+
+
+def _format_bins(bins: Sequence[Bin]) -> str:
+    rows = [[f"{one.said:.2f}", f"{one.right:.2f}", str(one.count)] for one in bins]
+    return format_table(["said", "right", "words"], rows)
+
+
+def _format_groups(words: Sequence[JudgedWord]) -> str:
+    rows = []
+    for mode in MODES:
+        for name in ("all", *(group.name for group in SPEECH_GROUPS)):
+            chosen = [w for w in words if w.mode == mode and (name == "all" or name in w.groups)]
+            if not chosen:
+                continue
+            said, is_right = np.array([w.confidence for w in chosen]), _truth(chosen)
+            error = calibration_error(said, is_right)
+            numbers = (said.mean(), is_right.mean(), error)
+            rows.append([f"{mode}, {name}", str(len(chosen)), *(f"{n:.3f}" for n in numbers)])
+    return format_table(["shipped numbers", "words", "said", "right", "error"], rows)
+
+
+def _features(words: Sequence[JudgedWord]) -> Numbers:
+    return np.array([confidence_features(word.logprobs) for word in words])
+
+
+def _truth(words: Sequence[JudgedWord]) -> Flags:
+    return np.array([word.is_right for word in words])
+
+
+if __name__ == "__main__":
+    main()

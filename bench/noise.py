@@ -1,0 +1,151 @@
+"""Words that are invented where nobody speaks.
+
+Ten minutes of generated noise (four kinds at five levels) and every clip tagged no-speech go
+through the recognizer with the real engines; every word that comes out is an error. With
+`--speech`, the clips with a trusted reference go through too, so that a rule which rejects
+utterances can be judged on both sides from the JSON alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if not __package__:  # run as a file: Python then searches bench/ instead of the folder above it
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from bench.circumstances import note_circumstances
+from bench.evidence import Evidence, Heard, hear
+from bench.manifest import Clip, read_manifest, read_pcm
+from bench.noises import KINDS, make_noise
+from bench.table import Progress, format_table
+from scribewire.audio.pcm import WIRE_PCM, decode_pcm
+from scribewire.engines.loader import load_engines
+from scribewire.recognition.rules import rules_for
+from scribewire.types import SAMPLE_RATE, Mode
+
+if TYPE_CHECKING:
+    from scribewire.types import Samples
+
+LEVELS_DB = (-60, -50, -40, -30, -20)  # from a quiet room to a loud machine
+NOISE_S = 30.0  # of each kind at each level: ten minutes together
+MODES: tuple[Mode, ...] = ("fast", "quality")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one sound gave in one mode."""
+
+    name: str
+    mode: Mode
+    is_speech: bool
+    seconds: float
+    heard: Heard
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print what was invented, and write all evidence as JSON."""
+    parser = argparse.ArgumentParser(prog="noise", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--manifest", type=Path, required=True, help="JSON lines, one per clip")
+    parser.add_argument("--speech", action="store_true", help="weigh the clips with speech too")
+    parser.add_argument("--json", type=Path, default=Path("bench/results/noise.json"))
+    options = parser.parse_args(arguments)
+    try:
+        clips = read_manifest(options.manifest)
+    except (OSError, ValueError) as error:
+        sys.exit(f"noise: {error}")
+    chosen = [c for c in clips if c.is_no_speech or (options.speech and c.is_scorable)]
+    outcomes = list(listen(chosen))
+    print(format_report(outcomes))
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    document = {**asdict(note_circumstances()), "sounds": [asdict(o) for o in outcomes]}
+    options.json.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+
+
+def listen(clips: Sequence[Clip]) -> Iterator[Outcome]:
+    """Play generated noise and the clips, each in both modes."""
+    engines = load_engines()
+    progress = Progress("noise", len(KINDS) * len(LEVELS_DB) + len(clips))
+    for name, is_speech, samples in _sounds(clips):
+        for mode in MODES:
+            yield Outcome(
+                name=name,
+                mode=mode,
+                is_speech=is_speech,
+                seconds=samples.size / SAMPLE_RATE,
+                # real speech is judged by its finals, which do not depend on partials
+                heard=hear(samples, rules_for(mode, has_partials=not is_speech), engines),
+            )
+        progress.advance()
+    engines.close()
+
+
+def _sounds(clips: Sequence[Clip]) -> Iterator[tuple[str, bool, Samples]]:
+    for row, kind in enumerate(KINDS):
+        for column, level_db in enumerate(LEVELS_DB):
+            seed = row * len(LEVELS_DB) + column
+            noise = make_noise(kind, level_db=level_db, seconds=NOISE_S, seed=seed)
+            yield f"{kind} {level_db} dB", False, noise
+    for clip in clips:
+        samples = decode_pcm(read_pcm(clip.path), WIRE_PCM)
+        yield clip.id, not clip.is_no_speech, samples
+
+
+def format_report(outcomes: Sequence[Outcome]) -> str:
+    """Return all that is printed: the sounds, then what was invented and what was lost."""
+    silent = [outcome for outcome in outcomes if not outcome.is_speech]
+    lines = [_format_sounds(silent)]
+    invented = [(o, u) for o in silent for u in o.heard.utterances if u.is_given]
+    if invented:
+        lines.append(_format_utterances("invented in", invented))
+    spoken = [(o, u) for o in outcomes if o.is_speech for u in o.heard.utterances if u.text]
+    rejected = [(o, u) for o, u in spoken if not u.is_final]
+    if rejected:
+        lines.append(_format_utterances("rejected in", rejected))
+    for mode in MODES:
+        words = sum(outcome.heard.words for outcome in silent if outcome.mode == mode)
+        seconds = sum(outcome.seconds for outcome in silent if outcome.mode == mode)
+        lines.append(f"{mode}: {words} words invented in {seconds:.0f} s without speech")
+    if spoken:
+        lines.append(f"{len(rejected)} of {len(spoken)} utterances of the scored clips rejected")
+    return "\n\n".join(lines)
+
+
+def _format_sounds(outcomes: Sequence[Outcome]) -> str:
+    rows: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        row = rows.setdefault(outcome.name, [outcome.name, f"{outcome.seconds:.0f}"])
+        if outcome.mode == MODES[0]:
+            row.append(f"{outcome.heard.vad_max:.3f}")
+        row.append(str(outcome.heard.words))
+    return format_table(("sound", "s", "VAD max", *(f"words {m}" for m in MODES)), rows.values())
+
+
+_HEADER = ("mode", "at s", "speech s", "VAD mean", "VAD max", "logprob", "dB", "text")
+
+
+def _format_utterances(title: str, utterances: Sequence[tuple[Outcome, Evidence]]) -> str:
+    return format_table((title, *_HEADER), (_format_row(o, u) for o, u in utterances))
+
+
+def _format_row(outcome: Outcome, utterance: Evidence) -> list[str]:
+    return [
+        outcome.name,
+        outcome.mode,
+        f"{utterance.start_s:.1f}",
+        f"{utterance.speech_s:.2f}",
+        f"{utterance.vad_mean:.2f}",
+        f"{utterance.vad_max:.2f}",
+        f"{utterance.logprob_mean:.2f}",
+        f"{utterance.level_db:.0f}",
+        utterance.text,
+    ]
+
+
+if __name__ == "__main__":
+    main()

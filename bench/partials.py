@@ -1,0 +1,200 @@
+"""Partials: how calm, how early, and whether their stability is true, beside a peer's.
+
+Each clip goes through the recognizer in pieces of 0.1 s, answered at once, so time is audio: how
+much of the clip had been fed. What decoding takes comes on top and is stated apart. The peer is
+moonshine-voice's stream API on the same weights, fed the same pieces in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+if not __package__:  # run as a file: Python then searches bench/ instead of the folder above it
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from bench.circumstances import note_circumstances
+from bench.manifest import SPEECH_GROUPS, Clip, read_manifest
+from bench.partial_runs import ClipRun, Judged, run_ours
+from bench.peer import NAME, PeerLines, run_peer_lines
+from bench.server_process import ROOT
+from bench.showing import Showing, measure
+from bench.stability_fit import (
+    BINS,
+    Bin,
+    Fit,
+    calibration_error,
+    fit_stability,
+    reliability,
+)
+from bench.table import NOTHING, format_table
+
+CALIBRATION_BAR, CHANGED_BAR = 0.07, 12.0
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print the tables, and write every text that was shown as JSON."""
+    parser = argparse.ArgumentParser(prog="partials", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--manifest", type=Path, required=True, help="JSON lines, one per clip")
+    parser.add_argument("--fit", action="store_true", help="fit stability instead, on all English")
+    parser.add_argument("--json", type=Path, default=ROOT / "bench/results/partials.json")
+    options = parser.parse_args(arguments)
+    try:
+        clips = read_manifest(options.manifest)
+    except (OSError, ValueError) as error:
+        sys.exit(f"partials: {error}")
+    chosen = choose_clips(clips, for_fit=options.fit)
+    if not chosen:
+        sys.exit(f"partials: {options.manifest}: no English clip with a trusted reference")
+    runs = run_ours(chosen)
+    if options.fit:
+        print(format_fit(fit_stability([one for run in runs for one in run.judged])))
+        return
+    peer = run_peer_lines(chosen)
+    print(format_report(runs, peer))
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    document = {**asdict(note_circumstances()), **describe(runs, peer)}
+    options.json.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+
+
+def choose_clips(clips: Sequence[Clip], *, for_fit: bool) -> tuple[Clip, ...]:
+    """Return the core; to fit, all English that is not made from another: it needs no reference."""
+    if not for_fit:
+        return SPEECH_GROUPS[0].clips_of(clips)
+    return tuple(
+        clip
+        for clip in clips
+        if clip.language == "en" and not clip.is_derived and not clip.is_no_speech
+    )
+
+
+def format_report(runs: Sequence[ClipRun], peer: PeerLines) -> str:
+    """Return all that is printed when nothing is fitted."""
+    columns = {"ours fast": _add_up(measure(run.lines, run.words) for run in runs)}
+    if peer.by_clip is not None:
+        columns[NAME] = _add_up(measure(peer.by_clip[run.clip.id], run.words) for run in runs)
+    rows = zip(*(_summarise(showing) for showing in columns.values()), strict=True)
+    table = format_table(
+        ["partials", *columns],
+        [[cells[0][0], *(value for _, value in cells)] for cells in rows],
+    )
+    judged = [one for run in runs for one in run.judged]
+    notes = [f"wanted: at most {CHANGED_BAR:.0f} % of the shown words changed", _cost(runs)]
+    if peer.note:
+        notes.append(f"{NAME}: {peer.note}")
+    return "\n\n".join([table, format_stability(judged), "\n".join(notes)])
+
+
+def format_stability(judged: Sequence[Judged]) -> str:
+    """Return the reliability table of the stability that was sent."""
+    claimed = np.array([one.stability for one in judged])
+    lasted = np.array([one.has_lasted for one in judged], float)
+    error = calibration_error(claimed, lasted)
+    table = _format_reliability(reliability(claimed, lasted))
+    return f"{table}\nexpected calibration error {error:.3f}; wanted: {CALIBRATION_BAR}"
+
+
+def format_fit(fit: Fit) -> str:
+    """Return the numbers for recognition/stability.py and what they are worth."""
+    numbers = format_table(["number", "fitted"], [[k, f"{v:+.2f}"] for k, v in fit.numbers.items()])
+    return (
+        f"{numbers}\n\non speakers that were not fitted on, {len(fit.errors)} halvings:\n"
+        f"{_format_reliability(fit.table)}\n"
+        f"expected calibration error, wanted {CALIBRATION_BAR}: {_spread(fit.errors)} of all "
+        f"speakers, each unseen; {_spread(fit.half_errors)} of one half; "
+        f"{fit.pooled_error:.3f} of all halvings together"
+    )
+
+
+def _spread(errors: Sequence[float]) -> str:
+    low, middle, high = np.percentile(errors, [10, 50, 90])
+    return f"{middle:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _format_reliability(bins: Sequence[Bin | None]) -> str:
+    rows = []
+    for tenth, one in enumerate(bins):
+        name = f"{tenth / BINS:.1f} to {(tenth + 1) / BINS:.1f}"
+        if one is None:
+            rows.append([name, "0", NOTHING, NOTHING])
+        else:
+            rows.append([name, str(one.count), f"{one.claimed:.2f}", f"{one.lasted:.2f}"])
+    return format_table(["stability", "partials", "mean", "final began so"], rows)
+
+
+def _add_up(showings: Iterable[Showing]) -> Showing:
+    return sum(showings, Showing())
+
+
+def _summarise(showing: Showing) -> list[tuple[str, str]]:
+    delays, firsts = showing.delays_ms, showing.first_delays_ms
+    return [
+        ("utterances", str(showing.lines)),
+        ("partials", str(showing.partials)),
+        ("words shown", str(showing.shown_words)),
+        ("of them changed later", _percent(showing.changed_words, showing.shown_words)),
+        ("of them by the final", _percent(showing.changed_by_final, showing.shown_words)),
+        ("word's end to first showing, median", _percentile(delays, 50)),
+        ("90 %", _percentile(delays, 90)),
+        ("speech to first partial, median", _percentile(firsts, 50)),
+        ("90 %", _percentile(firsts, 90)),
+        ("speech to first word that lasts, median", _percentile(showing.first_right_delays_ms, 50)),
+        ("change of length, mean", f"{_mean(showing.length_changes):.1f} characters"),
+        ("partials shorter than the last", _percent(showing.shrinking, showing.partials)),
+        ("final begins with the partial, exactly", _percent(showing.prefixes, showing.partials)),
+        ("final departs from the last partial", _percent(showing.differing_last, showing.lines)),
+        (
+            "final departs from the stable words",
+            _percent(showing.differing_stable, showing.stable_lines),
+        ),
+    ]
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else NOTHING
+
+
+def _percentile(values: Sequence[int], rank: int) -> str:
+    return f"{np.percentile(values, rank):.0f} ms" if values else NOTHING
+
+
+def _mean(values: Sequence[int]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _cost(runs: Sequence[ClipRun]) -> str:
+    decodes = [cpu_s for run in runs for cpu_s in run.decode_cpu_s]
+    if not decodes:
+        return "no partial was decoded"
+    audio_s = sum(run.clip.seconds for run in runs)
+    return (
+        f"{len(decodes)} decodes for partials, median {1000 * np.median(decodes):.0f} ms of "
+        f"processor time, {sum(decodes) / audio_s:.3f} s per second of audio"
+    )
+
+
+def describe(runs: Sequence[ClipRun], peer: PeerLines) -> dict[str, object]:
+    """Return every text that was shown as plain values for JSON."""
+    return {
+        "peer_note": peer.note,
+        "clips": [
+            {
+                "id": run.clip.id,
+                "speaker": run.clip.speaker,
+                "ours": [asdict(line) for line in run.lines],
+                "words": [asdict(word) for word in run.words],
+                NAME: [asdict(line) for line in (peer.by_clip or {}).get(run.clip.id, ())],
+            }
+            for run in runs
+        ],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How a transcript is written, once it has been heard."""

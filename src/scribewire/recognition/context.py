@@ -1,0 +1,50 @@
+"""What was said just before, to be heard again with what is said now.
+
+A piece of speech that is decoded alone loses what the sentence before it told. So a final is
+decoded together with the audio of the pieces before it, and their text, which is already known,
+is forced as the beginning of the decoder's output.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LeadIn:
+    """Where a decode begins so that it hears its context, and what it knows of it."""
+
+    start: int
+    """Position in the stream of the first sample to decode."""
+    prefix: tuple[int, ...]
+    """Tokens of everything between `start` and the piece itself."""
+
+
+class Context:
+    """The pieces that the next one may be decoded with, at most `max_samples` in all."""
+
+    def __init__(self, max_samples: int) -> None:
+        self._max_samples = max_samples
+        self._pieces: deque[LeadIn] = deque()  # the latest finals, oldest first
+
+    def remember(self, start: int, tokens: tuple[int, ...]) -> None:
+        """Take note of a final whose audio begins at `start`. One without text ends the chain."""
+        if not tokens:
+            self._pieces.clear()
+        elif self._max_samples:
+            self._pieces.append(LeadIn(start, tokens))
+
+    def lead_in(self, start: int, end: int) -> LeadIn:
+        """Return how to decode the piece from `start` to `end` with as much context as fits."""
+        while self._pieces and end - self._pieces[0].start > self._max_samples:
+            self._pieces.popleft()
+        if not self._pieces:
+            return LeadIn(start, ())
+        prefix = tuple(token for piece in self._pieces for token in piece.prefix)
+        return LeadIn(self._pieces[0].start, prefix)
+
+    def start(self, position: int) -> int:
+        """Return the first sample that a piece ending at `position` or later might still need."""
+        fitting = [p.start for p in self._pieces if position - p.start <= self._max_samples]
+        return fitting[0] if fitting else position

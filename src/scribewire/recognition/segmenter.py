@@ -1,0 +1,129 @@
+"""Cut a stream into utterances of one speaker each, frame by frame.
+
+Theory of operation. Frames go to the endpointer one at a time. Wherever a look for a change of
+speaker is due (see turns.py), no further frame is judged until its answer is in: what the
+endpointer said of that frame is held back, and a change comes out before it. So boundaries come
+in the order of the stream, and depend on nothing but its samples.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scribewire.recognition.endpointer import (
+    Boundary,
+    Endpointer,
+    UtteranceCut,
+    UtteranceEnded,
+    UtterancePaused,
+    UtteranceStarted,
+)
+from scribewire.recognition.requests import FRAME_SAMPLES
+from scribewire.recognition.speech_track import SpeechTrack
+
+if TYPE_CHECKING:
+    from scribewire.recognition.endpointer import EndpointRules
+    from scribewire.recognition.requests import TurnResult
+    from scribewire.recognition.turns import TurnWatcher, Window
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerChanged:
+    """The utterance ends, and the next one begins, because another speaker does."""
+
+    end: int
+    """Where in the stream the one stops."""
+    start: int
+    """Where in the stream the other begins, not before `end`."""
+
+
+class Segmenter:
+    """Decide where utterances start and end in one stream.
+
+    After `receive_*`, take what `next_boundary` offers until it returns None. While
+    `awaited_window` is not None, `receive_turns` must come before anything more is decided.
+    """
+
+    def __init__(self, rules: EndpointRules, watcher: TurnWatcher | None) -> None:
+        self._endpointer = Endpointer(rules)
+        self._watcher = watcher
+        self._frames: deque[float] = deque()  # measured, not judged
+        self._boundaries: deque[Boundary | SpeakerChanged] = deque()  # decided, not taken
+        self._held: Boundary | None = None  # what follows once the look is answered
+        self._window: Window | None = None  # to be looked at before anything else
+        self.heard_frames = 0  # judged since the stream began
+        self.track = SpeechTrack()  # of the frames judged
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether an utterance is open and its latest frame was speech."""
+        return self._endpointer.is_speaking
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything received has been judged."""
+        return not self._frames and not self._boundaries and self._window is None
+
+    @property
+    def awaited_window(self) -> Window | None:
+        """What must be looked at before the next frame is judged, if anything."""
+        return self._window
+
+    def receive_frame(self, probability: float) -> None:
+        """Add one measured frame."""
+        self._frames.append(probability)
+
+    def receive_end(self) -> None:
+        """Close the open utterance, if any, because the stream is over."""
+        assert self.is_idle
+        self._decide(self._endpointer.receive_end())
+
+    def receive_turns(self, result: TurnResult) -> None:
+        """Take who speaks in the awaited window."""
+        assert self._window is not None
+        assert self._watcher is not None
+        window, self._window = self._window, None
+        change = self._watcher.find_change(window, result)
+        if change is not None:
+            self._boundaries.append(SpeakerChanged(change.end, change.start))
+            self._watcher.begin(change.start)
+            self._endpointer.split(change.start // FRAME_SAMPLES)
+        self._look_or_release(self._held)
+
+    def next_boundary(self) -> Boundary | SpeakerChanged | None:
+        """Judge frames up to the next boundary and return it; None: more has to come first."""
+        while not self._boundaries and self._window is None and self._frames:
+            probability = self._frames.popleft()
+            self.heard_frames += 1
+            boundary = self._endpointer.accept_frame(probability)
+            self.track.accept_frame(self._endpointer.is_speech, probability=probability)
+            self._decide(boundary)
+        return self._boundaries.popleft() if self._boundaries else None
+
+    def _decide(self, boundary: Boundary | None) -> None:
+        if self._watcher is not None and isinstance(boundary, UtteranceStarted):
+            self._watcher.begin(boundary.frame * FRAME_SAMPLES)
+        self._look_or_release(boundary)
+
+    def _look_or_release(self, boundary: Boundary | None) -> None:
+        self._window = self._due_window(boundary)
+        if self._window is not None:
+            self._held = boundary
+            return
+        self._held = None
+        if boundary is None:
+            return
+        self._boundaries.append(boundary)
+        if self._watcher is not None and isinstance(boundary, UtteranceCut):
+            self._watcher.begin(boundary.frame * FRAME_SAMPLES)
+
+    def _due_window(self, boundary: Boundary | None) -> Window | None:
+        if self._watcher is None:
+            return None
+        if isinstance(boundary, UtterancePaused | UtteranceEnded | UtteranceCut):
+            return self._watcher.due_window(boundary.frame * FRAME_SAMPLES, is_settled=True)
+        if self._endpointer.is_speaking:
+            return self._watcher.due_window(self.heard_frames * FRAME_SAMPLES, is_settled=False)
+        return None

@@ -1,0 +1,77 @@
+"""Where a stream holds speech, frame by frame, as far back as it may still be asked for."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+
+from scribewire.recognition.judge import Voicing
+from scribewire.recognition.requests import FRAME_SAMPLES
+
+LONG_PAUSE_FRAMES = 26  # 0.8 s: longer ones are the client's wish, not a sign of noise
+SURE = 0.5  # a frame at or above it is one that the VAD itself would call speech
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of a stream, in samples since it began."""
+
+    start: int
+    end: int
+    """Sample after the last one, not before `start`."""
+
+
+class SpeechTrack:
+    """Remember which frames were speech. Call `discard_before` as the stream goes on."""
+
+    def __init__(self) -> None:
+        self._frames = 0  # frames accepted since the stream began
+        self._intervals: deque[Interval] = deque()  # in order, not touching each other
+        self._probabilities: deque[float] = deque()  # of the latest frames
+
+    def accept_frame(self, is_speech: bool, *, probability: float) -> None:
+        """Advance by one frame."""
+        start = self._frames * FRAME_SAMPLES
+        self._frames += 1
+        self._probabilities.append(probability)
+        if not is_speech:
+            return
+        if self._intervals and self._intervals[-1].end == start:
+            start = self._intervals.pop().start
+        self._intervals.append(Interval(start, self._frames * FRAME_SAMPLES))
+
+    def between(self, start: int, end: int) -> tuple[Interval, ...]:
+        """Return the speech from sample `start` to sample `end`, cut off at both."""
+        return tuple(
+            Interval(max(interval.start, start), min(interval.end, end))
+            for interval in self._intervals
+            if interval.start < end and interval.end > start
+        )
+
+    def voicing(self, start: int, end: int) -> Voicing:
+        """Return how sure the VAD was between two samples; frames count that lie inside.
+
+        From the first sure frame to the last; the short pauses between them count, long ones
+        do not.
+        """
+        first = self._frames - len(self._probabilities)
+        left = max(-(-start // FRAME_SAMPLES) - first, 0)
+        heard = list(self._probabilities)[left : max(end // FRAME_SAMPLES - first, 0)]
+        sure = [number for number, probability in enumerate(heard) if probability >= SURE]
+        if not sure:
+            return Voicing(mean=0.0, highest=0.0)
+        spoken = [heard[sure[0]]]
+        for before, number in pairwise(sure):
+            is_long = number - before > LONG_PAUSE_FRAMES
+            spoken += heard[number : number + 1] if is_long else heard[before + 1 : number + 1]
+        return Voicing(mean=sum(spoken) / len(spoken), highest=max(spoken))
+
+    def discard_before(self, position: int) -> None:
+        """Forget the speech that ended before the sample at `position`."""
+        while self._intervals and self._intervals[0].end <= position:
+            self._intervals.popleft()
+        while (self._frames - len(self._probabilities) + 1) * FRAME_SAMPLES <= position:
+            if not self._probabilities:
+                return
+            self._probabilities.popleft()

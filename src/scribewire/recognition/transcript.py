@@ -1,0 +1,140 @@
+"""What is said of the utterances of one stream: which partials, and which final.
+
+Everything here depends on what the engines answered, in the order of the stream, and on nothing
+else; partials change nothing that a final depends on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from scribewire.recognition.confidence import word_confidence
+from scribewire.recognition.context import Context
+from scribewire.recognition.events import Final, Partial
+from scribewire.recognition.judge import is_speech
+from scribewire.recognition.requests import Hypothesis
+from scribewire.recognition.speakers import SpeakerTracker
+from scribewire.recognition.speech_track import Interval
+from scribewire.recognition.stabilizer import HeardWord, cut_repetition
+from scribewire.recognition.words import place_words, spell_words
+
+if TYPE_CHECKING:
+    from scribewire.recognition.requests import DecodeRequest
+    from scribewire.recognition.rules import RecognizerRules
+    from scribewire.recognition.speech_track import SpeechTrack
+    from scribewire.recognition.utterance import Utterance
+    from scribewire.types import Word
+
+
+class Transcript:
+    """Remembers what earlier finals tell about later ones: their text and their voices."""
+
+    def __init__(self, rules: RecognizerRules) -> None:
+        self.context = Context(rules.context_samples)
+        self._tracker = SpeakerTracker()
+        self._judge_stability = rules.judge_stability
+
+    def partial(
+        self,
+        utterance: Utterance,
+        request: DecodeRequest,
+        hypothesis: Hypothesis,
+        track: SpeechTrack,
+    ) -> Partial | None:
+        """Return what to show of a hypothesis of the open utterance, if anything."""
+        latest = utterance.shown_end
+        if latest is not None and request.end_sample < latest:
+            return None  # an older decode that took longer
+        if not is_speech(track.voicing(utterance.start, request.end_sample), hypothesis):
+            return None
+        shown = utterance.stabilizer.receive_hypothesis(
+            heard_words(hypothesis), is_settled=request.is_required
+        )
+        if not shown.text or shown.text == utterance.shown_text:
+            return None
+        utterance.shown_end, utterance.shown_text = request.end_sample, shown.text
+        return Partial(
+            utterance=utterance.number,
+            text=shown.text,
+            end_sample=request.end_sample,
+            stability=self._judge_stability(shown),
+        )
+
+    def awaits_voice(self, utterance: Utterance) -> bool:
+        """Return whether more must be known of whose voice the next final is.
+
+        It is the turn of this utterance, so everybody heard before it is known: how much of it
+        is embedded does not depend on when answers came.
+        """
+        if utterance.needs_voice:
+            return True
+        if utterance.voice is not None and not utterance.is_voice_unclear:
+            is_known = self._tracker.is_clear(utterance.voice, utterance.voice_samples)
+            utterance.is_voice_unclear = not is_known
+        return utterance.needs_voice
+
+    def accept(self, utterance: Utterance, track: SpeechTrack) -> None:
+        """Settle what the final of an ended utterance says, as soon as its hypothesis is there.
+
+        The next final is decoded with it as context, so this does not wait for voices.
+        """
+        assert utterance.hypothesis is not None
+        assert utterance.end is not None
+        hypothesis = without_loop(utterance.hypothesis)
+        if not is_speech(track.voicing(utterance.start, utterance.end), hypothesis):
+            hypothesis = Hypothesis("", ())
+        # What lost its thread would lead the next one astray too.
+        known = hypothesis.tokens if utterance.hypothesis.is_complete else ()
+        self.context.remember(utterance.start, tuple(token.id for token in known))
+        utterance.hypothesis = hypothesis
+        utterance.is_accepted = True
+
+    def final(self, utterance: Utterance, track: SpeechTrack) -> Final | None:
+        """Return the final of an utterance that has all its answers; None if it says nothing."""
+        hypothesis = utterance.hypothesis
+        assert hypothesis is not None
+        assert utterance.end is not None
+        if not hypothesis.text and utterance.shown_end is None:
+            return None
+        return Final(
+            utterance=utterance.number,
+            text=hypothesis.text,
+            end_sample=utterance.end,
+            words=self._words(utterance, hypothesis, track),
+            speaker=self._speaker(utterance) if hypothesis.text else None,
+        )
+
+    def _words(
+        self, utterance: Utterance, hypothesis: Hypothesis, track: SpeechTrack
+    ) -> tuple[Word, ...] | None:
+        request = utterance.final_request
+        assert request is not None
+        if any(token.start is None for token in hypothesis.tokens):
+            return None
+        return place_words(
+            hypothesis,
+            heard=Interval(request.end_sample - len(request.samples), request.end_sample),
+            speech=track.between(utterance.start, request.end_sample),
+            calibrate=word_confidence,
+        )
+
+    def _speaker(self, utterance: Utterance) -> int | None:
+        if utterance.voice is None:
+            return None
+        return self._tracker.identify(utterance.voice, utterance.voice_samples)
+
+
+def heard_words(hypothesis: Hypothesis) -> tuple[HeardWord, ...]:
+    """Return the words of a hypothesis with the engine's own probabilities."""
+    return tuple(HeardWord(word.text, word.probability) for word in spell_words(hypothesis))
+
+
+def without_loop(hypothesis: Hypothesis) -> Hypothesis:
+    """Return a hypothesis that was stopped in a loop without what it repeats."""
+    if hypothesis.is_complete:
+        return hypothesis
+    words = spell_words(hypothesis)
+    kept = words[: len(cut_repetition(heard_words(hypothesis)))]
+    tokens = tuple(token for word in kept for token in word.tokens)
+    return replace(hypothesis, text=" ".join(word.text for word in kept), tokens=tokens)

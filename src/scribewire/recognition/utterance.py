@@ -1,0 +1,104 @@
+"""One utterance, from its first speech to its final: what is known of it and what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scribewire.recognition.speakers import (
+    FIRST_VOICE_SAMPLES,
+    MAX_VOICE_SAMPLES,
+    MIN_VOICE_SAMPLES,
+)
+from scribewire.recognition.stabilizer import Stabilizer
+from scribewire.types import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from scribewire.recognition.requests import DecodeRequest, EmbeddingRequest, Hypothesis
+    from scribewire.types import Vector
+
+EARLY_SAMPLES = SAMPLE_RATE  # noise never shows anything: no decode every 0.1 s for all of it
+
+
+@dataclass(slots=True, eq=False)
+class Utterance:
+    """The state of one utterance. Positions are in samples since the stream began."""
+
+    number: int
+    """From 0, in the order of the stream."""
+    start: int
+    """First sample that its decodes hear."""
+    speech_start: int
+    """First sample of its speech."""
+    speech_end: int | None = None
+    """Sample after its speech; None until it pauses or ends."""
+    end: int | None = None
+    """Last sample that its final hears; None until it pauses or ends."""
+    has_ended: bool = False
+    """Whether nothing can be added to it any more."""
+    shown_end: int | None = None
+    """Up to where its latest partial heard; None until one is shown."""
+    shown_text: str = ""
+    """What its latest partial said."""
+    stabilizer: Stabilizer = field(default_factory=Stabilizer)
+    """Decides what its partials show."""
+    final_request: DecodeRequest | None = None
+    """Asked, for audio up to `end`."""
+    hypothesis: Hypothesis | None = None
+    """The answer to `final_request`."""
+    is_decoded_alone: bool = False
+    """Whether its context led its decode astray, so that it is heard without."""
+    is_accepted: bool = False
+    """Whether `hypothesis` is what its final says."""
+    voice_request: EmbeddingRequest | None = None
+    """Asked, for the beginning of its speech."""
+    voice: Vector | None = None
+    """The answer to `voice_request`."""
+    is_voice_unclear: bool = False
+    """Whether the first of its speech did not tell whose it is."""
+
+    def is_early(self, position: int) -> bool:
+        """Whether its speech began less than `EARLY_SAMPLES` before this position."""
+        return position < self.speech_start + EARLY_SAMPLES
+
+    @property
+    def needs_decode(self) -> bool:
+        """Whether the audio of its final is complete and no decode of it has been asked for."""
+        return self.end is not None and self.final_request is None
+
+    @property
+    def voice_samples(self) -> int:
+        """How much of its speech is embedded: no more than decides, none if it is too little."""
+        if self.speech_end is None or self.speech_end - self.speech_start < MIN_VOICE_SAMPLES:
+            return 0
+        most = MAX_VOICE_SAMPLES if self.is_voice_unclear else FIRST_VOICE_SAMPLES
+        return min(self.speech_end - self.speech_start, most)
+
+    @property
+    def needs_embedding(self) -> bool:
+        """Whether an embedding of its voice has yet to be asked for."""
+        wanted = self.voice_samples
+        asked = self.voice_request
+        return wanted > 0 and (asked is None or len(asked.samples) != wanted)
+
+    @property
+    def needs_voice(self) -> bool:
+        """Whether its voice will be known, and is not yet."""
+        return self.needs_embedding or (self.voice_samples > 0 and self.voice is None)
+
+    def settle(self, speech_end: int, end: int) -> None:
+        """Fix the audio of its final; a decode of other audio is void."""
+        self.speech_end = speech_end
+        if self.end != end:
+            self.end = end
+            self.final_request = self.hypothesis = None
+
+    def decode_alone(self) -> None:
+        """Have its final decoded again, without context."""
+        self.is_decoded_alone = True
+        self.final_request = self.hypothesis = None
+
+    def resume(self) -> None:
+        """Take back that it has paused: speech goes on."""
+        self.speech_end = self.end = None
+        self.final_request = self.hypothesis = None

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from scribewire.engines.decoder_graphs import DecoderGraphs, Encoding
+from scribewire.engines.greedy import Logits
+from scribewire.errors import ServerFault
+from scribewire.models.cache import ModelCache
+from scribewire.models.catalog import MOONSHINE_TINY_EN
+from scribewire.models.prepared import prepared_decoder
+
+START, A, B = 1, 500, 600
+FRAMES = 12
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[DecoderGraphs]:
+    decoder = load()
+    yield decoder
+    decoder.close()
+
+
+@pytest.fixture(scope="module")
+def encoding() -> Encoding:
+    hidden = np.random.default_rng(3).normal(size=(1, FRAMES, 288)).astype(np.float32)
+    return Encoding(hidden, np.ones((1, FRAMES * 384 + 511), np.int64))
+
+
+def load() -> DecoderGraphs:
+    merged = MOONSHINE_TINY_EN.file("decoder_model_merged.ort")
+    with prepared_decoder(merged, None, ModelCache()) as files:
+        return DecoderGraphs(files)
+
+
+def likeness(one: Logits, other: Logits) -> float:
+    """Activations are quantised with what else is in the call, so logits are never equal."""
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+@pytest.mark.slow
+def test_a_step_remembers_the_tokens_before_it(decoder: DecoderGraphs, encoding: Encoding) -> None:
+    steps = decoder.begin(encoding)
+    one_by_one = [steps.next_logits(token) for token in (START, A, B)]
+
+    at_once = decoder.begin(encoding, (START, A)).next_logits(B)
+
+    assert one_by_one[-1].shape == (32_768,)
+    assert likeness(one_by_one[-1], at_once) > 0.98
+    assert likeness(decoder.begin(encoding).next_logits(B), at_once) < 0.95
+
+
+@pytest.mark.slow
+def test_decodes_under_way_share_nothing(decoder: DecoderGraphs, encoding: Encoding) -> None:
+    alone = decoder.begin(encoding)
+    expected = [alone.next_logits(token) for token in (START, A)]
+
+    one, other = decoder.begin(encoding), decoder.begin(encoding, (START, B))
+    found = [one.next_logits(START)]
+    other.next_logits(A)
+    found.append(one.next_logits(A))
+
+    assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
+
+
+@pytest.mark.slow
+def test_attention_has_a_row_for_each_token(decoder: DecoderGraphs, encoding: Encoding) -> None:
+    attention = decoder.attend(encoding, [START, A, B])
+
+    assert attention.shape == (6, 8, 3, FRAMES)
+    assert np.allclose(attention.sum(axis=-1), 1, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_once_closed_it_is_refused(encoding: Encoding) -> None:
+    decoder = load()
+    decoder.close()
+    decoder.close()
+
+    with pytest.raises(ServerFault, match="used after it was closed"):
+        decoder.begin(encoding).next_logits(START)
+    with pytest.raises(ServerFault, match="used after it was closed"):
+        decoder.attend(encoding, [START])

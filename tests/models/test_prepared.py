@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scribewire.errors import ModelFault
+from scribewire.models.cache import ModelCache
+from scribewire.models.catalog import MOONSHINE_TINY_EN
+from scribewire.models.prepared import RECIPE, prepared_decoder
+
+MERGED = MOONSHINE_TINY_EN.file("decoder_model_merged.ort")
+
+
+@pytest.mark.slow
+def test_the_files_are_kept_under_their_source_and_recipe(tmp_path: Path) -> None:
+    told: list[str] = []
+    cache = ModelCache(directory=tmp_path, on_progress=told.append)
+
+    for _ in range(2):
+        with prepared_decoder(MERGED, None, cache) as files:
+            sizes = [path.stat().st_size for path in (files.first, files.next, files.attention)]
+
+    assert all(size > 10_000_000 for size in sizes)
+    (entry,) = tmp_path.iterdir()
+    assert entry.name == f"moonshine-decoder-{MERGED.sha256}-{RECIPE}"
+    assert told == ["preparing the speech model"]
+
+
+def test_a_missing_source_is_a_model_fault(tmp_path: Path) -> None:
+    cache = ModelCache(directory=tmp_path / "cache")
+
+    with (
+        pytest.raises(ModelFault, match=r"decoder_model_merged\.ort: no such file"),
+        prepared_decoder(MERGED, tmp_path, cache),
+    ):
+        pass  # pragma: no cover
+
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from scribewire.recognition.context import Context, LeadIn
+
+
+def test_without_a_final_before_it_a_piece_is_decoded_alone() -> None:
+    assert Context(100).lead_in(30, 50) == LeadIn(30, ())
+
+
+def test_as_many_finals_as_fit_lead_in() -> None:
+    context = Context(100)
+    context.remember(0, (1, 2))
+    context.remember(40, (3,))
+    context.remember(70, (4, 5))
+
+    assert context.lead_in(90, 100) == LeadIn(0, (1, 2, 3, 4, 5))
+    assert context.lead_in(90, 130) == LeadIn(40, (3, 4, 5))
+    assert context.lead_in(190, 250) == LeadIn(190, ())
+
+
+def test_a_final_without_text_ends_the_chain() -> None:
+    context = Context(100)
+    context.remember(0, (1,))
+    context.remember(20, ())
+    context.remember(40, (2,))
+
+    assert context.lead_in(60, 80) == LeadIn(40, (2,))
+
+
+def test_no_room_means_no_context() -> None:
+    context = Context(0)
+    context.remember(0, (1,))
+
+    assert context.lead_in(0, 10) == LeadIn(0, ())
+
+
+def test_it_tells_which_audio_may_still_be_needed() -> None:
+    context = Context(100)
+    context.remember(10, (1,))
+    context.remember(60, (2,))
+
+    assert [context.start(position) for position in (80, 110, 111, 160, 161)] == [
+        10, 10, 60, 60, 161,
+    ]  # fmt: skip

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from scribewire.recognition.events import Final, Partial
+from scribewire.recognition.requests import FRAME_SAMPLES, DecodeRequest, Hypothesis, Token
+from scribewire.recognition.rules import rules_for
+from scribewire.recognition.speech_track import SpeechTrack
+from scribewire.recognition.transcript import Transcript, heard_words, without_loop
+from scribewire.recognition.utterance import Utterance
+
+RULES = rules_for("fast")
+FRAMES = 100
+END = FRAMES * FRAME_SAMPLES
+VOICED = 0.95
+
+
+def hypothesis(text: str, *, probability: float = 0.9, is_complete: bool = True) -> Hypothesis:
+    """Return one with a token for each word, a tenth of a second each."""
+    tokens = tuple(
+        Token(number + 1, math.log(probability), f" {word}", 1600 * number, 1600 * (number + 1))
+        for number, word in enumerate(text.split())
+    )
+    return Hypothesis(text, tokens, is_complete)
+
+
+def track(probability: float = VOICED) -> SpeechTrack:
+    heard = SpeechTrack()
+    for _ in range(FRAMES):
+        heard.accept_frame(is_speech=probability >= 0.5, probability=probability)
+    return heard
+
+
+def request(end: int = END, *, is_required: bool = True, number: int = 0) -> DecodeRequest:
+    samples = np.zeros(end, np.float32)
+    return DecodeRequest(utterance=number, samples=samples, end_sample=end, is_required=is_required)
+
+
+def ended(answer: Hypothesis, *, number: int = 0) -> Utterance:
+    """Return an utterance whose final has been decoded."""
+    utterance = Utterance(number, 0, 0)
+    utterance.settle(END, END)
+    utterance.has_ended = True
+    utterance.final_request, utterance.hypothesis = request(number=number), answer
+    return utterance
+
+
+def final_of(
+    utterance: Utterance, heard: SpeechTrack, transcript: Transcript | None = None
+) -> Final | None:
+    transcript = transcript or Transcript(RULES)
+    transcript.accept(utterance, heard)
+    return transcript.final(utterance, heard)
+
+
+def partial_of(
+    utterance: Utterance, text: str, *, end: int = END, probability: float = VOICED
+) -> Partial | None:
+    asked = request(end, is_required=False)
+    return Transcript(RULES).partial(utterance, asked, hypothesis(text), track(probability))
+
+
+# Finals.
+
+
+def test_a_final_has_its_words_with_times_and_confidence() -> None:
+    final = final_of(ended(hypothesis("Good day.")), track())
+
+    assert final is not None
+    assert (final.utterance, final.text, final.end_sample) == (0, "Good day.", END)
+    assert final.words is not None
+    assert [(w.text, w.start_ms, w.end_ms) for w in final.words] == [
+        ("Good", 0, 100),
+        ("day.", 100, 200),
+    ]
+    assert [w.confidence for w in final.words] == [0.935, 0.935]
+
+
+def test_a_final_without_times_has_no_words() -> None:
+    answer = hypothesis("Good day.")
+    untimed = tuple(replace(token, start=None, end=None) for token in answer.tokens)
+
+    final = final_of(ended(replace(answer, tokens=untimed)), track())
+
+    assert final is not None
+    assert (final.text, final.words) == ("Good day.", None)
+
+
+def test_what_nobody_said_gives_no_final() -> None:
+    assert final_of(ended(hypothesis("You")), track(0.6)) is None
+    assert final_of(ended(hypothesis("You", probability=0.1)), track()) is None
+    assert final_of(ended(hypothesis("")), track()) is None
+
+
+def test_a_partial_that_proved_to_be_a_mistake_is_taken_back() -> None:
+    utterance = ended(hypothesis("You"))
+    utterance.shown_end = 16_000
+
+    final = final_of(utterance, track(0.6))
+
+    assert final is not None
+    assert (final.text, final.words, final.speaker) == ("", (), None)
+
+
+def test_a_final_becomes_context_for_the_next() -> None:
+    transcript = Transcript(RULES)
+    final_of(ended(hypothesis("Good day.")), track(), transcript)
+
+    assert transcript.context.lead_in(END, END + 1).prefix == (1, 2)
+
+
+def test_a_final_that_says_nothing_or_was_stopped_is_no_context() -> None:
+    stopped = hypothesis("Good day.", is_complete=False)
+    for answer, heard in ((hypothesis("You"), track(0.6)), (stopped, track())):
+        transcript = Transcript(RULES)
+        final_of(ended(hypothesis("Before.")), track(), transcript)
+
+        final_of(ended(answer, number=1), heard, transcript)
+
+        assert transcript.context.lead_in(END, END + 1).prefix == ()
+
+
+def test_voices_are_numbered_in_the_order_of_the_finals() -> None:
+    transcript = Transcript(rules_for("fast", has_speakers=True))
+    speakers = []
+    for number, axis in enumerate((1, 0, 1)):
+        utterance = ended(hypothesis("Good day."), number=number)
+        utterance.voice = np.eye(2, dtype=np.float32)[axis]
+        final = final_of(utterance, track(), transcript)
+        assert final is not None
+        speakers.append(final.speaker)
+
+    assert speakers == [1, 2, 1]
+
+
+def test_a_final_waits_for_a_voice_that_is_not_embedded() -> None:
+    utterance = ended(hypothesis("Good day."))
+
+    assert Transcript(RULES).awaits_voice(utterance)
+
+
+# Loops.
+
+
+def test_a_loop_is_cut_from_a_hypothesis_that_was_stopped() -> None:
+    looped = hypothesis("so it goes on and on and on and on", is_complete=False)
+
+    kept = without_loop(looped)
+
+    assert kept.text == "so it goes on and"
+    assert [token.text for token in kept.tokens] == [" so", " it", " goes", " on", " and"]
+
+
+def test_what_ended_by_itself_is_left_alone() -> None:
+    said = hypothesis("no no no no no")
+
+    assert without_loop(said) is said
+
+
+# Partials.
+
+
+def test_a_partial_shows_what_is_likely_to_last() -> None:
+    utterance = Utterance(0, 0, 0)
+
+    first = partial_of(utterance, "Good day to", end=END - 512)
+    second = partial_of(utterance, "Good day to you all")
+
+    assert first is not None
+    assert second is not None
+    assert second.text.startswith("Good day to")
+    assert second.end_sample == utterance.shown_end == END
+    assert second.stability is not None
+    assert 0 <= second.stability <= 1
+
+
+def test_the_same_text_is_not_shown_twice() -> None:
+    utterance = Utterance(0, 0, 0)
+    transcript, asked = Transcript(RULES), request(is_required=True)
+    shown = [
+        transcript.partial(utterance, asked, hypothesis("Good day."), track()) for _ in range(2)
+    ]
+
+    assert [partial and partial.text for partial in shown] == ["Good day.", None]
+
+
+def test_a_decode_that_heard_less_than_what_is_shown_comes_too_late() -> None:
+    utterance = Utterance(0, 0, 0)
+    partial_of(utterance, "Good day to")
+
+    assert partial_of(utterance, "Good day to you", end=END - 512) is None
+
+
+def test_what_nobody_said_is_not_shown() -> None:
+    assert partial_of(Utterance(0, 0, 0), "You there", probability=0.6) is None
+
+
+def test_heard_words_have_the_probability_of_their_least_likely_letters() -> None:
+    tokens = (
+        Token(1, math.log(0.9), " Good"),
+        Token(2, math.log(0.5), " d"),
+        Token(3, math.log(0.8), "ay"),
+        Token(4, math.log(0.1), "."),
+    )
+
+    words = heard_words(Hypothesis("Good day.", tokens))
+
+    assert [word.text for word in words] == ["Good", "day."]
+    assert [round(word.probability, 3) for word in words] == [0.9, 0.5]

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scribewire.recognition.requests import DecodeRequest, EmbeddingRequest, Hypothesis
+from scribewire.recognition.speakers import (
+    FIRST_VOICE_SAMPLES,
+    MAX_VOICE_SAMPLES,
+    MIN_VOICE_SAMPLES,
+)
+from scribewire.recognition.utterance import Utterance
+
+SILENCE = np.zeros(1, np.float32)
+
+
+def spoken(length: int) -> Utterance:
+    """Return a paused utterance with so much speech."""
+    utterance = Utterance(0, 1000, 9000)
+    utterance.settle(9000 + length, 9000 + length + 6400)
+    return utterance
+
+
+def decoded(utterance: Utterance) -> Utterance:
+    assert utterance.end is not None
+    utterance.final_request = DecodeRequest(
+        utterance=0, samples=SILENCE, end_sample=utterance.end, is_required=True
+    )
+    utterance.hypothesis = Hypothesis("Hello.", ())
+    return utterance
+
+
+def embedded(utterance: Utterance) -> Utterance:
+    samples = np.zeros(utterance.voice_samples, np.float32)
+    utterance.voice_request = EmbeddingRequest(utterance=0, samples=samples)
+    utterance.voice = np.ones(1, np.float32)
+    return utterance
+
+
+def test_an_open_utterance_needs_nothing_yet() -> None:
+    utterance = Utterance(0, 1000, 9000)
+
+    assert not utterance.needs_decode
+    assert not utterance.needs_embedding
+    assert not utterance.needs_voice
+
+
+def test_a_paused_one_needs_a_decode_once() -> None:
+    utterance = spoken(16_000)
+
+    assert utterance.needs_decode
+    assert not decoded(utterance).needs_decode
+
+
+def test_speech_that_resumes_voids_the_decode() -> None:
+    utterance = decoded(spoken(16_000))
+
+    utterance.resume()
+
+    assert (utterance.final_request, utterance.hypothesis) == (None, None)
+    assert not utterance.needs_decode
+
+
+@pytest.mark.parametrize(("more", "is_kept"), [(0, True), (512, False)])
+def test_only_a_decode_of_the_same_audio_is_kept(more: int, is_kept: bool) -> None:
+    utterance = decoded(spoken(16_000))
+    assert utterance.end is not None
+
+    utterance.settle(25_000, utterance.end + more)
+
+    assert (utterance.hypothesis is not None) == is_kept
+    assert utterance.needs_decode != is_kept
+
+
+def test_a_decode_that_lost_its_thread_is_asked_for_again() -> None:
+    utterance = decoded(spoken(16_000))
+
+    utterance.decode_alone()
+
+    assert utterance.is_decoded_alone
+    assert utterance.needs_decode
+
+
+VOICES = [
+    # samples of speech, whether the first of them did not tell, samples that are embedded
+    (MIN_VOICE_SAMPLES - 1, False, 0),
+    (MIN_VOICE_SAMPLES, False, MIN_VOICE_SAMPLES),
+    (FIRST_VOICE_SAMPLES + 1, False, FIRST_VOICE_SAMPLES),
+    (FIRST_VOICE_SAMPLES + 1, True, FIRST_VOICE_SAMPLES + 1),
+    (MAX_VOICE_SAMPLES + 1, True, MAX_VOICE_SAMPLES),
+]
+
+
+@pytest.mark.parametrize(("length", "is_unclear", "expected"), VOICES)
+def test_as_much_of_a_voice_is_embedded_as_decides(
+    length: int, is_unclear: bool, expected: int
+) -> None:
+    utterance = spoken(length)
+    utterance.is_voice_unclear = is_unclear
+
+    assert utterance.voice_samples == expected
+    assert utterance.needs_embedding == utterance.needs_voice == (expected > 0)
+
+
+def test_a_known_voice_is_not_asked_for_again() -> None:
+    utterance = embedded(spoken(FIRST_VOICE_SAMPLES + 1))
+
+    assert not utterance.needs_embedding
+    assert not utterance.needs_voice
+
+
+def test_an_unclear_voice_is_asked_for_again_when_there_is_more_of_it() -> None:
+    long, short = (embedded(spoken(FIRST_VOICE_SAMPLES + more)) for more in (1, 0))
+    long.is_voice_unclear = short.is_voice_unclear = True
+
+    assert long.needs_embedding
+    assert not short.needs_embedding

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scribewire.recognition.requests import Hypothesis, Token
+from scribewire.recognition.speech_track import Interval
+from scribewire.recognition.words import WordEvidence, place_words, raw_confidence
+from scribewire.types import Word
+
+MS = 16  # samples
+HEARD = Interval(1000 * MS, 5000 * MS)
+ALL_SPEECH = (HEARD,)
+
+
+def token(text: str, start_ms: int | None = None, end_ms: int | None = None) -> Token:
+    start = None if start_ms is None else start_ms * MS
+    end = None if end_ms is None else end_ms * MS
+    return Token(7, math.log(0.5), text, start, end)
+
+
+def hypothesis(*tokens: Token) -> Hypothesis:
+    return Hypothesis("".join(token.text for token in tokens).strip(), tokens)
+
+
+def place(
+    *tokens: Token, speech_ms: tuple[tuple[int, int], ...] = ((0, 9999),)
+) -> list[tuple[str, int, int]]:
+    speech = [Interval(start * MS, end * MS) for start, end in speech_ms]
+    words = place_words(hypothesis(*tokens), heard=HEARD, speech=speech)
+    return [(word.text, word.start_ms, word.end_ms) for word in words]
+
+
+def test_nothing_heard_has_no_words() -> None:
+    assert place_words(Hypothesis("", ()), heard=HEARD, speech=ALL_SPEECH) == ()
+
+
+def test_a_word_has_the_times_of_its_tokens_in_the_stream() -> None:
+    found = place(
+        token(" Ever", 0, 300), token(" tri", 400, 500), token("ed", 500, 700), token(".", 700, 700)
+    )
+
+    assert found == [("Ever", 1000, 1300), ("tried.", 1400, 1700)]
+
+
+KEPT_TO_SPEECH = [
+    # Times of the token in its request, which begins at 1000 ms of the stream.
+    ("inside", (100, 400), ((1000, 2000),), (1100, 1400)),
+    ("begins before the speech", (0, 400), ((1200, 2000),), (1200, 1400)),
+    ("ends after the speech", (100, 900), ((1000, 1500),), (1100, 1500)),
+    ("reaches back into a pause", (300, 800), ((1000, 1200), (1500, 2000)), (1500, 1800)),
+    ("reaches on into a pause", (300, 800), ((1000, 1600), (1900, 2000)), (1300, 1600)),
+    ("spans a pause", (300, 900), ((1000, 1600), (1700, 2000)), (1300, 1900)),
+    ("as a whole in a pause", (300, 400), ((1000, 1200), (1500, 2000)), (1300, 1400)),
+    ("as a whole before the speech", (0, 100), ((1200, 2000),), (1200, 1200)),
+    ("as a whole after the speech", (800, 900), ((1200, 1500),), (1500, 1500)),
+    ("beyond the samples", (3900, 4500), ((0, 9000),), (4900, 5000)),
+    ("no speech at all", (100, 400), (), (1100, 1400)),
+    ("speech somewhere else only", (100, 400), ((0, 500), (7000, 8000)), (1100, 1400)),
+]
+
+
+@pytest.mark.parametrize(
+    ("time", "speech", "expected"),
+    [case[1:] for case in KEPT_TO_SPEECH],
+    ids=[case[0] for case in KEPT_TO_SPEECH],
+)
+def test_words_keep_to_the_speech(
+    time: tuple[int, int],
+    speech: tuple[tuple[int, int], ...],
+    expected: tuple[int, int],
+) -> None:
+    assert place(token(" no", *time), speech_ms=speech) == [("no", *expected)]
+
+
+def test_words_that_overlap_are_put_in_a_row() -> None:
+    found = place(token(" a", 100, 500), token(" b", 300, 400), token(" c", 350, 900))
+
+    assert found == [("a", 1100, 1500), ("b", 1500, 1500), ("c", 1500, 1900)]
+
+
+def test_a_token_inside_two_words_belongs_to_both() -> None:
+    assert place(token(" a b", 100, 500)) == [("a", 1100, 1500), ("b", 1500, 1500)]
+
+
+def test_without_times_words_are_spread_over_the_speech() -> None:
+    found = place(token(" a"), token(" b"), speech_ms=((1200, 1400), (1500, 1600)))
+
+    assert found == [("a", 1200, 1400), ("b", 1500, 1600)]  # and kept out of the pause
+
+
+def test_tokens_that_do_not_spell_the_text_are_not_believed() -> None:
+    words = place_words(
+        Hypothesis("good morning", (token(" bad", 0, 100),)), heard=HEARD, speech=ALL_SPEECH
+    )
+
+    assert [(word.text, word.start_ms, word.end_ms) for word in words] == [
+        ("good", 1000, 3000),
+        ("morning", 3000, 5000),
+    ]
+    assert [word.confidence for word in words] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        ([" a", "  b"], ["a", " b"]),
+        ([" a ", " b"], ["a", " b"]),
+        (["-", " a"], ["-", "a"]),
+        ([" ", "a"], ["a"]),
+        ([" caf\u00e9", "", "s"], ["caf\u00e9s"]),
+        ([" a\u00a0b"], ["a\u00a0b"]),
+        (["\n", " a\n", " b"], ["a\n b"]),
+    ],
+)
+def test_joined_words_are_the_text_whatever_it_is(texts: list[str], words: list[str]) -> None:
+    heard = hypothesis(*(token(text, 0, 100) for text in texts))
+
+    found = [word.text for word in place_words(heard, heard=HEARD, speech=ALL_SPEECH)]
+
+    assert found == words
+    assert " ".join(found) == heard.text
+
+
+def test_a_word_is_as_sure_as_its_tokens() -> None:
+    tokens = (
+        Token(1, math.log(0.9), " Ever", 0, 10),
+        Token(2, math.log(0.8), " tri", 10, 20),
+        Token(3, math.log(0.2), "ed", 20, 30),
+    )
+
+    words = place_words(hypothesis(*tokens), heard=HEARD, speech=ALL_SPEECH)
+
+    assert [word.confidence for word in words] == pytest.approx([0.9, 0.4])
+
+
+def test_a_calibration_is_given_what_is_known_about_each_word() -> None:
+    given_evidence: list[WordEvidence] = []
+
+    def calibrate(evidence: WordEvidence) -> float:
+        given_evidence.append(evidence)
+        return 0.25
+
+    words = place_words(
+        hypothesis(Token(1, -1.0, " tri", 0, 10 * MS), Token(2, -2.0, "ed.", 10 * MS, 30 * MS)),
+        heard=HEARD,
+        speech=ALL_SPEECH,
+        calibrate=calibrate,
+    )
+
+    assert words == (Word(text="tried.", start_ms=1000, end_ms=1030, confidence=0.25),)
+    assert given_evidence == [
+        WordEvidence(text="tried.", logprobs=(-1.0, -2.0), duration_samples=30 * MS)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("logprobs", "expected"), [((), 0), ((0.0,), 1), ((1e-7,), 1), ((-1e9,), 0)]
+)
+def test_raw_confidence_is_a_probability(logprobs: tuple[float, ...], expected: float) -> None:
+    assert raw_confidence(logprobs) == expected
+
+
+positions = st.integers(0, 3000)
+pieces = st.one_of(
+    st.sampled_from([" a", "b", ".", " -", "  c", " ", "", "\ufffd", " d e", "\u2014", "\n"]),
+    st.text(max_size=3),
+)
+odd_tokens = st.builds(
+    Token,
+    id=st.integers(0, 32767),
+    logprob=st.floats(-50, 0),
+    text=pieces,
+    start=st.one_of(st.none(), positions),
+    end=st.one_of(st.none(), positions),
+)
+intervals = st.lists(st.integers(0, 5000), max_size=9, unique=True).map(
+    lambda edges: [
+        Interval(start, end)
+        for start, end in zip(sorted(edges)[::2], sorted(edges)[1::2], strict=False)
+    ]
+)
+
+
+@given(
+    tokens=st.lists(odd_tokens, max_size=12),
+    heard=st.tuples(st.integers(0, 2000), st.integers(0, 3000)),
+    speech=intervals,
+)
+def test_words_spell_the_text_and_never_run_backwards(
+    tokens: list[Token], heard: tuple[int, int], speech: list[Interval]
+) -> None:
+    given_to_it = hypothesis(*tokens)
+    stretch = Interval(heard[0], heard[0] + heard[1])
+
+    words = place_words(given_to_it, heard=stretch, speech=speech)
+
+    assert " ".join(word.text for word in words) == given_to_it.text
+    inside = [
+        Interval(max(interval.start, stretch.start), min(interval.end, stretch.end))
+        for interval in speech
+        if interval.start < stretch.end and interval.end > stretch.start
+    ] or [stretch]
+    edges = [
+        inside[0].start // 16,
+        *(edge for word in words for edge in (word.start_ms, word.end_ms)),
+        inside[-1].end // 16,
+    ]
+    assert edges == sorted(edges)
+    assert all(0 <= word.confidence <= 1 for word in words)
