@@ -3,14 +3,13 @@
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: demo serve test check bench docs lock clean help
+.PHONY: demo serve test check bench lock clean help
 
 demo: ; @scripts/demo $(ARGS)    ## show it working: a server, real speech, and what it heard
 serve: ; @scripts/serve $(ARGS)  ## start the server
 test: ; @scripts/test $(ARGS)    ## run the tests
 check: ; @scripts/check          ## format, lint, types and the architecture
 bench: ; @scripts/bench $(ARGS)  ## measure
-docs: ; @scripts/docs $(ARGS)    ## write the generated tables and the schema
 lock: ; @scripts/lock $(ARGS)    ## write requirements/ from pyproject.toml
 clean: ; @rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist  ## remove what is made here
 help: ; @sed -n 's/^\([a-z]*\): ;.*## /\1\t/p' Makefile | expand -t 8  ## list the targets
