@@ -18,6 +18,22 @@ def test_as_many_finals_as_fit_lead_in() -> None:
     assert context.lead_in(190, 250) == LeadIn(190, ())
 
 
+def test_a_piece_that_turns_out_to_end_sooner_gets_what_fits_then() -> None:
+    context = Context(100)
+    context.remember(0, (1,))
+
+    assert context.lead_in(90, 130) == LeadIn(90, ())
+    assert context.lead_in(90, 100) == LeadIn(0, (1,))
+
+
+def test_what_no_later_piece_can_use_is_forgotten() -> None:
+    context = Context(100)
+    context.remember(0, (1,))
+    context.remember(101, (2,))
+
+    assert context.start(90) == 101
+
+
 def test_a_final_without_text_ends_the_chain() -> None:
     context = Context(100)
     context.remember(0, (1,))

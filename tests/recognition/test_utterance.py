@@ -52,6 +52,17 @@ def test_a_paused_one_needs_a_decode_once() -> None:
     assert not decoded(utterance).needs_decode
 
 
+def test_other_audio_is_tried_with_its_context_again() -> None:
+    resumed, cut = decoded(spoken(16_000)), decoded(spoken(16_000))
+    resumed.decode_alone()
+    cut.decode_alone()
+
+    resumed.resume()
+    cut.settle(20_000, 20_000)
+
+    assert (resumed.is_decoded_alone, cut.is_decoded_alone) == (False, False)
+
+
 def test_speech_that_resumes_voids_the_decode() -> None:
     utterance = decoded(spoken(16_000))
 

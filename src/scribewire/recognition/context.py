@@ -34,17 +34,24 @@ class Context:
             self._pieces.clear()
         elif self._max_samples:
             self._pieces.append(LeadIn(start, tokens))
+        while self._pieces and start - self._pieces[0].start > self._max_samples:
+            self._pieces.popleft()  # whatever comes ends later
 
     def lead_in(self, start: int, end: int) -> LeadIn:
-        """Return how to decode the piece from `start` to `end` with as much context as fits."""
-        while self._pieces and end - self._pieces[0].start > self._max_samples:
-            self._pieces.popleft()
-        if not self._pieces:
+        """Return how to decode the piece from `start` to `end` with as much context as fits.
+
+        Nothing is forgotten: the same piece may yet turn out to end sooner.
+        """
+        fitting = self._fitting(end)
+        if not fitting:
             return LeadIn(start, ())
-        prefix = tuple(token for piece in self._pieces for token in piece.prefix)
-        return LeadIn(self._pieces[0].start, prefix)
+        prefix = tuple(token for piece in fitting for token in piece.prefix)
+        return LeadIn(fitting[0].start, prefix)
 
     def start(self, position: int) -> int:
         """Return the first sample that a piece ending at `position` or later might still need."""
-        fitting = [p.start for p in self._pieces if position - p.start <= self._max_samples]
-        return fitting[0] if fitting else position
+        fitting = self._fitting(position)
+        return fitting[0].start if fitting else position
+
+    def _fitting(self, end: int) -> list[LeadIn]:
+        return [piece for piece in self._pieces if end - piece.start <= self._max_samples]

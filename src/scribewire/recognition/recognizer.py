@@ -269,10 +269,11 @@ class Recognizer:
         self._decode_request = None
         utterance = self._find(request.utterance)
         assert utterance is not None
-        if request.prefix and not result.hypothesis.is_complete:
-            utterance.decode_alone()
-        elif utterance.final_request is request:
-            utterance.hypothesis = result.hypothesis
+        if utterance.final_request is request:  # else its audio has changed since
+            if request.prefix and not result.hypothesis.is_complete:
+                utterance.decode_alone()
+            else:
+                utterance.hypothesis = result.hypothesis
         if not utterance.has_ended:
             self._show_partial(utterance, request, result.hypothesis)
         self._accept_if_complete(utterance)
@@ -389,7 +390,10 @@ class Recognizer:
             needed, end = max(self._heard - lead, self._heard_floor), self._heard
         else:
             oldest = self._utterances[0]
-            earliest_cut = self._heard - self._rules.endpoint.max_cut_back * FRAME_SAMPLES
-            needed, end = oldest.start, oldest.end or max(oldest.start, earliest_cut)
+            # A pause is taken back, and a change of speaker found before it: only an end is final.
+            needed, end = oldest.start, oldest.start
+            if oldest.has_ended:
+                assert oldest.end is not None
+                end = oldest.end
         self._buffer.discard_before(min(needed, self._transcript.context.start(end)))
         self._segmenter.track.discard_before(needed)

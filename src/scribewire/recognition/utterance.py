@@ -90,8 +90,8 @@ class Utterance:
         """Fix the audio of its final; a decode of other audio is void."""
         self.speech_end = speech_end
         if self.end != end:
+            self._void_decode()
             self.end = end
-            self.final_request = self.hypothesis = None
 
     def decode_alone(self) -> None:
         """Have its final decoded again, without context."""
@@ -101,4 +101,9 @@ class Utterance:
     def resume(self) -> None:
         """Take back that it has paused: speech goes on."""
         self.speech_end = self.end = None
+        self._void_decode()
+
+    def _void_decode(self) -> None:
+        # With other audio, its context may not lead it astray; nobody knows who asked in time.
+        self.is_decoded_alone = False
         self.final_request = self.hypothesis = None
