@@ -71,7 +71,8 @@ class SpeakerEmbedder:
         if np.abs(features).max() < SILENCE:
             return nobody
         vector = self._run(features)
-        return EmbeddingResult(vector / np.linalg.norm(vector))
+        length = np.linalg.norm(vector)
+        return EmbeddingResult(vector / length) if length else nobody
 
     def close(self) -> None:
         """Give the model's memory back. Closing again does nothing."""

@@ -98,11 +98,6 @@ class Recognizer:
         return self._buffer.end - self._heard
 
     @property
-    def heard_samples(self) -> int:
-        """Position in the stream up to which speech has been measured."""
-        return self._heard
-
-    @property
     def buffered_samples(self) -> int:
         """Audio held in memory."""
         return self._buffer.end - self._buffer.start
