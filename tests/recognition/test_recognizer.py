@@ -66,7 +66,7 @@ def test_each_utterance_gets_one_final() -> None:
     finals = finals_of(events_of(SPEECH))
 
     assert [(f.utterance, f.text) for f in finals] == [
-        (0, "hello" * 4 + "there" * 3),
+        (0, "hello" * 4 + " " + "there" * 3),
         (1, "again"),
     ]
 
@@ -177,7 +177,7 @@ def test_a_pause_that_was_none_makes_a_partial_of_its_decode() -> None:
     events = events_of("." + "hello" * 2 + "." * 14 + "there" * 2 + "." * 20)
 
     assert "hellohello" in [p.text for p in partials_of(events)]
-    assert [f.text for f in finals_of(events)] == ["hellohello" + "there" * 2]
+    assert [f.text for f in finals_of(events)] == ["hellohello therethere"]
 
 
 def test_an_utterance_that_showed_a_partial_gets_a_final_even_if_it_was_a_mistake() -> None:

@@ -15,6 +15,7 @@ from scribewire.testing.scripted import (
     ScriptedVoices,
     draw_speech,
     read_speech,
+    read_tokens,
     recognize,
 )
 
@@ -22,6 +23,16 @@ from scribewire.testing.scripted import (
 @given(st.text(alphabet="abcXYZ.", max_size=80))
 def test_what_is_drawn_is_read_back(picture: str) -> None:
     assert read_speech(draw_speech(picture)) == picture.replace(".", "")
+
+
+def test_a_silence_parts_words() -> None:
+    tokens = read_tokens(draw_speech("..ab..c"))
+
+    assert [(token.text, token.start) for token in tokens] == [
+        ("a", 2 * FRAME_SAMPLES),
+        ("b", 3 * FRAME_SAMPLES),
+        (" c", 6 * FRAME_SAMPLES),
+    ]
 
 
 def test_less_than_half_a_frame_is_not_read() -> None:

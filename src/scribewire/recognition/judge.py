@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MIN_HIGHEST = 0.8  # below it are 36 of 93 guesses; real speech has 0.849 at least
 MIN_HIGHEST_OF_ONE_WORD = 0.9  # guesses are often one word: up to 0.873; real ones from 0.929
-MIN_MEAN_OF_ONE_WORD = 0.52  # a guess that passes all else has 0.49, a real word 0.86 at least
+MIN_MEAN_OF_ONE_WORD = 0.65  # a guess that passes all else has 0.49, a real word 0.86 at least
 SURE_HIGHEST, SURE_MEAN = 0.96, 0.75  # a guess has never had both; 91 % of real speech has
 MIN_LOGPROB = -1.5  # when the VAD is sure: real speech goes down to -1.20, a word in loud noise
 DOUBTFUL_LOGPROB = -0.48  # when it is not: real speech from -0.41, guesses up to -0.54

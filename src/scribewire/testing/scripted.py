@@ -58,11 +58,14 @@ def draw_pcm(picture: str) -> bytes:
 
 def read_speech(samples: Samples) -> str:
     """Return the letters in drawn samples; a part of a frame under a half is not heard."""
-    return "".join(token.text for token in read_tokens(samples))
+    return "".join(chr(token.id) for token in read_tokens(samples))
 
 
 def read_tokens(samples: Samples) -> list[Token]:
-    """Return the letters in drawn samples, each with the samples that hold it."""
+    """Return the letters in drawn samples, each with the samples that hold it.
+
+    A silence parts words, as a space does.
+    """
     codes = np.rint(_finite(samples) / _LEVEL_OF_CODE).astype(int)
     codes[(codes < 0) | (codes >= _CODES)] = 0  # what nobody drew is not heard
     edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
@@ -70,7 +73,10 @@ def read_tokens(samples: Samples) -> list[Token]:
     for start, end in pairwise(edges):
         count = round((end - start) / FRAME_SAMPLES) if start < end and codes[start] else 0
         cuts = np.linspace(start, end, count + 1).round().astype(int).tolist() if count else []
-        tokens += [_letter(int(codes[start]), *cut) for cut in pairwise(cuts)]
+        letters = [_letter(int(codes[start]), *cut) for cut in pairwise(cuts)]
+        if letters and tokens and tokens[-1].end != start:
+            letters[0] = replace(letters[0], text=f" {letters[0].text}")
+        tokens += letters
     return tokens
 
 
