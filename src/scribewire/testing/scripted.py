@@ -69,7 +69,7 @@ def read_tokens(samples: Samples) -> list[Token]:
     codes = np.rint(_finite(samples) / _LEVEL_OF_CODE).astype(int)
     codes[(codes < 0) | (codes >= _CODES)] = 0  # what nobody drew is not heard
     edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
-    tokens = []
+    tokens: list[Token] = []
     for start, end in pairwise(edges):
         count = round((end - start) / FRAME_SAMPLES) if start < end and codes[start] else 0
         cuts = np.linspace(start, end, count + 1).round().astype(int).tolist() if count else []
