@@ -45,6 +45,15 @@ class Settings(BaseSettings):
     workers: int | None = Field(
         default=None, ge=1, description="Threads that decode; none: one for each core."
     )
+    max_sessions: int | None = Field(
+        default=None, ge=1, description="Sessions that may be open at once; none: no limit."
+    )
+    max_final_latency_ms: int = Field(
+        default=700,
+        ge=0,
+        description="New sessions are refused while finals would come later than this after the "
+        "silence that ends them; 0 refuses none.",
+    )
     max_utterance_ms: int = Field(
         default=15_000,
         ge=2_000,

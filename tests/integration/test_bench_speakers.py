@@ -26,14 +26,19 @@ def test_a_final_reaches_from_its_first_word_to_its_last() -> None:
     words = tuple(
         Word(text="so", start_ms=start, end_ms=start + 200, confidence=1) for start in (100, 700)
     )
-    final = Final(utterance=0, text="so so", end_sample=16_000, words=words, speaker=2)
+    final = Final(
+        utterance=0, decided_sample=0, text="so so", end_sample=16_000, words=words, speaker=2
+    )
 
     assert who_speaks([final], heard("." * 40)) == [Span(0.1, 0.9, "Speaker 2")]
 
 
 def test_a_final_without_words_reaches_as_far_as_speech() -> None:
     finals = [
-        Final(utterance=n, text="so", end_sample=n * 10 * FRAME_SAMPLES, speaker=n) for n in (1, 2)
+        Final(
+            utterance=n, decided_sample=0, text="so", end_sample=n * 10 * FRAME_SAMPLES, speaker=n
+        )
+        for n in (1, 2)
     ]
 
     spans = who_speaks(finals, heard("..aaaa...." + "....bbb..."))
@@ -45,7 +50,7 @@ def test_a_final_without_words_reaches_as_far_as_speech() -> None:
 
 
 def test_a_final_without_a_speaker_is_nobody() -> None:
-    final = Final(utterance=0, text="so", end_sample=FRAME_SAMPLES * 5)
+    final = Final(utterance=0, decided_sample=0, text="so", end_sample=FRAME_SAMPLES * 5)
 
     assert who_speaks([final], heard("aaaaa")) == []
 

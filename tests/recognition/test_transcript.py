@@ -43,7 +43,7 @@ def ended(answer: Hypothesis, *, number: int = 0) -> Utterance:
     """Return an utterance whose final has been decoded."""
     utterance = Utterance(number, 0, 0)
     utterance.settle(END, END)
-    utterance.has_ended = True
+    utterance.decided_at = utterance.end
     utterance.final_request, utterance.hypothesis = request(number=number), answer
     return utterance
 

@@ -26,18 +26,27 @@ CASES: list[tuple[Event, PartialResult | FinalResult]] = [
         PartialResult(text="It was", offset_ms=1500, stability=0.75),
     ),
     (
-        Final(utterance=3, text="It was.", end_sample=40_015),
+        Final(utterance=3, decided_sample=0, text="It was.", end_sample=40_015),
         FinalResult(text="It was.", offset_ms=2500),
     ),
     (
-        Final(utterance=0, text="It was.", end_sample=16_000, words=words("It", "was.")),
+        Final(
+            utterance=0,
+            decided_sample=0,
+            text="It was.",
+            end_sample=16_000,
+            words=words("It", "was."),
+        ),
         FinalResult(text="It was.", offset_ms=1000, words=words("It", "was.")),
     ),
     (
-        Final(utterance=0, text="It was.", end_sample=16_000, speaker=2),
+        Final(utterance=0, decided_sample=0, text="It was.", end_sample=16_000, speaker=2),
         FinalResult(text="It was.", offset_ms=1000, speaker="Speaker 2"),
     ),
-    (Final(utterance=0, text="", end_sample=0), FinalResult(text="", offset_ms=0)),
+    (
+        Final(utterance=0, decided_sample=0, text="", end_sample=0),
+        FinalResult(text="", offset_ms=0),
+    ),
 ]
 
 
@@ -52,13 +61,17 @@ SPOKEN = "It cost twenty one dollars."
 
 
 def test_numbers_stay_words_unless_digits_are_asked_for() -> None:
-    final = Final(utterance=0, text=SPOKEN, end_sample=0, words=words(*SPOKEN.split()))
+    final = Final(
+        utterance=0, decided_sample=0, text=SPOKEN, end_sample=0, words=words(*SPOKEN.split())
+    )
 
     assert as_result(final) == FinalResult(text=SPOKEN, offset_ms=0, words=final.words)
 
 
 def test_digits_are_written_in_the_text_and_in_the_words() -> None:
-    final = Final(utterance=0, text=SPOKEN, end_sample=0, words=words(*SPOKEN.split()))
+    final = Final(
+        utterance=0, decided_sample=0, text=SPOKEN, end_sample=0, words=words(*SPOKEN.split())
+    )
 
     result = as_result(final, digits_in="en")
 
@@ -71,7 +84,7 @@ def test_digits_are_written_in_the_text_and_in_the_words() -> None:
 
 def test_digits_are_written_in_partials_and_in_finals_without_words() -> None:
     partial = Partial(utterance=0, text="It cost twenty one", end_sample=0, stability=0.5)
-    final = Final(utterance=0, text=SPOKEN, end_sample=0)
+    final = Final(utterance=0, decided_sample=0, text=SPOKEN, end_sample=0)
 
     assert as_result(partial, digits_in="en") == PartialResult(
         text="It cost 21", offset_ms=0, stability=0.5

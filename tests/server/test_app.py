@@ -10,7 +10,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from scribewire import __version__
-from scribewire.testing.running import RunningServer
+from scribewire.testing.running import RunningServer, run_server
+from scribewire.testing.scripted import draw_pcm
 
 
 async def get(server: RunningServer, path: str) -> tuple[int, dict[str, Any]]:
@@ -42,7 +43,10 @@ async def test_health_tells_version_and_open_sessions(server: RunningServer) -> 
 
         status, body = await get(server, "/healthz")
 
-    assert (status, body) == (200, {"status": "ok", "version": __version__, "sessions": 1})
+    assert (status, body["status"], body["version"]) == (200, "ok", __version__)
+    assert body["sessions"] == 1
+    assert body["stuck_calls"] == 0
+    assert body["load"].keys() >= {"required_share", "partial_share", "final_latency_s"}
 
 
 async def test_health_tells_that_the_server_is_going_down(server: RunningServer) -> None:
@@ -99,3 +103,45 @@ async def test_a_server_that_is_going_down_refuses_with_503_and_when_to_come_bac
     assert status == 503
     assert "going down" in body["message"]
     assert retry_after == "5"
+
+
+async def test_beyond_the_limit_of_sessions_a_server_refuses_until_one_ends() -> None:
+    async with run_server(max_sessions=1) as server:
+        async with server.dial() as dialogue:
+            await dialogue.send('{"action":"start"}')
+            await dialogue.next()
+
+            status, body, retry_after = await refusal(server, "/v2/realtime?token=key-1")
+
+            assert (status, body["error"], retry_after) == (503, "too many sessions", "5")
+            assert "all 1 sessions" in body["message"]
+            (open_one,) = server.services.sessions
+        await open_one.has_ended.wait()
+
+        async with server.dial() as dialogue:
+            await dialogue.send('{"action":"start"}')
+            assert await dialogue.next()
+
+
+async def test_a_server_whose_finals_come_late_refuses_new_sessions_and_keeps_the_open_ones() -> (
+    None
+):
+    async with run_server(max_final_latency_ms=700) as server, server.dial() as dialogue:
+        await dialogue.send('{"action":"start"}')
+        for _ in range(20):
+            server.services.scheduler.note_final(0.9)
+
+        status, body, _ = await refusal(server, "/v2/realtime?token=key-1")
+
+        assert (status, body["error"]) == (503, "too many sessions")
+        assert "busy" in body["message"]
+        await dialogue.send(draw_pcm("." * 5 + "hello" * 3), '{"action":"stop"}')
+        assert await dialogue.until_closed() == 1000
+        assert dialogue.finals == ["hello" * 3]
+
+
+async def test_a_wrong_key_learns_nothing_of_the_load() -> None:
+    async with run_server(max_sessions=1) as server, server.dial():
+        status, _, _ = await refusal(server, "/v2/realtime?token=wrong")
+
+    assert status == 401

@@ -44,6 +44,36 @@ CacheDir = Annotated[
     ),
 ]
 
+Workers = Annotated[
+    int | None, typer.Option(help="Threads that decode.", show_default="one for each core")
+]
+MaxSessions = Annotated[
+    int | None,
+    typer.Option(help="Sessions that may be open at once.", show_default="no limit"),
+]
+MaxFinalLatency = Annotated[
+    int | None,
+    typer.Option(
+        help="New sessions are refused while finals would come later than this after the silence "
+        "that ends them; 0 refuses none.",
+        show_default="700",
+    ),
+]
+MaxUtterance = Annotated[
+    int | None,
+    typer.Option(help="Speech without a pause is cut at this length.", show_default="15000"),
+]
+StartTimeout = Annotated[
+    int | None,
+    typer.Option(help="How long a session may take to send `start`.", show_default="15000"),
+]
+DrainTimeout = Annotated[
+    int | None,
+    typer.Option(
+        help="How long sessions may take to end when the server stops.", show_default="30000"
+    ),
+]
+
 
 def serve(  # noqa: PLR0913 - one option for each setting
     *,
@@ -60,23 +90,12 @@ def serve(  # noqa: PLR0913 - one option for each setting
     model_dir: ModelDir = None,
     cache_dir: CacheDir = None,
     speaker_model: SpeakerModel = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Threads that decode.", show_default="one for each core")
-    ] = None,
-    max_utterance_ms: Annotated[
-        int | None,
-        typer.Option(help="Speech without a pause is cut at this length.", show_default="15000"),
-    ] = None,
-    start_timeout_ms: Annotated[
-        int | None,
-        typer.Option(help="How long a session may take to send `start`.", show_default="15000"),
-    ] = None,
-    drain_timeout_ms: Annotated[
-        int | None,
-        typer.Option(
-            help="How long sessions may take to end when the server stops.", show_default="30000"
-        ),
-    ] = None,
+    workers: Workers = None,
+    max_sessions: MaxSessions = None,
+    max_final_latency_ms: MaxFinalLatency = None,
+    max_utterance_ms: MaxUtterance = None,
+    start_timeout_ms: StartTimeout = None,
+    drain_timeout_ms: DrainTimeout = None,
     log_level: Annotated[
         LogLevel | None, typer.Option(help="How much is logged, on stderr.", show_default="info")
     ] = None,
@@ -96,6 +115,8 @@ def serve(  # noqa: PLR0913 - one option for each setting
             "cache_dir": cache_dir,
             "speaker_model": speaker_model,
             "workers": workers,
+            "max_sessions": max_sessions,
+            "max_final_latency_ms": max_final_latency_ms,
             "max_utterance_ms": max_utterance_ms,
             "start_timeout_ms": start_timeout_ms,
             "drain_timeout_ms": drain_timeout_ms,

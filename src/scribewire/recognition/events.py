@@ -33,6 +33,8 @@ class Final:
     """Empty only when a partial of the utterance was shown and proved to be a mistake."""
     end_sample: int
     """Where in the stream the audio behind this text ends."""
+    decided_sample: int
+    """Where in the stream it became clear that the utterance had ended."""
     words: tuple[Word, ...] | None = None
     """The words of `text` in order; None when the engine gave no times."""
     speaker: int | None = None

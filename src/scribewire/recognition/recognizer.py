@@ -98,6 +98,11 @@ class Recognizer:
         return self._buffer.end - self._heard
 
     @property
+    def heard_samples(self) -> int:
+        """Audio that has been judged."""
+        return self._heard
+
+    @property
     def buffered_samples(self) -> int:
         """Audio held in memory."""
         return self._buffer.end - self._buffer.start
@@ -329,7 +334,7 @@ class Recognizer:
     def _end_utterance(self) -> None:
         utterance = self._utterances[-1]
         assert utterance.end is not None
-        utterance.has_ended = True
+        utterance.decided_at = self._heard
         self._heard_floor = utterance.end
         self._accept_if_complete(utterance)
 

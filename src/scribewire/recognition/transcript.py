@@ -95,12 +95,14 @@ class Transcript:
         hypothesis = utterance.hypothesis
         assert hypothesis is not None
         assert utterance.end is not None
+        assert utterance.decided_at is not None
         if not hypothesis.text and utterance.shown_end is None:
             return None
         return Final(
             utterance=utterance.number,
             text=hypothesis.text,
             end_sample=utterance.end,
+            decided_sample=utterance.decided_at,
             words=self._words(utterance, hypothesis, track),
             speaker=self._speaker(utterance) if hypothesis.text else None,
         )

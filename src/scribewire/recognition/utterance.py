@@ -34,8 +34,8 @@ class Utterance:
     """Sample after its speech; None until it pauses or ends."""
     end: int | None = None
     """Last sample that its final hears; None until it pauses or ends."""
-    has_ended: bool = False
-    """Whether nothing can be added to it any more."""
+    decided_at: int | None = None
+    """Where in the stream its end became clear; None while something can be added to it."""
     shown_end: int | None = None
     """Up to where its latest partial heard; None until one is shown."""
     shown_text: str = ""
@@ -60,6 +60,11 @@ class Utterance:
     def is_early(self, position: int) -> bool:
         """Whether its speech began less than `EARLY_SAMPLES` before this position."""
         return position < self.speech_start + EARLY_SAMPLES
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing can be added to it any more."""
+        return self.decided_at is not None
 
     @property
     def needs_decode(self) -> bool:

@@ -7,6 +7,9 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from scribewire.errors import ServerFault
+from scribewire.recognition.events import Final
+from scribewire.recognition.requests import DecodeRequest
+from scribewire.runtime.pace import Pace
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -14,8 +17,8 @@ if TYPE_CHECKING:
 
     from scribewire.recognition.events import Event
     from scribewire.recognition.recognizer import Recognizer
-    from scribewire.recognition.requests import Request, Result
-    from scribewire.runtime.scheduler import Scheduler
+    from scribewire.recognition.requests import Request
+    from scribewire.runtime.scheduler import Answer, Scheduler
     from scribewire.types import Samples
 
 MAX_LAG_SAMPLES = 2 * SAMPLE_RATE  # more than the network's jitter, little enough to forget
@@ -32,8 +35,10 @@ class Stream:
     def __init__(self, recognizer: Recognizer, scheduler: Scheduler) -> None:
         self._recognizer = recognizer
         self._scheduler = scheduler
+        self._lane = scheduler.open_lane(self._receive)
+        self._pace = Pace()
+        self._clock = asyncio.get_running_loop().time
         self._events: deque[Event] = deque()
-        self._running: set[asyncio.Future[Result]] = set()
         self._changed = asyncio.Event()  # set whenever something below may be decided anew
         self._may_write = asyncio.Event()
         self._fault: ServerFault | None = None
@@ -50,7 +55,7 @@ class Stream:
         Raises ServerFault once an engine has failed.
         """
         if self._is_live:
-            self._recognizer.receive_audio(samples)
+            self._receive_audio(samples)
             self._pump()
             await self._may_write.wait()
         if self._fault is not None:
@@ -59,7 +64,7 @@ class Stream:
     def end(self, last: Samples | None = None) -> None:
         """Add the last audio, if any, and say that it is over; the remaining events follow."""
         if last is not None:
-            self._recognizer.receive_audio(last)
+            self._receive_audio(last)
         self._recognizer.receive_end()
         self._pump()
 
@@ -83,16 +88,33 @@ class Stream:
     def abort(self) -> None:
         """Drop the stream: nothing that has not begun is decoded for it any more."""
         self._is_aborted = True
-        for future in self._running:
-            future.cancel()
+        self._scheduler.close_lane(self._lane)
         self._wake()
+
+    def _receive_audio(self, samples: Samples) -> None:
+        self._pace.receive(len(samples), self._clock())
+        self._recognizer.receive_audio(samples)
 
     def _pump(self) -> None:
         while self._is_live and (request := self._recognizer.next_request()) is not None:
-            self._submit(request)
+            self._scheduler.submit(self._lane, request, due_at=self._due_at(request))
         while (event := self._recognizer.next_event()) is not None:
             self._events.append(event)
+            if isinstance(event, Final):
+                self._note_final(event)
         self._wake()
+
+    def _due_at(self, request: Request) -> float:
+        """Return when the audio behind a request is heard by one who listens as it is spoken."""
+        if isinstance(request, DecodeRequest):
+            return self._pace.due_at(request.end_sample)
+        return self._pace.due_at(self._recognizer.heard_samples)
+
+    def _note_final(self, final: Final) -> None:
+        now = self._clock()
+        arrived_at = self._pace.arrived_at(final.decided_sample)
+        if arrived_at is not None and not self._pace.is_ahead(now):
+            self._scheduler.note_final(now - arrived_at)
 
     @property
     def _is_live(self) -> bool:
@@ -108,26 +130,17 @@ class Stream:
         else:
             self._may_write.set()
 
-    def _submit(self, request: Request) -> None:
-        future = self._scheduler.submit(request)
-        self._running.add(future)
-        future.add_done_callback(lambda done: self._receive(request, done))
-
-    def _receive(self, request: Request, done: asyncio.Future[Result]) -> None:
-        self._running.discard(done)
-        if done.cancelled():
+    def _receive(self, request: Request, answer: Answer) -> None:
+        if isinstance(answer, Exception):
+            self._fail(answer)
             return
-        error = done.exception()
-        if error is not None:
-            self._fail(error)
-        elif self._is_live:
-            try:
-                self._recognizer.receive_result(request, done.result())
-                self._pump()
-            except Exception as mistake:  # noqa: BLE001 - ours: fail the stream, do not stall it
-                self._fail(mistake)
+        try:
+            self._recognizer.receive_result(request, answer)
+            self._pump()
+        except Exception as mistake:  # noqa: BLE001 - ours: fail the stream, do not stall it
+            self._fail(mistake)
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, error: Exception) -> None:
         if self._fault is None:
             self._fault = ServerFault(f"an engine failed: {type(error).__name__}: {error}")
             self._fault.__cause__ = error

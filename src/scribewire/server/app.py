@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -25,7 +27,7 @@ _log = logging.getLogger("scribewire.server")
 
 _UPGRADE = "this address speaks WebSocket: connect with ws:// or wss://"
 _DRAINING = "this server is going down: try again in a few seconds"
-_RETRY_AFTER_S = 5  # what a restart takes, models included
+_RETRY_AFTER_S = 5  # what a restart takes, models included, and what load is averaged over
 _NO_SUCH_PATH = "no such address here: expected /v2/realtime or /realtime"
 
 
@@ -40,16 +42,24 @@ def make_app(services: Services) -> Starlette:
             await websocket.send_denial_response(refusal)
             return
         assert handshake is not None
-        await websocket.accept()
-        await Session(websocket, handshake, services).run()
+        services.admission.let_in(_now())
+        try:
+            await websocket.accept()
+            await Session(websocket, handshake, services).run()
+        finally:
+            services.admission.let_out()
 
     async def health(_request: Request) -> JSONResponse:
         is_draining = services.draining.is_set()
+        scheduler = services.scheduler
         return JSONResponse(
             {
                 "status": "draining" if is_draining else "ok",
                 "version": __version__,
                 "sessions": len(services.sessions),
+                "workers": scheduler.workers,
+                "stuck_calls": scheduler.stuck_calls,
+                "load": asdict(scheduler.load()),
             },
             503 if is_draining else 200,
         )
@@ -83,9 +93,18 @@ def _refuse(handshake: Handshake | None, services: Services) -> Response | None:
     if handshake is None:
         return JSONResponse({"error": "not found", "message": _NO_SUCH_PATH}, 404)
     if services.draining.is_set():
-        body = {"error": "shutting down", "message": _DRAINING}
-        return JSONResponse(body, 503, {"Retry-After": str(_RETRY_AFTER_S)})
+        return _unavailable("shutting down", _DRAINING)
     refusal = refuse_handshake(handshake, services.policy)
-    if refusal is None:
-        return None
-    return Response(refusal.body, refusal.status, media_type="application/json")
+    if refusal is not None:
+        return Response(refusal.body, refusal.status, media_type="application/json")
+    reason = services.admission.refusal(services.scheduler.load(), _now())
+    return None if reason is None else _unavailable("too many sessions", reason)
+
+
+def _unavailable(error: str, message: str) -> Response:
+    body = {"error": error, "message": message}
+    return JSONResponse(body, 503, {"Retry-After": str(_RETRY_AFTER_S)})
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

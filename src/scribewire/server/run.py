@@ -19,7 +19,9 @@ from scribewire.keys.configured import ConfiguredKeys
 from scribewire.models.cache import ModelCache
 from scribewire.protocol.policy import ServerPolicy
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
+from scribewire.runtime.admission import NOT_MEASURED, Admission, CallCosts
 from scribewire.runtime.scheduler import Scheduler
+from scribewire.runtime.self_measurement import measure_costs
 from scribewire.server.app import make_app
 from scribewire.server.patience import impatient_http
 from scribewire.server.services import Services
@@ -60,16 +62,22 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> Non
         settings.model_dir, _model_cache(settings), speaker_model=settings.speaker_model
     )
     try:
-        asyncio.run(_serve_until_signal(settings, engines, on_listening))
+        costs = measure_costs(engines.vad, engines.speech, engines.voices)
+        _log.info("= a typical final takes %.0f ms here", costs.final_s * 1000)
+        _raise_file_limit()
+        asyncio.run(_serve_until_signal(settings, engines, costs, on_listening))
     finally:
         engines.close()
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings, engines: Engines) -> AsyncIterator[tuple[Address, Services]]:
+async def serving(
+    settings: Settings, engines: Engines, costs: CallCosts = NOT_MEASURED
+) -> AsyncIterator[tuple[Address, Services]]:
     """Run a server inside the present event loop for as long as the context is open.
 
-    Leaving the context drains it: sessions get their finals, within the drain timeout.
+    `costs` is what admission goes by until there are streams to measure. Leaving the context
+    drains it: sessions get their finals, within the drain timeout.
     """
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
@@ -85,6 +93,12 @@ async def serving(settings: Settings, engines: Engines) -> AsyncIterator[tuple[A
             start_timeout_ms=settings.start_timeout_ms,
         ),
         scheduler=scheduler,
+        admission=Admission(
+            costs,
+            workers=scheduler.workers,
+            max_final_latency_s=settings.max_final_latency_ms / 1000,
+            max_sessions=settings.max_sessions,
+        ),
     )
     server = _Uvicorn(_configure(services))
     logging.getLogger("uvicorn.error").addFilter(_is_news)
@@ -108,13 +122,16 @@ def _model_cache(settings: Settings) -> ModelCache:
 
 
 async def _serve_until_signal(
-    settings: Settings, engines: Engines, on_listening: Callable[[Address], None]
+    settings: Settings,
+    engines: Engines,
+    costs: CallCosts,
+    on_listening: Callable[[Address], None],
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serving(settings, engines) as (address, _):
+    async with serving(settings, engines, costs) as (address, _):
         on_listening(address)
         await stop.wait()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -123,6 +140,15 @@ async def _serve_until_signal(
             # unwinds under running engine threads, which aborts the process with a core dump.
             signal.signal(number, signal.SIG_DFL)
         _log.info("= stopping")
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open connections as the system lets a process ask for; each is a file."""
+    with contextlib.suppress(ImportError, OSError, ValueError):  # not a Unix, or forbidden
+        import resource  # noqa: PLC0415 - not there on Windows
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _drain(services: Services) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scribewire.protocol.policy import ServerPolicy
+    from scribewire.runtime.admission import Admission
     from scribewire.runtime.scheduler import Scheduler
     from scribewire.server.session import Session
     from scribewire.settings import Settings
@@ -23,6 +24,8 @@ class Services:
     """What the protocol core must know: keys, languages, limits."""
     scheduler: Scheduler
     """Runs the engines."""
+    admission: Admission
+    """Whether one more session can be carried."""
     sessions: set[Session] = field(default_factory=set)
     """Those that are open now; each enters and leaves by itself."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,0 +1,152 @@
+"""Which job is next: decisions only, without threads or clocks.
+
+Theory of operation. Every job has the time at which its audio is due: when it is heard by one
+who listens as it is spoken. Jobs are taken in this order:
+
+    1  required jobs of live streams       the earliest due first
+    2  partials of live streams            the stream that has waited longest first
+    3  required jobs of streams ahead      the earliest due first: files, in what is left over
+    4  partials of streams ahead
+
+A stream is ahead while its audio is due later than in `AHEAD_S`, so a file that has waited until
+its audio is due counts as live: it never falls behind its own speed. A stream has one partial
+waiting at most: a newer one takes its place, and its turn. A stream's partials keep the interval
+that the load allows; the first one of an utterance waits for no interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from scribewire.recognition.requests import DecodeRequest, EmbeddingRequest, TurnRequest
+from scribewire.runtime.pace import AHEAD_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SPEAKING_S = 1.5  # after its last request for a partial, a stream still counts as speaking
+
+Work: TypeAlias = DecodeRequest | EmbeddingRequest | TurnRequest
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """What the queue remembers of one stream."""
+
+    partial_at: float = float("-inf")
+    """When its latest partial was taken."""
+    partial_utterance: int = -1
+    """Which utterance that was of."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One request of one stream."""
+
+    lane: Lane
+    request: Work
+    due_at: float
+    """When its audio is heard by one who listens as it is spoken."""
+    asked_at: float
+    """When it was put; of a partial that took the place of another, when that one was."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it may be dropped."""
+        return isinstance(self.request, DecodeRequest) and not self.request.is_required
+
+    def is_ahead(self, now: float) -> bool:
+        """Whether it may wait for those who speak."""
+        return self.due_at > now + AHEAD_S
+
+    def ready_at(self, partial_interval_s: float) -> float:
+        """Return from when it may run, a partial."""
+        if self.request.utterance != self.lane.partial_utterance:
+            return self.asked_at - partial_interval_s
+        return self.lane.partial_at + partial_interval_s
+
+
+class JobQueue:
+    """The jobs that no worker has taken yet. Not safe for threads by itself."""
+
+    def __init__(self) -> None:
+        self._required: list[Job] = []
+        self._partials: dict[Lane, Job] = {}
+        self._spoken: dict[Lane, float] = {}  # when each live stream last asked; oldest first
+
+    def __len__(self) -> int:
+        return len(self._required) + len(self._partials)
+
+    def put(self, job: Job) -> Job | None:
+        """Add a job, and return the partial that is not wanted any more, if any.
+
+        That is an older one of the same stream, or one of an utterance whose final is now asked
+        for.
+        """
+        if not job.is_partial:
+            self._required.append(job)
+            return self._partials.pop(job.lane, None) if _is_final(job) else None
+        if not job.is_ahead(job.asked_at):
+            self._spoken.pop(job.lane, None)
+            self._spoken[job.lane] = job.asked_at
+        replaced = self._partials.get(job.lane)
+        self._partials[job.lane] = job
+        if replaced is not None:
+            job.asked_at = replaced.asked_at
+        return replaced
+
+    def drop(self, lane: Lane) -> None:
+        """Forget all jobs of a stream."""
+        self._required = [job for job in self._required if job.lane is not lane]
+        self._partials.pop(lane, None)
+        self._spoken.pop(lane, None)
+
+    def clear(self) -> None:
+        """Forget all jobs."""
+        self._required.clear()
+        self._partials.clear()
+
+    def speaking(self, now: float) -> int:
+        """Return how many live streams have asked for a partial lately."""
+        for lane, asked_at in list(self._spoken.items()):
+            if asked_at > now - SPEAKING_S:
+                break
+            del self._spoken[lane]
+        return len(self._spoken)
+
+    def take(self, now: float, *, partial_interval_s: float) -> Job | None:
+        """Remove and return the job that is next; None while none may run."""
+        required = min(self._required, key=_due, default=None)
+        if required is None or required.is_ahead(now):
+            ready = [j for j in self._partials.values() if j.ready_at(partial_interval_s) <= now]
+            live = _first_ready((j for j in ready if not j.is_ahead(now)), partial_interval_s)
+            partial = live or (None if required else _first_ready(ready, partial_interval_s))
+            if partial is not None:
+                self._begin_partial(partial, now)
+                return partial
+        if required is not None:
+            self._required.remove(required)
+        return required
+
+    def next_at(self, *, partial_interval_s: float) -> float | None:
+        """Return when `take` may give a job that it does not give now; None: when one is put."""
+        times = (job.ready_at(partial_interval_s) for job in self._partials.values())
+        return min(times, default=None)
+
+    def _begin_partial(self, job: Job, now: float) -> None:
+        del self._partials[job.lane]
+        job.lane.partial_at = now
+        job.lane.partial_utterance = job.request.utterance
+
+
+def _is_final(job: Job) -> bool:
+    return isinstance(job.request, DecodeRequest) and job.request.is_required
+
+
+def _due(job: Job) -> float:
+    return job.due_at
+
+
+def _first_ready(jobs: Iterable[Job], partial_interval_s: float) -> Job | None:
+    return min(jobs, key=lambda job: job.ready_at(partial_interval_s), default=None)

@@ -1,0 +1,56 @@
+"""When the audio of a stream is due: what comes faster than it is spoken can wait."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+
+from scribewire.types import SAMPLE_RATE
+
+MAX_CREDIT_S = 5.0  # a network that stalled may catch up this much without counting as a file
+AHEAD_S = 1.0  # further ahead of its speaking than jitter explains: a file
+_MAX_ARRIVALS = 512
+
+
+class Pace:
+    """Where a stream is, in its audio and in time.
+
+    A live stream brings each second of audio as it is spoken, so all of its work is due now. A
+    file brings minutes in a moment; it is due as if it were played, and until then it yields to
+    those who speak. Times are seconds of one monotonic clock, positions samples of the stream.
+    """
+
+    def __init__(self) -> None:
+        self._received = 0
+        self._played_at: float | None = None  # when the last sample is heard by who listens
+        self._arrivals: deque[tuple[int, float]] = deque(maxlen=_MAX_ARRIVALS)
+
+    def receive(self, sample_count: int, now: float) -> None:
+        """Note that so many samples have arrived."""
+        if not sample_count:
+            return
+        length_s = sample_count / SAMPLE_RATE
+        if self._played_at is None:
+            begun_at = now - min(length_s, MAX_CREDIT_S)
+        else:
+            begun_at = max(self._played_at, now - length_s - MAX_CREDIT_S)
+        self._played_at = begun_at + length_s
+        self._received += sample_count
+        self._arrivals.append((self._received, now))
+
+    def due_at(self, position: int) -> float:
+        """Return when the audio up to `position` is heard by one who listens as it is spoken."""
+        if self._played_at is None:
+            return 0.0
+        return self._played_at - (self._received - position) / SAMPLE_RATE
+
+    def arrived_at(self, position: int) -> float | None:
+        """Return when the sample before `position` arrived; None when that was too long ago."""
+        index = bisect_left(self._arrivals, (position, float("-inf")))
+        if index == len(self._arrivals) or (index == 0 and len(self._arrivals) == _MAX_ARRIVALS):
+            return None
+        return self._arrivals[index][1]
+
+    def is_ahead(self, now: float) -> bool:
+        """Whether it brings its audio faster than it can have been spoken."""
+        return self._played_at is not None and self._played_at > now + AHEAD_S

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+
+from scribewire.runtime.pace import AHEAD_S, MAX_CREDIT_S, Pace
+from scribewire.types import SAMPLE_RATE
+
+CHUNK = SAMPLE_RATE // 10
+START = 50.0
+
+
+def speak(pace: Pace, seconds: float, *, at: float) -> float:
+    """Receive so much audio as it is spoken; return when the last chunk came."""
+    for number in range(round(seconds * 10)):
+        pace.receive(CHUNK, at + number / 10)
+    return at + (round(seconds * 10) - 1) / 10
+
+
+def test_live_audio_is_due_when_it_arrives() -> None:
+    pace = Pace()
+
+    now = speak(pace, 3.0, at=START)
+
+    assert pace.due_at(3 * SAMPLE_RATE) == pytest.approx(now)
+    assert pace.due_at(2 * SAMPLE_RATE) == pytest.approx(now - 1)
+    assert not pace.is_ahead(now)
+
+
+def test_a_file_is_due_as_if_it_were_played() -> None:
+    pace = Pace()
+
+    pace.receive(60 * SAMPLE_RATE, START)
+
+    assert pace.is_ahead(START)
+    assert pace.due_at(60 * SAMPLE_RATE) == pytest.approx(START + 60 - MAX_CREDIT_S)
+    pace.receive(60 * SAMPLE_RATE, START)
+    assert pace.due_at(120 * SAMPLE_RATE) == pytest.approx(START + 120 - MAX_CREDIT_S)
+
+
+def test_what_a_stalled_network_held_back_is_not_ahead() -> None:
+    pace = Pace()
+    now = speak(pace, 3.0, at=START)
+
+    pace.receive(4 * SAMPLE_RATE, now + 4)
+
+    assert not pace.is_ahead(now + 4)
+    assert pace.due_at(7 * SAMPLE_RATE) == pytest.approx(now + 4)
+
+
+def test_a_pause_in_sending_gives_no_more_than_the_credit() -> None:
+    pace = Pace()
+    now = speak(pace, 1.0, at=START)
+
+    pace.receive(600 * SAMPLE_RATE, now + 3600)
+
+    assert pace.due_at(601 * SAMPLE_RATE) == pytest.approx(now + 3600 - MAX_CREDIT_S)
+    pace.receive(10 * SAMPLE_RATE, now + 3600)
+    assert pace.is_ahead(now + 3600)
+
+
+def test_it_knows_when_each_sample_arrived() -> None:
+    pace = Pace()
+    speak(pace, 3.0, at=START)
+
+    assert pace.arrived_at(1) == START
+    assert pace.arrived_at(CHUNK) == START
+    assert pace.arrived_at(CHUNK + 1) == pytest.approx(START + 0.1)
+    assert pace.arrived_at(3 * SAMPLE_RATE + 1) is None
+
+
+def test_it_forgets_what_arrived_long_ago() -> None:
+    pace = Pace()
+    speak(pace, 60.0, at=START)
+
+    assert pace.arrived_at(CHUNK) is None
+    assert pace.arrived_at(60 * SAMPLE_RATE) == pytest.approx(START + 59.9)
+
+
+def test_a_stream_without_audio_is_due_at_once() -> None:
+    pace = Pace()
+    pace.receive(0, START)
+
+    assert pace.due_at(0) <= START
+    assert pace.arrived_at(1) is None
+    assert not pace.is_ahead(START + AHEAD_S)
