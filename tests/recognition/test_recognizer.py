@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -269,14 +270,19 @@ def test_an_utterance_starts_after_the_audio_of_the_one_before() -> None:
     assert second.end_sample - len(second.samples) >= first.end_sample
 
 
-def test_a_decode_that_its_context_led_astray_is_done_again_alone() -> None:
+@pytest.mark.parametrize(
+    "astray", [{"is_complete": False}, {"text": "", "tokens": ()}], ids=["endless", "empty"]
+)
+def test_a_decode_that_its_context_led_astray_is_done_again_alone(astray: dict[str, Any]) -> None:
     class Astray(ScriptedEngine):
-        """Never comes to an end when it knows what was said before."""
+        """Never comes to an end, or hears nothing, when it knows what was said before."""
 
         def decode(self, request: DecodeRequest) -> DecodeResult:
             result = super().decode(request)
             assert result.hypothesis is not None
-            return DecodeResult(replace(result.hypothesis, is_complete=not request.prefix))
+            if request.prefix:
+                result = DecodeResult(replace(result.hypothesis, **astray))
+            return result
 
     engine = Astray()
 

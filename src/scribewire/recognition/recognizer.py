@@ -270,7 +270,9 @@ class Recognizer:
         utterance = self._find(request.utterance)
         assert utterance is not None
         if utterance.final_request is request:  # else its audio has changed since
-            if request.prefix and not result.hypothesis.is_complete:
+            found = result.hypothesis
+            # Text that goes before can make a decode lose its thread, or say that nothing follows.
+            if request.prefix and not (found.text and found.is_complete):
                 utterance.decode_alone()
             else:
                 utterance.hypothesis = result.hypothesis
