@@ -58,11 +58,12 @@ def test_one_speaker_is_cut_by_silence_alone() -> None:
     assert segment(picture) == [Started(2), Paused(62), Ended(62)]
 
 
-def test_a_change_comes_out_before_the_pause_that_found_it() -> None:
+def test_a_change_takes_back_the_pause_that_found_it() -> None:
     picture = ".." + "a" * 30 + "." + "b" * 30 + "......"
 
     assert segment(picture) == [
         Started(2),
+        Paused(63),
         SpeakerChanged(32 * F, 33 * F),
         Paused(63),
         Ended(63),

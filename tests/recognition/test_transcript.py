@@ -6,7 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from scribewire.recognition.events import Final, Partial
-from scribewire.recognition.requests import FRAME_SAMPLES, DecodeRequest, Hypothesis, Token
+from scribewire.recognition.requests import (
+    FRAME_SAMPLES,
+    DecodeRequest,
+    EmbeddingRequest,
+    Hypothesis,
+    Token,
+)
 from scribewire.recognition.rules import rules_for
 from scribewire.recognition.speech_track import SpeechTrack
 from scribewire.recognition.transcript import Transcript, heard_words, without_loop
@@ -136,10 +142,18 @@ def test_voices_are_numbered_in_the_order_of_the_finals() -> None:
     assert speakers == [1, 2, 1]
 
 
-def test_a_final_waits_for_a_voice_that_is_not_embedded() -> None:
+def test_of_an_unknown_voice_more_is_wanted() -> None:
     utterance = ended(hypothesis("Good day."))
+    utterance.voice_request = EmbeddingRequest(
+        utterance=0, samples=np.zeros(utterance.voice_samples, np.float32)
+    )
+    Transcript(RULES).judge_voice(utterance)
+    assert not utterance.is_voice_unclear  # there is no answer yet
 
-    assert Transcript(RULES).awaits_voice(utterance)
+    utterance.voice = np.eye(2, dtype=np.float32)[0]
+    Transcript(RULES).judge_voice(utterance)
+
+    assert utterance.is_voice_unclear
 
 
 # Loops.

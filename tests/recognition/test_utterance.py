@@ -120,6 +120,54 @@ def test_a_known_voice_is_not_asked_for_again() -> None:
     assert not utterance.needs_voice
 
 
+def test_a_voice_is_embedded_as_soon_as_there_is_enough_of_it() -> None:
+    utterance = Utterance(0, 1000, 9000)
+    utterance.speech_heard = 9000 + FIRST_VOICE_SAMPLES - 1
+    assert not utterance.needs_embedding
+
+    utterance.speech_heard += 1
+
+    assert utterance.needs_embedding
+    assert utterance.voice_samples == FIRST_VOICE_SAMPLES
+
+
+def test_a_voice_that_was_embedded_early_is_not_asked_for_again_at_the_pause() -> None:
+    utterance = Utterance(0, 1000, 9000)
+    utterance.speech_heard = 9000 + FIRST_VOICE_SAMPLES
+    embedded(utterance)
+
+    utterance.settle(9000 + 2 * FIRST_VOICE_SAMPLES, 9000 + 3 * FIRST_VOICE_SAMPLES)
+
+    assert not utterance.needs_embedding
+    assert utterance.is_first_voice_known
+
+
+def test_a_shorter_piece_decides_nothing_before_the_end() -> None:
+    utterance = embedded(spoken(FIRST_VOICE_SAMPLES - 1))
+    assert not utterance.is_first_voice_known
+
+    utterance.has_ended = True
+
+    assert utterance.is_first_voice_known
+
+
+def test_the_voice_of_an_earlier_pause_decides_nothing_at_the_end() -> None:
+    utterance = embedded(spoken(FIRST_VOICE_SAMPLES - 512))
+    utterance.settle(9000 + FIRST_VOICE_SAMPLES - 1, 9000 + FIRST_VOICE_SAMPLES)
+    utterance.has_ended = True
+
+    assert not utterance.is_first_voice_known
+
+
+def test_nobody_is_asked_who_said_nothing() -> None:
+    utterance = decoded(spoken(FIRST_VOICE_SAMPLES))
+    utterance.hypothesis = Hypothesis("", ())
+    utterance.has_ended = utterance.is_accepted = True
+
+    assert not utterance.needs_embedding
+    assert not utterance.needs_voice
+
+
 def test_an_unclear_voice_is_asked_for_again_when_there_is_more_of_it() -> None:
     long, short = (embedded(spoken(FIRST_VOICE_SAMPLES + more)) for more in (1, 0))
     long.is_voice_unclear = short.is_voice_unclear = True

@@ -44,7 +44,7 @@ class OnnxSession:
             )
         except _ORT_ERRORS as error:
             raise ModelFault(f"model file {path}: onnxruntime cannot load it: {error}") from error
-        self._name = path.name
+        self.name = path.name
         self._session: onnxruntime.InferenceSession | None = session  # None once closed
         self.input_shapes: dict[str, list[int | str]] = {
             tensor.name: tensor.shape for tensor in session.get_inputs()
@@ -57,14 +57,14 @@ class OnnxSession:
         try:
             outputs: list[Tensor] = session.run(wanted, feeds)
         except _ORT_ERRORS as error:
-            raise ServerFault(f"{self._name}: {error}") from error
+            raise ServerFault(f"{self.name}: {error}") from error
         return outputs
 
     def check_open(self) -> onnxruntime.InferenceSession:
         """Return the session. Raises ServerFault once closed."""
         session = self._session
         if session is None:
-            raise ServerFault(f"{self._name}: used after it was closed")
+            raise ServerFault(f"{self.name}: used after it was closed")
         return session
 
     def close(self) -> None:

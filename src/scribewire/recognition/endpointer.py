@@ -18,6 +18,7 @@ half where the VAD heard the least speech, and the next utterance begins there a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,6 +109,22 @@ class Endpointer:
     def is_speaking(self) -> bool:
         """Whether an utterance is open and its latest frame was speech."""
         return self._start is not None and self._is_speech
+
+    @property
+    def frames_to_boundary(self) -> int | None:
+        """The fewest frames after which the open utterance could pause, end or be cut, if any."""
+        if self._start is None:
+            return None
+        rules, length = self._rules, self._frames - self._start
+        late_from = math.ceil(rules.max_utterance * rules.late_share)
+        waits = [
+            rules.max_utterance - length,
+            rules.end_silence - self._run,
+            max(rules.late_silence - self._run, late_from - length),
+        ]
+        if self._run < rules.settle_silence:
+            waits.append(rules.settle_silence - self._run)
+        return max(1, min(waits))
 
     def accept_frame(self, probability: float) -> Boundary | None:
         """Advance by one frame and return the boundary that it settles, if any."""

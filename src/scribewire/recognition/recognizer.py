@@ -59,7 +59,8 @@ if TYPE_CHECKING:
     from scribewire.recognition.rules import RecognizerRules
     from scribewire.types import Samples
 
-HOP_FRAMES = 2  # 64 ms: fewer frames a request cost more hand-overs, more delay the endpoint
+IDLE_HOP_FRAMES = 8  # 256 ms: each request costs a hand-over, and no partial is due before 300 ms
+BUSY_HOP_FRAMES = 4  # 128 ms: how much older a partial may be that had to wait for the last one
 MAX_HOP_FRAMES = 16  # 0.5 s: what has piled up is judged in bigger bites, to the same result
 MAX_WAITING_FINALS = 4  # beyond it no more audio is judged: the lag grows and the reader waits
 
@@ -165,7 +166,7 @@ class Recognizer:
             return None
         available = self._buffer.end - self._heard
         frame_count = min(available // FRAME_SAMPLES, MAX_HOP_FRAMES)
-        if frame_count >= HOP_FRAMES:
+        if frame_count >= self._hop_frames:
             frames = self._buffer.read(self._heard, self._heard + frame_count * FRAME_SAMPLES)
         elif self._has_end and available:
             end = min(self._buffer.end, self._heard + MAX_HOP_FRAMES * FRAME_SAMPLES)
@@ -175,6 +176,15 @@ class Recognizer:
             return None
         self._vad_request = VadRequest(frames, self._vad_state)
         return self._vad_request
+
+    @property
+    def _hop_frames(self) -> int:
+        """How many frames to wait for: nothing can follow from fewer. Changes no result."""
+        hop = min(IDLE_HOP_FRAMES, self._segmenter.frames_to_boundary or IDLE_HOP_FRAMES)
+        if self._segmenter.frames_to_boundary is None or not self._rules.partial_interval_samples:
+            return hop
+        to_partial = self._next_partial_at - self._heard
+        return min(hop, -(-to_partial // FRAME_SAMPLES) if to_partial > 0 else BUSY_HOP_FRAMES)
 
     def _next_turns(self) -> TurnRequest | None:
         window = self._segmenter.awaited_window
@@ -346,11 +356,11 @@ class Recognizer:
         self._put_out_finals()
 
     def _put_out_finals(self) -> None:
-        while self._utterances and self._utterances[0].has_ended:
+        while self._utterances:
             first = self._utterances[0]
-            if not first.is_accepted:
-                return
-            if self._rules.has_speakers and self._transcript.awaits_voice(first):
+            if self._rules.has_speakers:
+                self._transcript.judge_voice(first)
+            if not first.is_accepted or (self._rules.has_speakers and first.needs_voice):
                 return
             self._utterances.popleft()
             final = self._transcript.final(first, self._segmenter.track)
@@ -378,6 +388,8 @@ class Recognizer:
             self._heard = min(self._segmenter.heard_frames * FRAME_SAMPLES, self._buffer.end)
             self._apply(boundary)
         self._heard = min(self._segmenter.heard_frames * FRAME_SAMPLES, self._buffer.end)
+        if self._segmenter.is_speaking:
+            self._utterances[-1].speech_heard = self._heard
         is_over = self._has_end and self._heard >= self._buffer.end and self._segmenter.is_idle
         if is_over and not self._end_heard:
             self._end_heard = True

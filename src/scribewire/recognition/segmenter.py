@@ -2,8 +2,9 @@
 
 Theory of operation. Frames go to the endpointer one at a time. Wherever a look for a change of
 speaker is due (see turns.py), no further frame is judged until its answer is in: what the
-endpointer said of that frame is held back, and a change comes out before it. So boundaries come
-in the order of the stream, and depend on nothing but its samples.
+endpointer said of that frame is held back, and a change comes out before it. A pause alone comes
+out at once, because a decode may follow from it: a change takes it back, and it comes once more,
+for the speaker after the change. So boundaries depend on nothing but the samples.
 """
 
 from __future__ import annotations
@@ -62,6 +63,11 @@ class Segmenter:
         return self._endpointer.is_speaking
 
     @property
+    def frames_to_boundary(self) -> int | None:
+        """The fewest frames after which the open utterance could pause, end or be cut, if any."""
+        return self._endpointer.frames_to_boundary
+
+    @property
     def is_idle(self) -> bool:
         """Whether everything received has been judged."""
         return not self._frames and not self._boundaries and self._window is None
@@ -90,7 +96,8 @@ class Segmenter:
             self._boundaries.append(SpeakerChanged(change.end, change.start))
             self._watcher.begin(change.start)
             self._endpointer.split(change.start // FRAME_SAMPLES)
-        self._look_or_release(self._held)
+        is_out = change is None and isinstance(self._held, UtterancePaused)
+        self._look_or_release(None if is_out else self._held)
 
     def next_boundary(self) -> Boundary | SpeakerChanged | None:
         """Judge frames up to the next boundary and return it; None: more has to come first."""
@@ -109,11 +116,8 @@ class Segmenter:
 
     def _look_or_release(self, boundary: Boundary | None) -> None:
         self._window = self._due_window(boundary)
-        if self._window is not None:
-            self._held = boundary
-            return
-        self._held = None
-        if boundary is None:
+        self._held = None if self._window is None else boundary
+        if boundary is None or not (self._held is None or isinstance(boundary, UtterancePaused)):
             return
         self._boundaries.append(boundary)
         if self._watcher is not None and isinstance(boundary, UtteranceCut):

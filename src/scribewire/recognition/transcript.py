@@ -61,18 +61,18 @@ class Transcript:
             stability=self._judge_stability(shown),
         )
 
-    def awaits_voice(self, utterance: Utterance) -> bool:
-        """Return whether more must be known of whose voice the next final is.
+    def judge_voice(self, utterance: Utterance) -> None:
+        """Decide whether more must be embedded of the next final's voice, as soon as it can be.
 
         It is the turn of this utterance, so everybody heard before it is known: how much of it
         is embedded does not depend on when answers came.
         """
-        if utterance.needs_voice:
-            return True
-        if utterance.voice is not None and not utterance.is_voice_unclear:
-            is_known = self._tracker.is_clear(utterance.voice, utterance.voice_samples)
-            utterance.is_voice_unclear = not is_known
-        return utterance.needs_voice
+        if utterance.is_voice_unclear or not utterance.is_first_voice_known:
+            return
+        assert utterance.voice is not None
+        assert utterance.voice_request is not None
+        samples = len(utterance.voice_request.samples)
+        utterance.is_voice_unclear = not self._tracker.is_clear(utterance.voice, samples)
 
     def accept(self, utterance: Utterance, track: SpeechTrack) -> None:
         """Settle what the final of an ended utterance says, as soon as its hypothesis is there.

@@ -30,6 +30,8 @@ class Utterance:
     """First sample that its decodes hear."""
     speech_start: int
     """First sample of its speech."""
+    speech_heard: int = 0
+    """Its speech goes at least so far while `speech_end` is None, unless the speaker changes."""
     speech_end: int | None = None
     """Sample after its speech; None until it pauses or ends."""
     end: int | None = None
@@ -73,15 +75,21 @@ class Utterance:
 
     @property
     def voice_samples(self) -> int:
-        """How much of its speech is embedded: no more than decides, none if it is too little."""
-        if self.speech_end is None or self.speech_end - self.speech_start < MIN_VOICE_SAMPLES:
-            return 0
+        """How much of its speech is embedded: no more than decides, none if it is too little.
+
+        While it goes on, none as long as there might be more of it to embed.
+        """
         most = MAX_VOICE_SAMPLES if self.is_voice_unclear else FIRST_VOICE_SAMPLES
-        return min(self.speech_end - self.speech_start, most)
+        if self.speech_end is None:
+            return most if self.speech_heard - self.speech_start >= most else 0
+        length = self.speech_end - self.speech_start
+        return min(length, most) if length >= MIN_VOICE_SAMPLES else 0
 
     @property
     def needs_embedding(self) -> bool:
         """Whether an embedding of its voice has yet to be asked for."""
+        if self.says_nothing:
+            return False
         wanted = self.voice_samples
         asked = self.voice_request
         return wanted > 0 and (asked is None or len(asked.samples) != wanted)
@@ -89,7 +97,24 @@ class Utterance:
     @property
     def needs_voice(self) -> bool:
         """Whether its voice will be known, and is not yet."""
+        if self.says_nothing:
+            return False
         return self.needs_embedding or (self.voice_samples > 0 and self.voice is None)
+
+    @property
+    def is_first_voice_known(self) -> bool:
+        """Whether the shortest piece that may decide whose voice it is has been embedded.
+
+        A shorter one of an utterance that goes on is none: it depends on when it was asked for.
+        """
+        if self.voice is None or self.voice_request is None or self.needs_embedding:
+            return False
+        return self.has_ended or len(self.voice_request.samples) == FIRST_VOICE_SAMPLES
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it has come out that its final has no text: then its voice is nobody's."""
+        return self.is_accepted and self.hypothesis is not None and not self.hypothesis.text
 
     def settle(self, speech_end: int, end: int) -> None:
         """Fix the audio of its final; a decode of other audio is void."""
