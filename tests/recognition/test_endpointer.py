@@ -17,7 +17,12 @@ from scribewire.recognition.endpointer import (
 )
 
 RULES = EndpointRules(
-    min_speech=2, settle_silence=2, end_silence=4, late_silence=3, max_utterance=12
+    min_speech=2,
+    settle_silence=2,
+    end_silence=4,
+    late_settle_silence=1,
+    late_silence=3,
+    max_utterance=12,
 )
 PROBABILITY = {"S": 0.9, "s": 0.6, ".": 0.1, "~": 0.4}
 
@@ -71,7 +76,7 @@ def test_a_late_pause_ends_a_long_utterance_sooner() -> None:
 
 
 def test_a_cut_in_the_silence_at_the_end_is_an_end() -> None:
-    assert boundaries("SSSSSSSSSS..SSS") == [Started(0), Ended(10), Started(12)]
+    assert boundaries("SSSSSSSSSS..SSS") == [Started(0), Paused(10), Ended(10), Started(12)]
 
 
 def test_an_utterance_cut_twice_is_cut_in_each_of_its_parts() -> None:
@@ -98,6 +103,30 @@ def test_is_speaking_is_true_only_while_speech_is_heard_in_an_open_utterance() -
         spoken.append(endpointer.is_speaking)
 
     assert "".join("y" if s else "n" for s in spoken) == "nnyynnynnnn"
+
+
+@given(st.text(alphabet="Ss.~", max_size=200))
+def test_nothing_falls_sooner_than_is_said(picture: str) -> None:
+    endpointer = Endpointer(RULES)
+    earliest = 0
+    for at, frame in enumerate(picture, start=1):
+        boundary = endpointer.accept_frame(PROBABILITY[frame])
+        if isinstance(boundary, UtterancePaused | UtteranceEnded | UtteranceCut):
+            assert at >= earliest
+        wait = endpointer.frames_to_boundary
+        earliest = max(earliest, 0 if wait is None else at + wait)
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [("....", None), ("SS", 2), ("SS.", 1), ("SS..", 2), ("SSSSSS", 2), ("S" * 10, 1)],
+)
+def test_how_many_frames_are_waited_for(picture: str, expected: int | None) -> None:
+    endpointer = Endpointer(RULES)
+    for frame in picture:
+        endpointer.accept_frame(PROBABILITY[frame])
+
+    assert endpointer.frames_to_boundary == expected
 
 
 @given(st.text(alphabet="Ss.~", max_size=200))
@@ -134,7 +163,12 @@ def test_least_voiced_frame(probabilities: list[float], expected: int) -> None:
 def test_an_utterance_that_was_split_is_cut_by_the_length_of_what_is_left() -> None:
     endpointer = Endpointer(
         EndpointRules(
-            min_speech=1, settle_silence=2, end_silence=3, late_silence=3, max_utterance=9
+            min_speech=1,
+            settle_silence=2,
+            end_silence=3,
+            late_settle_silence=2,
+            late_silence=3,
+            max_utterance=9,
         )
     )
     found = []
@@ -150,7 +184,12 @@ def test_an_utterance_that_was_split_is_cut_by_the_length_of_what_is_left() -> N
 def test_what_has_ended_is_not_split() -> None:
     endpointer = Endpointer(
         EndpointRules(
-            min_speech=1, settle_silence=1, end_silence=1, late_silence=1, max_utterance=9
+            min_speech=1,
+            settle_silence=1,
+            end_silence=1,
+            late_settle_silence=1,
+            late_silence=1,
+            max_utterance=9,
         )
     )
     for probability in (0.9, 0.1):

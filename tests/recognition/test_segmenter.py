@@ -14,7 +14,12 @@ from scribewire.recognition.segmenter import Segmenter, SpeakerChanged
 from scribewire.recognition.turns import TurnWatcher
 
 RULES = EndpointRules(
-    min_speech=2, settle_silence=3, end_silence=6, late_silence=6, max_utterance=400
+    min_speech=2,
+    settle_silence=3,
+    end_silence=6,
+    late_settle_silence=3,
+    late_silence=6,
+    max_utterance=400,
 )
 Started, Paused, Ended = UtteranceStarted, UtterancePaused, UtteranceEnded
 F = FRAME_SAMPLES
@@ -106,7 +111,12 @@ def test_a_change_is_found_at_the_end_of_the_stream() -> None:
 
 def test_a_cut_is_looked_at_as_an_end_is() -> None:
     rules = EndpointRules(
-        min_speech=2, settle_silence=3, end_silence=6, late_silence=6, max_utterance=90
+        min_speech=2,
+        settle_silence=3,
+        end_silence=6,
+        late_settle_silence=3,
+        late_silence=6,
+        max_utterance=90,
     )
 
     found = segment("a" * 30 + "b" * 45 + "." + "b" * 19, rules)

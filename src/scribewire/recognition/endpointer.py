@@ -11,7 +11,7 @@ hovers around one of them from flipping the decision.
 An utterance starts once `min_speech` frames of speech stand in a row; shorter is a click. It
 pauses after `settle_silence` frames of silence: nothing that is decoded for a final lies beyond
 that, so the decode can begin while the rest of the silence is waited for. It ends after
-`end_silence` frames, or resumes. Once it is long, `late_silence` frames are enough; and if there
+`end_silence` frames, or resumes. Once it is long, fewer frames are enough for both; and if there
 are none of these either, it is cut when it reaches `max_utterance`, at the place of its second
 half where the VAD heard the least speech, and the next utterance begins there at once.
 """
@@ -34,8 +34,10 @@ class EndpointRules:
     """After this much silence the audio of a final is complete."""
     end_silence: int
     """Shorter silence is a pause inside the utterance. At least `settle_silence`."""
+    late_settle_silence: int
+    """This much settles once the utterance is longer than `late_share` of the maximum."""
     late_silence: int
-    """This much is enough once the utterance is longer than `late_share` of the maximum."""
+    """And this much ends it then. At least `late_settle_silence`."""
     max_utterance: int
     """Longer speech is cut, so that latency and memory stay bounded."""
     late_share: float = 0.6
@@ -97,6 +99,7 @@ class Endpointer:
         self._frames = 0  # frames seen since the stream began
         self._is_speech = False  # what the latest frame was, after hysteresis
         self._run = 0  # latest unbroken frames that contradict the present state
+        self._has_paused = False  # the open utterance, in the silence that `_run` counts
         self._start: int | None = None  # where the open utterance began
         self._probabilities: list[float] = []  # of each frame since `_start`, for the cut
 
@@ -116,14 +119,15 @@ class Endpointer:
         if self._start is None:
             return None
         rules, length = self._rules, self._frames - self._start
-        late_from = math.ceil(rules.max_utterance * rules.late_share)
+        to_late = math.ceil(rules.max_utterance * rules.late_share) - length
         waits = [
             rules.max_utterance - length,
             rules.end_silence - self._run,
-            max(rules.late_silence - self._run, late_from - length),
+            max(rules.late_silence - self._run, to_late),
         ]
-        if self._run < rules.settle_silence:
+        if not self._has_paused:
             waits.append(rules.settle_silence - self._run)
+            waits.append(max(rules.late_settle_silence - self._run, to_late))
         return max(1, min(waits))
 
     def accept_frame(self, probability: float) -> Boundary | None:
@@ -160,23 +164,29 @@ class Endpointer:
 
     def _wait_for_silence(self) -> Boundary | None:
         assert self._start is not None
-        has_paused = self._run >= self._rules.settle_silence
+        rules = self._rules
         self._run = 0 if self._is_speech else self._run + 1
         length = self._frames - self._start
-        is_late = length >= self._rules.max_utterance * self._rules.late_share
-        if self._run >= (self._rules.late_silence if is_late else self._rules.end_silence):
+        is_late = length >= rules.max_utterance * rules.late_share
+        if self._run >= (rules.late_silence if is_late else rules.end_silence):
             return self._end(self._frames - self._run)
-        if length >= self._rules.max_utterance:
+        if length >= rules.max_utterance:
             return self._cut(self._frames - self._run)
-        if has_paused and self._is_speech:
-            return UtteranceResumed(self._frames - 1)
-        if self._run == self._rules.settle_silence:
+        if self._has_paused:
+            return self._resume() if self._is_speech else None
+        if self._run >= (rules.late_settle_silence if is_late else rules.settle_silence):
+            self._has_paused = True
             return UtterancePaused(self._frames - self._run)
         return None
+
+    def _resume(self) -> UtteranceResumed:
+        self._has_paused = False
+        return UtteranceResumed(self._frames - 1)
 
     def _end(self, frame: int) -> UtteranceEnded:
         self._start = None
         self._run = 0
+        self._has_paused = False
         self._probabilities = []
         return UtteranceEnded(frame)
 
@@ -187,6 +197,7 @@ class Endpointer:
         if self._start + offset >= silence_from:  # nothing has been said since: no next one yet
             return self._end(silence_from)
         self._start += offset
+        self._has_paused = False  # the next one has not, whose beginning this silence may be in
         self._probabilities = self._probabilities[offset:]
         return UtteranceCut(self._start)
 

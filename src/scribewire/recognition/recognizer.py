@@ -315,7 +315,8 @@ class Recognizer:
             case UtteranceResumed():
                 self._utterances[-1].resume()
             case UtteranceEnded():
-                self._settle(position)
+                if self._utterances[-1].speech_end != position:  # else it has paused there
+                    self._settle(position)
                 self._end_utterance()
             case UtteranceCut():
                 self._settle(position, pad_after_samples=0)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from scribewire.types import Mode
 
 MAX_UTTERANCE_MS = 15_000  # a decode stays under about 0.2 s, and text under two caption screens
-LATE_SILENCE_MS = 200  # in a long utterance: a breath is a better place to cut than a word
+LATE_SETTLE_MS = 200  # in a long utterance: a breath is a better place to cut than a word
+# Longest to decode, its final takes a head start of 100 ms where latency counts.
+LATE_SILENCE_MS = {"fast": 300, "quality": 200}
 MIN_SPEECH_MS = 96  # three frames: shorter sounds are clicks, not words
 
 
@@ -69,7 +71,8 @@ def rules_for(
             min_speech=_frames(MIN_SPEECH_MS),
             settle_silence=_frames(settle_ms),
             end_silence=_frames(silence_ms),
-            late_silence=_frames(min(LATE_SILENCE_MS, silence_ms)),
+            late_settle_silence=_frames(min(LATE_SETTLE_MS, settle_ms)),
+            late_silence=_frames(min(LATE_SILENCE_MS[mode], silence_ms)),
             max_utterance=_frames(max_utterance_ms),
         ),
         pad_before_samples=ms_to_samples(500),
