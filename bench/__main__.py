@@ -11,6 +11,7 @@ BENCHES = {
     "accuracy": "word error beside the whole clip and moonshine-voice",
     "chunkings": "the same finals however the audio was cut",
     "confidence": "whether words said to be 90 % sure are right nine times in ten",
+    "costs": "where a CPU-second goes, and how long finals take",
     "cuts": "what cutting long speech costs",
     "noise": "what is made of audio without speech",
     "partials": "how calm partials are, how early, and what their stability means",

@@ -24,7 +24,8 @@ class Spent:
 class Meter:
     """Sums the thread's processor time by part; what is inside another part is its own only."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.thread_time) -> None:
+        self._clock = clock
         self.parts: defaultdict[tuple[str, str], Spent] = defaultdict(Spent)
         self._kind = ""
         self._inner_s = [0.0]  # spent in the parts inside each open one, outermost first
@@ -44,11 +45,11 @@ class Meter:
         """Count what is done inside, but not in a part further inside, under this name."""
         spent = self.parts[self._kind, name]
         self._inner_s.append(0.0)
-        before = time.thread_time()
+        before = self._clock()
         try:
             yield
         finally:
-            whole = time.thread_time() - before
+            whole = self._clock() - before
             spent.calls += 1
             spent.cpu_s += whole - self._inner_s.pop()
             self._inner_s[-1] += whole

@@ -121,14 +121,12 @@ def test_a_known_voice_is_not_asked_for_again() -> None:
 
 
 def test_a_voice_is_embedded_as_soon_as_there_is_enough_of_it() -> None:
-    utterance = Utterance(0, 1000, 9000)
-    utterance.speech_heard = 9000 + FIRST_VOICE_SAMPLES - 1
-    assert not utterance.needs_embedding
+    before, now = Utterance(0, 1000, 9000), Utterance(0, 1000, 9000)
+    before.speech_heard = 9000 + FIRST_VOICE_SAMPLES - 1
+    now.speech_heard = 9000 + FIRST_VOICE_SAMPLES
 
-    utterance.speech_heard += 1
-
-    assert utterance.needs_embedding
-    assert utterance.voice_samples == FIRST_VOICE_SAMPLES
+    assert (before.voice_samples, now.voice_samples) == (0, FIRST_VOICE_SAMPLES)
+    assert (before.needs_embedding, now.needs_embedding) == (False, True)
 
 
 def test_a_voice_that_was_embedded_early_is_not_asked_for_again_at_the_pause() -> None:
@@ -143,12 +141,10 @@ def test_a_voice_that_was_embedded_early_is_not_asked_for_again_at_the_pause() -
 
 
 def test_a_shorter_piece_decides_nothing_before_the_end() -> None:
-    utterance = embedded(spoken(FIRST_VOICE_SAMPLES - 1))
-    assert not utterance.is_first_voice_known
+    paused, over = (embedded(spoken(FIRST_VOICE_SAMPLES - 1)) for _ in range(2))
+    over.has_ended = True
 
-    utterance.has_ended = True
-
-    assert utterance.is_first_voice_known
+    assert (paused.is_first_voice_known, over.is_first_voice_known) == (False, True)
 
 
 def test_the_voice_of_an_earlier_pause_decides_nothing_at_the_end() -> None:
