@@ -23,6 +23,7 @@ from scribewire.recognition.requests import (
     VadRequest,
 )
 from scribewire.recognition.rules import RecognizerRules, rules_for
+from scribewire.recognition.speakers import FIRST_VOICE_SAMPLES, MAX_VOICE_SAMPLES
 from scribewire.testing.scripted import (
     ScriptedEngine,
     ScriptedVad,
@@ -349,7 +350,7 @@ def test_no_more_is_embedded_than_decides() -> None:
     recognize(Recognizer(SPEAKERS), [draw_speech(picture)], *engines(), Voices(scripted, scripted))
 
     sizes = [len(r.samples) for r in scripted.requests if isinstance(r, EmbeddingRequest)]
-    assert sizes == [SAMPLE_RATE * 3 // 2, 3 * SAMPLE_RATE]  # the first speaker has no history
+    assert sizes == [FIRST_VOICE_SAMPLES, MAX_VOICE_SAMPLES]  # the first speaker has no history
 
 
 def test_a_well_known_speaker_takes_less() -> None:
@@ -359,7 +360,8 @@ def test_a_well_known_speaker_takes_less() -> None:
     recognize(Recognizer(SPEAKERS), [draw_speech(picture)], *engines(), Voices(scripted, scripted))
 
     sizes = [len(r.samples) for r in scripted.requests if isinstance(r, EmbeddingRequest)]
-    assert sizes == [s * SAMPLE_RATE // 2 for s in (3, 6, 3, 3)]
+    first, most = FIRST_VOICE_SAMPLES, MAX_VOICE_SAMPLES
+    assert sizes == [first, most, first, first]
 
 
 @given(

@@ -77,7 +77,7 @@ def test_a_change_takes_back_the_pause_that_found_it() -> None:
 
 def test_a_change_is_found_while_the_speech_goes_on() -> None:
     segmenter = Segmenter(RULES, TurnWatcher())
-    picture = "a" * 40 + "b" * 80
+    picture = "a" * 40 + "b" * 130
     found: list[object] = []
     for letter in picture:
         segmenter.receive_frame(0.1 if letter == "." else 0.9)

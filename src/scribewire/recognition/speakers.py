@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scribewire.types import Vector
 
 MIN_VOICE_SAMPLES = ms_to_samples(400)  # of less, not even a known speaker is recognized
-FIRST_VOICE_SAMPLES = ms_to_samples(1500)  # of this much, a well-known speaker is
+FIRST_VOICE_SAMPLES = ms_to_samples(1200)  # of this much, a well-known speaker is
 MAX_VOICE_SAMPLES = ms_to_samples(3000)  # of this much, more no longer changes the answer
 HALF_SURE_S = 1.5  # k above
 MAX_HISTORY_S = 60.0  # older speech fades: voices tire, microphones are moved
