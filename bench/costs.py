@@ -236,14 +236,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     engines, meter = load_engines(), Meter()
     replay = Replay(Recognizer(rules), engines, meter, options.workers)
+    before = time.process_time()
     with meter.installed(), watched_endings() as endings:
         replay.play(samples, chunk_samples)
+    process_cpu_s = time.process_time() - before
     engines.close()
     seconds = len(samples) / SAMPLE_RATE
     latencies = latencies_ms(replay.finals, endings, chunk_samples)
-    print(format_costs(meter, seconds), format_latency(latencies), sep="\n\n")
+    process = (
+        f"the process, other threads and the replay included: {_per_second(process_cpu_s, seconds)}"
+    )
+    print(format_costs(meter, seconds), process, format_latency(latencies), sep="\n\n")
     found = {
         "seconds": seconds,
+        "process_cpu_s": process_cpu_s,
         "parts": [
             {"kind": kind, "part": part, **asdict(spent)}
             for (kind, part), spent in meter.parts.items()
