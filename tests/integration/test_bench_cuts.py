@@ -37,7 +37,7 @@ def test_speech_without_a_pause_is_cut_once_for_each_maximum() -> None:
 
 
 def test_a_short_pause_ends_only_what_is_long() -> None:
-    pause = SILENCE * 8  # a quarter of a second
+    pause = SILENCE * 11  # a third of a second
     heard = SPEECH * 4 * SECOND + pause + SPEECH * SECOND + SILENCE * SECOND
 
     assert find_seams(heard, "fast", 5).breaths == (4 * SECOND * FRAME_MS,)
