@@ -18,7 +18,7 @@ CHUNK = 320
 
 
 def final(number: int, *, speaker: int | None = None) -> Final:
-    return Final(utterance=number, text="a", end_sample=0, words=None, speaker=speaker)
+    return Final(utterance=number, text="a", end_sample=0, decided_sample=0, speaker=speaker)
 
 
 def test_a_stream_gives_its_finals_with_the_time_of_each() -> None:

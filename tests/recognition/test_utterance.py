@@ -142,7 +142,7 @@ def test_a_voice_that_was_embedded_early_is_not_asked_for_again_at_the_pause() -
 
 def test_a_shorter_piece_decides_nothing_before_the_end() -> None:
     paused, over = (embedded(spoken(FIRST_VOICE_SAMPLES - 1)) for _ in range(2))
-    over.has_ended = True
+    over.decided_at = 0
 
     assert (paused.is_first_voice_known, over.is_first_voice_known) == (False, True)
 
@@ -150,7 +150,7 @@ def test_a_shorter_piece_decides_nothing_before_the_end() -> None:
 def test_the_voice_of_an_earlier_pause_decides_nothing_at_the_end() -> None:
     utterance = embedded(spoken(FIRST_VOICE_SAMPLES - 512))
     utterance.settle(9000 + FIRST_VOICE_SAMPLES - 1, 9000 + FIRST_VOICE_SAMPLES)
-    utterance.has_ended = True
+    utterance.decided_at = 0
 
     assert not utterance.is_first_voice_known
 
@@ -158,7 +158,7 @@ def test_the_voice_of_an_earlier_pause_decides_nothing_at_the_end() -> None:
 def test_nobody_is_asked_who_said_nothing() -> None:
     utterance = decoded(spoken(FIRST_VOICE_SAMPLES))
     utterance.hypothesis = Hypothesis("", ())
-    utterance.has_ended = utterance.is_accepted = True
+    utterance.decided_at, utterance.is_accepted = 0, True
 
     assert not utterance.needs_embedding
     assert not utterance.needs_voice
