@@ -145,7 +145,7 @@ def test_without_partials_only_finals_are_decoded() -> None:
 
 
 def test_two_equal_partials_in_a_row_are_sent_once() -> None:
-    events = events_of("." + "hello " * 8 + "." * 30)
+    events = events_of("." + "hello world " * 6 + "." * 30)
 
     texts = [p.text for p in partials_of(events)]
     assert len(texts) > 1

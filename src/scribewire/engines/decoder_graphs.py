@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from scribewire.models.prepared import DecoderFiles
 
 _LOGITS, _PRESENT, _PAST = "logits", "present.", "past_key_values."
+_OWN_CACHE = ".decoder."  # keys and values of the tokens; the others are of the audio
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +85,25 @@ class DecoderSteps:
 
     def next_logits(self, token: int) -> Logits:
         """Take `token` as decoded and return the logits of the one after it."""
-        self._feeds["input_ids"] = np.array([[*self._known, token]], np.int64)
+        last: Logits = self.next_rows_of((token,))[-1]
+        return last
+
+    def next_rows_of(self, tokens: Sequence[int]) -> Logits:
+        """Take `tokens` as decoded; return the logits after each, shape (tokens, vocabulary)."""
+        self._feeds["input_ids"] = np.array([[*self._known, *tokens]], np.int64)
         self._known = ()
         wanted = self._session.output_names
         for name, value in zip(wanted, self._session.run(wanted, self._feeds), strict=True):
             self._feeds[name.replace(_PRESENT, _PAST)] = value
         self._session = self._later
-        last: Logits = self._feeds.pop(_LOGITS)[0, -1]
-        return last
+        rows: Logits = self._feeds.pop(_LOGITS)[0, -len(tokens) :]
+        return rows
+
+    def forget(self, count: int) -> None:
+        """Take back the latest `count` tokens."""
+        for name, value in self._feeds.items():
+            if count and _OWN_CACHE in name:
+                self._feeds[name] = value[:, :, :-count]
 
     def next_rows(self, parents: Sequence[int], tokens: Sequence[int]) -> Logits:
         """Go on with one row for each token, each from its row in `parents`.
@@ -100,7 +112,7 @@ class DecoderSteps:
         """
         for name, value in self._feeds.items():
             # The decoder's half of the cache differs from row to row; the rest never does.
-            if ".decoder." in name or len(value) != len(parents):
+            if _OWN_CACHE in name or len(value) != len(parents):
                 self._feeds[name] = value[parents]
         self._feeds["input_ids"] = np.array(tokens, np.int64)[:, np.newaxis]
         wanted = self._later.output_names

@@ -18,6 +18,7 @@ from scribewire.engines.alignment import (
 )
 from scribewire.engines.beam import decode_with_beam
 from scribewire.engines.decoder_graphs import DecoderGraphs, Encoding
+from scribewire.engines.draft import decode_with_draft
 from scribewire.engines.greedy import decode_greedily
 from scribewire.engines.onnx import OnnxSession, Tensor
 from scribewire.engines.tokenizer import END, START, Tokenizer
@@ -108,7 +109,11 @@ class MoonshineEngine:
         guard = math.ceil(MAX_TOKENS_PER_SECOND * samples.size / SAMPLE_RATE)
         steps = self._decoder.begin(encoding, known[:-1])
         max_tokens = max(guard - len(request.prefix), 0)
-        if request.width > 1:
+        if request.draft:
+            found = decode_with_draft(
+                steps, start=known[-1], end=END, max_tokens=max_tokens, draft=request.draft
+            )
+        elif request.width > 1:
             found = decode_with_beam(
                 steps, start=known[-1], end=END, max_tokens=max_tokens, width=request.width
             )

@@ -46,7 +46,8 @@ class SpeechEngine(Protocol):
         """Return the hypothesis for the request's samples; the same samples, the same text.
 
         Any length is taken, none included; not-a-number and infinite samples count as
-        silence. Raises ServerFault once closed.
+        silence. A draft may be checked or left alone; with one, the text may be another where two
+        are as likely. Raises ServerFault once closed.
         """
 
     def close(self) -> None:

@@ -1,13 +1,13 @@
 """Turn one stream of samples into transcript events.
 
-Theory of operation. Five things can be asked for, each at most once at a time, and each
+Theory of operation. Five things can be asked for; each required one at most once at a time, and
 answered in its own order:
 
     VAD        the next hop of frames, always in order             required
     turns      who speaks in the open utterance; see turns.py      required
     final      the oldest utterance that has paused or ended       required
     embedding  whose voice the same utterance is; see speakers.py  required
-    partial    the open utterance so far, when nothing else is     optional
+    partial    the open utterance so far; see partials.py          optional
 
 Speech probabilities go to the endpointer, whose boundaries open, settle and close utterances.
 When an utterance pauses, the audio of its final is complete, so it is decoded while the rest of
@@ -36,6 +36,7 @@ from scribewire.recognition.endpointer import (
     UtteranceStarted,
 )
 from scribewire.recognition.events import Event
+from scribewire.recognition.partials import Partials
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,
@@ -78,6 +79,7 @@ class Recognizer:
         self._buffer = AudioBuffer()
         self._segmenter = Segmenter(rules.endpoint, TurnWatcher() if rules.has_speakers else None)
         self._transcript = Transcript(rules)
+        self._partials = Partials(rules)
         self._has_end = False  # the last sample of the stream is in the buffer
         self._end_heard = False  # and the endpointer has been told
         self._heard = 0  # position up to which speech has been measured
@@ -87,10 +89,8 @@ class Recognizer:
         self._turn_request: TurnRequest | None = None  # asked, not answered
         self._voice_request: EmbeddingRequest | None = None  # asked, not answered
         self._decode_request: DecodeRequest | None = None  # required; asked, not answered
-        self._partial_request: DecodeRequest | None = None  # asked, not answered
         self._utterances: deque[Utterance] = deque()  # without a final yet; the last may be open
         self._next_number = 0
-        self._next_partial_at = 0  # position from which the next partial is due
         self._events: deque[Event] = deque()
 
     @property
@@ -107,6 +107,18 @@ class Recognizer:
     def buffered_samples(self) -> int:
         """Audio held in memory."""
         return self._buffer.end - self._buffer.start
+
+    @property
+    def partial_interval_samples(self) -> int | None:
+        """Audio between two partials of an utterance; None sends none.
+
+        May be set between any two calls, to stretch the cadence under load; no final depends on it.
+        """
+        return self._partials.interval_samples
+
+    @partial_interval_samples.setter
+    def partial_interval_samples(self, samples: int | None) -> None:
+        self._partials.interval_samples = samples
 
     @property
     def is_finished(self) -> bool:
@@ -229,24 +241,13 @@ class Recognizer:
         return self._decode_request
 
     def _next_partial_decode(self) -> DecodeRequest | None:
-        is_busy = self._partial_request is not None or self._decode_request is not None
-        if is_busy or self._rules.partial_interval_samples is None:
+        if self._decode_request is not None or not self._segmenter.is_speaking:
             return None
-        if not self._segmenter.is_speaking or len(self._utterances) != 1:
+        if len(self._utterances) != 1:
             return None
-        if self._heard < self._next_partial_at:
-            return None
-        utterance = self._utterances[-1]
-        is_awaited = utterance.shown_end is None and utterance.is_early(self._heard)
-        wait = self._rules.retry_samples if is_awaited else self._rules.partial_interval_samples
-        self._next_partial_at = self._heard + wait
-        self._partial_request = DecodeRequest(
-            utterance=utterance.number,
-            samples=self._buffer.read(utterance.start, self._heard),
-            end_sample=self._heard,
-            is_required=False,
+        return self._partials.next_request(
+            self._utterances[-1], self._heard, buffer=self._buffer, track=self._segmenter.track
         )
-        return self._partial_request
 
     # Answers.
 
@@ -287,17 +288,17 @@ class Recognizer:
             else:
                 utterance.hypothesis = result.hypothesis
         if not utterance.has_ended:
+            utterance.open_text.receive_pause(request, result.hypothesis)
             self._show_partial(utterance, request, result.hypothesis)
         self._accept_if_complete(utterance)
 
     def _receive_partial_decode(self, request: DecodeRequest, result: DecodeResult) -> None:
-        assert request is self._partial_request, "answers come in the order of the requests"
-        self._partial_request = None
         utterance = self._find(request.utterance)
-        if utterance is None or utterance.has_ended or result.hypothesis is None:
+        hypothesis = self._partials.receive_result(request, result, utterance)
+        if utterance is None or utterance.has_ended or hypothesis is None:
             return
         if utterance.final_request is None:  # else a later decode is on its way
-            self._show_partial(utterance, request, result.hypothesis)
+            self._show_partial(utterance, request, hypothesis)
 
     # Utterances.
 
@@ -336,7 +337,7 @@ class Recognizer:
     def _open_utterance(self, start: int, speech_start: int) -> None:
         self._utterances.append(Utterance(self._next_number, start, speech_start))
         self._next_number += 1
-        self._next_partial_at = speech_start + self._rules.first_partial_samples
+        self._partials.begin(speech_start)
 
     def _settle(self, speech_end: int, *, pad_after_samples: int | None = None) -> None:
         pad = self._rules.pad_after_samples if pad_after_samples is None else pad_after_samples
@@ -372,7 +373,7 @@ class Recognizer:
     def _show_partial(
         self, utterance: Utterance, request: DecodeRequest, hypothesis: Hypothesis
     ) -> None:
-        if self._rules.partial_interval_samples is None or utterance is not self._utterances[0]:
+        if self.partial_interval_samples is None or utterance is not self._utterances[0]:
             return
         partial = self._transcript.partial(utterance, request, hypothesis, self._segmenter.track)
         if partial is not None:

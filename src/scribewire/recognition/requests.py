@@ -83,6 +83,13 @@ class DecodeRequest:
     """How many hypotheses are followed side by side; 1 is greedy."""
     prefix: tuple[int, ...] = ()
     """Tokens already known to be what `samples` begins with; the answer holds what follows."""
+    draft: tuple[int, ...] = ()
+    """Tokens that probably follow, to save the engine work: it checks them, and may do without.
+    Never for what is required, whose answer depends on nothing but the audio and the prefix."""
+
+    def __post_init__(self) -> None:
+        assert not (self.draft and self.is_required), "a final is decoded without a draft"
+        assert not self.draft or self.width == 1, "a draft is checked greedily"
 
 
 @dataclass(frozen=True, slots=True)

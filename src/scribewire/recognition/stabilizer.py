@@ -42,7 +42,7 @@ class HeardWord:
     @property
     def letters(self) -> str:
         """What counts when words are compared."""
-        return "".join(c for c in self.text.casefold() if c.isalnum() or c == "'")
+        return letters_of(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,11 @@ class Stabilizer:
                 shown += 1
         self._has_shown = self._has_shown or shown > 0
         return ShownText(tuple(candidate[:shown]), stable_count, seen_count, is_settled)
+
+
+def letters_of(text: str) -> str:
+    """Return what counts of a word when words are compared."""
+    return "".join(c for c in text.casefold() if c.isalnum() or c == "'")
 
 
 def continuation(stable: Sequence[HeardWord], words: Sequence[HeardWord]) -> int:

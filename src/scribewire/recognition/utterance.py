@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scribewire.recognition.partials import OpenText
 from scribewire.recognition.speakers import (
     FIRST_VOICE_SAMPLES,
     MAX_VOICE_SAMPLES,
@@ -44,6 +45,8 @@ class Utterance:
     """What its latest partial said."""
     stabilizer: Stabilizer = field(default_factory=Stabilizer)
     """Decides what its partials show."""
+    open_text: OpenText = field(init=False)
+    """What its latest hypothesis said, for the next one."""
     final_request: DecodeRequest | None = None
     """Asked, for audio up to `end`."""
     hypothesis: Hypothesis | None = None
@@ -58,6 +61,9 @@ class Utterance:
     """The answer to `voice_request`."""
     is_voice_unclear: bool = False
     """Whether the first of its speech did not tell whose it is."""
+
+    def __post_init__(self) -> None:
+        self.open_text = OpenText(self.start)
 
     def is_early(self, position: int) -> bool:
         """Whether its speech began less than `EARLY_SAMPLES` before this position."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
@@ -87,6 +88,7 @@ def _check_speech_engine(used: SpeechEngine, fresh: SpeechEngine) -> None:
     assert heard["not-a-number"] == silence, "not-a-number samples do not count as silence"
     assert heard["infinite"] == silence, "infinite samples do not count as silence"
     assert heard["no samples"].text == "", "no samples: text was heard in them"
+    _check_drafts(used, heard["a voice"], heard["another voice"])
     _check_closing(used, lambda: used.decode(_decode_request(_voice(120))))
 
 
@@ -118,6 +120,16 @@ def _check_hypothesis(name: str, hypothesis: Hypothesis) -> None:
     for token in hypothesis.tokens:
         is_probability = math.isfinite(token.logprob) and token.logprob <= LOGPROB_TOLERANCE
         assert is_probability, f"{name}: {token.logprob} is not the logarithm of a probability"
+
+
+def _check_drafts(engine: SpeechEngine, heard: Hypothesis, other: Hypothesis) -> None:
+    for name, tokens in (("its own draft", heard.tokens), ("a wrong draft", other.tokens)):
+        draft = tuple(token.id for token in tokens)
+        request = replace(_decode_request(_voice(120)), is_required=False, draft=draft)
+        with _named(name, "decode"):
+            found = engine.decode(request).hypothesis
+        if found is not None:  # what is not required may be dropped
+            _check_hypothesis(name, found)
 
 
 def _decode_request(samples: Samples) -> DecodeRequest:
