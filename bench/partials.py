@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="partials", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--manifest", type=Path, required=True, help="JSON lines, one per clip")
     parser.add_argument("--fit", action="store_true", help="fit stability instead, on all English")
+    parser.add_argument("--no-peer", action="store_true", help="measure ours alone, in a minute")
     parser.add_argument("--json", type=Path, default=ROOT / "bench/results/partials.json")
     options = parser.parse_args(arguments)
     try:
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.fit:
         print(format_fit(fit_stability([one for run in runs for one in run.judged])))
         return
-    peer = run_peer_lines(chosen)
+    peer = PeerLines(note="left out") if options.no_peer else run_peer_lines(chosen)
     print(format_report(runs, peer))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     document = {**asdict(note_circumstances()), **describe(runs, peer)}

@@ -66,6 +66,24 @@ def test_decodes_under_way_share_nothing(decoder: DecoderGraphs, encoding: Encod
 
 
 @pytest.mark.slow
+def test_several_tokens_may_be_taken_at_once_and_taken_back(
+    decoder: DecoderGraphs, encoding: Encoding
+) -> None:
+    expected = decoder.begin(encoding)
+    one_by_one = [expected.next_logits(token) for token in (START, A, B, A)]
+
+    steps = decoder.begin(encoding)
+    first = steps.next_rows_of((START, A, A, A))
+    steps.forget(2)
+    later = steps.next_rows_of((B, A))
+
+    assert first.shape == (4, 32_768)
+    assert later.shape == (2, 32_768)
+    for found, wanted in zip((*first[:2], *later), one_by_one, strict=True):
+        assert likeness(found, wanted) > 0.97
+
+
+@pytest.mark.slow
 def test_attention_has_a_row_for_each_token(decoder: DecoderGraphs, encoding: Encoding) -> None:
     attention = decoder.attend(encoding, [START, A, B])
 

@@ -85,6 +85,27 @@ def test_the_tokens_spell_the_text(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("drafted_s", [4, 10], ids=["of less", "of other speech"])
+def test_a_draft_is_checked_not_believed(
+    drafted_s: int, moonshine: MoonshineEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    speech = read_recording("beckett.wav")
+    drafted = speech[: drafted_s * 16_000]
+    if drafted_s == 10:
+        drafted = read_recording("two_cities.wav")[: drafted_s * 16_000]
+    draft = tuple(token.id for token in decode(moonshine, drafted).tokens)
+    request = DecodeRequest(
+        utterance=0, samples=speech, end_sample=speech.size, is_required=False, draft=draft
+    )
+
+    found = moonshine.decode(request).hypothesis
+
+    assert found is not None
+    assert found.is_complete
+    assert word_error(BECKETT, found.text) <= 0.06
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "end_s"), [("beckett.wav", 10), ("two_cities.wav", 15)])
 def test_asking_for_times_changes_nothing_else(
     name: str, end_s: int, moonshine: MoonshineEngine, read_recording: Callable[[str], Samples]

@@ -136,6 +136,19 @@ class WritesIntoSamples(HonestSpeech):
         return super().decode(request)
 
 
+class FailsOnDrafts(HonestSpeech):
+    def decode(self, request: DecodeRequest) -> DecodeResult:
+        if request.draft:
+            raise ValueError("what is this?")
+        return super().decode(request)
+
+
+class BelievesDrafts(HonestSpeech):
+    def decode(self, request: DecodeRequest) -> DecodeResult:
+        result = super().decode(request)
+        return DecodeResult(Hypothesis("Seven", (Token(7, -0.5),))) if request.draft else result
+
+
 class PadsText(HonestSpeech):
     def hear(self, samples: Samples) -> Hypothesis:
         return Hypothesis(" text ", (Token(7, -0.5),))
@@ -193,6 +206,8 @@ BROKEN_SPEECH = [
     (HearsInfinity, "infinite samples do not count as silence"),
     (ChangesSamples, "a voice: the samples were changed"),
     (WritesIntoSamples, "decode of read-only samples raised"),
+    (FailsOnDrafts, "its own draft: decode raised ValueError"),
+    (BelievesDrafts, "a draft for no samples was believed"),
     (PadsText, "space at an end of the text ' text '"),
     (HasNoTokens, "the text 'text' has no tokens"),
     (GivesProbabilities, "0.9 is not the logarithm of a probability"),

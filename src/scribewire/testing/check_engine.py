@@ -123,13 +123,22 @@ def _check_hypothesis(name: str, hypothesis: Hypothesis) -> None:
 
 
 def _check_drafts(engine: SpeechEngine, heard: Hypothesis, other: Hypothesis) -> None:
-    for name, tokens in (("its own draft", heard.tokens), ("a wrong draft", other.tokens)):
-        draft = tuple(token.id for token in tokens)
-        request = replace(_decode_request(_voice(120)), is_required=False, draft=draft)
-        with _named(name, "decode"):
-            found = engine.decode(request).hypothesis
-        if found is not None:  # what is not required may be dropped
-            _check_hypothesis(name, found)
+    own, wrong = (tuple(token.id for token in one.tokens) for one in (heard, other))
+    _decode_with_draft(engine, "its own draft", _voice(120), own)
+    _decode_with_draft(engine, "a wrong draft", _voice(120), wrong)
+    believed = _decode_with_draft(engine, "a draft for no samples", _voice(120)[:0], own)
+    assert believed is None or believed.text == "", "a draft for no samples was believed"
+
+
+def _decode_with_draft(
+    engine: SpeechEngine, name: str, samples: Samples, draft: tuple[int, ...]
+) -> Hypothesis | None:
+    request = replace(_decode_request(samples), is_required=False, draft=draft)
+    with _named(name, "decode"):
+        found = engine.decode(request).hypothesis
+    if found is not None:  # what is not required may be dropped
+        _check_hypothesis(name, found)
+    return found
 
 
 def _decode_request(samples: Samples) -> DecodeRequest:
