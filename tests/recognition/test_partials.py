@@ -206,6 +206,20 @@ def test_the_newer_of_two_waiting_partials_may_be_answered_alone() -> None:
     assert shown.end_sample == newer.end_sample
 
 
+def test_an_older_partial_that_comes_after_a_newer_one_says_nothing() -> None:
+    recognizer, vad, engine = Recognizer(RULES), ScriptedVad(), ScriptedEngine()
+    waiting: list[DecodeRequest] = []
+    for frame in frames_of("." + LONG[:60]):
+        recognizer.receive_audio(frame)
+        waiting += collect(recognizer, vad)
+    older, newer = waiting[0], waiting[1]
+
+    recognizer.receive_result(newer, DecodeResult(Hypothesis("", ())))
+    recognizer.receive_result(older, answer(older, vad, engine))
+
+    assert recognizer.next_event() is None
+
+
 def test_the_cadence_can_be_stretched() -> None:
     recognizer, engine = Recognizer(RULES), ScriptedEngine()
     recognizer.partial_interval_samples = 2 * SAMPLE_RATE

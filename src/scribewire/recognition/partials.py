@@ -92,18 +92,22 @@ class OpenText:
         )
         return _Asked(request, self._words[: self._known_count])
 
-    def receive(self, asked: _Asked, found: Hypothesis) -> Hypothesis:
-        """Take what was found in a window and return the whole hypothesis."""
+    def receive(self, asked: _Asked, found: Hypothesis) -> Hypothesis | None:
+        """Take what was found in a window and return the whole hypothesis.
+
+        None when a newer one has been received: this one took longer.
+        """
         request = asked.request
+        if request.end_sample <= self._heard_end:
+            return None
         new = _said_words(found, request.end_sample - len(request.samples))
         words = (*asked.known, *new)
-        if request.end_sample > self._heard_end:  # else an older one that took longer
-            agreed_count = _common_count(self._words, words)
-            self._heard_end, self._words = request.end_sample, words
-            if agreed_count < self._known_count or not found.is_complete:
-                self._widen()
-            elif request.end_sample - self._window_start > MAX_WINDOW_SAMPLES:
-                self._cut(words[:agreed_count])
+        agreed_count = _common_count(self._words, words)
+        self._heard_end, self._words = request.end_sample, words
+        if agreed_count < self._known_count or not found.is_complete:
+            self._widen()
+        elif request.end_sample - self._window_start > MAX_WINDOW_SAMPLES:
+            self._cut(words[:agreed_count])
         if not asked.known:
             return found
         tokens = _tokens(words)
@@ -175,7 +179,7 @@ class Partials:
     ) -> Hypothesis | None:
         """Take the answer to a request, in any order; return all that its utterance says.
 
-        None when it was dropped, or nobody waits for it any more.
+        None when it was dropped, or comes too late to be of use.
         """
         asked = next(one for one in self._outstanding if one.request is request)
         self._outstanding.remove(asked)
