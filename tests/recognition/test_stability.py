@@ -20,8 +20,8 @@ def shown(*probabilities: float, seen_count: int = 0, is_settled: bool = False) 
     [
         (shown(0.99), 0.85, 0.95),
         (shown(0.3), 0.3, 0.6),
-        (shown(*[0.95] * 5, seen_count=5), 0.75, 0.85),
-        (shown(*[0.95] * 30, seen_count=29), 0.1, 0.3),
+        (shown(*[0.95] * 5, seen_count=5), 0.8, 0.9),
+        (shown(*[0.95] * 30, seen_count=29), 0.3, 0.5),
         (shown(0.95, 0.95, 0.01), 0.0, 0.05),
     ],
     ids=["a sure word", "a doubtful word", "a few words", "a long text", "one bad word"],

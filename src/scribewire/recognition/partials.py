@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 MAX_OUTSTANDING = 3  # one that runs, one that waits, and the newer one that takes its place
 MAX_WINDOW_SAMPLES = 6 * SAMPLE_RATE  # a longer one is cut as soon as it can be
-LEAD_IN_SAMPLES = ms_to_samples(2000)  # at least: what is forced needs sound to stand on
-OPEN_SAMPLES = ms_to_samples(1500)  # words that end later than this before the end may change
+LEAD_IN_SAMPLES = ms_to_samples(2500)  # at least: what is forced needs sound to stand on
+OPEN_SAMPLES = ms_to_samples(2000)  # words that end later than this before the end may change
 MIN_NEW_SPEECH_SAMPLES = ms_to_samples(200)  # less says no new word
 MIN_NEW_RETRY_SAMPLES = ms_to_samples(90)  # while nothing is shown
 
