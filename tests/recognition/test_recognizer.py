@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scribewire.engines.protocols import Voices
 from scribewire.recognition.events import Event, Final, Partial
-from scribewire.recognition.recognizer import MAX_WAITING_FINALS, Recognizer
+from scribewire.recognition.recognizer import IDLE_HOP_FRAMES, Recognizer
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,
@@ -240,14 +240,18 @@ def test_finals_keep_their_order_while_decoding_is_behind() -> None:
     assert [e.text for e in finals_of(events)] == ["abc", "def"]
 
 
-def test_judging_stops_while_too_many_finals_wait_and_lag_tells() -> None:
-    recognizer, vad = Recognizer(RULES), ScriptedVad()
+def test_lag_counts_from_the_first_utterance_that_waits_for_its_final() -> None:
+    recognizer, vad, engine = Recognizer(RULES), ScriptedVad(), ScriptedEngine()
     recognizer.receive_audio(draw_speech(("." * 10 + "hello" + "." * 20) * 20))
 
-    _answer_vad_only(recognizer, vad)
+    unanswered = _answer_vad_only(recognizer, vad)
 
-    assert vad.frames_measured < 35 * (MAX_WAITING_FINALS + 2)
-    assert recognizer.lag_samples == (35 * 20 - vad.frames_measured) * FRAME_SAMPLES
+    first_end = 15 * FRAME_SAMPLES + RULES.pad_after_samples
+    assert recognizer.lag_samples == 35 * 20 * FRAME_SAMPLES - first_end
+    for request in unanswered:
+        recognizer.receive_result(request, answer(request, vad, engine))
+    answer_all(recognizer, vad, engine)
+    assert recognizer.lag_samples < IDLE_HOP_FRAMES * FRAME_SAMPLES
 
 
 def test_memory_does_not_grow_with_the_stream() -> None:

@@ -154,21 +154,33 @@ class Partials:
         """Say that an utterance has begun, and where its speech does."""
         self._first_due = speech_start + self._first_samples
 
+    def due_at(self, utterance: Utterance, heard: int) -> int | None:
+        """Return from which sample on a partial may be asked for; None: not before an answer."""
+        if self.interval_samples is None or len(self._outstanding) >= MAX_OUTSTANDING:
+            return None
+        wait = self._wait_samples(utterance, heard)
+        return max(self._first_due, utterance.open_text.asked_end + wait)
+
+    def _is_hurried(self, utterance: Utterance, heard: int) -> bool:
+        """Whether nothing is shown yet, and nothing on its way may show something."""
+        is_awaited = utterance.is_early(heard) and utterance.shown_end is None
+        return is_awaited and not self._outstanding
+
+    def _wait_samples(self, utterance: Utterance, heard: int) -> int:
+        assert self.interval_samples is not None
+        return self._retry_samples if self._is_hurried(utterance, heard) else self.interval_samples
+
     def next_request(
         self, utterance: Utterance, heard: int, *, buffer: AudioBuffer, track: SpeechTrack
     ) -> DecodeRequest | None:
         """Return the next request for the open utterance, if one is due at sample `heard`."""
-        if self.interval_samples is None or len(self._outstanding) >= MAX_OUTSTANDING:
+        due = self.due_at(utterance, heard)
+        if due is None or heard < due:
             return None
-        # One that is on its way may show something any time: no hurry.
-        is_awaited = utterance.is_early(heard) and utterance.shown_end is None
-        is_hurried = is_awaited and not self._outstanding
         text = utterance.open_text
-        wait = self._retry_samples if is_hurried else self.interval_samples
-        if heard < max(self._first_due, text.asked_end + wait):
-            return None
+        is_hurried = self._is_hurried(utterance, heard)
         wanted = MIN_NEW_RETRY_SAMPLES if is_hurried else MIN_NEW_SPEECH_SAMPLES
-        if text.new_speech(heard, track) < min(wanted, wait):
+        if text.new_speech(heard, track) < min(wanted, self._wait_samples(utterance, heard)):
             return None
         asked = text.next_request(utterance.number, heard, buffer)
         self._outstanding.append(asked)

@@ -63,7 +63,6 @@ if TYPE_CHECKING:
 IDLE_HOP_FRAMES = 8  # 256 ms: each request costs a hand-over, and no partial is due before 300 ms
 BUSY_HOP_FRAMES = 4  # 128 ms: how much older a partial may be that had to wait for the last one
 MAX_HOP_FRAMES = 16  # 0.5 s: what has piled up is judged in bigger bites, to the same result
-MAX_WAITING_FINALS = 4  # beyond it no more audio is judged: the lag grows and the reader waits
 
 
 class Recognizer:
@@ -95,8 +94,12 @@ class Recognizer:
 
     @property
     def lag_samples(self) -> int:
-        """Audio received and not yet judged; a reader waits while it is large."""
-        return self._buffer.end - self._heard
+        """Audio received after the first utterance that waits for its final, or not yet judged."""
+        waiting = self._utterances[0] if self._utterances else None
+        if waiting is None or not waiting.has_ended or waiting.is_accepted:
+            return self._buffer.end - self._heard
+        assert waiting.end is not None
+        return self._buffer.end - waiting.end
 
     @property
     def heard_samples(self) -> int:
@@ -174,8 +177,6 @@ class Recognizer:
     def _next_vad(self) -> VadRequest | None:
         if self._vad_request is not None or not self._segmenter.is_idle:
             return None
-        if len(self._utterances) > MAX_WAITING_FINALS:
-            return None
         available = self._buffer.end - self._heard
         frame_count = min(available // FRAME_SAMPLES, MAX_HOP_FRAMES)
         if frame_count >= self._hop_frames:
@@ -193,9 +194,12 @@ class Recognizer:
     def _hop_frames(self) -> int:
         """How many frames to wait for: nothing can follow from fewer. Changes no result."""
         hop = min(IDLE_HOP_FRAMES, self._segmenter.frames_to_boundary or IDLE_HOP_FRAMES)
-        if self._segmenter.frames_to_boundary is None or not self._rules.partial_interval_samples:
+        if self._segmenter.frames_to_boundary is None or not self._utterances:
             return hop
-        to_partial = self._next_partial_at - self._heard
+        due = self._partials.due_at(self._utterances[-1], self._heard)
+        if due is None:
+            return hop
+        to_partial = due - self._heard
         return min(hop, -(-to_partial // FRAME_SAMPLES) if to_partial > 0 else BUSY_HOP_FRAMES)
 
     def _next_turns(self) -> TurnRequest | None:

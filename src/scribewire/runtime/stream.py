@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scribewire.runtime.scheduler import Answer, Scheduler
     from scribewire.types import Samples
 
-MAX_LAG_SAMPLES = 2 * SAMPLE_RATE  # more than the network's jitter, little enough to forget
+MAX_LAG_SAMPLES = 8 * SAMPLE_RATE  # a few sentences: more would hide from the client that we lag
 MAX_WAITING_EVENTS = 64  # a reader this far behind has stopped reading
 
 
@@ -46,7 +46,7 @@ class Stream:
 
     @property
     def lag_samples(self) -> int:
-        """Audio received and not yet judged."""
+        """Audio received and not yet decoded."""
         return self._recognizer.lag_samples
 
     async def write(self, samples: Samples) -> None:
