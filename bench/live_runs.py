@@ -1,0 +1,125 @@
+"""One load on one system, and everything that was measured of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bench.live_speech import Speech, Speeches
+from bench.scoring import WordErrors, count_errors
+from scribewire.testing.capacity import Shortfall, find_shortfalls, plan_starts
+from scribewire.testing.latency import Latencies, Window, add_up, measure_stream
+from scribewire.testing.load import Source, StreamRecord, run_load
+from scribewire.testing.server_process import run_server_process
+from scribewire.types import Mode
+
+OURS = "scribewire"
+SPREAD_S = 10.0  # over which the streams start: longer than most utterances, so they do not meet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What all loads of one call have in common."""
+
+    mode: Mode
+    has_speakers: bool
+    seconds: float
+    """In which all streams speak; each is `SPREAD_S` longer."""
+    environment: Mapping[str, str]
+    """Settings of the server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRun:
+    """What a load has shown."""
+
+    system: str
+    streams: int
+    seconds: float
+    latencies: Latencies
+    cpu_s_per_audio_s: float
+    """Of the process that recognizes."""
+    client_cpu_s_per_audio_s: float | None
+    """Of the clients; None where they share the process."""
+    outside_engines: float | None
+    """The share of its processor time that was not spent inside models; None when not told."""
+    peak_rss_bytes: int
+    words: WordErrors
+    differing_streams: int | None
+    """Streams whose finals are not those of the same audio alone; None when not compared."""
+    shortfalls: tuple[Shortfall, ...]
+    """Why the load was not carried; empty when it was."""
+    texts: tuple[str, ...] = field(default=(), repr=False)
+    """What each stream was heard to say."""
+
+
+async def run_ours(
+    streams: int, speeches: Speeches, conditions: Conditions, *, is_compared: bool = True
+) -> LiveRun:
+    """Load a fresh server with so many streams."""
+    chosen = speeches.first(streams)
+    starts = plan_starts(streams, spread_s=SPREAD_S)
+    async with run_server_process(conditions.environment) as server:
+        target = replace(server.target, mode=conditions.mode, has_speakers=conditions.has_speakers)
+        engines_before = await server.engine_cpu_s()
+        before, client_before = await server.usage(), time.process_time()
+        records = await run_load(
+            target,
+            [Source(pcm=s.pcm, starts_s=at) for s, at in zip(chosen, starts, strict=True)],
+        )
+        client_cpu_s = time.process_time() - client_before
+        after, engines_after = await server.usage(), await server.engine_cpu_s()
+    cpu_s = after.cpu_s - before.cpu_s
+    audio_s = streams * speeches.seconds
+    latencies = measure(records, chosen, Window(starts[-1], speeches.seconds))
+    return LiveRun(
+        system=OURS,
+        streams=streams,
+        seconds=conditions.seconds,
+        latencies=latencies,
+        cpu_s_per_audio_s=cpu_s / audio_s,
+        client_cpu_s_per_audio_s=client_cpu_s / audio_s,
+        outside_engines=None
+        if engines_before is None or engines_after is None
+        else 1 - (engines_after - engines_before) / cpu_s,
+        peak_rss_bytes=after.peak_rss_bytes,
+        words=count_words(records, chosen),
+        differing_streams=await _count_differing(records, speeches, conditions)
+        if is_compared
+        else None,
+        shortfalls=find_shortfalls(latencies),
+        texts=tuple(map(text_of, records)),
+    )
+
+
+def measure(
+    records: Sequence[StreamRecord], speeches: Sequence[Speech], window: Window
+) -> Latencies:
+    """Judge every stream of a load."""
+    pairs = zip(records, speeches, strict=True)
+    return add_up(measure_stream(record, one.utterances, window) for record, one in pairs)
+
+
+def text_of(record: StreamRecord) -> str:
+    """Return what a stream was heard to say."""
+    return " ".join(final.text for final in record.finals if final.text)
+
+
+def count_words(records: Sequence[StreamRecord], speeches: Sequence[Speech]) -> WordErrors:
+    """Compare what was heard with what was said, over all streams."""
+    pairs = zip(records, speeches, strict=True)
+    errors = (count_errors(one.monologue.text, text_of(record)) for record, one in pairs)
+    return sum(errors, WordErrors())
+
+
+async def _count_differing(
+    records: Sequence[StreamRecord], speeches: Speeches, conditions: Conditions
+) -> int:
+    alone = await speeches.finals_alone(
+        len(records),
+        has_speakers=conditions.has_speakers,
+        environment=conditions.environment,
+    )
+    pairs = zip(records, alone, strict=True)
+    return sum(record.finals != finals for record, finals in pairs)

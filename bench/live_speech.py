@@ -1,0 +1,89 @@
+"""What the streams of a load say: clips joined, where speech lies in them, their finals alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from bench.manifest import SPEECH_GROUPS, Clip, read_pcm
+from bench.table import Progress
+from scribewire.audio.pcm import WIRE_PCM, decode_pcm
+from scribewire.client import FinalResult
+from scribewire.engines.silero import SileroVad
+from scribewire.models.catalog import SILERO_VAD
+from scribewire.recognition.rules import rules_for
+from scribewire.testing.load import push
+from scribewire.testing.monologue import Monologue, Recording, join_recordings
+from scribewire.testing.server_process import run_server_process
+from scribewire.testing.utterances import Utterance, find_utterances
+from scribewire.types import Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """What one stream says, and what is known of it before it is said."""
+
+    monologue: Monologue
+    pcm: bytes = field(repr=False)
+    utterances: tuple[Utterance, ...]
+
+
+class Speeches:
+    """The speech of stream 0, 1, 2 ...: always the same, made when it is asked for."""
+
+    def __init__(self, clips: Sequence[Clip], *, seconds: float, mode: Mode) -> None:
+        self._clips = SPEECH_GROUPS[0].clips_of(clips)
+        self._mode = mode
+        self._made: list[Speech] = []
+        self._alone: dict[bool, list[tuple[FinalResult, ...]]] = {True: [], False: []}
+        self.seconds = seconds  # how long each of them is
+
+    def first(self, count: int) -> Sequence[Speech]:
+        """Return the speech of the first streams."""
+        if len(self._made) < count:
+            progress = Progress("joining speech", count - len(self._made))
+            while len(self._made) < count:
+                self._made.append(self._make(len(self._made)))
+                progress.advance()
+        return self._made[:count]
+
+    async def finals_alone(
+        self, count: int, *, has_speakers: bool, environment: Mapping[str, str]
+    ) -> Sequence[tuple[FinalResult, ...]]:
+        """Return the finals of the first streams when the server has nothing else to do."""
+        known = self._alone[has_speakers]
+        missing = self.first(count)[len(known) :]
+        if missing:
+            progress = Progress("each alone", len(missing))
+            async with run_server_process(environment) as server:
+                target = replace(
+                    server.target,
+                    mode=self._mode,
+                    has_partials=False,
+                    has_speakers=has_speakers,
+                )
+                for speech in missing:
+                    known.append((await push(target, speech.pcm)).finals)
+                    progress.advance()
+        return known[:count]
+
+    def _make(self, number: int) -> Speech:
+        monologue = join_recordings(self._recordings, seconds=self.seconds, seed=number)
+        rules = rules_for(self._mode).endpoint
+        return Speech(
+            monologue=monologue,
+            pcm=monologue.pcm,
+            utterances=find_utterances(decode_pcm(monologue.pcm, WIRE_PCM), self._vad, rules),
+        )
+
+    @cached_property
+    def _recordings(self) -> list[Recording]:
+        return [
+            Recording(decode_pcm(read_pcm(clip.path), WIRE_PCM), clip.reference or "")
+            for clip in self._clips
+        ]
+
+    @cached_property
+    def _vad(self) -> SileroVad:
+        return SileroVad.load(SILERO_VAD)

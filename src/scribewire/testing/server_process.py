@@ -1,0 +1,166 @@
+"""A real server in a process of its own, so that its cost can be told from its clients'.
+
+`python -m scribewire.testing.server_process` is that process. It prints one line of JSON once the
+port is open, answers each line on its standard input with what it has used, and drains and ends
+when its input ends: a measurement that dies leaves no server behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import secrets
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from scribewire.engines.loader import load_engines
+from scribewire.errors import ServerFault
+from scribewire.models.cache import ModelCache
+from scribewire.server.run import serving
+from scribewire.settings import Settings
+from scribewire.testing.load import Target
+
+_PAGE_BYTES = resource.getpagesize()
+_PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+_STATM = Path("/proc/self/statm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a process has used since it started."""
+
+    cpu_s: float
+    rss_bytes: int
+    """Memory it holds now; where the system does not tell, the most it has held."""
+    peak_rss_bytes: int
+    """The most it has held."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProcess:
+    """A running server, as seen from the process that measures it."""
+
+    url: str
+    """ws://host:port, without a path."""
+    key: str = field(repr=False)
+    """The only one it accepts."""
+    process: Process = field(repr=False)
+
+    @property
+    def target(self) -> Target:
+        """The server with what a session asks for when nobody says otherwise."""
+        return Target(url=self.url, key=self.key)
+
+    async def usage(self) -> Usage:
+        """Ask the server what it has used."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"\n")
+        answer = await _read_line(self.process)
+        return Usage(
+            cpu_s=float(answer["cpu_s"]),
+            rss_bytes=int(answer["rss_bytes"]),
+            peak_rss_bytes=int(answer["peak_rss_bytes"]),
+        )
+
+    async def cpu_s(self) -> float:
+        """Return the processor time that the server has used since it started."""
+        return (await self.usage()).cpu_s
+
+    async def health(self) -> dict[str, object]:
+        """Return what the server says of itself at /healthz."""
+        address = urlsplit(self.url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        try:
+            writer.write(f"GET /healthz HTTP/1.0\r\nhost: {address.netloc}\r\n\r\n".encode())
+            _, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        finally:
+            writer.close()
+            await writer.wait_closed()
+        said: dict[str, object] = json.loads(body)
+        return said
+
+    async def engine_cpu_s(self) -> float | None:
+        """Return the thread time spent inside the engines; None when the server does not tell."""
+        told = (await self.health()).get("engine_cpu_s")
+        return float(told) if isinstance(told, int | float) else None
+
+
+@contextlib.asynccontextmanager
+async def run_server_process(
+    environment: Mapping[str, str] | None = None,
+) -> AsyncIterator[ServerProcess]:
+    """Run a server for as long as the context is open; `environment` sets its options.
+
+    Raises ServerFault when it does not come up; its own words are on stderr.
+    """
+    key = secrets.token_urlsafe()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "scribewire.testing.server_process"),
+        stdin=PIPE,
+        stdout=PIPE,
+        env={**os.environ, **(environment or {}), "SCRIBEWIRE_KEYS": key, "SCRIBEWIRE_PORT": "0"},
+    )
+    assert process.stdin is not None
+    try:
+        url = str((await _read_line(process))["url"])
+        yield ServerProcess(url, key, process)
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+async def _read_line(process: Process) -> dict[str, str | float]:
+    assert process.stdout is not None
+    line = await process.stdout.readline()
+    if not line:
+        raise ServerFault("the server has ended; its reason is above")
+    answer: dict[str, str | float] = json.loads(line)
+    return answer
+
+
+# The server's side.
+
+
+def own_usage() -> Usage:
+    """Return what the present process has used."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT
+    try:
+        held = int(_STATM.read_text("ascii").split()[1]) * _PAGE_BYTES
+    except OSError:
+        held = peak
+    return Usage(cpu_s=time.process_time(), rss_bytes=held, peak_rss_bytes=peak)
+
+
+async def _serve_until_input_ends() -> None:
+    settings = Settings.model_validate({})
+    engines = load_engines(
+        settings.model_dir,
+        ModelCache(directory=settings.cache_dir),
+        speaker_model=settings.speaker_model,
+    )
+    questions = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(questions), sys.stdin
+    )
+    async with serving(settings, engines) as (address, _):
+        _answer({"url": address.url})
+        while await questions.readline():
+            _answer(asdict(own_usage()))
+    engines.close()
+
+
+def _answer(answer: Mapping[str, str | float]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve_until_input_ends())
