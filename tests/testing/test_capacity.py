@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import pytest
+
+from scribewire.testing.capacity import (
+    CapacitySearch,
+    find_shortfalls,
+    plan_starts,
+)
+from scribewire.testing.latency import Latencies
+
+
+def latencies(
+    *,
+    final_ms: int = 600,
+    late_final_ms: int = 600,
+    growth_ms: int = 0,
+    gap_ms: int = 500,
+    announced: int = 20,
+    unfinished: int = 0,
+) -> Latencies:
+    """Twenty utterances, one every three seconds."""
+    finals = [final_ms + k * growth_ms for k in range(18)] + [late_final_ms] * 2
+    return Latencies(
+        speech_to_final_ms=tuple(finals),
+        heard_s=tuple(range(0, 60, 3)),
+        partial_gaps_ms=(gap_ms,) * 20,
+        long_utterances=20,
+        long_with_partial=announced,
+        unfinished=unfinished,
+    )
+
+
+def test_a_load_that_keeps_every_bar_is_carried() -> None:
+    assert find_shortfalls(latencies()) == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (latencies(late_final_ms=3_000), "p95 speech-to-final"),
+        (latencies(gap_ms=1_600), "partial interval 1600 ms"),
+        (latencies(announced=18), "partials for 90.0%"),
+        (latencies(growth_ms=20), "lag grows by 6."),
+        (latencies(unfinished=1), "1 streams did not end well"),
+        (Latencies(), "no final"),
+    ],
+)
+def test_each_bar_that_is_missed_is_named(found: Latencies, words: str) -> None:
+    (shortfall,) = find_shortfalls(found)
+
+    assert words in shortfall.what
+
+
+@pytest.mark.parametrize("capacity", range(33))
+def test_the_search_finds_the_largest_number(capacity: int) -> None:
+    search = CapacitySearch(first=4, most_trials=20)
+
+    while (streams := search.next_streams()) is not None:
+        search.receive(streams, is_carried=streams <= capacity)
+
+    assert search.carried == capacity
+    assert search.refused == capacity + 1
+
+
+def test_the_search_ends_with_its_trials() -> None:
+    search = CapacitySearch(first=1, most_trials=3)
+    tried = []
+
+    while (streams := search.next_streams()) is not None:
+        tried.append(streams)
+        search.receive(streams, is_carried=True)
+
+    assert tried == [1, 2, 4]
+    assert (search.carried, search.refused) == (4, None)
+
+
+def test_the_search_stops_at_the_most_that_may_be_tried() -> None:
+    search = CapacitySearch(first=4, most_streams=6)
+    tried = []
+
+    while (streams := search.next_streams()) is not None:
+        tried.append(streams)
+        search.receive(streams, is_carried=True)
+
+    assert tried == [4, 6]
+
+
+def test_streams_start_evenly_and_within_the_spread() -> None:
+    assert plan_starts(4, spread_s=10) == [0, 2.5, 5, 7.5]
