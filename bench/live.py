@@ -12,22 +12,81 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 if not __package__:  # run as a file: Python then searches bench/ instead of the folder above it
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from bench.circumstances import note_circumstances
+from bench.live_drill import CALM_S, Drill, format_drill, run_drill
+from bench.live_files import FilesRun, format_files, run_our_files
+from bench.live_idle import IdleRun, format_idle, run_idle
+from bench.live_peer import run_peer_live
 from bench.live_report import describe_run, format_runs, format_shortfalls
 from bench.live_runs import SPREAD_S, Conditions, LiveRun, run_ours
+from bench.live_sherpa import run_sherpa_files
 from bench.live_speech import Speeches
 from bench.manifest import read_manifest
 from bench.server_process import ROOT
 from scribewire.testing.capacity import CapacitySearch
 
 ADMIT_ALL = {"SCRIBEWIRE_MAX_FINAL_LATENCY_MS": "0"}  # beyond capacity is what we want to see
-LEAST_S = 60.0  # a slow growth of lag does not show in less
+
+
+@dataclass
+class Found:
+    """Everything that one call has measured."""
+
+    runs: list[LiveRun] = field(default_factory=list)
+    files: list[FilesRun] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    idle: IdleRun | None = None
+    drill: Drill | None = None
+    capacity: int | None = None
+    refused: int | None = None
+
+    def add_run(self, run: LiveRun | str) -> None:
+        """Take a run, or why there is none; show it at once."""
+        if isinstance(run, str):
+            self.notes.append(f"not measured: {run}")
+            return
+        self.runs.append(run)
+        print(format_runs([run]), format_shortfalls([run]), sep="\n", file=sys.stderr, flush=True)
+
+    def add_files(self, run: FilesRun | str) -> None:
+        """Take a run, or why there is none."""
+        if isinstance(run, str):
+            self.notes.append(f"not measured: {run}")
+        else:
+            self.files.append(run)
+
+    @property
+    def report(self) -> str:
+        """All that is printed."""
+        parts = [format_runs(self.runs), format_shortfalls(self.runs)] if self.runs else []
+        if self.capacity is not None:
+            parts.append(f"carried: {self.capacity} streams; too many: {self.refused}")
+        if self.files:
+            parts.append(format_files(self.files))
+        if self.idle is not None:
+            parts.append(format_idle(self.idle))
+        if self.drill is not None:
+            parts.append(format_drill(self.drill))
+        return "\n\n".join([*parts, *self.notes])
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """All that is written."""
+        return {
+            "runs": [describe_run(run) for run in self.runs],
+            "capacity": self.capacity,
+            "files": [asdict(run) for run in self.files],
+            "idle": self.idle and asdict(self.idle),
+            "drill": self.drill and asdict(self.drill),
+            "notes": self.notes,
+        }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,12 +103,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         environment={**ADMIT_ALL, "SCRIBEWIRE_LOG_LEVEL": "error"},
     )
     speeches = Speeches(clips, seconds=options.seconds + SPREAD_S, mode=options.type)
-    runs = asyncio.run(_measure(options, speeches, conditions))
-    print(format_runs(runs))
-    print(format_shortfalls(runs))
+    drilled = Speeches(clips, seconds=options.seconds + SPREAD_S + CALM_S, mode=options.type)
+    found = asyncio.run(_measure(options, speeches, drilled, conditions))
+    print(found.report)
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    document = {**asdict(note_circumstances()), "runs": [describe_run(run) for run in runs]}
+    document = {**asdict(note_circumstances()), **found.document}
     options.json.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    if options.plot is not None:
+        from bench.live_plot import plot_latency  # noqa: PLC0415 - only this needs matplotlib
+
+        plot_latency(found.document["runs"], options.plot)
 
 
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -59,6 +122,14 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--find-capacity", action="store_true", help="search the most streams that are carried"
     )
+    parser.add_argument("--peer", type=_numbers, default=(), help="the same with moonshine-voice")
+    parser.add_argument("--idle", type=int, default=0, help="what so many silent sessions cost")
+    parser.add_argument("--files", type=int, default=0, help="throughput of so many at once")
+    parser.add_argument("--threads", type=int, default=2, help="that recognize files")
+    parser.add_argument(
+        "--drill", type=int, default=0, metavar="CAPACITY", help="twice that, then half leave"
+    )
+    parser.add_argument("--plot", type=Path, help="write latency against streams, .png and .svg")
     parser.add_argument("--first", type=int, default=4, help="where the search begins")
     parser.add_argument("--trials", type=int, default=8, help="how long it may take")
     parser.add_argument("--seconds", type=float, default=60.0, help="in which all streams speak")
@@ -78,30 +149,38 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 async def _measure(
-    options: argparse.Namespace, speeches: Speeches, conditions: Conditions
-) -> list[LiveRun]:
-    runs = []
+    options: argparse.Namespace, speeches: Speeches, drilled: Speeches, conditions: Conditions
+) -> Found:
+    found = Found()
     for streams in options.streams:
-        runs.append(await run_ours(streams, speeches, conditions))
-        print(format_runs(runs[-1:]), flush=True, file=sys.stderr)
+        found.add_run(await run_ours(streams, speeches, conditions))
     if options.find_capacity:
-        runs += await find_capacity(options, speeches, conditions)
-    return runs
+        await find_capacity(options, speeches, conditions, found)
+    for streams in options.peer:
+        found.add_run(run_peer_live(streams, speeches, conditions))
+    if options.idle:
+        found.idle = await run_idle(options.idle, speeches, conditions)
+    if options.files:
+        chosen, threads = speeches.first(options.files), options.threads
+        for has_speakers in (True, False):
+            asked = replace(conditions, has_speakers=has_speakers)
+            found.add_files(await run_our_files(chosen, asked, threads=threads))
+        found.add_files(await run_sherpa_files(chosen, threads=threads))
+    if options.drill:
+        found.drill = await run_drill(options.drill, drilled, conditions)
+    return found
 
 
 async def find_capacity(
-    options: argparse.Namespace, speeches: Speeches, conditions: Conditions
-) -> list[LiveRun]:
-    """Search the largest number of streams that is carried; the last run is of that number."""
+    options: argparse.Namespace, speeches: Speeches, conditions: Conditions, found: Found
+) -> None:
+    """Search the largest number of streams that is carried, then compare its finals."""
     search = CapacitySearch(first=options.first, most_trials=options.trials)
-    runs = []
     while (streams := search.next_streams()) is not None:
-        run = await run_ours(streams, speeches, conditions, is_compared=False)
-        runs.append(run)
+        run = await run_ours(streams, speeches, conditions)
+        found.add_run(run)
         search.receive(streams, is_carried=not run.shortfalls)
-        print(format_runs([run]), flush=True, file=sys.stderr)
-    print(f"carried: {search.carried} streams; too many: {search.refused}")
-    return runs
+    found.capacity, found.refused = search.carried, search.refused
 
 
 if __name__ == "__main__":

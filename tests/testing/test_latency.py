@@ -161,6 +161,22 @@ def test_a_word_waits_until_it_is_first_shown() -> None:
     assert sorted(found.word_to_partial_ms) == [500, 1_000, 1_000, 1_300, 2_600]
 
 
+def test_words_behind_a_cut_were_shown_before_it() -> None:
+    cut = Utterance(start_ms=0, end_ms=2_000, settled_ms=4_000, is_cut=True)
+    rest = Utterance(start_ms=2_000, end_ms=6_000, settled_ms=6_512)
+    arrivals = (
+        partial(103.5, "one two", 3_400),
+        final(104.2, "One", 2_000, 1_000),
+        final(106.7, "two", 6_400, 3_000),
+    )
+    record = StreamRecord(began_s=100, arrivals=arrivals)
+
+    found = measure_stream(record, [cut, rest], ALWAYS)
+
+    assert found.word_to_partial_ms == (2_500, 500)
+    assert found.first_partial_ms == ()  # nobody began to speak at a cut
+
+
 def test_what_was_sent_late_and_what_came_after_the_last_chunk() -> None:
     record = StreamRecord(began_s=100, sent_s=(100.1, 100.25), ended_s=100.9)
 

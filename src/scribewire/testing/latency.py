@@ -232,7 +232,8 @@ def _measure_partials(
             continue
         shown_s = by_utterance.get(index, [])
         start_s, end_s = record.spoken_s(utterance.start_ms), record.spoken_s(utterance.end_ms)
-        if shown_s:
+        goes_on = index > 0 and utterances[index - 1].is_cut
+        if shown_s and not goes_on:
             first_partial_ms.append(_ms(shown_s[0] - start_s))
         seen_s = [at_s for at_s in shown_s if start_s < at_s < end_s]
         gaps_ms += [_ms(after - before) for before, after in pairwise([start_s, *seen_s, end_s])]
@@ -250,25 +251,27 @@ def _measure_partials(
 def _measure_words(record: StreamRecord, window: Window) -> Latencies:
     """Return how long each word waited, at most until its final."""
     delays: list[int] = []
-    texts: list[tuple[float, list[str]]] = []  # shown since the latest final
+    shown: list[Arrival] = []  # that may hold words of the next final
     for arrival in record.arrivals:
-        texts.append((arrival.at_s, plain_words(arrival.result.text)))
+        shown.append(arrival)
         if not isinstance(arrival.result, FinalResult):
             continue
         timed = [(p, w.end_ms) for w in arrival.result.words or () for p in plain_words(w.text)]
         said = [plain for plain, _ in timed]
         first_s: dict[int, float] = {}
-        for at_s, words in texts:
+        for one in shown:
+            words = plain_words(one.result.text)
             for block in SequenceMatcher(None, said, words, autojunk=False).get_matching_blocks():
                 for index in range(block.a, block.a + block.size):
-                    first_s.setdefault(index, at_s)
+                    first_s.setdefault(index, one.at_s)
         ends_s = [record.spoken_s(end_ms) for _, end_ms in timed]
         delays += [
             _ms(at_s - ends_s[index])
             for index, at_s in first_s.items()
             if window.holds(ends_s[index])
         ]
-        texts.clear()
+        # A cut lies before what partials have heard already: they have shown the next one's words.
+        shown = [one for one in shown if one.result.offset_ms > arrival.result.offset_ms]
     return Latencies(word_to_partial_ms=tuple(delays))
 
 
