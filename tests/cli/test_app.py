@@ -27,7 +27,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"scribewire {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["serve", "transcribe"])
+@pytest.mark.parametrize("command", ["serve", "transcribe", "bench"])
 def test_each_command_explains_itself_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -44,7 +44,9 @@ def test_what_does_not_exist_is_a_usage_error(arguments: list[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["transcribe", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["serve", "--help"], ["transcribe", "--help"], ["bench", "--help"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     program = (
         "import atexit, sys\n"

@@ -63,6 +63,18 @@ def test_the_search_finds_the_largest_number(capacity: int) -> None:
     assert search.refused == capacity + 1
 
 
+def test_the_search_builds_on_what_is_known() -> None:
+    search = CapacitySearch(first=10, carried=1, growth=1.5, most_trials=4)
+    tried = []
+
+    while (streams := search.next_streams()) is not None:
+        tried.append(streams)
+        search.receive(streams, is_carried=streams <= 17)
+
+    assert tried == [10, 15, 22, 18]
+    assert (search.carried, search.refused) == (15, 18)
+
+
 def test_the_search_ends_with_its_trials() -> None:
     search = CapacitySearch(first=1, most_trials=3)
     tried = []

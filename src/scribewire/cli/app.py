@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from scribewire import __version__
+from scribewire.cli.bench import bench
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.serve import serve
 from scribewire.cli.transcribe import transcribe
@@ -32,6 +33,7 @@ app.command(epilog="Example: SCRIBEWIRE_KEYS=one,two scribewire serve --host 0.0
 app.command(
     epilog="Example: ffmpeg -i rtsp://camera -f s16le -ac 1 -ar 16000 - | scribewire transcribe -"
 )(transcribe)
+app.command(epilog="Example: scribewire bench --format json > capacity.json")(bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -57,19 +57,28 @@ def find_shortfalls(latencies: Latencies) -> tuple[Shortfall, ...]:
 
 
 class CapacitySearch:
-    """Find the largest number that passes: double until one fails, then halve the gap.
+    """Find the largest number that passes: grow until one fails, then halve the gap.
 
     Call `next_streams`, try that many, and tell `receive` whether it passed; None is the end.
     A number that passes by chance ends the search higher than it should, and the other way round:
     the answer is as sure as one trial.
     """
 
-    def __init__(self, *, first: int = 1, most_trials: int = 8, most_streams: int = 512) -> None:
-        self._next = first
+    def __init__(
+        self,
+        *,
+        first: int = 1,
+        carried: int = 0,
+        growth: float = 2.0,
+        most_trials: int = 8,
+        most_streams: int = 512,
+    ) -> None:
+        self.carried = carried  # the most that passed
+        self.refused: int | None = None  # the fewest that failed; None while none has
+        self._next = max(first, carried + 1)
+        self._growth = growth
         self._trials = most_trials
         self._most_streams = most_streams
-        self.carried = 0  # the most that passed
-        self.refused: int | None = None  # the fewest that failed; None while none has
 
     def next_streams(self) -> int | None:
         """Return how many to try next; None when the answer is known or the trials are used up."""
@@ -85,7 +94,8 @@ class CapacitySearch:
         else:
             self.refused = min(self.refused or streams, streams)
         if self.refused is None:
-            self._next = min(2 * self.carried, self._most_streams)
+            grown = max(self.carried + 1, round(self.carried * self._growth))
+            self._next = min(grown, self._most_streams)
         else:
             self._next = (self.carried + self.refused) // 2
 

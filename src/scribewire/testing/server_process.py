@@ -19,6 +19,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from scribewire.engines.loader import load_engines
@@ -27,6 +28,9 @@ from scribewire.models.cache import ModelCache
 from scribewire.server.run import serving
 from scribewire.settings import Settings
 from scribewire.testing.load import Target
+
+ADMIT_ALL: Final = {"SCRIBEWIRE_MAX_FINAL_LATENCY_MS": "0"}
+"""Setting of a server that refuses nobody: what lies beyond capacity is what a load looks for."""
 
 _PAGE_BYTES = resource.getpagesize()
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
@@ -106,6 +110,7 @@ async def run_server_process(
         *(sys.executable, "-m", "scribewire.testing.server_process"),
         stdin=PIPE,
         stdout=PIPE,
+        start_new_session=True,  # else Ctrl-C at our terminal would reach it before we do
         env={**os.environ, **(environment or {}), "SCRIBEWIRE_KEYS": key, "SCRIBEWIRE_PORT": "0"},
     )
     assert process.stdin is not None

@@ -1,0 +1,199 @@
+"""How many live streams this machine carries, found in under two minutes.
+
+Theory of operation. One stream alone tells what it costs in processor time, and that how many
+might fit. From there a few trials of `TRIAL_S` seconds narrow it down, all on one server process.
+Each trial says other speech, so that none profits from what chance gave another. A trial is
+judged as a long load is, and also by the lag that is left when its streams end: in a few seconds
+a queue that grows slowly shows there first. What grows more slowly than that is not seen.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scribewire.audio.container import read_audio
+from scribewire.engines.silero import SileroVad
+from scribewire.models.catalog import MOONSHINE_TINY_EN, SILERO_VAD
+from scribewire.recognition.rules import rules_for
+from scribewire.testing.capacity import CapacitySearch, Shortfall, find_shortfalls, plan_starts
+from scribewire.testing.latency import Latencies, Window, add_up, distribution, measure_stream
+from scribewire.testing.load import Source, run_load
+from scribewire.testing.monologue import Monologue, Recording, join_recordings
+from scribewire.testing.server_process import ADMIT_ALL, ServerProcess, run_server_process
+from scribewire.testing.utterances import Utterance, find_utterances
+from scribewire.types import Mode, ms_to_samples
+
+if TYPE_CHECKING:
+    from scribewire.engines.protocols import VadEngine
+    from scribewire.types import Samples
+
+RECORDINGS = ("two_cities.wav", "beckett.wav", "endgame_nagg_nell.wav")
+PAD_MS = 200  # around each utterance that is cut out of them, so that no word loses its edges
+TRIAL_S = 15.0  # in which all streams speak
+SPREAD_S = 3.0  # over which they start
+MOST_TRIALS = 4
+PATIENCE_S = 4.0  # after the end of speech; what has not come then is late by any measure
+END_LAG_MS = 1_500
+FILLED = 0.9  # of the cores: where to look first; partials thin out, so more may fit
+EXPECTED_S = 10.0 + (MOST_TRIALS + 1) * (TRIAL_S + SPREAD_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """So many streams at once, and how it went."""
+
+    streams: int
+    latencies: Latencies
+    cpu_s_per_audio_s: float
+    """Of the server."""
+    cores_used: float
+    """By the server, on average."""
+    rss_bytes: int
+    """Of the server, at the end."""
+    shortfalls: tuple[Shortfall, ...]
+    """Why it was not carried; empty when it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """The answer, and what it rests on."""
+
+    streams: int
+    """The most that were carried."""
+    too_many: int | None
+    """The fewest that were not; None when every trial was carried."""
+    mode: Mode
+    cores: int
+    """That this process may use."""
+    trials: tuple[Trial, ...]
+    """In the order they were made."""
+    wall_s: float
+
+
+async def probe_capacity(
+    mode: Mode = "fast",
+    *,
+    on_trial: Callable[[int], None] = lambda _: None,
+    on_result: Callable[[Trial], None] = lambda _: None,
+) -> Capacity:
+    """Load a server of our own until it is too much; calls back before and after each trial.
+
+    Raises ServerFault or ModelFault when there is no server to load.
+    """
+    began_s = time.monotonic()
+    vad = SileroVad.load(SILERO_VAD)
+    recordings = find_recordings(vad)
+    cores = usable_cores()
+    trials: list[Trial] = []
+    async with run_server_process(ADMIT_ALL) as server:
+
+        async def attempt(streams: int) -> Trial:
+            on_trial(streams)
+            trials.append(await _attempt(server, streams, recordings, vad, mode, len(trials)))
+            on_result(trials[-1])
+            return trials[-1]
+
+        alone = await attempt(1)
+        search = CapacitySearch(
+            first=first_guess(alone, cores), carried=1, growth=1.5, most_trials=MOST_TRIALS
+        )
+        while not alone.shortfalls and (streams := search.next_streams()) is not None:
+            search.receive(streams, is_carried=not (await attempt(streams)).shortfalls)
+    vad.close()
+    return Capacity(
+        streams=0 if alone.shortfalls else search.carried,
+        too_many=1 if alone.shortfalls else search.refused,
+        mode=mode,
+        cores=cores,
+        trials=tuple(trials),
+        wall_s=time.monotonic() - began_s,
+    )
+
+
+def first_guess(alone: Trial, cores: int) -> int:
+    """Return how many streams of the same cost would keep the cores busy."""
+    return max(2, int(FILLED * cores / max(alone.cpu_s_per_audio_s, 0.001)))
+
+
+def find_recordings(vad: VadEngine) -> list[Recording]:
+    """Return the utterances of the recordings that come with the default model."""
+    file = MOONSHINE_TINY_EN.files[0]
+    assets = Path(file.path).parent.parent
+    distribution_ = metadata.distribution(file.distribution)
+    utterances: list[Recording] = []
+    for name in RECORDINGS:
+        path = Path(str(distribution_.locate_file(str(assets / name))))
+        samples = np.concatenate(list(read_audio(path)))
+        utterances += map(Recording, cut_utterances(samples, vad))
+    return utterances
+
+
+def cut_utterances(samples: Samples, vad: VadEngine) -> list[Samples]:
+    """Return each utterance of a recording, with a little of what surrounds it."""
+    rules = rules_for("fast").endpoint
+    pad = ms_to_samples(PAD_MS)
+    return [
+        samples[max(0, ms_to_samples(one.start_ms) - pad) : ms_to_samples(one.end_ms) + pad]
+        for one in find_utterances(samples, vad, rules)
+    ]
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+async def _attempt(
+    server: ServerProcess,
+    streams: int,
+    recordings: Sequence[Recording],
+    vad: VadEngine,
+    mode: Mode,
+    number: int,
+) -> Trial:
+    speeches = [
+        join_recordings(recordings, seconds=TRIAL_S + SPREAD_S, seed=1000 * number + stream)
+        for stream in range(streams)
+    ]
+    starts = plan_starts(streams, spread_s=SPREAD_S)
+    utterances = [_utterances_of(speech, vad, mode) for speech in speeches]
+    before, began_s = await server.usage(), time.perf_counter()
+    records = await run_load(
+        replace(server.target, mode=mode),
+        [Source(pcm=s.pcm, starts_s=at) for s, at in zip(speeches, starts, strict=True)],
+        patience_s=PATIENCE_S,
+    )
+    after, wall_s = await server.usage(), time.perf_counter() - began_s
+    window = Window(starts[-1], TRIAL_S + SPREAD_S)
+    pairs = zip(records, utterances, strict=True)
+    latencies = add_up(measure_stream(record, one, window) for record, one in pairs)
+    cpu_s = after.cpu_s - before.cpu_s
+    return Trial(
+        streams=streams,
+        latencies=latencies,
+        cpu_s_per_audio_s=cpu_s / (streams * (TRIAL_S + SPREAD_S)),
+        cores_used=cpu_s / wall_s,
+        rss_bytes=after.rss_bytes,
+        shortfalls=(*find_shortfalls(latencies), *_left_behind(latencies)),
+    )
+
+
+def _utterances_of(speech: Monologue, vad: VadEngine, mode: Mode) -> tuple[Utterance, ...]:
+    return find_utterances(speech.samples, vad, rules_for(mode).endpoint)
+
+
+def _left_behind(latencies: Latencies) -> tuple[Shortfall, ...]:
+    lag = distribution(latencies.end_lags_ms)
+    if lag is None or lag.p95 <= END_LAG_MS:
+        return ()
+    return (Shortfall(f"lag at the end {lag.p95:.0f} ms, allowed {END_LAG_MS}"),)
