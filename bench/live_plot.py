@@ -1,7 +1,13 @@
-"""The picture of latency against the number of streams, for every system of a run."""
+"""The picture of latency against the number of streams, for every system of a run.
+
+`python -m bench.live_plot PICTURE JSON ...` draws it again from what `live` has written; of several
+runs of a system with the same number of streams the last one counts.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,12 +45,10 @@ def _draw_system(
     runs: Sequence[Mapping[str, Any]],
     index: int,
 ) -> None:
-    points = sorted(
-        (run["streams"], found["median"] / 1000, found["p95"] / 1000)
-        for run in runs
-        if (found := run["distributions"]["speech_to_final_ms"])
-    )
-    streams, median, p95 = (list(column) for column in zip(*points, strict=True))
+    found = {run["streams"]: run["distributions"]["speech_to_final_ms"] for run in runs}
+    streams = sorted(count for count, values in found.items() if values)
+    median = [found[count]["median"] / 1000 for count in streams]
+    p95 = [found[count]["p95"] / 1000 for count in streams]
     colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
     axes.fill_between(streams, median, p95, color=colour, alpha=0.12, linewidth=0)
     axes.plot(streams, p95, color=colour, marker=marker, label=f"{system}, p95")
@@ -61,17 +65,17 @@ def _draw_system(
 
 def _draw_bar(axes: Any) -> None:  # noqa: ANN401 - it brings no types
     bar_s = SPEECH_TO_FINAL_P95_MS / 1000
-    axes.axhline(bar_s, color="#666666", linewidth=1, linestyle=":")
+    axes.axhline(bar_s, color="#666666", linewidth=1, linestyle=":", zorder=1.4)
     axes.annotate(
         f"a p95 above {bar_s:g} s is too late",
-        xy=(1.0, bar_s),
+        xy=(0.6, bar_s),
         xycoords=("axes fraction", "data"),
-        xytext=(-4, 3),
-        textcoords="offset points",
-        ha="right",
-        va="bottom",
+        ha="center",
+        va="center",
         color="#666666",
         fontsize=9,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+        zorder=1.5,  # above the grid, below every line
     )
 
 
@@ -89,4 +93,20 @@ def _dress(axes: Any, runs: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN40
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.legend(frameon=False, loc="upper left", fontsize=9)
+    axes.legend(
+        frameon=False,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=2,
+        fontsize=9,
+        borderaxespad=0.3,
+    )
+
+
+def _main(picture: Path, documents: Sequence[Path]) -> None:
+    runs = [run for path in documents for run in json.loads(path.read_text("utf-8"))["runs"]]
+    plot_latency(runs, picture)
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]), [Path(argument) for argument in sys.argv[2:]])
