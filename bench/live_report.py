@@ -44,13 +44,13 @@ def format_shortfalls(runs: Sequence[LiveRun]) -> str:
 
 def describe_run(run: LiveRun) -> dict[str, object]:
     """Return a run as JSON: every latency that was measured, and what they amount to."""
-    latencies = run.latencies
+    latencies, growth = run.latencies, run.latencies.lag_growth
     return {
         **asdict(run),
         "is_carried": not run.shortfalls,
         "partial_interval_ms": latencies.partial_interval_ms,
         "partial_coverage": latencies.partial_coverage,
-        "lag_growth_ms_per_s": latencies.lag_growth_ms_per_s,
+        "lag_growth_ms_per_s": growth and asdict(growth),
         "distributions": {
             field: found and asdict(found)
             for field in MEASURES.values()
@@ -75,12 +75,12 @@ _CELL_NAMES = (
 
 
 def _cells(run: LiveRun) -> list[str]:
-    latencies = run.latencies
+    latencies, growth = run.latencies, run.latencies.lag_growth
     differing = run.differing_streams
     return [
         _or_nothing(latencies.partial_interval_ms, "{:.0f}"),
         _or_nothing(latencies.partial_coverage, "{:.1%}"),
-        _or_nothing(latencies.lag_growth_ms_per_s, "{:+.1f}"),
+        _or_nothing(None if growth is None else growth.value, "{:+.1f}"),
         f"{latencies.finals} ({latencies.unmatched_finals}, {latencies.disordered_finals})",
         str(latencies.unfinished),
         f"{run.cpu_s_per_audio_s:.3f}",

@@ -8,6 +8,7 @@ from scribewire.client import FinalResult, PartialResult
 from scribewire.testing.latency import (
     Distribution,
     Latencies,
+    Slope,
     Window,
     add_up,
     distribution,
@@ -208,11 +209,24 @@ def test_a_distribution_of_nothing_is_none() -> None:
     assert distribution(range(101)) == Distribution(count=101, median=50, p95=95, p99=99, max=100)
 
 
-def test_growth_is_the_slope_that_a_late_final_does_not_bend() -> None:
-    times = [3.0 * k for k in range(20)]
-    growing = [600 + 20 * at for at in times]
+TIMES = [3.0 * k for k in range(20)]
+GROWING = [600 + 20 * at for at in TIMES]
 
-    assert slope(times, growing) == pytest.approx(20)
-    assert slope(times, [*growing[:-1], 60_000]) == pytest.approx(20)
-    assert slope(times[:5], growing[:5]) is None
-    assert slope([1.0] * 20, growing) is None
+
+def test_growth_is_the_slope_that_a_late_final_does_not_bend() -> None:
+    assert slope(TIMES, GROWING) == Slope(20, 20)
+    bent = slope(TIMES, [*GROWING[:-1], 60_000])
+    assert bent is not None
+    assert bent.value == pytest.approx(20)
+
+
+def test_what_only_goes_up_and_down_does_not_rise_for_sure() -> None:
+    found = slope(TIMES, [600 + 200 * (k % 3) for k in range(20)])
+
+    assert found is not None
+    assert found.low <= 0
+
+
+def test_too_few_finals_have_no_slope() -> None:
+    assert slope(TIMES[:9], GROWING[:9]) is None
+    assert slope([1.0] * 20, GROWING) is None

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 SPEECH_TO_FINAL_P95_MS = 1_500
 PARTIAL_INTERVAL_MS = 1_500
 PARTIAL_COVERAGE = 0.95
-# A queue that never empties grows by the share of work that does not fit: 5 ms per second is one
-# half of a per cent. Steady runs of a minute stay under 2 by chance.
+# A queue that never empties grows by the share of the work that does not fit: 5 ms per second is
+# one half of a per cent. Sentences differ by more than that, so growth must also be beyond chance.
 LAG_GROWTH_MS_PER_S = 5.0
 
 
@@ -48,9 +48,9 @@ def find_shortfalls(latencies: Latencies) -> tuple[Shortfall, ...]:
     coverage = latencies.partial_coverage
     if coverage is not None and coverage < PARTIAL_COVERAGE:
         found.append(f"partials for {coverage:.1%} of long utterances, wanted 95 %")
-    growth = latencies.lag_growth_ms_per_s
-    if growth is not None and growth > LAG_GROWTH_MS_PER_S:
-        found.append(f"lag grows by {growth:.1f} ms per second")
+    growth = latencies.lag_growth
+    if growth is not None and growth.value > LAG_GROWTH_MS_PER_S and growth.low > 0:
+        found.append(f"lag grows by {growth.value:.1f} ms per second")
     if latencies.unfinished:
         found.append(f"{latencies.unfinished} streams did not end well")
     return tuple(map(Shortfall, found))

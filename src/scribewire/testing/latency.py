@@ -13,6 +13,7 @@ Only utterances that end inside the window are measured: the time in which every
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from scribewire.testing.utterances import Utterance
 
 MATCH_MS = 1_000  # any endpoint's silence is shorter, and so is what a final hears of it
 EARLY_MS = 300  # two voice detectors differ by less about where the same speech ends
+LEAST_FOR_SLOPE = 10  # three sentences rise and fall as they like
 LONG_MS = 2_000  # speech that a listener expects to see before it has ended
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
@@ -110,9 +112,19 @@ class Latencies:
         return self.long_with_partial / self.long_utterances if self.long_utterances else None
 
     @property
-    def lag_growth_ms_per_s(self) -> float | None:
-        """How fast speech-to-final rises; None when there is too little to tell."""
+    def lag_growth(self) -> Slope | None:
+        """How fast speech-to-final rises, in ms per second; None when there is too little."""
         return slope(self.heard_s, self.speech_to_final_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """How fast a value rises, per unit of time."""
+
+    value: float
+    """The median of all pairs (Theil and Sen): a few late finals are no growth."""
+    low: float
+    """The lower end of its 95 % interval: above 0, it is not chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +146,9 @@ def distribution(values: Sequence[float]) -> Distribution | None:
     return Distribution(count=len(values), median=median, p95=p95, p99=p99, max=top)
 
 
-def slope(times: Sequence[float], values: Sequence[float]) -> float | None:
-    """Return the median slope of all pairs (Theil and Sen): a few late finals are no growth.
-
-    None for fewer than ten values: three sentences have a slope of any size.
-    """
-    if len(times) < 10:  # noqa: PLR2004 - said above
+def slope(times: Sequence[float], values: Sequence[float]) -> Slope | None:
+    """Return how the values rise with time; None for fewer than ten, or all at one time."""
+    if len(times) < LEAST_FOR_SLOPE:
         return None
     at, value = np.array(times, float), np.array(values, float)
     first, second = np.triu_indices(at.size, k=1)
@@ -147,7 +156,11 @@ def slope(times: Sequence[float], values: Sequence[float]) -> float | None:
     is_apart = np.abs(apart) > 1.0  # two that ended together say nothing about time
     if not is_apart.any():
         return None
-    return float(np.median((value[second] - value[first])[is_apart] / apart[is_apart]))
+    slopes = np.sort((value[second] - value[first])[is_apart] / apart[is_apart])
+    count = at.size
+    spread = 1.96 * math.sqrt(count * (count - 1) * (2 * count + 5) / 18)  # of Kendall's sum
+    low = slopes[max(0, int((slopes.size - spread) / 2))]
+    return Slope(float(np.median(slopes)), float(low))
 
 
 def measure_stream(
