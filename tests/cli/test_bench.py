@@ -60,8 +60,8 @@ def test_the_table_has_a_line_for_each_trial_by_its_size() -> None:
         (8, 12, "carries between 8 and 11 live streams in `fast`"),
         (11, 12, "carries about 11 live streams"),
         (1, 2, "carries about 1 live stream in"),
-        (0, 1, "carries about 0 live streams"),
-        (64, None, "carries 64 live streams at least"),
+        (0, 1, "carries not one live stream in"),
+        (64, None, "carries at least 64 live streams"),
     ],
 )
 def test_the_answer_says_no_more_than_was_found(

@@ -144,7 +144,7 @@ def explain(capacity: Capacity) -> str:
         lines.append(f"Too many were {capacity.too_many}: {reasons}.")
     lines.append(
         f"Found in {capacity.wall_s:.0f} s with {count} trials of 15 s. Trials this short do not "
-        "see a lag that grows slowly, and a second call may differ by a fifth: plan with less, or "
+        "see a lag that grows slowly, and a second call may find another number: leave room, or "
         "measure for minutes as docs/capacity.md describes."
     )
     return "\n".join(lines)
@@ -179,13 +179,17 @@ def _describe_trial(trial: Trial) -> dict[str, object]:
         "streams": trial.streams,
         "is_carried": not trial.shortfalls,
         "shortfalls": [one.what for one in trial.shortfalls],
-        **{name: one and asdict(one) for name, one in found.items()},
+        **{name: one and _rounded(asdict(one)) for name, one in found.items()},
         "partial_interval_ms": latencies.partial_interval_ms,
         "partial_coverage": latencies.partial_coverage,
         "cpu_s_per_audio_s": round(trial.cpu_s_per_audio_s, 4),
         "cores_used": round(trial.cores_used, 2),
         "rss_bytes": trial.rss_bytes,
     }
+
+
+def _rounded(values: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 1) for name, value in values.items()}
 
 
 def _row(trial: Trial) -> list[str]:
@@ -215,8 +219,10 @@ def _sum_up(trial: Trial) -> str:
 
 
 def _about(capacity: Capacity) -> str:
+    if not capacity.streams:
+        return "not one live stream"
     if capacity.too_many is None:
-        return f"{_count(capacity.streams)} at least"
+        return f"at least {_count(capacity.streams)}"
     if capacity.too_many - capacity.streams <= 1:
         return f"about {_count(capacity.streams)}"
     return f"between {capacity.streams} and {capacity.too_many - 1} live streams"
