@@ -103,11 +103,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     speeches = Speeches(clips, seconds=options.seconds + SPREAD_S, mode=options.type)
     drilled = Speeches(clips, seconds=options.seconds + SPREAD_S + CALM_S, mode=options.type)
-    found = asyncio.run(_measure(options, speeches, drilled, conditions))
-    print(found.report)
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    document = {**asdict(note_circumstances()), **found.document}
-    options.json.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    found = Found()
+    try:
+        asyncio.run(_measure(options, speeches, drilled, conditions, found))
+    finally:  # what took half an hour is kept when the rest fails
+        print(found.report)
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        document = {**asdict(note_circumstances()), **found.document}
+        options.json.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     if options.plot is not None:
         from bench.live_plot import plot_latency  # noqa: PLC0415 - only this needs matplotlib
 
@@ -148,9 +151,12 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 async def _measure(
-    options: argparse.Namespace, speeches: Speeches, drilled: Speeches, conditions: Conditions
-) -> Found:
-    found = Found()
+    options: argparse.Namespace,
+    speeches: Speeches,
+    drilled: Speeches,
+    conditions: Conditions,
+    found: Found,
+) -> None:
     for streams in options.streams:
         found.add_run(await run_ours(streams, speeches, conditions))
     if options.find_capacity:
@@ -167,7 +173,6 @@ async def _measure(
         found.add_files(await run_sherpa_files(chosen, threads=threads))
     if options.drill:
         found.drill = await run_drill(options.drill, drilled, conditions)
-    return found
 
 
 async def find_capacity(

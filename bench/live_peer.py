@@ -91,7 +91,8 @@ def run_peer_live(streams: int, speeches: Speeches, conditions: Conditions) -> L
             text=True,
         )
     if done.returncode != 0:
-        return (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
+        reason = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
+        return f"{NAME}: {reason}"
     answer: Answer = json.loads(done.stdout)
     records = read_records(answer["streams"], starts)
     speech = [replace(one, utterances=_of_unknown_endpoints(one)) for one in chosen]

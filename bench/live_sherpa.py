@@ -41,7 +41,7 @@ async def run_sherpa_files(speeches: Sequence[Speech], *, threads: int) -> Files
     """Have all speech recognized; a text says why it could not be run."""
     binary = Path(sys.executable).parent / BINARY
     if not binary.exists():
-        return "sherpa-onnx-bin is not installed here"
+        return f"{NAME}: sherpa-onnx-bin is not installed here"
     pieces = [_cut(speech) for speech in speeches]
     async with _server(binary, threads) as (process, url):
         before, began_s = _cpu_s(process), time.perf_counter()
