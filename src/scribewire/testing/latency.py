@@ -124,7 +124,7 @@ class Slope:
     value: float
     """The median of all pairs (Theil and Sen): a few late finals are no growth."""
     low: float
-    """The lower end of its 95 % interval: above 0, it is not chance."""
+    """The lower end of its 95 % interval: what it is at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
