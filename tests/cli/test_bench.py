@@ -77,6 +77,13 @@ def test_the_answer_says_what_stopped_it_and_how_it_was_found() -> None:
     assert "83 s with 3 trials" in said
 
 
+def test_a_server_that_was_kept_from_the_cores_is_told_of() -> None:
+    starved = replace(CAPACITY, trials=(SMALL, replace(LARGE, cores_used=0.96)))
+
+    assert "The server had 1.0 of 2 cores in that trial" in explain(starved)
+    assert "The server had" not in explain(CAPACITY)
+
+
 def test_a_program_gets_every_number() -> None:
     found = json.loads(json.dumps(describe(CAPACITY)))
 

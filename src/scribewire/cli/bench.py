@@ -25,6 +25,8 @@ Format = Literal["text", "json"]
 
 TICK_S = 0.5  # how often the bar moves: smooth enough, and nothing beside what is measured
 
+IDLE_SHARE = 0.6  # of the cores: a server that is behind and uses less was kept from them
+
 
 def bench(
     *,
@@ -142,6 +144,11 @@ def explain(capacity: Capacity) -> str:
     if worst is not None:
         reasons = "; ".join(one.what for one in worst.shortfalls)
         lines.append(f"Too many were {capacity.too_many}: {reasons}.")
+        if worst.cores_used < IDLE_SHARE * capacity.cores:
+            lines.append(
+                f"The server had {worst.cores_used:.1f} of {cores} in that trial: if something "
+                "else was running, stop it and measure again."
+            )
     lines.append(
         f"Found in {capacity.wall_s:.0f} s with {count} trials of 15 s. Trials this short do not "
         "see a lag that grows slowly, and a second call may find another number: leave room, or "

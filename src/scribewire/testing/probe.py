@@ -43,7 +43,8 @@ MOST_TRIALS = 4
 PATIENCE_S = 4.0  # after the end of speech; what has not come then is late by any measure
 END_LAG_MS = 1_500
 FILLED = 0.9  # of the cores: where to look first; partials thin out, so more may fit
-EXPECTED_S = 10.0 + (MOST_TRIALS + 1) * (TRIAL_S + SPREAD_S)
+BUDGET_S = 118.0  # no trial begins that would not end before: two minutes were promised
+EXPECTED_S = 15.0 + (MOST_TRIALS + 1) * (TRIAL_S + SPREAD_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,8 @@ async def probe_capacity(
             first=first_guess(alone, cores), carried=1, growth=1.5, most_trials=MOST_TRIALS
         )
         while not alone.shortfalls and (streams := search.next_streams()) is not None:
+            if time.monotonic() - began_s + TRIAL_S + SPREAD_S + PATIENCE_S > BUDGET_S:
+                break
             search.receive(streams, is_carried=not (await attempt(streams)).shortfalls)
     vad.close()
     return Capacity(
