@@ -219,7 +219,7 @@ def _main() -> None:
     answer = Answer(
         streams=notes,
         cpu_s=time.process_time() - before_s,
-        peak_rss_bytes=own_usage().peak_rss_bytes,
+        peak_rss_bytes=own_usage(engine_cpu_s=0.0).peak_rss_bytes,
     )
     print(json.dumps(answer), file=answers, flush=True)
 

@@ -62,14 +62,13 @@ async def run_ours(
     starts = plan_starts(streams, spread_s=SPREAD_S)
     async with run_server_process(conditions.environment) as server:
         target = replace(server.target, mode=conditions.mode, has_speakers=conditions.has_speakers)
-        engines_before = await server.engine_cpu_s()
         before, client_before = await server.usage(), time.process_time()
         records = await run_load(
             target,
             [Source(pcm=s.pcm, starts_s=at) for s, at in zip(chosen, starts, strict=True)],
         )
         client_cpu_s = time.process_time() - client_before
-        after, engines_after = await server.usage(), await server.engine_cpu_s()
+        after = await server.usage()
     cpu_s = after.cpu_s - before.cpu_s
     audio_s = streams * speeches.seconds
     latencies = measure(records, chosen, Window(starts[-1], speeches.seconds))
@@ -80,9 +79,7 @@ async def run_ours(
         latencies=latencies,
         cpu_s_per_audio_s=cpu_s / audio_s,
         client_cpu_s_per_audio_s=client_cpu_s / audio_s,
-        outside_engines=None
-        if engines_before is None or engines_after is None
-        else 1 - (engines_after - engines_before) / cpu_s,
+        outside_engines=1 - (after.engine_cpu_s - before.engine_cpu_s) / cpu_s,
         peak_rss_bytes=after.peak_rss_bytes,
         words=count_words(records, chosen),
         differing_streams=await _count_differing(records, speeches, conditions)

@@ -8,7 +8,12 @@ from scribewire.testing.scripted import ScriptedVad, draw_speech
 from scribewire.testing.utterances import Utterance, find_utterances, place_utterances
 
 RULES = EndpointRules(
-    min_speech=2, settle_silence=2, end_silence=3, late_silence=2, max_utterance=20
+    min_speech=2,
+    settle_silence=2,
+    end_silence=3,
+    late_settle_silence=2,
+    late_silence=2,
+    max_utterance=20,
 )
 F = 32  # ms of a frame
 

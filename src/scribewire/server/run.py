@@ -64,7 +64,7 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> Non
     try:
         costs = measure_costs(engines.vad, engines.speech, engines.voices)
         _log.info("= a typical final takes %.0f ms here", costs.final_s * 1000)
-        _raise_file_limit()
+        allow_many_connections()
         asyncio.run(_serve_until_signal(settings, engines, costs, on_listening))
     finally:
         engines.close()
@@ -142,8 +142,8 @@ async def _serve_until_signal(
         _log.info("= stopping")
 
 
-def _raise_file_limit() -> None:
-    """Allow as many open connections as the system lets a process ask for; each is a file."""
+def allow_many_connections() -> None:
+    """Raise this process's limit of open files as far as the system allows: each is one."""
     with contextlib.suppress(ImportError, OSError, ValueError):  # not a Unix, or forbidden
         import resource  # noqa: PLC0415 - not there on Windows
 
