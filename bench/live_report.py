@@ -88,7 +88,7 @@ def _cells(run: LiveRun) -> list[str]:
         _or_nothing(run.outside_engines, "{:.1%}"),
         f"{run.peak_rss_bytes / 1e6:.0f}",
         f"{100 * run.words.errors / max(1, run.words.words):.2f}",
-        NOTHING if differing is None else f"{differing} of {run.streams}",
+        NOTHING if differing is None else f"{len(differing)} of {run.streams}",
     ]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.live_speech import Speech, Speeches
 from bench.scoring import WordErrors, count_errors
+from scribewire.protocol.messages import FinalResult
 from scribewire.testing.capacity import Shortfall, find_shortfalls, plan_starts
 from scribewire.testing.latency import Latencies, Window, add_up, measure_stream
 from scribewire.testing.load import Source, StreamRecord, run_load
@@ -46,8 +48,9 @@ class LiveRun:
     """The share of its processor time that was not spent inside models; None when not told."""
     peak_rss_bytes: int
     words: WordErrors
-    differing_streams: int | None
-    """Streams whose finals are not those of the same audio alone; None when not compared."""
+    differing_streams: tuple[str, ...] | None
+    """The first final that is not as it is alone, of each stream that has one; None when not
+    compared."""
     shortfalls: tuple[Shortfall, ...]
     """Why the load was not carried; empty when it was."""
     texts: tuple[str, ...] = field(default=(), repr=False)
@@ -82,7 +85,7 @@ async def run_ours(
         outside_engines=1 - (after.engine_cpu_s - before.engine_cpu_s) / cpu_s,
         peak_rss_bytes=after.peak_rss_bytes,
         words=count_words(records, chosen),
-        differing_streams=await _count_differing(records, speeches, conditions)
+        differing_streams=await _find_differing(records, speeches, conditions)
         if is_compared
         else None,
         shortfalls=find_shortfalls(latencies),
@@ -110,13 +113,27 @@ def count_words(records: Sequence[StreamRecord], speeches: Sequence[Speech]) -> 
     return sum(errors, WordErrors())
 
 
-async def _count_differing(
+async def _find_differing(
     records: Sequence[StreamRecord], speeches: Speeches, conditions: Conditions
-) -> int:
+) -> tuple[str, ...]:
+    """Return, for each stream that was heard otherwise, the first final and what it is alone."""
     alone = await speeches.finals_alone(
         len(records),
         has_speakers=conditions.has_speakers,
         environment=conditions.environment,
     )
     pairs = zip(records, alone, strict=True)
-    return sum(record.finals != finals for record, finals in pairs)
+    found = (find_difference(record.finals, finals) for record, finals in pairs)
+    return tuple(difference for difference in found if difference is not None)
+
+
+def find_difference(heard: Iterable[FinalResult], alone: Iterable[FinalResult]) -> str | None:
+    """Return the first final that differs; None when all are the same.
+
+    One without text only takes back a partial, so it comes where a partial was shown.
+    """
+    with_text = [[final for final in finals if final.text] for finals in (heard, alone)]
+    for one, other in itertools.zip_longest(*with_text):
+        if one != other:
+            return f"{one} alone {other}"
+    return None

@@ -27,7 +27,7 @@ RUN = LiveRun(
     outside_engines=0.05,
     peak_rss_bytes=400_000_000,
     words=WordErrors(words=100, substitutions=7),
-    differing_streams=0,
+    differing_streams=(),
     shortfalls=(Shortfall("too slow"),),
 )
 
