@@ -11,12 +11,14 @@ LATER = NOW + 3600
 NOTHING = np.zeros(0, np.float32)
 
 
-def final(lane: Lane, *, due_at: float = NOW, utterance: int = 0, asked_at: float = NOW) -> Job:
-    return _decode(lane, due_at, utterance=utterance, asked_at=asked_at, is_required=True)
+def final(lane: Lane, *, due_at: float = NOW) -> Job:
+    return _decode(lane, due_at, asked_at=NOW, is_required=True)
 
 
-def partial(lane: Lane, *, due_at: float = NOW, utterance: int = 0, asked_at: float = NOW) -> Job:
-    return _decode(lane, due_at, utterance=utterance, asked_at=asked_at, is_required=False)
+def partial(
+    lane: Lane, *, due_at: float = NOW, asked_at: float = NOW, is_awaited: bool = False
+) -> Job:
+    return _decode(lane, due_at, asked_at=asked_at, is_required=False, is_awaited=is_awaited)
 
 
 def embedding(lane: Lane) -> Job:
@@ -24,10 +26,14 @@ def embedding(lane: Lane) -> Job:
 
 
 def _decode(
-    lane: Lane, due_at: float, *, utterance: int, asked_at: float, is_required: bool
+    lane: Lane, due_at: float, *, asked_at: float, is_required: bool, is_awaited: bool = False
 ) -> Job:
     request = DecodeRequest(
-        utterance=utterance, samples=NOTHING, end_sample=0, is_required=is_required
+        utterance=0,
+        samples=NOTHING,
+        end_sample=0,
+        is_required=is_required,
+        is_awaited=is_awaited,
     )
     return Job(lane, request, due_at, asked_at)
 
@@ -105,7 +111,7 @@ def test_an_embedding_leaves_the_partial_waiting() -> None:
     assert take_all(queue_of(wanted, job)) == [job, wanted]
 
 
-def test_the_partials_of_a_stream_keep_the_interval_and_a_new_utterance_does_not_wait() -> None:
+def test_partials_keep_the_interval_but_for_those_of_an_utterance_that_shows_nothing_yet() -> None:
     lane = Lane()
     queue = queue_of(partial(lane))
     assert len(take_all(queue, partial_interval_s=1.0)) == 1
@@ -116,7 +122,7 @@ def test_the_partials_of_a_stream_keep_the_interval_and_a_new_utterance_does_not
     assert queue.next_at(partial_interval_s=1.0) == NOW + 1.0
     assert take_all(queue, now=NOW + 1.0, partial_interval_s=1.0) == [again]
 
-    first = partial(lane, utterance=1, asked_at=NOW + 1.1)
+    first = partial(lane, asked_at=NOW + 1.1, is_awaited=True)
     queue.put(first)
     assert take_all(queue, now=NOW + 1.1, partial_interval_s=1.0) == [first]
 
@@ -136,7 +142,7 @@ def test_the_stream_that_has_waited_longest_is_served_first() -> None:
 
 def test_dropping_a_stream_forgets_all_its_jobs_and_no_other() -> None:
     lane, kept = Lane(), final(Lane())
-    queue = queue_of(final(lane), partial(lane, utterance=1), kept, embedding(lane))
+    queue = queue_of(final(lane), partial(lane), kept, embedding(lane))
 
     queue.drop(lane)
 

@@ -78,7 +78,9 @@ class OpenText:
         """Return how much speech there is that no request has heard."""
         return sum(speech.end - speech.start for speech in track.between(self.asked_end, heard))
 
-    def next_request(self, utterance: int, heard: int, buffer: AudioBuffer) -> _Asked:
+    def next_request(
+        self, utterance: int, heard: int, buffer: AudioBuffer, *, is_awaited: bool
+    ) -> _Asked:
         """Return how to decode the utterance of that number up to the sample at `heard`."""
         self.asked_end = heard
         request = DecodeRequest(
@@ -86,6 +88,7 @@ class OpenText:
             samples=buffer.read(self._window_start, heard),
             end_sample=heard,
             is_required=False,
+            is_awaited=is_awaited,
             wants_times=heard - self._window_start > MAX_WINDOW_SAMPLES,
             prefix=_ids(self._words[self._left_count : self._known_count]),
             draft=_ids(self._words[self._known_count :]),
@@ -182,7 +185,9 @@ class Partials:
         wanted = MIN_NEW_RETRY_SAMPLES if is_hurried else MIN_NEW_SPEECH_SAMPLES
         if text.new_speech(heard, track) < min(wanted, self._wait_samples(utterance, heard)):
             return None
-        asked = text.next_request(utterance.number, heard, buffer)
+        asked = text.next_request(
+            utterance.number, heard, buffer, is_awaited=utterance.shown_end is None
+        )
         self._outstanding.append(asked)
         return asked.request
 

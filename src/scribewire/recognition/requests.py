@@ -77,6 +77,8 @@ class DecodeRequest:
     is_required: bool
     """True: the answer shapes a final; may wait, may not be dropped. False: a partial, which
     may be answered with None or replaced by a newer one."""
+    is_awaited: bool = False
+    """Whether nothing of the utterance has been shown yet: a partial that should not wait."""
     wants_times: bool = False
     """Whether each token of the answer has its start and end."""
     width: int = 1

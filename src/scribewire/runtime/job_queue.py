@@ -11,7 +11,7 @@ who listens as it is spoken. Jobs are taken in this order:
 A stream is ahead while its audio is due later than in `AHEAD_S`, so a file that has waited until
 its audio is due counts as live: it never falls behind its own speed. A stream has one partial
 waiting at most: a newer one takes its place, and its turn. A stream's partials keep the interval
-that the load allows; the first one of an utterance waits for no interval.
+that the load allows; while an utterance shows nothing yet, its partials wait for no interval.
 """
 
 from __future__ import annotations
@@ -36,8 +36,6 @@ class Lane:
 
     partial_at: float = float("-inf")
     """When its latest partial was taken."""
-    partial_utterance: int = -1
-    """Which utterance that was of."""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +60,7 @@ class Job:
 
     def ready_at(self, partial_interval_s: float) -> float:
         """Return from when it may run, a partial."""
-        if self.request.utterance != self.lane.partial_utterance:
+        if isinstance(self.request, DecodeRequest) and self.request.is_awaited:
             return self.asked_at - partial_interval_s
         return self.lane.partial_at + partial_interval_s
 
@@ -137,7 +135,6 @@ class JobQueue:
     def _begin_partial(self, job: Job, now: float) -> None:
         del self._partials[job.lane]
         job.lane.partial_at = now
-        job.lane.partial_utterance = job.request.utterance
 
 
 def _is_final(job: Job) -> bool:

@@ -39,7 +39,7 @@ class Stream:
         self._pace = Pace()
         self._clock = asyncio.get_running_loop().time
         self._events: deque[Event] = deque()
-        self._changed = asyncio.Event()  # set whenever something below may be decided anew
+        self._changed = asyncio.Event()  # set whenever the reader of the events has to look
         self._may_write = asyncio.Event()
         self._fault: ServerFault | None = None
         self._is_aborted = False
@@ -121,7 +121,8 @@ class Stream:
         return self._fault is None and not self._is_aborted
 
     def _wake(self) -> None:
-        self._changed.set()
+        if self._events or not self._is_live or self._recognizer.is_finished:
+            self._changed.set()  # else the reader would find nothing new: most audio says nothing
         is_behind = (
             self._recognizer.lag_samples > MAX_LAG_SAMPLES or len(self._events) > MAX_WAITING_EVENTS
         )
