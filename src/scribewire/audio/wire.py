@@ -94,6 +94,8 @@ class _PcmStream:
         whole = len(joined) - len(joined) % self._format.block_bytes
         self._rest = joined[whole:]
         blocks = memoryview(joined)[:whole]
+        if self._format == WIRE_PCM:  # most audio: nothing to resample, nothing to round
+            return decode_pcm(blocks, WIRE_PCM)
         return as_wired(self._resampler.receive_samples(decode_pcm(blocks, self._format)))
 
     def receive_end(self) -> Samples:

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 WINDOW_S = 5.0  # load is an average over about this long: an utterance, not a breath
-PARTIAL_SHARE = 0.85  # of the workers, finals included: the rest absorbs what comes together
+PARTIAL_SHARE = 0.95  # of the workers, finals included: the rest absorbs what comes together
 MAX_PARTIAL_INTERVAL_S = 3.0  # an overloaded server still shows that it hears
 _LATENCIES = 512
 
