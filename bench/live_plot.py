@@ -64,7 +64,7 @@ def _draw_system(
 
 
 def _draw_bar(axes: Any) -> None:  # noqa: ANN401 - it brings no types
-    bar_s = SPEECH_TO_FINAL_P95_MS / 1000
+    bar_s = SPEECH_TO_FINAL_P95_MS["fast"] / 1000
     axes.axhline(bar_s, color="#666666", linewidth=1, linestyle=":", zorder=1.4)
     axes.annotate(
         f"a p95 above {bar_s:g} s is too late",

@@ -88,7 +88,7 @@ async def run_ours(
         differing_streams=await _find_differing(records, speeches, conditions)
         if is_compared
         else None,
-        shortfalls=find_shortfalls(latencies),
+        shortfalls=find_shortfalls(latencies, mode=conditions.mode),
         texts=tuple(map(text_of, records)),
     )
 

@@ -105,3 +105,10 @@ def test_the_search_stops_at_the_most_that_may_be_tried() -> None:
 
 def test_streams_start_evenly_and_within_the_spread() -> None:
     assert plan_starts(4, spread_s=10) == [0, 2.5, 5, 7.5]
+
+
+def test_quality_has_a_second_more_for_it_waits_so_much_longer() -> None:
+    late = latencies(final_ms=2_400)
+
+    assert find_shortfalls(late, mode="quality") == ()
+    assert find_shortfalls(late) != ()

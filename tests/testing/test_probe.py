@@ -11,7 +11,6 @@ from scribewire.testing.probe import (
     cut_utterances,
     find_recordings,
     first_guess,
-    usable_cores,
 )
 from scribewire.testing.scripted import ScriptedVad, draw_speech
 from scribewire.types import SAMPLE_RATE
@@ -57,7 +56,3 @@ def test_the_default_model_brings_enough_speech() -> None:
     assert len(recordings) >= 10
     assert sum(one.samples.size for one in recordings) > 40 * SAMPLE_RATE
     assert max(one.samples.size for one in recordings) < 16 * SAMPLE_RATE
-
-
-def test_there_is_a_core_to_use() -> None:
-    assert usable_cores() >= 1

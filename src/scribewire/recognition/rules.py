@@ -64,7 +64,7 @@ def rules_for(
     each of these gives and costs is in bench/README.md.
     """
     is_fast = mode == "fast"
-    silence_ms = endpointing_ms or (500 if is_fast else 800)
+    silence_ms = endpointing_ms or (500 if is_fast else 1500)
     settle_ms = min(400, silence_ms)
     return RecognizerRules(
         endpoint=EndpointRules(

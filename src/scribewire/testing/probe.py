@@ -9,7 +9,6 @@ a queue that grows slowly shows there first. What grows more slowly than that is
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from scribewire.audio.container import read_audio
 from scribewire.engines.silero import SileroVad
 from scribewire.models.catalog import MOONSHINE_TINY_EN, SILERO_VAD
 from scribewire.recognition.rules import rules_for
+from scribewire.runtime.cores import available_cores
 from scribewire.testing.capacity import CapacitySearch, Shortfall, find_shortfalls, plan_starts
 from scribewire.testing.latency import Latencies, Window, add_up, distribution, measure_stream
 from scribewire.testing.load import Source, run_load
@@ -92,7 +92,7 @@ async def probe_capacity(
     began_s = time.monotonic()
     vad = SileroVad.load(SILERO_VAD)
     recordings = find_recordings(vad)
-    cores = usable_cores()
+    cores = available_cores()
     trials: list[Trial] = []
     async with run_server_process(ADMIT_ALL) as server:
 
@@ -149,13 +149,6 @@ def cut_utterances(samples: Samples, vad: VadEngine) -> list[Samples]:
     ]
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 async def _attempt(
     server: ServerProcess,
     streams: int,
@@ -187,7 +180,7 @@ async def _attempt(
         cpu_s_per_audio_s=cpu_s / (streams * (TRIAL_S + SPREAD_S)),
         cores_used=cpu_s / wall_s,
         rss_bytes=after.rss_bytes,
-        shortfalls=(*find_shortfalls(latencies), *_left_behind(latencies)),
+        shortfalls=(*find_shortfalls(latencies, mode=mode), *_left_behind(latencies)),
     )
 
 
