@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from scribewire.recognition.events import Event, Final, Partial
 from scribewire.recognition.partials import (
+    AWAITED_SAMPLES,
     LEAD_IN_SAMPLES,
     MAX_OUTSTANDING,
     MAX_WINDOW_SAMPLES,
@@ -220,16 +221,6 @@ def test_an_older_partial_that_comes_after_a_newer_one_says_nothing() -> None:
     assert recognizer.next_event() is None
 
 
-def test_the_cadence_can_be_stretched() -> None:
-    recognizer, engine = Recognizer(RULES), ScriptedEngine()
-    recognizer.partial_interval_samples = 2 * SAMPLE_RATE
-
-    recognize(recognizer, frames_of("." + LONG[:200]), ScriptedVad(), engine)
-
-    steps = np.diff([request.end_sample for request in partial_requests(engine)])
-    assert min(steps) >= 2 * SAMPLE_RATE
-
-
 PICTURES = st.text(alphabet="abc  ....", max_size=400)
 
 
@@ -261,7 +252,6 @@ def test_dropped_late_and_reordered_partials_change_no_final(
         while (request := recognizer.next_request()) is not None:
             if isinstance(request, DecodeRequest) and not request.is_required:
                 waiting.append(request)
-                recognizer.partial_interval_samples = int(random.integers(1, SAMPLE_RATE))
             else:
                 recognizer.receive_result(request, answer(request, vad, engine))
         while waiting and random.random() < 0.1:
@@ -296,3 +286,22 @@ class Misheard(ScriptedEngine):
         )
         text = "".join(token.text for token in tokens).strip()
         return DecodeResult(Hypothesis(text, tokens, is_complete=self._random.random() < 0.8))
+
+
+def test_only_a_new_utterance_without_text_is_awaited() -> None:
+    engine = Deaf()
+
+    recognize(Recognizer(RULES), frames_of("a" * 200), ScriptedVad(), engine)
+
+    requests = partial_requests(engine)
+    awaited = [r.end_sample for r in requests if r.is_awaited]
+    assert awaited
+    assert max(awaited) <= AWAITED_SAMPLES < requests[-1].end_sample
+
+
+class Deaf(ScriptedEngine):
+    """Hears nothing in anything."""
+
+    def decode(self, request: DecodeRequest) -> DecodeResult:
+        super().decode(request)
+        return DecodeResult(Hypothesis("", ()))

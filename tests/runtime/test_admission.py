@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 
 import pytest
 
@@ -12,7 +13,11 @@ COSTS = CallCosts(final_s=0.1, stream_share=0.06)
 
 
 def load(
-    required_share: float = 0.0, *, live_streams: float = 0.0, final_latency_s: float | None = None
+    required_share: float = 0.0,
+    *,
+    live_streams: float = 0.0,
+    final_latency_s: float | None = None,
+    final_call_s: float | None = None,
 ) -> Load:
     return Load(
         required_share=required_share,
@@ -20,6 +25,7 @@ def load(
         ahead_share=0.5,
         live_streams=live_streams,
         final_latency_s=final_latency_s,
+        final_call_s=final_call_s,
     )
 
 
@@ -41,12 +47,19 @@ def test_partials_and_files_do_not_keep_anybody_out() -> None:
 
 def test_the_hard_limit_counts_those_that_have_left_no_more() -> None:
     limited = admission(max_sessions=2, max_final_latency_s=0)
-    limited.let_in(NOW)
-    limited.let_in(NOW)
+    with limited.session(NOW):
+        with limited.session(NOW):
+            assert "all 2 sessions" in (limited.refusal(load(), NOW) or "")
+        assert limited.refusal(load(), NOW) is None
 
-    assert "all 2 sessions" in (limited.refusal(load(), NOW) or "")
-    limited.let_out()
-    assert limited.refusal(load(), NOW) is None
+
+def test_clients_that_come_and_go_keep_nobody_out() -> None:
+    busy = admission()
+    for _ in range(1000):
+        with busy.session(NOW):
+            pass
+
+    assert busy.refusal(load(), NOW) is None
 
 
 def test_finals_that_already_come_late_keep_new_sessions_out() -> None:
@@ -84,9 +97,10 @@ def test_one_worker_waits_as_the_exact_formula_says() -> None:
 def test_sessions_let_in_at_once_are_counted_before_they_are_heard() -> None:
     rush = admission()
     let_in = 0
-    while rush.refusal(load(), NOW) is None:
-        rush.let_in(NOW)
-        let_in += 1
+    with ExitStack() as sessions:
+        while rush.refusal(load(), NOW) is None:
+            sessions.enter_context(rush.session(NOW))
+            let_in += 1
 
     # 0.06 of 2 workers each; the wait passes 0.7 s at about 80 % of them.
     assert 24 <= let_in <= 29
@@ -94,11 +108,21 @@ def test_sessions_let_in_at_once_are_counted_before_they_are_heard() -> None:
 
 def test_what_was_let_in_long_ago_and_is_silent_leaves_room() -> None:
     idle = admission()
-    for _ in range(1000):
-        idle.let_in(NOW)
+    with ExitStack() as sessions:
+        for _ in range(1000):
+            sessions.enter_context(idle.session(NOW))
 
-    assert idle.refusal(load(), NOW) is not None
-    assert idle.refusal(load(), NOW + 60) is None
+        assert idle.refusal(load(), NOW) is not None
+        assert idle.refusal(load(), NOW + 60) is None
+
+
+def test_finals_that_take_longer_to_decode_leave_room_for_fewer() -> None:
+    quick, slow = (
+        admission().expected_latency_s(load(0.6, live_streams=20, final_call_s=s), NOW)
+        for s in (0.05, 0.3)
+    )
+
+    assert slow == pytest.approx(6 * quick)
 
 
 def test_no_wish_for_latency_lets_any_number_in() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scribewire.runtime.cores import available_cores, granted_cores
+from scribewire.runtime.cores import granted_cores
 
 
 def lay_out(root: Path, own: str, files: dict[str, str]) -> tuple[Path, Path]:
@@ -15,10 +15,6 @@ def lay_out(root: Path, own: str, files: dict[str, str]) -> tuple[Path, Path]:
         path.write_text(text)
     (root / "own").write_text(own)
     return root / "own", groups
-
-
-def test_there_is_at_least_one_core() -> None:
-    assert available_cores() >= 1
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from scribewire.runtime.load import (
     MAX_PARTIAL_INTERVAL_S,
+    MIN_LATENCIES,
     PARTIAL_SHARE,
     WINDOW_S,
     LoadMeter,
@@ -61,7 +62,7 @@ def test_partials_share_what_finals_leave_over() -> None:
     assert meter.partial_interval_s(0, now) == 0
 
 
-def test_partials_never_stop_altogether() -> None:
+def test_partials_are_not_thinned_out_for_ever() -> None:
     meter = LoadMeter(1)
     now = busy(meter, required_share=0.99, workers=1, partial_s=0.05)
 
@@ -80,11 +81,23 @@ def test_files_do_not_thin_out_partials() -> None:
 
 def test_final_latency_is_the_95th_percentile_of_the_last_minute() -> None:
     meter = LoadMeter(2)
-    for number in range(4):
-        meter.note_final(5.0, NOW + number)
+    for number in range(MIN_LATENCIES - 1):
+        meter.note_final(5.0, NOW + number / 10)
     assert meter.at(NOW + 4).final_latency_s is None
 
     for number in range(100):
         meter.note_final(number / 100, NOW + 70 + number / 100)
 
     assert meter.at(NOW + 71).final_latency_s == pytest.approx(0.94)
+
+
+def test_what_decoding_a_final_takes_is_an_average_that_follows() -> None:
+    meter = LoadMeter(2)
+    assert meter.at(NOW).final_call_s is None
+
+    meter.note_final_call(0.1)
+    assert meter.at(NOW).final_call_s == pytest.approx(0.1)
+    for _ in range(200):
+        meter.note_final_call(0.3)
+
+    assert meter.at(NOW).final_call_s == pytest.approx(0.3, rel=0.01)

@@ -58,6 +58,40 @@ def test_a_pause_in_sending_gives_no_more_than_the_credit() -> None:
     assert pace.is_ahead(now + 3600)
 
 
+def burst(pace: Pace, seconds: float, *, at: float) -> None:
+    for _ in range(round(seconds * 10)):
+        pace.receive(CHUNK, at)
+
+
+def test_a_speaker_whose_network_stalled_for_long_is_no_file_for_ever() -> None:
+    pace = Pace()
+    now = speak(pace, 3.0, at=START)
+    burst(pace, 30.0, at=now + 30)
+    assert pace.is_ahead(now + 30)
+
+    now = speak(pace, 60.0, at=now + 30.1)
+
+    assert not pace.is_ahead(now)
+    assert pace.due_at(93 * SAMPLE_RATE) == pytest.approx(now, abs=0.1)
+
+
+def test_a_speaker_who_paused_is_not_before_the_others_for_ever() -> None:
+    pace = Pace()
+    now = speak(pace, 3.0, at=START)
+
+    now = speak(pace, 60.0, at=now + 3600)
+
+    assert pace.due_at(63 * SAMPLE_RATE) == pytest.approx(now, abs=0.1)
+
+
+def test_what_keeps_coming_faster_than_it_is_spoken_stays_ahead() -> None:
+    pace = Pace()
+    for number in range(3000):
+        pace.receive(CHUNK, START + number / 20)
+
+    assert pace.is_ahead(START + 150)
+
+
 def test_it_knows_when_each_sample_arrived() -> None:
     pace = Pace()
     speak(pace, 3.0, at=START)
@@ -74,6 +108,16 @@ def test_it_forgets_what_arrived_long_ago() -> None:
 
     assert pace.arrived_at(CHUNK) is None
     assert pace.arrived_at(60 * SAMPLE_RATE) == pytest.approx(START + 59.9)
+
+
+def test_small_chunks_do_not_make_it_forget_sooner() -> None:
+    pace = Pace()
+    for number in range(4000):
+        pace.receive(43, START + number * 43 / SAMPLE_RATE)
+
+    arrived_at = pace.arrived_at(43 * 500)
+    assert arrived_at is not None
+    assert arrived_at == pytest.approx(START + 43 * 500 / SAMPLE_RATE, abs=0.06)
 
 
 def test_a_stream_without_audio_is_due_at_once() -> None:

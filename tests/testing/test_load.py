@@ -48,13 +48,13 @@ async def test_chunks_are_sent_when_a_live_source_has_them(server: RunningServer
 
 
 async def test_one_that_leaves_is_not_waited_for(server: RunningServer) -> None:
-    leaving = Source(pcm=draw_pcm("." * 400), leaves_s=0.1)
+    leaving = Source(pcm=draw_pcm("." * 4000), leaves_s=0.1)
 
     (record,) = await run_load(target_of(server), [leaving])
 
     assert record.ended_s is None
     assert record.failure == "not waited for any longer"
-    assert len(record.sent_s) <= 2
+    assert len(record.sent_s) < 1280  # of two minutes
 
 
 async def test_patience_has_an_end(server: RunningServer) -> None:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from scribewire.recognition.requests import DecodeRequest, Hypothesis, Token
 from scribewire.recognition.speech_track import Interval
-from scribewire.recognition.stabilizer import letters_of
+from scribewire.recognition.stabilizer import common_count, letters_of
 from scribewire.types import SAMPLE_RATE, ms_to_samples
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ MAX_WINDOW_SAMPLES = 6 * SAMPLE_RATE  # a longer one is cut as soon as it can be
 LEAD_IN_SAMPLES = ms_to_samples(2500)  # at least: what is forced needs sound to stand on
 OPEN_SAMPLES = ms_to_samples(2000)  # words that end later than this before the end may change
 MIN_NEW_SPEECH_SAMPLES = ms_to_samples(200)  # less says no new word
+AWAITED_SAMPLES = 3 * SAMPLE_RATE  # what shows nothing for so long is noise, and can wait
 MIN_NEW_RETRY_SAMPLES = ms_to_samples(90)  # while nothing is shown
 
 
@@ -105,7 +106,7 @@ class OpenText:
             return None
         new = _said_words(found, request.end_sample - len(request.samples))
         words = (*asked.known, *new)
-        agreed_count = _common_count(self._words, words)
+        agreed_count = common_count(self._words, words)
         self._heard_end, self._words = request.end_sample, words
         if agreed_count < self._known_count or not found.is_complete:
             self._widen()
@@ -146,8 +147,7 @@ class Partials:
     """When partials of one stream are decoded, and which have been asked for."""
 
     def __init__(self, rules: RecognizerRules) -> None:
-        self.interval_samples = rules.partial_interval_samples
-        """As `Recognizer.partial_interval_samples`."""
+        self._interval_samples = rules.partial_interval_samples
         self._retry_samples = rules.retry_samples
         self._first_samples = rules.first_partial_samples
         self._first_due = 0  # where in the stream the open utterance's first one is due
@@ -159,7 +159,7 @@ class Partials:
 
     def due_at(self, utterance: Utterance, heard: int) -> int | None:
         """Return from which sample on a partial may be asked for; None: not before an answer."""
-        if self.interval_samples is None or len(self._outstanding) >= MAX_OUTSTANDING:
+        if self._interval_samples is None or len(self._outstanding) >= MAX_OUTSTANDING:
             return None
         wait = self._wait_samples(utterance, heard)
         return max(self._first_due, utterance.open_text.asked_end + wait)
@@ -170,8 +170,8 @@ class Partials:
         return is_awaited and not self._outstanding
 
     def _wait_samples(self, utterance: Utterance, heard: int) -> int:
-        assert self.interval_samples is not None
-        return self._retry_samples if self._is_hurried(utterance, heard) else self.interval_samples
+        assert self._interval_samples is not None
+        return self._retry_samples if self._is_hurried(utterance, heard) else self._interval_samples
 
     def next_request(
         self, utterance: Utterance, heard: int, *, buffer: AudioBuffer, track: SpeechTrack
@@ -185,9 +185,9 @@ class Partials:
         wanted = MIN_NEW_RETRY_SAMPLES if is_hurried else MIN_NEW_SPEECH_SAMPLES
         if text.new_speech(heard, track) < min(wanted, self._wait_samples(utterance, heard)):
             return None
-        asked = text.next_request(
-            utterance.number, heard, buffer, is_awaited=utterance.shown_end is None
-        )
+        is_new = heard < utterance.speech_start + AWAITED_SAMPLES
+        is_awaited = is_new and utterance.shown_end is None
+        asked = text.next_request(utterance.number, heard, buffer, is_awaited=is_awaited)
         self._outstanding.append(asked)
         return asked.request
 
@@ -218,13 +218,6 @@ def _said_words(found: Hypothesis, origin: int) -> Iterator[_SaidWord]:
         if start is not None and end is not None:
             time = Interval(origin + start, origin + end)
         yield _SaidWord(tokens=word, letters=letters_of(_text(word)), time=time)
-
-
-def _common_count(one: Sequence[_SaidWord], other: Sequence[_SaidWord]) -> int:
-    count = 0
-    while count < min(len(one), len(other)) and one[count].letters == other[count].letters:
-        count += 1
-    return count
 
 
 def _tokens(words: Iterable[_SaidWord]) -> tuple[Token, ...]:

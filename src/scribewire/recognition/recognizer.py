@@ -112,18 +112,6 @@ class Recognizer:
         return self._buffer.end - self._buffer.start
 
     @property
-    def partial_interval_samples(self) -> int | None:
-        """Audio between two partials of an utterance; None sends none.
-
-        May be set between any two calls, to stretch the cadence under load; no final depends on it.
-        """
-        return self._partials.interval_samples
-
-    @partial_interval_samples.setter
-    def partial_interval_samples(self, samples: int | None) -> None:
-        self._partials.interval_samples = samples
-
-    @property
     def is_finished(self) -> bool:
         """Whether the stream is over and its last final has been put out."""
         return self._end_heard and self._segmenter.is_idle and not self._utterances
@@ -377,7 +365,7 @@ class Recognizer:
     def _show_partial(
         self, utterance: Utterance, request: DecodeRequest, hypothesis: Hypothesis
     ) -> None:
-        if self.partial_interval_samples is None or utterance is not self._utterances[0]:
+        if self._rules.partial_interval_samples is None or utterance is not self._utterances[0]:
             return
         partial = self._transcript.partial(utterance, request, hypothesis, self._segmenter.track)
         if partial is not None:

@@ -18,7 +18,7 @@ A hypothesis that repeats itself has lost the thread: it ends before the first r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +28,14 @@ MIN_FIRST_PROBABILITY = 0.3  # of the first word while nothing is shown: 0.1 s s
 MAX_SHIFT_WORDS = 3  # further apart, equal words are other words
 MAX_ANCHOR_WORDS = 4  # the last stable words that a hypothesis is laid against
 MAX_PERIOD_WORDS = 6  # longer repetitions are figures of speech
+
+
+class _Lettered(Protocol):
+    """A word that can be compared."""
+
+    @property
+    def letters(self) -> str:
+        """What counts when words are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class Stabilizer:
         words = cut_repetition(words)
         candidate = [*self._stable, *words[continuation(self._stable, words) :]]
         whole_count = len(candidate) if is_settled else len(candidate) - 1
-        seen_count = _common_count(candidate, self._latest)
+        seen_count = common_count(candidate, self._latest)
         stable_count = max(len(self._stable), min(seen_count, whole_count))
         self._stable = candidate[:stable_count]
         self._latest = candidate
@@ -137,7 +145,8 @@ def cut_repetition(words: Sequence[HeardWord]) -> Sequence[HeardWord]:
     return words
 
 
-def _common_count(one: Sequence[HeardWord], other: Sequence[HeardWord]) -> int:
+def common_count(one: Sequence[_Lettered], other: Sequence[_Lettered]) -> int:
+    """Return how many words two texts begin with alike, but for case and punctuation."""
     count = 0
     while count < min(len(one), len(other)) and one[count].letters == other[count].letters:
         count += 1

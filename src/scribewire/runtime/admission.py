@@ -3,17 +3,19 @@
 Theory of operation. Finals are what must not come late, so the question is what one more stream
 would do to them. The work that finals need is measured per second of audio; until there is any, a
 measurement at the start stands in. Sessions let in a moment ago count in full, less what already
-shows in the figures. The wait at that load is Sakasegawa's approximation for a queue with several
-workers (1977, exact for one worker): W = s * r^(sqrt(2(c+1))-1) / (c(1-r)), where s is what a
-final takes, c the workers and r their share of busy time. Waits are about exponentially
+shows in the figures, until they end. The wait at that load is Sakasegawa's approximation for a
+queue with several workers (1977, exact for one): W = s * r^(sqrt(2(c+1))-1) / (c(1-r)), where s is
+what a final takes, c the workers and r their share of busy time. Waits are about exponentially
 distributed, so the 95th percentile of the latency is taken as s + 3 W.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from scribewire.runtime.load import WINDOW_S
@@ -56,12 +58,11 @@ class Admission:
         self._workers = workers
         self._max_final_latency_s = max_final_latency_s
         self._max_sessions = max_sessions
-        self._let_in_at: deque[float] = deque()
-        self.open_sessions = 0
+        self._open: dict[object, float] = {}  # when each session was let in, the first one first
 
     def refusal(self, load: Load, now: float) -> str | None:
         """Return why one more session cannot be let in now; None if it can."""
-        if self._max_sessions is not None and self.open_sessions >= self._max_sessions:
+        if self._max_sessions is not None and len(self._open) >= self._max_sessions:
             return f"all {self._max_sessions} sessions of this server are taken"
         if not self._max_final_latency_s:
             return None
@@ -70,14 +71,15 @@ class Admission:
             return "this server is busy: one more session would make the others wait for their text"
         return None
 
-    def let_in(self, now: float) -> None:
-        """Count a session that has been let in; `let_out` must follow."""
-        self.open_sessions += 1
-        self._let_in_at.append(now)
-
-    def let_out(self) -> None:
-        """Count a session that has ended."""
-        self.open_sessions -= 1
+    @contextmanager
+    def session(self, now: float) -> Iterator[None]:
+        """Count a session that is let in at `now` until the context is left."""
+        session = object()
+        self._open[session] = now
+        try:
+            yield
+        finally:
+            del self._open[session]
 
     def expected_latency_s(self, load: Load, now: float) -> float:
         """Return the final latency, 95th percentile, to be expected with one more live stream."""
@@ -88,15 +90,15 @@ class Admission:
         busy = load.required_share + more * stream_share / self._workers
         if busy >= 1:
             return math.inf
+        final_s = self._costs.final_s if load.final_call_s is None else load.final_call_s
         power = math.sqrt(2 * (self._workers + 1)) - 1
-        wait_s: float = self._costs.final_s * busy**power / (self._workers * (1 - busy))
-        return self._costs.final_s + 3 * wait_s
+        wait_s: float = final_s * busy**power / (self._workers * (1 - busy))
+        return final_s + 3 * wait_s
 
     def _unmeasured_streams(self, now: float) -> float:
         """Return for how many streams the recent sessions count that no figure shows yet.
 
         A rate averaged over `WINDOW_S` has taken in all but this share of what began then.
         """
-        while self._let_in_at and now - self._let_in_at[0] > 5 * WINDOW_S:
-            self._let_in_at.popleft()
-        return sum(math.exp(-(now - at) / WINDOW_S) for at in self._let_in_at)
+        recent = takewhile(lambda at: now - at < 5 * WINDOW_S, reversed(self._open.values()))
+        return sum(math.exp(-(now - at) / WINDOW_S) for at in recent)

@@ -21,7 +21,7 @@ def available_cores() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     granted = granted_cores(_PROC, _CGROUPS)
     limit = cores or 1
-    return limit if granted is None else max(1, min(limit, round(granted)))
+    return limit if granted is None else max(1, min(limit, int(granted + 0.5)))
 
 
 def granted_cores(own_groups: Path, root: Path) -> float | None:

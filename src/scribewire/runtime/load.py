@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 WINDOW_S = 5.0  # load is an average over about this long: an utterance, not a breath
 PARTIAL_SHARE = 0.95  # of the workers, finals included: the rest absorbs what comes together
-MAX_PARTIAL_INTERVAL_S = 3.0  # an overloaded server still shows that it hears
-_LATENCIES = 512
+MAX_PARTIAL_INTERVAL_S = 3.0  # how far partials are thinned out before finals crowd them out
+LATENCY_S = 60.0  # over which late finals are remembered
+MIN_LATENCIES = 20  # of fewer, the 95th percentile would be the latest one
+_MAX_LATENCIES = 4096
 
 
 class Rate:
@@ -44,6 +46,8 @@ class Load:
     """Streams that bring audio as it is spoken: seconds of audio received per second."""
     final_latency_s: float | None
     """95th percentile of the finals of live streams in the last minute; None: too few."""
+    final_call_s: float | None
+    """What decoding a final takes, on average; None: none was decoded yet."""
 
 
 class LoadMeter:
@@ -53,12 +57,18 @@ class LoadMeter:
         self._workers = workers
         self._required, self._partial, self._ahead = Rate(), Rate(), Rate()
         self._heard = Rate()
+        self._final_call_s: float | None = None
         self._partial_s = 0.03  # a typical partial, until some have been measured
-        self._latencies: deque[tuple[float, float]] = deque(maxlen=_LATENCIES)
+        self._latencies: deque[tuple[float, float]] = deque(maxlen=_MAX_LATENCIES)
 
     def note_required(self, busy_s: float, now: float) -> None:
         """Note a call that a final of a live stream needs."""
         self._required.add(busy_s, now)
+
+    def note_final_call(self, busy_s: float) -> None:
+        """Note the decode of a final, which `note_required` counts too."""
+        known_s = busy_s if self._final_call_s is None else self._final_call_s
+        self._final_call_s = known_s + (busy_s - known_s) / 32
 
     def note_partial(self, busy_s: float, now: float) -> None:
         """Note a partial of a live stream."""
@@ -95,10 +105,11 @@ class LoadMeter:
             ahead_share=self._ahead.at(now) / self._workers,
             live_streams=self._heard.at(now),
             final_latency_s=self._final_latency_s(now),
+            final_call_s=self._final_call_s,
         )
 
     def _final_latency_s(self, now: float) -> float | None:
-        recent = sorted(latency for at, latency in self._latencies if at >= now - 60)
-        if len(recent) < 5:  # noqa: PLR2004 - of fewer, the worst says nothing
+        recent = sorted(latency for at, latency in self._latencies if at >= now - LATENCY_S)
+        if len(recent) < MIN_LATENCIES:
             return None
         return recent[math.ceil(0.95 * len(recent)) - 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import deque
 
@@ -9,6 +10,8 @@ from scribewire.types import SAMPLE_RATE
 
 MAX_CREDIT_S = 5.0  # a network that stalled may catch up this much without counting as a file
 AHEAD_S = 1.0  # further ahead of its speaking than jitter explains: a file
+FORGET_S = 10.0  # what was early or late fades like this once audio comes as it is spoken
+ARRIVAL_S = 0.05  # how exactly arrivals are known: small chunks would fill the memory of them
 _MAX_ARRIVALS = 512
 
 
@@ -17,12 +20,15 @@ class Pace:
 
     A live stream brings each second of audio as it is spoken, so all of its work is due now. A
     file brings minutes in a moment; it is due as if it were played, and until then it yields to
-    those who speak. Times are seconds of one monotonic clock, positions samples of the stream.
+    those who speak. A lead or a lag is forgotten after a while, unless audio goes on to come faster
+    than it is spoken: so a network that stalled makes no file of a speaker. Times are seconds of
+    one monotonic clock, positions samples of the stream.
     """
 
     def __init__(self) -> None:
         self._received = 0
         self._played_at: float | None = None  # when the last sample is heard by who listens
+        self._received_at = 0.0  # when the latest audio came
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=_MAX_ARRIVALS)
 
     def receive(self, sample_count: int, now: float) -> None:
@@ -33,9 +39,19 @@ class Pace:
         if self._played_at is None:
             begun_at = now - min(length_s, MAX_CREDIT_S)
         else:
-            begun_at = max(self._played_at, now - length_s - MAX_CREDIT_S)
+            lead_s = self._played_at - self._received_at
+            remembered = math.exp(-(now - self._received_at) / FORGET_S)
+            # Played while nothing came, and what is left of how early or late it was.
+            played_at = self._received_at + lead_s * remembered
+            begun_at = max(played_at, now - length_s - MAX_CREDIT_S)
         self._played_at = begun_at + length_s
         self._received += sample_count
+        self._received_at = now
+        self._note_arrival(now)
+
+    def _note_arrival(self, now: float) -> None:
+        if self._arrivals and now < self._arrivals[-1][1] + ARRIVAL_S:
+            _, now = self._arrivals.pop()
         self._arrivals.append((self._received, now))
 
     def due_at(self, position: int) -> float:

@@ -2,27 +2,27 @@
 
 Theory of operation. Engine calls are the only work here that takes long, and they release the
 interpreter lock, so a few plain threads fill the machine: one for each core decodes, and one more
-measures speech probabilities. Those take a fraction of a millisecond and everything waits for
-them, so they never stand behind a decode. All other jobs wait in one queue, earliest due first,
-finals before partials; its rules are in job_queue.py. How often partials run follows from what the
-workers have left, which load.py measures. Nothing here can change a final: the recognizers ask for
-the same whatever the order of the answers.
+measures speech probabilities, live streams before files. Those take a fraction of a millisecond
+and everything waits for them, so they never stand behind a decode. All other jobs wait in one
+queue, earliest due first, finals before partials; its rules are in job_queue.py. How often partials
+run follows from what the workers have left, which load.py measures. Nothing here can change a
+final: the recognizers ask for the same whatever the order of the answers.
 
 Streams live on an event loop. Each opens a lane, submits to it, and is called back on its loop
 with the answer or with what the engine raised. Once a lane is closed, none of its jobs begins.
 
-An engine call that does not come back is given up after `max_call_s`: its stream is told, and
-another thread takes the place of the one that hangs.
+An engine call that does not come back is given up after `max_call_s`, one for speech probabilities
+after `MAX_FRAMES_S`: its stream is told, and another thread takes the place of the one that hangs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -45,6 +45,7 @@ from scribewire.types import SAMPLE_RATE
 if TYPE_CHECKING:
     from scribewire.engines.protocols import SpeechEngine, VadEngine, Voices
 
+MAX_FRAMES_S = 5.0  # thousands of times what they take; all streams wait meanwhile
 MAX_CALL_S = 30.0  # a hundred times what the longest decode takes on a machine that is not lost
 CLOSE_PATIENCE_S = 5.0  # for calls under way when the server stops
 CORES_PER_LISTENER = 16  # one thread measures the speech of about 400 streams
@@ -76,11 +77,14 @@ class StreamLane(Lane):
 
 @dataclass(slots=True, eq=False)
 class _Frames:
-    """A request for speech probabilities."""
+    """A request for speech probabilities; the one that is due first is the smallest."""
 
     lane: StreamLane
     request: VadRequest
     due_at: float
+
+    def __lt__(self, other: _Frames) -> bool:
+        return self.due_at < other.due_at
 
 
 @dataclass(slots=True, eq=False)
@@ -119,7 +123,7 @@ class Scheduler:
         self._has_job = threading.Condition(self._lock)
         self._has_frames = threading.Condition(self._lock)
         self._jobs = JobQueue()
-        self._frames: deque[_Frames] = deque()
+        self._frames: list[_Frames] = []  # a heap
         self._meter = LoadMeter(self.workers)
         self._calls: dict[int, _Call] = {}  # by thread
         self._threads: list[threading.Thread] = []
@@ -167,7 +171,7 @@ class Scheduler:
         with self._lock:
             assert not self._is_closed.is_set(), "the scheduler is closed"
             if isinstance(request, VadRequest):
-                self._frames.append(_Frames(lane, request, due_at))
+                heapq.heappush(self._frames, _Frames(lane, request, due_at))
                 self._has_frames.notify()
                 return
             unwanted = self._jobs.put(Job(lane, request, due_at, asked_at=time.monotonic()))
@@ -180,7 +184,8 @@ class Scheduler:
         lane.is_closed = True
         with self._lock:
             self._jobs.drop(lane)
-            self._frames = deque(frames for frames in self._frames if frames.lane is not lane)
+            self._frames = [frames for frames in self._frames if frames.lane is not lane]
+            heapq.heapify(self._frames)
 
     def note_final(self, latency_s: float) -> None:
         """Note how long after the end of its silence the final of a live stream came."""
@@ -195,10 +200,11 @@ class Scheduler:
             self._frames.clear()
             self._has_job.notify_all()
             self._has_frames.notify_all()
+            threads = list(self._threads)  # no other is started from now on
         give_up_at = time.monotonic() + CLOSE_PATIENCE_S
-        for thread in self._threads:
+        for thread in threads:
             thread.join(max(give_up_at - time.monotonic(), 0.0))
-        if any(thread.is_alive() for thread in self._threads):
+        if any(thread.is_alive() for thread in threads):
             _log.warning("! an engine call did not end: its thread is left behind")
 
     async def aclose(self) -> None:
@@ -208,10 +214,13 @@ class Scheduler:
     # Threads.
 
     def _start(self, work: Callable[[], None]) -> None:
-        number = len(self._threads)
-        thread = threading.Thread(target=work, name=f"engine-{number}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        with self._lock:
+            if self._is_closed.is_set():
+                return
+            name = f"engine-{len(self._threads)}"
+            thread = threading.Thread(target=work, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def _decode(self) -> None:
         while (job := self._next_job()) is not None:
@@ -240,7 +249,7 @@ class Scheduler:
         with self._lock:
             while not self._frames and not self._is_closed.is_set():
                 self._has_frames.wait()
-            return None if self._is_closed.is_set() else self._frames.popleft()
+            return None if self._is_closed.is_set() else heapq.heappop(self._frames)
 
     def _run(self, call: _Call) -> bool:
         """Run a call and answer it; return False if it was given up in the meantime."""
@@ -277,6 +286,8 @@ class Scheduler:
             self._meter.note_partial(busy_s, now)
         else:
             self._meter.note_required(busy_s, now)
+            if isinstance(call.job.request, DecodeRequest):
+                self._meter.note_final_call(busy_s)
             if isinstance(call.job, _Frames):
                 self._meter.note_heard(len(call.job.request.frames) / SAMPLE_RATE, now)
 
@@ -284,13 +295,22 @@ class Scheduler:
         """Give up calls that take too long, and replace their threads."""
         while not self._is_closed.wait(min(1.0, self._max_call_s / 4)):
             with self._lock:
-                latest = time.monotonic() - self._max_call_s
-                stuck = [(me, call) for me, call in self._calls.items() if call.began_at < latest]
-                for me, call in stuck:
+                now = time.monotonic()
+                stuck = [
+                    (me, call)
+                    for me, call in self._calls.items()
+                    if now - call.began_at > self._limit_s(call)
+                ]
+                for me, _ in stuck:
                     del self._calls[me]
-                    self._stuck_calls += 1
-                    self._start(call.work)
+                self._stuck_calls += len(stuck)
             for _, call in stuck:
-                _log.error("! an engine call did not come back within %g s", self._max_call_s)
-                fault = ServerFault(f"an engine did not answer within {self._max_call_s:g} s")
+                limit_s = self._limit_s(call)
+                _log.error("! an engine call did not come back within %g s", limit_s)
+                fault = ServerFault(f"an engine did not answer within {limit_s:g} s")
                 call.lane.answer(call.job.request, fault)
+                self._start(call.work)
+
+    def _limit_s(self, call: _Call) -> float:
+        is_frames = isinstance(call.job, _Frames)
+        return min(self._max_call_s, MAX_FRAMES_S) if is_frames else self._max_call_s

@@ -30,8 +30,8 @@ _TRIES = 3  # the fastest counts: the others shared the machine with something
 def measure_costs(vad: VadEngine, speech: SpeechEngine, voices: Voices | None) -> CallCosts:
     """Run each kind of call on quiet noise and return what a stream will cost, roughly.
 
-    Noise has few words, so speech costs more; what streams really cost replaces this as soon as
-    there are any.
+    Noise has few words, so speech costs more; what calls for streams really take replaces this as
+    soon as there are any.
     """
     noise = np.random.default_rng(0).normal(0, 0.01, _HEARD_S * SAMPLE_RATE).astype(np.float32)
     final = DecodeRequest(

@@ -42,12 +42,9 @@ def make_app(services: Services) -> Starlette:
             await websocket.send_denial_response(refusal)
             return
         assert handshake is not None
-        services.admission.let_in(_now())
-        try:
+        with services.admission.session(_now()):
             await websocket.accept()
             await Session(websocket, handshake, services).run()
-        finally:
-            services.admission.let_out()
 
     async def health(_request: Request) -> JSONResponse:
         is_draining = services.draining.is_set()
@@ -58,6 +55,7 @@ def make_app(services: Services) -> Starlette:
                 "version": __version__,
                 "sessions": len(services.sessions),
                 "workers": scheduler.workers,
+                "waiting_jobs": scheduler.waiting_jobs,
                 "stuck_calls": scheduler.stuck_calls,
                 "load": asdict(scheduler.load()),
             },

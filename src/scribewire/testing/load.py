@@ -105,7 +105,9 @@ async def run_load(
                 return StreamRecord(began_s=source.starts_s, failure=str(client))
             notes = _Notes(source.starts_s, clock)
             seconds = len(source.pcm) / 2 / SAMPLE_RATE
-            until_s = source.leaves_s or source.starts_s + seconds + patience_s
+            until_s = source.leaves_s
+            if until_s is None:
+                until_s = source.starts_s + seconds + patience_s
             return await notes.converse(client, lambda: notes.pace(client, source.pcm), until_s)
 
         return tuple(await asyncio.gather(*map(speak, clients, sources)))
@@ -204,15 +206,22 @@ def _connect(target: Target) -> contextlib.AbstractAsyncContextManager[Client]:
 
 @contextlib.asynccontextmanager
 async def _connected(target: Target, count: int) -> AsyncIterator[list[Client | ClientError]]:
-    """Open many sessions; one that was refused is its error."""
+    """Open many sessions; one that was refused is its error. All are closed at the same time."""
     places = asyncio.Semaphore(CONNECTING_AT_ONCE)
-    async with contextlib.AsyncExitStack() as stack:
+    opened: list[contextlib.AbstractAsyncContextManager[Client]] = []
 
-        async def enter() -> Client | ClientError:
-            async with places:
-                try:
-                    return await stack.enter_async_context(_connect(target))
-                except ClientError as error:
-                    return error
+    async def enter() -> Client | ClientError:
+        async with places:
+            context = _connect(target)
+            try:
+                client = await context.__aenter__()
+            except ClientError as error:
+                return error
+            opened.append(context)
+            return client
 
+    try:
         yield list(await asyncio.gather(*(enter() for _ in range(count))))
+    finally:
+        closing = (context.__aexit__(None, None, None) for context in opened)
+        await asyncio.gather(*closing, return_exceptions=True)
