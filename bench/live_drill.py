@@ -73,9 +73,12 @@ async def run_drill(capacity: int, speeches: Speeches, conditions: Conditions) -
 
 
 def has_all_in_order(record: StreamRecord, alone: Sequence[FinalResult]) -> bool:
-    """Tell whether a stream got what it gets alone: all of it, or all until it left."""
-    owed = alone if record.ended_s is not None else alone[: len(record.finals)]
-    return record.finals == tuple(owed)
+    """Tell whether a stream got what it gets alone: all of it, or all until it left.
+
+    A final without text only takes back a partial, so it comes where a partial was shown.
+    """
+    heard, owed = ([final for final in finals if final.text] for finals in (record.finals, alone))
+    return heard == (owed if record.ended_s is not None else owed[: len(heard)])
 
 
 def format_drill(drill: Drill) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scribewire.testing.capacity import (
@@ -44,6 +46,7 @@ def test_a_load_that_keeps_every_bar_is_carried() -> None:
         (latencies(announced=18), "partials for 90.0%"),
         (latencies(growth_ms=40), "lag grows by 13."),
         (latencies(unfinished=1), "1 streams did not end well"),
+        (replace(latencies(), finals=20, missing_finals=2), "2 utterances without a final"),
         (Latencies(), "no final"),
     ],
 )
@@ -105,6 +108,14 @@ def test_the_search_stops_at_the_most_that_may_be_tried() -> None:
 
 def test_streams_start_evenly_and_within_the_spread() -> None:
     assert plan_starts(4, spread_s=10) == [0, 2.5, 5, 7.5]
+
+
+def test_a_cough_needs_no_final() -> None:
+    assert find_shortfalls(replace(latencies(), finals=20, missing_finals=1)) == ()
+
+
+def test_a_search_never_begins_beyond_the_most() -> None:
+    assert CapacitySearch(first=1440, carried=1, most_streams=512).next_streams() == 512
 
 
 def test_quality_has_a_second_more_for_it_waits_so_much_longer() -> None:

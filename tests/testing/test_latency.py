@@ -84,6 +84,11 @@ def test_a_system_of_unknown_endpoints_has_no_final_latency() -> None:
     assert found.speech_to_final_ms == (900,)
 
 
+def test_an_utterance_without_a_final_is_missing_one() -> None:
+    assert measure(final(104.9, "one", 4_400)).missing_finals == 1
+    assert measure(final(104.9, "one", 4_400), final(107.75, "two", 7_400)).missing_finals == 0
+
+
 def test_finals_that_go_back_are_counted() -> None:
     assert measure(final(105, "b", 7_400), final(106, "a", 4_400)).disordered_finals == 1
 

@@ -6,7 +6,7 @@ A machine carries N streams when all four hold over the window in which they all
   1 s longer to be sure of that end: 2.5 s),
 * half of the speaking time lies between partials that are at most 1.5 s apart,
 * 95 of 100 utterances longer than 2 s are announced by a partial,
-* speech-to-final does not grow, and every stream ends well.
+* speech-to-final does not grow, finals are not missing, and every stream ends well.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SPEECH_TO_FINAL_P95_MS: Final[dict[Mode, int]] = {"fast": 1_500, "quality": 2_500}
 PARTIAL_INTERVAL_MS = 1_500
 PARTIAL_COVERAGE = 0.95
+MISSING_SHARE = 0.05  # of utterances: a cough is one for the voice detector and has no text
 # A queue that never empties grows by the share of the work that does not fit: 5 ms per second is
 # one half of a per cent. Sentences differ by more than that, so all of the interval must be above.
 LAG_GROWTH_MS_PER_S = 5.0
@@ -54,6 +55,8 @@ def find_shortfalls(latencies: Latencies, *, mode: Mode = "fast") -> tuple[Short
     growth = latencies.lag_growth
     if growth is not None and growth.low > LAG_GROWTH_MS_PER_S:
         found.append(f"lag grows by {growth.low:.1f} ms per second or more")
+    if latencies.missing_finals > max(1.0, MISSING_SHARE * latencies.finals):
+        found.append(f"{latencies.missing_finals} utterances without a final")
     if latencies.unfinished:
         found.append(f"{latencies.unfinished} streams did not end well")
     return tuple(map(Shortfall, found))
@@ -78,7 +81,7 @@ class CapacitySearch:
     ) -> None:
         self.carried = carried  # the most that passed
         self.refused: int | None = None  # the fewest that failed; None while none has
-        self._next = max(first, carried + 1)
+        self._next = min(max(first, carried + 1), most_streams)
         self._growth = growth
         self._trials = most_trials
         self._most_streams = most_streams

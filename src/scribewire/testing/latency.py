@@ -26,7 +26,7 @@ from scribewire.client import FinalResult
 from scribewire.testing.load import CHUNK_MS, Arrival, StreamRecord
 from scribewire.testing.utterances import Utterance
 
-MATCH_MS = 1_000  # any endpoint's silence is shorter, and so is what a final hears of it
+MATCH_MS = 1_000  # what a final hears of the silence after it is shorter
 EARLY_MS = 300  # two voice detectors differ by less about where the same speech ends
 LEAST_FOR_SLOPE = 10  # three sentences rise and fall as they like
 LONG_MS = 2_000  # speech that a listener expects to see before it has ended
@@ -71,6 +71,8 @@ class Latencies:
     """All that came, measured or not, inside the window or not."""
     unmatched_finals: int = 0
     """Those that end where no speech ends."""
+    missing_finals: int = 0
+    """Utterances that no final came for, where it is known what ends one."""
     disordered_finals: int = 0
     """Finals that end before the one that came before them; must be none."""
     end_lags_ms: tuple[int, ...] = field(default=(), repr=False)
@@ -92,6 +94,7 @@ class Latencies:
             long_with_partial=self.long_with_partial + other.long_with_partial,
             finals=self.finals + other.finals,
             unmatched_finals=self.unmatched_finals + other.unmatched_finals,
+            missing_finals=self.missing_finals + other.missing_finals,
             disordered_finals=self.disordered_finals + other.disordered_finals,
             end_lags_ms=self.end_lags_ms + other.end_lags_ms,
             late_sends_ms=self.late_sends_ms + other.late_sends_ms,
@@ -219,6 +222,7 @@ def _measure_finals(
         speech_to_final_ms=tuple(speech_to_final_ms),
         heard_s=tuple(heard_s),
         unmatched_finals=len(finals) - (len(utterances) - len(owed)),
+        missing_finals=sum(one in inside and one.settled_ms is not None for one in owed),
     )
 
 

@@ -33,6 +33,8 @@ from scribewire.testing.load import Target
 ADMIT_ALL: Final = {"SCRIBEWIRE_MAX_FINAL_LATENCY_MS": "0"}
 """Setting of a server that refuses nobody: what lies beyond capacity is what a load looks for."""
 
+END_PATIENCE_S = 40.0  # it drains for 30 s at most, unless told otherwise
+
 _PAGE_BYTES = resource.getpagesize()
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
 _STATM = Path("/proc/self/statm")
@@ -105,7 +107,12 @@ async def run_server_process(
         yield ServerProcess(url, key, process)
     finally:
         process.stdin.close()
-        await process.wait()
+        try:
+            async with asyncio.timeout(END_PATIENCE_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
 
 
 async def _read_line(process: Process) -> dict[str, str | float]:
