@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scribewire.runtime.scheduler import Answer, Scheduler
     from scribewire.types import Samples
 
-MAX_LAG_SAMPLES = 8 * SAMPLE_RATE  # a few sentences: more would hide from the client that we lag
+MAX_LAG_SAMPLES = 4 * SAMPLE_RATE  # a sentence: more would hide from the client that we lag
 MAX_WAITING_EVENTS = 64  # a reader this far behind has stopped reading
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 PING_INTERVAL_S = 20.0  # shorter than the idle limit of any proxy in common use
 PING_TIMEOUT_S = 300.0  # a client that is being slowed down answers late, behind its own audio
+
+RECEIVE_BUFFER_BYTES = 65_536  # 2 s of audio; the system takes twice as much
 
 _NO_NEWS = ("without completing handshake", "Invalid UTF-8 sequence received")
 
@@ -64,7 +67,7 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> Non
     try:
         costs = measure_costs(engines.vad, engines.speech, engines.voices)
         _log.info("= a typical final takes %.0f ms here", costs.final_s * 1000)
-        allow_many_connections()
+        prepare_process()
         asyncio.run(_serve_until_signal(settings, engines, costs, on_listening))
     finally:
         engines.close()
@@ -142,13 +145,15 @@ async def _serve_until_signal(
         _log.info("= stopping")
 
 
-def allow_many_connections() -> None:
-    """Raise this process's limit of open files as far as the system allows: each is one."""
+def prepare_process() -> None:
+    """Make this process fit to serve many sessions, once all that stays has been loaded."""
+    gc.collect()
+    gc.freeze()  # models and modules are no garbage: do not look through them again and again
     with contextlib.suppress(ImportError, OSError, ValueError):  # not a Unix, or forbidden
         import resource  # noqa: PLC0415 - not there on Windows
 
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection is a file
 
 
 async def _drain(services: Services) -> None:
@@ -168,7 +173,11 @@ async def _drain(services: Services) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=512)
+        listener = socket.create_server((host, port), family=family, backlog=512)
+        # Connections inherit it. What the system buffers by itself, megabytes, would hide from
+        # clients for minutes that they are slowed down, and from us that they have left.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        return listener
     except OSError as error:
         raise ServerFault(
             f"cannot listen on {host} port {port}: {error.strerror or error}; "

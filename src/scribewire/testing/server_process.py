@@ -26,7 +26,8 @@ from scribewire.engines.loader import load_engines
 from scribewire.engines.onnx import OnnxSession, Tensor
 from scribewire.errors import ServerFault
 from scribewire.models.cache import ModelCache
-from scribewire.server.run import allow_many_connections, serving
+from scribewire.runtime.self_measurement import measure_costs
+from scribewire.server.run import prepare_process, serving
 from scribewire.settings import Settings
 from scribewire.testing.load import Target
 
@@ -172,12 +173,13 @@ async def _serve_until_input_ends() -> None:
         ModelCache(directory=settings.cache_dir),
         speaker_model=settings.speaker_model,
     )
-    allow_many_connections()
+    prepare_process()
     questions = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(questions), sys.stdin
     )
-    async with serving(settings, engines) as (address, _):
+    costs = measure_costs(engines.vad, engines.speech, engines.voices)
+    async with serving(settings, engines, costs) as (address, _):
         _answer({"url": address.url})
         while await questions.readline():
             _answer(asdict(own_usage(meter.cpu_s)))
