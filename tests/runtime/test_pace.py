@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scribewire.runtime.pace import AHEAD_S, MAX_CREDIT_S, Pace
+from scribewire.runtime.pace import AHEAD_S, FIRST_S, MAX_CREDIT_S, Pace
 from scribewire.types import SAMPLE_RATE
 
 CHUNK = SAMPLE_RATE // 10
@@ -32,9 +32,9 @@ def test_a_file_is_due_as_if_it_were_played() -> None:
     pace.receive(60 * SAMPLE_RATE, START)
 
     assert pace.is_ahead(START)
-    assert pace.due_at(60 * SAMPLE_RATE) == pytest.approx(START + 60 - MAX_CREDIT_S)
+    assert pace.due_at(60 * SAMPLE_RATE) == pytest.approx(START + 60 - FIRST_S)
     pace.receive(60 * SAMPLE_RATE, START)
-    assert pace.due_at(120 * SAMPLE_RATE) == pytest.approx(START + 120 - MAX_CREDIT_S)
+    assert pace.due_at(120 * SAMPLE_RATE) == pytest.approx(START + 120 - FIRST_S)
 
 
 def test_what_a_stalled_network_held_back_is_not_ahead() -> None:
@@ -54,7 +54,7 @@ def test_a_pause_in_sending_gives_no_more_than_the_credit() -> None:
     pace.receive(600 * SAMPLE_RATE, now + 3600)
 
     assert pace.due_at(601 * SAMPLE_RATE) == pytest.approx(now + 3600 - MAX_CREDIT_S)
-    pace.receive(10 * SAMPLE_RATE, now + 3600)
+    pace.receive(60 * SAMPLE_RATE, now + 3600)
     assert pace.is_ahead(now + 3600)
 
 
@@ -66,22 +66,34 @@ def burst(pace: Pace, seconds: float, *, at: float) -> None:
 def test_a_speaker_whose_network_stalled_for_long_is_no_file_for_ever() -> None:
     pace = Pace()
     now = speak(pace, 3.0, at=START)
-    burst(pace, 30.0, at=now + 30)
-    assert pace.is_ahead(now + 30)
+    burst(pace, 60.0, at=now + 60)
+    assert pace.is_ahead(now + 60)
 
-    now = speak(pace, 60.0, at=now + 30.1)
+    now = speak(pace, 60.0, at=now + 60.1)
 
     assert not pace.is_ahead(now)
-    assert pace.due_at(93 * SAMPLE_RATE) == pytest.approx(now, abs=0.1)
+    assert pace.due_at(123 * SAMPLE_RATE) == pytest.approx(now, abs=0.1)
+
+
+def test_a_speaker_who_was_held_back_is_no_file_when_he_catches_up() -> None:
+    pace = Pace()
+    now = START
+    for _ in range(600):  # a minute at four fifths of his pace
+        now += 0.125
+        pace.receive(CHUNK, now)
+    for _ in range(150):  # then twice as fast, until nothing is left
+        now += 0.05
+        pace.receive(CHUNK, now)
+        assert not pace.is_ahead(now)
 
 
 def test_a_speaker_who_paused_is_not_before_the_others_for_ever() -> None:
     pace = Pace()
     now = speak(pace, 3.0, at=START)
 
-    now = speak(pace, 60.0, at=now + 3600)
+    now = speak(pace, 300.0, at=now + 3600)
 
-    assert pace.due_at(63 * SAMPLE_RATE) == pytest.approx(now, abs=0.1)
+    assert pace.due_at(303 * SAMPLE_RATE) == pytest.approx(now, abs=0.3)
 
 
 def test_what_keeps_coming_faster_than_it_is_spoken_stays_ahead() -> None:

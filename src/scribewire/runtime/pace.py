@@ -8,9 +8,11 @@ from collections import deque
 
 from scribewire.types import SAMPLE_RATE
 
-MAX_CREDIT_S = 5.0  # a network that stalled may catch up this much without counting as a file
+FIRST_S = 5.0  # of what comes at the very start, no more can have been spoken before
+MAX_CREDIT_S = 30.0  # a network that stalled, or a server that was overloaded, may be made up for
 AHEAD_S = 1.0  # further ahead of its speaking than jitter explains: a file
-FORGET_S = 10.0  # what was early or late fades like this once audio comes as it is spoken
+FORGET_LEAD_S = 10.0  # how a lead fades once audio comes as it is spoken
+FORGET_LAG_S = 60.0  # and a lag: who was held back is not taken for a file when he catches up
 ARRIVAL_S = 0.05  # how exactly arrivals are known: small chunks would fill the memory of them
 _MAX_ARRIVALS = 512
 
@@ -37,10 +39,11 @@ class Pace:
             return
         length_s = sample_count / SAMPLE_RATE
         if self._played_at is None:
-            begun_at = now - min(length_s, MAX_CREDIT_S)
+            begun_at = now - min(length_s, FIRST_S)
         else:
             lead_s = self._played_at - self._received_at
-            remembered = math.exp(-(now - self._received_at) / FORGET_S)
+            fades_in_s = FORGET_LEAD_S if lead_s > 0 else FORGET_LAG_S
+            remembered = math.exp(-(now - self._received_at) / fades_in_s)
             # Played while nothing came, and what is left of how early or late it was.
             played_at = self._received_at + lead_s * remembered
             begun_at = max(played_at, now - length_s - MAX_CREDIT_S)
