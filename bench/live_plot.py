@@ -6,8 +6,8 @@ runs of a system with the same number of streams the last one counts.
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -103,10 +103,15 @@ def _dress(axes: Any, runs: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN40
     )
 
 
-def _main(picture: Path, documents: Sequence[Path]) -> None:
-    runs = [run for path in documents for run in json.loads(path.read_text("utf-8"))["runs"]]
-    plot_latency(runs, picture)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Draw what earlier runs have written."""
+    parser = argparse.ArgumentParser(prog="live_plot", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("picture", type=Path, help="where to write it, as .png and .svg")
+    parser.add_argument("documents", type=Path, nargs="+", help="JSON files of bench/live.py")
+    options = parser.parse_args(arguments)
+    texts = [path.read_text("utf-8") for path in options.documents]
+    plot_latency([run for text in texts for run in json.loads(text)["runs"]], options.picture)
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]), [Path(argument) for argument in sys.argv[2:]])
+    main()
