@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 UTTERANCE_S = 5.0  # from one endpoint to the next, in speech as people speak it
 _HEARD_S = 10  # what a final hears, context included
 _VOICE_S = 2  # what a speaker is told by
-# Ten seconds of speech take 0.22 s where ten of noise take 0.074 s: the words make the difference.
-SPEECH_PER_NOISE = 3.0
+# Ten seconds of speech take three times as long as ten of noise, for the words in them, and any
+# call takes a third longer on a full machine than on an idle one.
+SPEECH_PER_NOISE = 4.0
 _TRIES = 3  # the fastest counts: the others shared the machine with something
 
 
