@@ -14,6 +14,7 @@ BENCHES = {
     "confidence": "whether words said to be 90 % sure are right nine times in ten",
     "costs": "where a CPU-second goes, and how long finals take",
     "cuts": "what cutting long speech costs",
+    "hostile_media": "broken media and the decoder process: crashes, time-outs, what is left",
     "noise": "what is made of audio without speech",
     "partials": "how calm partials are, how early, and what their stability means",
     "speakers": "diarization error rate",
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> None:
 
 def list_benches() -> str:
     """Return how to call this program and what each bench is about."""
-    lines = [f"  {name:<12}{about}" for name, about in BENCHES.items()]
+    lines = [f"  {name:<14}{about}" for name, about in BENCHES.items()]
     return "\n".join(["usage: python -m bench NAME --manifest PATH [options]", *lines])
 
 

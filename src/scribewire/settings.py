@@ -54,6 +54,21 @@ class Settings(BaseSettings):
         description="New sessions are refused while finals would come later than this after the "
         "silence that ends them; 0 refuses none.",
     )
+    allow_source: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts or networks (CIDR) of one's own that stream URLs may lead to, separated "
+        "by commas; none: public addresses only.",
+    )
+    deny_source: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts or networks (CIDR) that stream URLs may never lead to, separated by "
+        "commas.",
+    )
+    source_retry_ms: int = Field(
+        default=300_000,
+        ge=0,
+        description="How long a live stream URL is tried again after it was lost.",
+    )
     max_utterance_ms: int = Field(
         default=15_000,
         ge=2_000,
@@ -70,9 +85,9 @@ class Settings(BaseSettings):
         default="info", pattern="^(debug|info|warning|error)$", description="How much is logged."
     )
 
-    @field_validator("keys", mode="before")
+    @field_validator("keys", "allow_source", "deny_source", mode="before")
     @classmethod
-    def _split_keys(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(key.strip() for key in value.split(",") if key.strip())
+            return tuple(one.strip() for one in value.split(",") if one.strip())
         return value

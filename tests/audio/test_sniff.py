@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scribewire.audio.sniff import PCM, SNIFF_LIMIT, UNDECIDED, WAV, sniff
+from scribewire.audio.sniff import PCM, SNIFF_LIMIT, UNDECIDED, WAV, find_stranger, sniff
 
 MARKS = [
     (b"OggS\x00\x02\x00\x00", "an Ogg (Vorbis or Opus) file"),
@@ -115,3 +115,29 @@ def test_noise_that_begins_with_a_sync_is_pcm(amplitude: int) -> None:
     misfires = [guess for stream in streams if (guess := sniff(stream.tobytes())) != PCM]
 
     assert misfires == []
+
+
+STRANGERS = [
+    (b"\n<!DOCTYPE HTML><title>404</title>", "an HTML page"),
+    (b"\xef\xbb\xbf<html lang=en>", "an HTML page"),
+    (b"<?xml version='1.0'?><!-- page --><html>", "an HTML page"),
+    (b"<?xml version='1.0'?><Error/>", "an XML document"),
+    (b'{"error": "expired"}', "JSON"),
+    (b"No such stream: \xc3\xa9", "text"),
+    (b"cut within a character: \xc3", "text"),
+    (b"#EXTM3U\n#EXTINF:5,", "a playlist"),
+    (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture (PNG)"),
+    (b"\xff\xd8\xff\xe0\x00\x10JFIF", "a picture (JPEG)"),
+    (b"RIFF\x00\x10\x00\x00WEBPVP8 ", "a picture (WebP)"),
+    (b"%PDF-1.7", "a PDF document"),
+]
+
+
+@pytest.mark.parametrize(("head", "name"), STRANGERS, ids=[name for _, name in STRANGERS])
+def test_what_is_no_audio_is_named(head: bytes, name: str) -> None:
+    assert find_stranger(head) == name
+
+
+@pytest.mark.parametrize("head", [head for head, _ in MARKS if b"\x00" in head])
+def test_audio_is_no_stranger(head: bytes) -> None:
+    assert find_stranger(head) is None

@@ -89,6 +89,29 @@ async def playing(handler: Handler, *, max_queue: int | None = 16) -> AsyncItera
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
+@dataclass
+class StreamingServer:
+    """Says what a server in stream mode says by itself; hears at most `stop`."""
+
+    says: list[str]
+    close: int = 1000
+    on_stop: list[str] | None = None
+    """Said once a message has come; None: it is not waited for."""
+    heard: list[str | bytes] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+
+    async def __call__(self, websocket: ServerConnection) -> None:
+        assert websocket.request is not None
+        self.paths.append(websocket.request.path)
+        for text in self.says:
+            await websocket.send(text)
+        if self.on_stop is not None:
+            self.heard.append(await websocket.recv())
+            for text in self.on_stop:
+                await websocket.send(text)
+        await websocket.close(self.close)
+
+
 class SilentServer:
     """Accepts, says `loading` if it is told to, and then nothing."""
 
@@ -139,6 +162,7 @@ class Peers:
 
     playing = staticmethod(playing)
     Scripted = ScriptedServer
+    Streaming = StreamingServer
     Silent = SilentServer
     Clogged = CloggedServer
     Deaf = DeafServer

@@ -20,8 +20,10 @@ from scribewire.client import (
     FinalResult,
     Message,
     MissingTokenError,
+    MissingUrlError,
     RefusedError,
     SessionError,
+    StreamModeError,
     UnreachableError,
     connect,
 )
@@ -40,6 +42,7 @@ KEY = "key-1"
 START, STOP = '{"action":"start"}', '{"action":"stop"}'
 LISTENING = '{"state":"listening","session_id":"5e55"}'
 STOPPED = '{"state":"stopped"}'
+LOADING = '{"state":"loading"}'
 PARTIAL = '{"text":"hel","is_final":false,"offset_ms":320,"stability":0.5}'
 FINAL = '{"text":"hello","is_final":true,"offset_ms":640}'
 
@@ -111,6 +114,62 @@ async def test_every_state_is_seen_in_order(peers: Peers) -> None:
         "connecting", "loading", "listening", "connected", "disconnected",
     ]  # fmt: skip
     assert later == states[3:]
+
+
+async def test_a_stream_is_followed_to_its_end(peers: Peers) -> None:
+    server = peers.Streaming([LOADING, LISTENING, PARTIAL, LOADING, FINAL, LISTENING, STOPPED])
+    states: list[ConnectionState] = []
+
+    async with (
+        peers.playing(server) as address,
+        connect(
+            address,
+            url="http://x/a?b=c",
+            pace="realtime",
+            key=KEY,
+            on_state_change=states.append,
+        ) as client,
+    ):
+        messages, error = await receive_all(client)
+
+    assert (len(messages), error) == (2, None)
+    assert server.paths == ["/v2/client/-?url=http%3A%2F%2Fx%2Fa%3Fb%3Dc&type=fast&pace=realtime"]
+    assert [state.value for state in states] == [
+        "connecting", "loading", "listening", "connected", "loading", "listening", "disconnected",
+    ]  # fmt: skip
+
+
+async def test_a_stream_can_be_stopped_but_takes_no_audio(peers: Peers) -> None:
+    server = peers.Streaming([LOADING, LISTENING], on_stop=[FINAL, STOPPED])
+
+    async with (
+        peers.playing(server) as address,
+        connect(address, url="http://x", key=KEY) as client,
+    ):
+        with pytest.raises(StreamModeError):
+            await client.send_audio(b"")
+        await client.stop()
+        messages, error = await receive_all(client)
+
+    assert (len(messages), error) == (1, None)
+    assert server.heard == [STOP]
+
+
+async def test_a_stream_that_cannot_be_opened_is_told(peers: Peers) -> None:
+    server = peers.Streaming([LOADING, '{"error":"invalid stream: HTTP 404"}'], close=1008)
+
+    async with peers.playing(server) as address:
+        with pytest.raises(SessionError, match="invalid stream: HTTP 404") as raised:
+            async with connect(address, url="http://x", key=KEY):
+                pass
+
+    assert raised.value.code == 1008
+
+
+async def test_no_stream_is_told_without_connecting() -> None:
+    with pytest.raises(MissingUrlError):
+        async with connect("ws://127.0.0.1:1", url="", key=KEY):
+            pass
 
 
 async def test_leaving_without_stop_closes_politely(peers: Peers) -> None:

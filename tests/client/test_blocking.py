@@ -20,8 +20,10 @@ from scribewire.client import (
     FinalResult,
     Message,
     MissingTokenError,
+    MissingUrlError,
     RefusedError,
     SessionError,
+    StreamModeError,
     UnreachableError,
     asynchronous,
 )
@@ -38,6 +40,7 @@ KEY = "key-1"
 START, STOP = '{"action":"start"}', '{"action":"stop"}'
 LISTENING = '{"state":"listening","session_id":"5e55"}'
 STOPPED = '{"state":"stopped"}'
+LOADING = '{"state":"loading"}'
 PARTIAL = '{"text":"hel","is_final":false,"offset_ms":320,"stability":0.5}'
 FINAL = '{"text":"hello","is_final":true,"offset_ms":640}'
 
@@ -159,6 +162,68 @@ async def test_every_state_is_seen_in_order(peers: Peers) -> None:
         "connecting", "loading", "listening", "connected", "disconnected",
     ]  # fmt: skip
     assert later == states[3:]
+
+
+async def test_a_stream_is_followed_to_its_end(peers: Peers) -> None:
+    server = peers.Streaming([LOADING, LISTENING, PARTIAL, LOADING, FINAL, LISTENING, STOPPED])
+    states: list[ConnectionState] = []
+
+    def program(address: str) -> list[Message]:
+        with connect(
+            address,
+            url="http://x/a?b=c",
+            pace="realtime",
+            key=KEY,
+            on_state_change=states.append,
+        ) as client:
+            messages, error = receive_all(client)
+        assert error is None
+        return messages
+
+    async with peers.playing(server) as address:
+        messages = await in_thread(program, address)
+
+    assert len(messages) == 2
+    assert server.paths == ["/v2/client/-?url=http%3A%2F%2Fx%2Fa%3Fb%3Dc&type=fast&pace=realtime"]
+    assert [state.value for state in states] == [
+        "connecting", "loading", "listening", "connected", "loading", "listening", "disconnected",
+    ]  # fmt: skip
+
+
+async def test_a_stream_can_be_stopped_but_takes_no_audio(peers: Peers) -> None:
+    server = peers.Streaming([LOADING, LISTENING], on_stop=[FINAL, STOPPED])
+
+    def program(address: str) -> None:
+        with connect(address, url="http://x", key=KEY) as client:
+            with pytest.raises(StreamModeError):
+                client.send_audio(b"")
+            client.stop()
+            messages, error = receive_all(client)
+        assert (len(messages), error) == (1, None)
+
+    async with peers.playing(server) as address:
+        await in_thread(program, address)
+
+    assert server.heard == [STOP]
+
+
+async def test_a_stream_that_cannot_be_opened_is_told(peers: Peers) -> None:
+    server = peers.Streaming([LOADING, '{"error":"invalid stream: HTTP 404"}'], close=1008)
+
+    def program(address: str) -> None:
+        with (
+            pytest.raises(SessionError, match="invalid stream: HTTP 404"),
+            connect(address, url="http://x", key=KEY),
+        ):
+            pass
+
+    async with peers.playing(server) as address:
+        await in_thread(program, address)
+
+
+def test_no_stream_is_told_without_connecting() -> None:
+    with pytest.raises(MissingUrlError), connect("ws://127.0.0.1:1", url="", key=KEY):
+        pass
 
 
 async def test_a_state_callback_may_use_the_client(peers: Peers) -> None:

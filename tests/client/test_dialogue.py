@@ -11,6 +11,7 @@ from scribewire.client.errors import (
     ConnectTimeoutError,
     ProtocolViolationError,
     SessionError,
+    StreamModeError,
 )
 from scribewire.client.opening import Opening
 from scribewire.protocol.handshake import Endpoint
@@ -97,6 +98,52 @@ def test_legacy_results_are_understood() -> None:
         PartialResult(text="hel", offset_ms=0),
         FinalResult(text="hello", offset_ms=0, words=()),
     ]
+
+
+def test_a_stream_says_no_start_and_takes_no_audio() -> None:
+    dialogue = open_dialogue(endpoint=Endpoint.STREAM)
+
+    dialogue.send_start()
+    with pytest.raises(StreamModeError):
+        dialogue.check_pushing()
+    dialogue.send_stop()
+
+    assert dialogue.take_outgoing() == ['{"action":"stop"}']
+
+
+def test_pushed_audio_is_welcome() -> None:
+    open_dialogue().check_pushing()
+
+
+def test_partials_of_a_stream_can_be_declined() -> None:
+    dialogue = open_dialogue(endpoint=Endpoint.STREAM, partials=False)
+
+    for text in [LISTENING, PARTIAL, FINAL]:
+        dialogue.receive(text)
+
+    assert list(messages_of(dialogue)) == [HELLO]
+
+
+def test_a_stream_that_does_not_open_is_told_as_one() -> None:
+    dialogue = open_dialogue(endpoint=Endpoint.STREAM)
+
+    dialogue.receive('{"state":"loading"}')
+    dialogue.handle_timer(115)
+    dialogue.receive_close(1000, "")
+
+    with pytest.raises(ConnectTimeoutError, match="whether the stream can be played"):
+        dialogue.check_opening()
+
+
+def test_a_finite_stream_ends_well_without_stop() -> None:
+    dialogue = open_dialogue(endpoint=Endpoint.STREAM)
+
+    for text in [LISTENING, FINAL, '{"state":"stopped"}']:
+        dialogue.receive(text)
+    dialogue.receive_close(1000, "")
+
+    assert list(messages_of(dialogue)) == [HELLO]
+    assert dialogue.failure is None
 
 
 def test_callbacks_see_each_state_once_in_order() -> None:

@@ -7,9 +7,11 @@ from scribewire.client.errors import (
     ClosedError,
     ConnectTimeoutError,
     MissingTokenError,
+    MissingUrlError,
     ProtocolViolationError,
     RefusedError,
     SessionError,
+    StreamModeError,
     UnreachableError,
 )
 from scribewire.errors import ScribewireError
@@ -19,6 +21,27 @@ CASES: list[tuple[ClientError, str]] = [
     (
         MissingTokenError(),
         "missing token: expected a key of this server; pass it as `key`",
+    ),
+    (
+        MissingUrlError(),
+        (
+            "missing stream URL: expected the http:// or https:// address of the audio; "
+            "pass it as `url`, or leave `url` out to send the audio yourself"
+        ),
+    ),
+    (
+        StreamModeError(),
+        (
+            "send_audio in stream mode: the server fetches the audio from `url`; "
+            "connect without `url` to send it"
+        ),
+    ),
+    (
+        ConnectTimeoutError(ConnectionState.LOADING, 15, is_stream=True),
+        (
+            "connection timeout: still loading after 15 s; "
+            "see whether the stream can be played, or allow more with `timeout_s`"
+        ),
     ),
     (
         UnreachableError("cannot reach it"),

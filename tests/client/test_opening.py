@@ -4,7 +4,7 @@ import array
 
 import pytest
 
-from scribewire.client.errors import MissingTokenError
+from scribewire.client.errors import MissingTokenError, MissingUrlError
 from scribewire.client.opening import (
     AUDIO_PIECE_BYTES,
     Opening,
@@ -12,11 +12,11 @@ from scribewire.client.opening import (
     is_loopback,
     prepare_opening,
 )
-from scribewire.protocol.handshake import Endpoint
+from scribewire.protocol.handshake import Endpoint, Pace
 from scribewire.types import Mode
 
 
-def prepare(
+def prepare(  # noqa: PLR0913 - as `prepare_opening`
     base: str = "ws://captions.example",
     *,
     key: str | None = "key-1",
@@ -24,14 +24,19 @@ def prepare(
     language: str | None = None,
     endpointing_ms: int | None = None,
     diarize: bool | None = None,
+    url: str | None = None,
+    pace: Pace | None = None,
+    actual_numbers: bool = False,
 ) -> Opening:
     return prepare_opening(
         base,
+        url=url,
+        pace=pace,
         key=key,
         mode=mode,
         language=language,
         partials=True,
-        actual_numbers=False,
+        actual_numbers=actual_numbers,
         endpointing_ms=endpointing_ms,
         diarize=diarize,
         timeout_s=15.0,
@@ -45,7 +50,6 @@ def prepare(
         ("ws://h:8000/v2/realtime/", "ws://h:8000/v2/realtime?type=fast", Endpoint.MICROPHONE),
         ("wss://h/speech", "wss://h/speech/v2/realtime?type=fast", Endpoint.MICROPHONE),
         ("ws://h/realtime", "ws://h/realtime?type=fast", Endpoint.LEGACY),
-        ("ws://h/v2/client", "ws://h/v2/client/-?type=fast", Endpoint.STREAM),
     ],
 )
 def test_an_address_may_be_bare_or_name_its_endpoint(
@@ -78,6 +82,48 @@ def test_a_key_that_no_header_can_carry_is_refused_unquoted(key: str) -> None:
         prepare(key=key)
 
     assert key not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "base", ["ws://h/p", "ws://h/p/v2/realtime", "ws://h/p/realtime", "ws://h/p/v2/client"]
+)
+def test_an_address_of_a_stream_asks_for_stream_mode_and_is_not_shown(base: str) -> None:
+    opening = prepare(base, url="https://x/a?sig=secret&b=1", pace="realtime", mode="quality")
+
+    assert opening.url == (
+        "ws://h/p/v2/client/-?url=https%3A%2F%2Fx%2Fa%3Fsig%3Dsecret%26b%3D1"
+        "&type=quality&pace=realtime"
+    )
+    assert opening.is_stream
+    assert "secret" not in repr(opening)
+
+
+def test_pushed_audio_is_no_stream() -> None:
+    assert not prepare().is_stream
+
+
+@pytest.mark.parametrize(("base", "url"), [("ws://h", ""), ("ws://h/v2/client", None)])
+def test_a_missing_stream_is_told_before_connecting(base: str, url: str | None) -> None:
+    with pytest.raises(MissingUrlError, match="missing stream URL"):
+        prepare(base, url=url)
+
+
+@pytest.mark.parametrize("url", ["talk.mp3", "file:///secret", "ftp://secret@h/", "http://[::1"])
+def test_a_stream_that_is_not_on_the_web_is_refused_unquoted(url: str) -> None:
+    with pytest.raises(ValueError, match="expected the http:// or https:// address") as raised:
+        prepare(url=url)
+
+    assert url not in str(raised.value)
+
+
+def test_what_only_start_can_ask_for_is_refused_in_stream_mode() -> None:
+    with pytest.raises(ValueError, match="actual_numbers: not in stream mode"):
+        prepare(url="http://x", actual_numbers=True)
+
+
+def test_a_pace_is_for_streams() -> None:
+    with pytest.raises(ValueError, match="pace: expected only with `url`"):
+        prepare(pace="fast")
 
 
 @pytest.mark.parametrize("base", ["http://h", "ws://", "h:8000", "ws://h?token=x", "ws://[::1"])

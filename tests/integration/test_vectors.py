@@ -21,6 +21,8 @@ from scribewire.protocol import (
     Close,
     ConnectionState,
     DialogueState,
+    Endpoint,
+    ErrorMessage,
     FinalResult,
     Handshake,
     Listening,
@@ -32,6 +34,7 @@ from scribewire.protocol import (
     ShuttingDown,
     Start,
     Stop,
+    Stopped,
     client_url,
     parse_client,
     parse_handshake,
@@ -64,6 +67,7 @@ def policy_of(header: Line) -> ServerPolicy:
         default_language=settings["default_language"],
         is_valid_key=lambda key: key in settings["keys"],
         start_timeout_ms=settings["start_timeout_ms"],
+        serves_streams=settings.get("serves_streams", False),
     )
 
 
@@ -109,8 +113,11 @@ class ServerPlayer:
                 assert isinstance(close, Close)
                 assert close.code == code
             case {"from": "server", "text": text}:
-                self.cause(text)
-                assert self.server.next_outgoing() == (text if step.get("sent", True) else None)
+                said = self.server.next_outgoing()  # by itself
+                if said is None:
+                    self.cause(text)
+                    said = self.server.next_outgoing()
+                assert said == (text if step.get("sent", True) else None)
         self.take_events()
 
     def receive(self, message: str | bytes) -> None:
@@ -125,13 +132,16 @@ class ServerPlayer:
                 self.server.end_session(CloseCode(step["close"]))
             case "reject":
                 self.server.reject(ClientFault(step["error"]))
+            case "fail_source":
+                fault = ClientFault(step["error"])
+                self.server.fail_source(fault, has_retried=step.get("has_retried", False))
             case "fail":
                 self.server.fail(step["error"])
             case _:
                 pytest.fail(f"unknown act: {step}")
 
     def cause(self, text: str) -> None:
-        """Call what a shell calls to send this; all but these the core sends by itself."""
+        """Call what a shell calls to send this."""
         match self.parse(text):
             case Loading():
                 self.server.send_loading()
@@ -143,7 +153,7 @@ class ServerPlayer:
                 self.server.send_final(final)
             case ShuttingDown(at):
                 self.server.announce_shutdown(at)
-            case _ if '"stopped"' in text:
+            case Stopped() | ErrorMessage():
                 self.settle()
 
     def settle(self) -> None:
@@ -256,6 +266,7 @@ def test_an_sdk_can_ask_for_the_same_handshake(path: Path) -> None:
         endpointing_ms=expected.endpointing_ms,
         diarize=expected.diarize,
         url=expected.url,
+        pace=expected.pace if expected.endpoint is Endpoint.STREAM else None,
     )
 
     parts = urlsplit(url)
@@ -263,5 +274,5 @@ def test_an_sdk_can_ask_for_the_same_handshake(path: Path) -> None:
 
     assert asked is not None
     assert asked.keys == expected.keys[:1]
-    for name in ("endpoint", "mode", "language", "endpointing_ms", "diarize", "url"):
+    for name in ("endpoint", "mode", "language", "endpointing_ms", "diarize", "url", "pace"):
         assert getattr(asked, name) == getattr(expected, name)

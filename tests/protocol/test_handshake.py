@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scribewire.protocol.handshake import Endpoint, Handshake, client_url, parse_handshake
+from scribewire.protocol.handshake import (
+    Endpoint,
+    Handshake,
+    client_url,
+    is_stream_url,
+    parse_handshake,
+)
 
 PATHS = [
     # path, endpoint, keys
@@ -222,3 +228,13 @@ def test_a_server_reads_what_an_sdk_asks_for(key: str, url: str) -> None:
     assert handshake is not None
     assert handshake.url == url
     assert handshake.keys == (() if key == "-" else (key,))
+
+
+@pytest.mark.parametrize("url", ["http://x", "https://user:word@[::1]:8/live?a=b", "HTTP://X/"])
+def test_a_stream_may_be_at_any_http_address(url: str) -> None:
+    assert is_stream_url(url)
+
+
+@pytest.mark.parametrize("url", ["", "x", "http://", "http://[::1", "file:///x", "ftp://x/"])
+def test_a_stream_is_nowhere_else(url: str) -> None:
+    assert not is_stream_url(url)

@@ -55,3 +55,11 @@ def test_a_language_without_a_model_names_those_available() -> None:
 def test_a_default_without_a_model_is_our_fault() -> None:
     with pytest.raises(ServerFault, match="default language nl: no model; available: none"):
         ServerPolicy(languages=frozenset(), default_language="nl", is_valid_key=bool)
+
+
+def test_streams_are_fetched_only_where_it_was_chosen() -> None:
+    policy = ServerPolicy(
+        languages=frozenset({"en"}), default_language="en", is_valid_key=lambda _: True
+    )
+
+    assert policy.serves_streams is False

@@ -139,7 +139,7 @@ AT_ONCE = [
     ),
     (
         Handshake(endpoint=Endpoint.STREAM),
-        "stream mode: not served here yet; push audio to /v2/realtime instead",
+        "stream mode: not served here; push audio to /v2/realtime instead",
     ),
 ]
 

@@ -10,6 +10,7 @@ from scribewire.protocol.states import (
     DialogueState,
     Input,
     connection_state_after,
+    first_state,
     is_heard,
     is_over,
     next_state,
@@ -20,27 +21,28 @@ ORDER = list(DialogueState)
 # One row an input, one column a state. The cell is the next state by its initial letters,
 # = where nothing moves, . where the sender may not send it.
 PICTURE = """
-                      AWAITING STARTING LISTENING FLUSHING CLOSING CLOSED
-client start          S        .        .         =        =       .
-client audio          .        =        =         =        =       .
-client stop           F        F        F         =        =       .
-client unknown action =        =        =         =        =       .
-client fault          F        F        F         =        =       .
-client close          CLOSING  CLOSING  CLOSING   CLOSING  =       .
-server loading        =        =        .         =        .       .
-server listening      .        L        .         =        .       .
-server result         .        .        =         =        .       .
-server error          =        =        =         =        .       .
-server shutting down  =        =        =         =        .       .
-server stopped        CLOSING  CLOSING  CLOSING   CLOSING  .       .
-server end            F        F        F         =        .       .
-server fault          CLOSING  CLOSING  CLOSING   CLOSING  =       .
-server close          CLOSING  CLOSING  CLOSING   CLOSING  =       .
-closed                CLOSED   CLOSED   CLOSED    CLOSED   CLOSED  .
+                      AWAITING STARTING LISTENING OPENING PULLING FLUSHING CLOSING CLOSED
+client start          S        .        .         =       =       =        =       .
+client audio          .        =        =         .       .       =        =       .
+client stop           F        F        F         F       F       =        =       .
+client unknown action =        =        =         =       =       =        =       .
+client fault          F        F        F         F       F       =        =       .
+client close          CLOSING  CLOSING  CLOSING   CLOSING CLOSING CLOSING  =       .
+server loading        =        =        .         =       =       =        .       .
+server listening      .        L        .         P       =       =        .       .
+server result         .        .        =         .       =       =        .       .
+server error          =        =        =         =       =       =        .       .
+server shutting down  =        =        =         =       =       =        .       .
+server stopped        CLOSING  CLOSING  CLOSING   CLOSING CLOSING CLOSING  .       .
+server end            F        F        F         F       F       =        .       .
+server fault          CLOSING  CLOSING  CLOSING   CLOSING CLOSING CLOSING  =       .
+server close          CLOSING  CLOSING  CLOSING   CLOSING CLOSING CLOSING  =       .
+closed                CLOSED   CLOSED   CLOSED    CLOSED  CLOSED  CLOSED   CLOSED  .
 """
 LETTERS = {
     "S": DialogueState.STARTING,
     "L": DialogueState.LISTENING,
+    "P": DialogueState.PULLING,
     "F": DialogueState.FLUSHING,
     "CLOSING": DialogueState.CLOSING,
     "CLOSED": DialogueState.CLOSED,
@@ -61,6 +63,20 @@ CONNECTION_STATES = [
     ([Input.SERVER_ERROR], "error"),
     ([Input.SERVER_FAULT], "error"),
     ([Input.SERVER_ERROR, Input.SERVER_RESULT, Input.CLOSED], "error"),
+]
+
+STREAM_STATES = [
+    # inputs while a source is pulled, what an SDK shows
+    ([Input.SERVER_RESULT], "connected"),
+    ([Input.SERVER_LOADING], "loading"),
+    ([Input.SERVER_RESULT, Input.SERVER_LOADING], "loading"),
+    ([Input.SERVER_RESULT, Input.SERVER_LOADING, Input.SERVER_RESULT], "loading"),
+    ([Input.SERVER_RESULT, Input.SERVER_LOADING, Input.SERVER_LISTENING], "listening"),
+    ([Input.SERVER_LOADING, Input.SERVER_LISTENING, Input.SERVER_RESULT], "connected"),
+    ([Input.SERVER_RESULT, Input.SERVER_LISTENING], "connected"),
+    ([Input.SERVER_ERROR, Input.SERVER_LOADING], "error"),
+    ([Input.SERVER_LOADING, Input.CLOSED], "disconnected"),
+    ([Input.SERVER_LOADING, Input.SERVER_FAULT, Input.SERVER_RESULT], "error"),
 ]
 
 
@@ -106,6 +122,8 @@ def test_only_an_open_dialogue_is_heard() -> None:
         "awaiting start",
         "starting",
         "listening",
+        "opening",
+        "pulling",
     ]
     assert [state.value for state in DialogueState if is_over(state)] == ["closing", "closed"]
 
@@ -118,3 +136,18 @@ def test_an_sdk_shows_how_far_it_got(inputs: list[Input], shown: str) -> None:
         state = connection_state_after(state, given_input)
 
     assert state.value == shown
+
+
+@pytest.mark.parametrize(("inputs", "shown"), STREAM_STATES)
+def test_an_sdk_shows_when_a_source_is_opened_again(inputs: list[Input], shown: str) -> None:
+    state = ConnectionState.LISTENING
+
+    for given_input in inputs:
+        state = connection_state_after(state, given_input, dialogue=DialogueState.PULLING)
+
+    assert state.value == shown
+
+
+def test_a_stream_begins_without_a_start() -> None:
+    assert first_state(is_stream=False) is DialogueState.AWAITING_START
+    assert first_state(is_stream=True) is DialogueState.OPENING

@@ -35,7 +35,8 @@ _FORMATS = (
     "wav,w64,aiff,au,caf,flac,mp3,ogg,aac,ac3,eac3,amr,asf,avi,flv,loas,"
     "matroska,webm,mov,mp4,m4a,3gp,mpeg,mpegts,tta,wv,ape,dts"
 )
-_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
+OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
+"""How FFmpeg is to open whatever it is given."""
 
 _REMEDY = "give a file with an audio track (WAV, MP3, M4A, FLAC, Ogg, WebM, MP4, ...)"
 
@@ -61,17 +62,22 @@ def probe_audio(source: Path | str | BinaryIO) -> AudioInfo:
     """
     position = None if isinstance(source, Path | str) else source.tell()
     with _open_container(source) as container:
-        stream = container.streams.audio[0]
-        info = AudioInfo(
-            container=container.format.name,
-            codec=stream.codec_context.name,
-            rate_hz=stream.codec_context.sample_rate,
-            channels=stream.codec_context.channels,
-            duration_ms=None if container.duration is None else container.duration // 1000,
-        )
+        info = describe(container)
     if position is not None and not isinstance(source, Path | str):
         source.seek(position)
     return info
+
+
+def describe(container: InputContainer) -> AudioInfo:
+    """Return what an opened container says about its first audio track."""
+    codec = container.streams.audio[0].codec_context
+    return AudioInfo(
+        container=container.format.name,
+        codec=codec.name,
+        rate_hz=codec.sample_rate,
+        channels=codec.channels,
+        duration_ms=None if container.duration is None else container.duration // 1000,
+    )
 
 
 def read_audio(source: Path | str | BinaryIO) -> Iterator[Samples]:
@@ -82,7 +88,7 @@ def read_audio(source: Path | str | BinaryIO) -> Iterator[Samples]:
     off in a way that cannot be read on; what was yielded until then is good.
     """
     with _open_container(source) as container:
-        yield from _cut_evenly(_resample(_decode_frames(container)))
+        yield from _cut_evenly(resample_frames(_decode_frames(container)))
 
 
 @contextmanager
@@ -97,7 +103,7 @@ def _open_container(source: Path | str | BinaryIO) -> Iterator[InputContainer]:
             yield container
         return
     try:
-        container = av.open(source, "r", options=_OPTIONS)
+        container = av.open(source, "r", options=OPTIONS)
     except (av.FFmpegError, ValueError) as error:
         raise ClientFault(f"{_name(source)}: not an audio file; {_REMEDY}") from error
     with container:
@@ -137,7 +143,8 @@ def _decode_frames(container: InputContainer) -> Iterator[AudioFrame]:
         raise ClientFault(f"no packet of the {codec} track can be decoded; {_REMEDY}")
 
 
-def _resample(frames: Iterator[AudioFrame]) -> Iterator[Samples]:
+def resample_frames(frames: Iterator[AudioFrame]) -> Iterator[Samples]:
+    """Yield what each frame adds at 16 kHz, rounded to what the wire can say, then the rest."""
     rate_hz, resampler = SAMPLE_RATE, Resampler(SAMPLE_RATE)
     for frame in frames:
         if frame.sample_rate != rate_hz:  # the first frame, or a chained stream's next part

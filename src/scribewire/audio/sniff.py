@@ -167,3 +167,55 @@ def _mp3_frame_bytes(head: bytes | bytearray) -> int:
     samples = 1152 if is_mpeg1 or layer == _LAYER_2 else 576
     padding = (head[2] >> 1) & 1
     return samples // 8 * kilobits * 1000 // rate_hz + padding
+
+
+_PICTURES: Final = (
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+)
+_DOCUMENTS: Final = (
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"#extm3u", "a playlist"),
+    (b"[playlist]", "a playlist"),
+    (b"<!doctype html", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<head", "an HTML page"),
+    (b"<body", "an HTML page"),
+)
+_CONTROLS: Final = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b")
+
+
+def find_stranger(head: bytes) -> str | None:
+    """Say what begins with `head` when it is no audio: a page, a picture, text.
+
+    A few bytes may be text by chance: ask with a thousand, or all there are.
+    """
+    for magic, name in _PICTURES:
+        if head.startswith(magic):
+            return f"a picture ({name})"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "a picture (WebP)"
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for magic, name in _DOCUMENTS:
+        if start.startswith(magic.lower()):
+            return name
+    if not _is_text(head):
+        return None
+    if b"<html" in start:  # after a comment or an XML declaration
+        return "an HTML page"
+    if start.startswith(b"<"):
+        return "an XML document"
+    return "JSON" if start[:1] in (b"{", b"[") else "text"
+
+
+def _is_text(head: bytes) -> bool:
+    if not _CONTROLS.isdisjoint(head):
+        return False
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return error.reason == "unexpected end of data"  # cut within a character
+    return True

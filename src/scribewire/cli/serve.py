@@ -74,6 +74,28 @@ DrainTimeout = Annotated[
     ),
 ]
 
+AllowSource = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Host or network (CIDR) of one's own that stream URLs may lead to; repeat it for "
+        "more.",
+        show_default="public addresses only",
+    ),
+]
+DenySource = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Host or network (CIDR) that stream URLs may never lead to; repeat it for more.",
+        show_default="none",
+    ),
+]
+SourceRetry = Annotated[
+    int | None,
+    typer.Option(
+        help="How long a live stream URL is tried again after it was lost.", show_default="300000"
+    ),
+]
+
 
 def serve(  # noqa: PLR0913 - one option for each setting
     *,
@@ -93,6 +115,9 @@ def serve(  # noqa: PLR0913 - one option for each setting
     workers: Workers = None,
     max_sessions: MaxSessions = None,
     max_final_latency_ms: MaxFinalLatency = None,
+    allow_source: AllowSource = None,
+    deny_source: DenySource = None,
+    source_retry_ms: SourceRetry = None,
     max_utterance_ms: MaxUtterance = None,
     start_timeout_ms: StartTimeout = None,
     drain_timeout_ms: DrainTimeout = None,
@@ -117,6 +142,9 @@ def serve(  # noqa: PLR0913 - one option for each setting
             "workers": workers,
             "max_sessions": max_sessions,
             "max_final_latency_ms": max_final_latency_ms,
+            "allow_source": tuple(allow_source) if allow_source else None,
+            "deny_source": tuple(deny_source) if deny_source else None,
+            "source_retry_ms": source_retry_ms,
             "max_utterance_ms": max_utterance_ms,
             "start_timeout_ms": start_timeout_ms,
             "drain_timeout_ms": drain_timeout_ms,

@@ -7,9 +7,11 @@ from scribewire.client.errors import (
     ClosedError,
     ConnectTimeoutError,
     MissingTokenError,
+    MissingUrlError,
     ProtocolViolationError,
     RefusedError,
     SessionError,
+    StreamModeError,
     UnreachableError,
 )
 from scribewire.protocol.messages import FinalResult, PartialResult, ShuttingDown
@@ -24,11 +26,13 @@ __all__ = [
     "FinalResult",
     "Message",
     "MissingTokenError",
+    "MissingUrlError",
     "PartialResult",
     "ProtocolViolationError",
     "RefusedError",
     "SessionError",
     "ShuttingDown",
+    "StreamModeError",
     "UnreachableError",
     "connect",
 ]

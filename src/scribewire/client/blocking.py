@@ -26,6 +26,7 @@ from websockets.sync.client import reconnect
 from scribewire.client.dialogue import Dialogue, Message, StateCallback
 from scribewire.client.opening import Opening, cut_audio, prepare_opening
 from scribewire.client.outcome import explain_opening
+from scribewire.protocol.handshake import Pace
 from scribewire.protocol.messages import Close
 from scribewire.protocol.states import ConnectionState
 from scribewire.types import Mode
@@ -35,8 +36,10 @@ _CHECK_S = 0.1  # how soon a sender that waits for room sees that the connection
 
 @contextlib.contextmanager
 def connect(  # noqa: PLR0913 - one argument per choice, all by name
-    url: str,
+    server: str,
     *,
+    url: str | None = None,
+    pace: Pace | None = None,
     key: str | None = None,
     mode: Mode = "fast",
     language: str | None = None,
@@ -49,12 +52,16 @@ def connect(  # noqa: PLR0913 - one argument per choice, all by name
 ) -> Iterator[Client]:
     """Give a client that is being listened to; leaving the context closes it.
 
-    `url` is the server's ws:// or wss:// address, with or without an endpoint's path. What is
-    None is left to the server. Raises `ValueError` for an address or key that cannot be one,
-    and a `ClientError` for everything else.
+    `server` is its ws:// or wss:// address, with or without an endpoint's path. What is None is
+    left to the server. With `url` the audio is not sent: the server fetches it from this http://
+    or https:// address (stream mode), a file at the given `pace`; the client is given once that
+    has begun. Raises `ValueError` for an address or key that cannot be one, and a `ClientError`
+    for everything else.
     """
     opening = prepare_opening(
-        url,
+        server,
+        url=url,
+        pace=pace,
         key=key,
         mode=mode,
         language=language,
@@ -102,7 +109,9 @@ class Client:
 
         Returns False once nobody listens any more: after `stop`, or when the session has ended.
         How it ended is told by iterating, and only there, so that no result is lost.
+        In stream mode it is a `StreamModeError`.
         """
+        self._dialogue.check_pushing()
         return all(self._wire.send_audio(piece) for piece in cut_audio(pcm))
 
     def stop(self) -> None:
@@ -131,7 +140,7 @@ class _Wire:
         self._sending = threading.Lock()  # two threads send; held from deciding to written
 
     def start(self) -> None:
-        """Say `start`, and return once the server is listening."""
+        """Say `start` if audio will be sent, and return once the server is listening."""
         self._send(self.dialogue.send_start)
         while self.dialogue.session_id is None:
             self.dialogue.check_opening()

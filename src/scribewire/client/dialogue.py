@@ -13,7 +13,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from scribewire.client.errors import ClientError, ClosedError, ConnectTimeoutError
+from scribewire.client.errors import (
+    ClientError,
+    ClosedError,
+    ConnectTimeoutError,
+    StreamModeError,
+)
 from scribewire.client.opening import Opening
 from scribewire.client.outcome import Ending, failure_of
 from scribewire.protocol.client import ClientConnection
@@ -118,10 +123,16 @@ class Dialogue:
     # What to send.
 
     def send_start(self) -> None:
-        """Open recognition, as the opening wants it."""
-        self._connection.send_start(
-            partial=self._opening.partials, actual_numbers=self._opening.actual_numbers
-        )
+        """Open recognition, as the opening wants it; in stream mode nothing is outgoing."""
+        if not self._opening.is_stream:
+            self._connection.send_start(
+                partial=self._opening.partials, actual_numbers=self._opening.actual_numbers
+            )
+
+    def check_pushing(self) -> None:
+        """Raise `StreamModeError` if it is the server that brings the audio."""
+        if self._opening.is_stream:
+            raise StreamModeError
 
     def send_audio(self, piece: bytes) -> None:
         """Send a piece of `cut_audio`; nothing is outgoing when nobody listens any more."""
@@ -157,7 +168,9 @@ class Dialogue:
         """Take note of the time; calling early or often does no harm."""
         due = self._connection.timer_at
         if due is not None and now >= due:
-            self._timeout = ConnectTimeoutError(self.state, self._opening.timeout_s)
+            self._timeout = ConnectTimeoutError(
+                self.state, self._opening.timeout_s, is_stream=self._opening.is_stream
+            )
         self._connection.handle_timer(now)
         self._take_events()
 
@@ -173,6 +186,8 @@ class Dialogue:
 
     def _accept(self, event: ClientEvent) -> None:
         match event:
+            case PartialResult() if not self._opening.partials:
+                pass  # stream mode has no `start` in which to decline them
             case PartialResult() | FinalResult() | ShuttingDown():
                 self._messages.append(event)
             case Listening(session_id):

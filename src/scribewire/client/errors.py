@@ -19,6 +19,26 @@ class MissingTokenError(ClientError):
         super().__init__("missing token: expected a key of this server; pass it as `key`")
 
 
+class MissingUrlError(ClientError):
+    """Stream mode was asked for without the address of a stream; nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "missing stream URL: expected the http:// or https:// address of the audio; "
+            "pass it as `url`, or leave `url` out to send the audio yourself"
+        )
+
+
+class StreamModeError(ClientError):
+    """Audio was sent to a session whose audio the server fetches; the session goes on."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "send_audio in stream mode: the server fetches the audio from `url`; "
+            "connect without `url` to send it"
+        )
+
+
 class UnreachableError(ClientError):
     """No server of ours answered at the address."""
 
@@ -40,10 +60,13 @@ class RefusedError(ClientError):
 class ConnectTimeoutError(ClientError):
     """The server was not listening in time."""
 
-    def __init__(self, state: ConnectionState, timeout_s: float) -> None:
+    def __init__(
+        self, state: ConnectionState, timeout_s: float, *, is_stream: bool = False
+    ) -> None:
+        likely = "the stream can be played" if is_stream else "the server is overloaded"
         super().__init__(
             f"connection timeout: still {state.value} after {timeout_s:g} s; "
-            "see whether the server is overloaded, or allow more with `timeout_s`"
+            f"see whether {likely}, or allow more with `timeout_s`"
         )
         self.state = state
         """How far the connection had come."""
@@ -59,7 +82,7 @@ class SessionError(ClientError):
         self.error = error
         """The server's words."""
         self.code = code
-        """The WebSocket close code: 1008 for our fault, 1011 for the server's."""
+        """The WebSocket close code: 1008 for our fault, 1011 for the server's or a lost stream."""
 
 
 class ClosedError(ClientError):

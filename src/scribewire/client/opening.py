@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypedDict
 from urllib.parse import urlsplit
 
-from scribewire.client.errors import MissingTokenError
-from scribewire.protocol.handshake import Endpoint, client_url
+from scribewire.client.errors import MissingTokenError, MissingUrlError
+from scribewire.protocol.handshake import Endpoint, Pace, client_url, is_stream_url
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 from scribewire.types import Mode
 
@@ -38,8 +38,8 @@ class WebSocketOptions(TypedDict):
 class Opening:
     """One connection as its user wants it, checked."""
 
-    url: str
-    """Where to connect to, with every parameter but the key."""
+    url: str = field(repr=False)
+    """Where to connect to, with every parameter but the key; a stream's may hold credentials."""
     endpoint: Endpoint
     """Which dialogue will follow."""
     key: str = field(repr=False)
@@ -50,6 +50,11 @@ class Opening:
     """True: digits instead of number words."""
     timeout_s: float = 15.0
     """How long the server may take until it is listening."""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the server brings the audio."""
+        return self.endpoint is Endpoint.STREAM
 
     @property
     def address(self) -> str:
@@ -75,6 +80,8 @@ class Opening:
 def prepare_opening(  # noqa: PLR0913 - one argument per choice, all by name
     base: str,
     *,
+    url: str | None = None,
+    pace: Pace | None = None,
     key: str | None,
     mode: Mode,
     language: str | None,
@@ -86,14 +93,26 @@ def prepare_opening(  # noqa: PLR0913 - one argument per choice, all by name
 ) -> Opening:
     """Check what can be checked without a server.
 
-    Raises `MissingTokenError`, or `ValueError` for an address or key that cannot be one.
+    Raises `MissingTokenError`, `MissingUrlError`, or `ValueError` for what cannot be asked for.
     """
-    url = client_url(
-        base, mode=mode, language=language, endpointing_ms=endpointing_ms, diarize=diarize
-    )
-    return Opening(
+    address = client_url(
+        base,
+        mode=mode,
+        language=language,
+        endpointing_ms=endpointing_ms,
+        diarize=diarize,
+        endpoint=None if url is None else Endpoint.STREAM,
         url=url,
-        endpoint=_endpoint_of(url),
+        pace=pace,
+    )
+    endpoint = _endpoint_of(address)
+    if endpoint is Endpoint.STREAM:
+        _check_stream(url, actual_numbers=actual_numbers)
+    elif pace is not None:
+        raise ValueError("pace: expected only with `url`; audio that is sent has its sender's pace")
+    return Opening(
+        url=address,
+        endpoint=endpoint,
         key=_check_key(key),
         partials=partials,
         actual_numbers=actual_numbers,
@@ -124,6 +143,15 @@ _PUSHING: Final = (Endpoint.MICROPHONE, Endpoint.LEGACY)  # in this order: one e
 def _endpoint_of(url: str) -> Endpoint:
     path = urlsplit(url).path
     return next((end for end in _PUSHING if path.endswith(end.value)), Endpoint.STREAM)
+
+
+def _check_stream(url: str | None, *, actual_numbers: bool) -> None:
+    if not url:
+        raise MissingUrlError
+    if not is_stream_url(url):  # not quoted: it may hold credentials
+        raise ValueError("url: expected the http:// or https:// address of a stream, with a host")
+    if actual_numbers:
+        raise ValueError("actual_numbers: not in stream mode, which has no way to ask for it")
 
 
 def _check_key(key: str | None) -> str:

@@ -34,6 +34,7 @@ from scribewire.protocol.states import (
     Input,
     ProtocolMisuseError,
     connection_state_after,
+    first_state,
     is_heard,
     is_over,
     next_state,
@@ -66,7 +67,8 @@ class ClientConnection:
         self._parse = parse_legacy if endpoint is Endpoint.LEGACY else parse_server
         self._timeout_ms = listening_timeout_ms
         self._deadline: float | None = now + listening_timeout_ms / 1000  # None: not waiting
-        self._dialogue = DialogueState.AWAITING_START
+        self._is_stream = endpoint is Endpoint.STREAM
+        self._dialogue = first_state(is_stream=self._is_stream)
         self._state = ConnectionState.CONNECTING
         self._has_closed = False  # our close is out: what still comes was sent before it came
         self._events: Pending[ClientEvent] = Pending("next_event")
@@ -88,9 +90,14 @@ class ClientConnection:
     def send_start(
         self, *, key: str | None = None, partial: bool = True, actual_numbers: bool = False
     ) -> None:
-        """Open recognition, once; audio may follow without waiting for `Listening`."""
+        """Open recognition, once; audio may follow without waiting for `Listening`.
+
+        In stream mode, where the session starts by itself, it is a `ProtocolMisuseError`.
+        """
         if is_over(self._dialogue):
             return
+        if self._is_stream:
+            raise ProtocolMisuseError("send_start in stream mode: the session starts by itself")
         if self._dialogue is not DialogueState.AWAITING_START:
             raise ProtocolMisuseError("send_start called twice: make a new connection to restart")
         start = Start(key=key, partial=partial, actual_numbers=actual_numbers)
@@ -99,10 +106,12 @@ class ClientConnection:
     def send_audio(self, pcm: bytes) -> None:
         """Send audio cut anywhere; after `send_stop` it is dropped, as a late chunk is.
 
-        Before `send_start` it is a `ProtocolMisuseError`.
+        Before `send_start` and in stream mode it is a `ProtocolMisuseError`.
         """
         if not is_heard(self._dialogue):
             return
+        if self._is_stream:
+            raise ProtocolMisuseError("send_audio in stream mode: the server fetches the audio")
         if next_state(self._dialogue, Input.CLIENT_AUDIO) is None:
             raise ProtocolMisuseError("send_audio before send_start: call send_start first")
         for start in range(0, len(pcm), AUDIO_MESSAGE_BYTES):
@@ -182,7 +191,7 @@ class ClientConnection:
 
     def _note(self, given: Input) -> None:
         """Tell the user when the state to show has changed."""
-        state = connection_state_after(self._state, given)
+        state = connection_state_after(self._state, given, dialogue=self._dialogue)
         if state is not self._state:
             self._state = state
             self._events.add(StateChanged(state))

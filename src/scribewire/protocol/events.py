@@ -2,14 +2,16 @@
 
 From a server's connection they come in this order: `SessionStarted`, any number of
 `AudioReceived`, then `AudioEnded`; `SessionAborted` may come at any point after the first and is
-then the last. A dialogue that fails before `start` has none.
+then the last. A dialogue that fails before `start` has none. In stream mode `SessionStarted` comes
+by itself, and there is no `AudioReceived`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from scribewire.protocol.handshake import Pace
 from scribewire.protocol.messages import ServerMessage, Start
 from scribewire.protocol.states import ConnectionState
 from scribewire.types import Mode
@@ -19,10 +21,13 @@ from scribewire.types import Mode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStarted:
-    """A valid `start` has come: make ready to recognize, then call `send_listening`."""
+    """A valid `start` has come: make ready to recognize, then call `send_listening`.
+
+    In stream mode a valid handshake is enough: open the source as well, before `send_listening`.
+    """
 
     start: Start
-    """As sent, with its key judged valid if it has one."""
+    """As sent, with its key judged valid if it has one; all defaults in stream mode."""
     mode: Mode
     """Earliest finals or best ones."""
     language: str
@@ -31,6 +36,10 @@ class SessionStarted:
     """Silence that ends an utterance; None leaves it to the mode."""
     diarize: bool
     """Whether to tell speakers apart."""
+    url: str | None = field(default=None, repr=False)
+    """Where to pull the audio from, None for pushed audio; not shown, it may hold credentials."""
+    pace: Pace = "fast"
+    """How quickly a finite source is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ class AudioReceived:
 
 @dataclass(frozen=True, slots=True)
 class AudioEnded:
-    """No more audio will come: send the finals of what was heard, then call `finish`."""
+    """No more audio is wanted: send the finals of what was heard, then call `finish`."""
 
 
 @dataclass(frozen=True, slots=True)

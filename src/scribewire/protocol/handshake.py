@@ -136,6 +136,15 @@ def client_url(  # noqa: PLR0913 - one argument per parameter of the wire, all b
     return urlunsplit((scheme, netloc, path, urlencode(given), ""))
 
 
+def is_stream_url(text: str) -> bool:
+    """Tell whether stream mode may be asked for this address, as far as its form says."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:  # a broken IPv6 address
+        return False
+
+
 # Where the request goes.
 
 
@@ -251,12 +260,7 @@ def _as_pace(text: str) -> Pace | ClientFault:
 
 
 def _as_url(text: str) -> str | ClientFault | None:
-    try:
-        parts = urlsplit(text)
-        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:  # a broken IPv6 address
-        is_usable = False
-    if is_usable:
+    if is_stream_url(text):
         return text
     # Not quoted: it may hold credentials.
     return ClientFault("url: expected a percent-encoded http:// or https:// address with a host")

@@ -23,7 +23,9 @@ class ServerPolicy:
     is_valid_key: Callable[[str], bool] = field(repr=False)
     """Tells whether a key may connect."""
     start_timeout_ms: int = 15_000
-    """How long a client may take to send `start`."""
+    """How long a client may take to send `start`, and a source to be read."""
+    serves_streams: bool = False
+    """Whether this server fetches audio for its clients (stream mode)."""
 
     def __post_init__(self) -> None:
         if self.default_language not in self.languages:

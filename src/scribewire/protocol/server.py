@@ -4,6 +4,11 @@ The shell is mechanical. After every call it takes what there is: `next_outgoing
 writing each; `next_event` until None, acting on each; and it arms one timer for `timer_at`. When
 `next_outgoing` returns a `Close`, the shell closes with it and reads no more. It must not read
 faster than it can act: not reading is the back-pressure.
+
+In stream mode the shell also pulls the audio. `SessionStarted` is there from the beginning; the
+shell calls `send_listening` once audio is being read, `send_loading` when a source was lost and
+`send_listening` when it is read again, and at its end `end_session(CloseCode.NORMAL)` or
+`fail_source`. From `AudioEnded` on it pulls no more, whoever has ended the session.
 """
 
 from __future__ import annotations
@@ -44,6 +49,7 @@ from scribewire.protocol.states import (
     DialogueState,
     Input,
     ProtocolMisuseError,
+    first_state,
     is_heard,
     is_over,
     next_state,
@@ -56,16 +62,37 @@ _INPUTS: dict[type[ClientMessage], Input] = {
     UnknownAction: Input.CLIENT_UNKNOWN_ACTION,
 }
 
+_SECOND_START = "second `start`: expected one per connection; connect again to restart"
+_EARLY_AUDIO = 'audio before `start`: expected {"action":"start"} first; send it first'
+_PUSHED_AUDIO = (
+    "binary message in stream mode: the audio comes from `url`; "
+    f"connect to {Endpoint.MICROPHONE.value} to send it"
+)
 _VIOLATIONS = {
-    Input.CLIENT_START: "second `start`: expected one per connection; connect again to restart",
-    Input.CLIENT_AUDIO: 'audio before `start`: expected {"action":"start"} first; send it first',
+    (DialogueState.AWAITING_START, Input.CLIENT_AUDIO): _EARLY_AUDIO,
+    (DialogueState.STARTING, Input.CLIENT_START): _SECOND_START,
+    (DialogueState.LISTENING, Input.CLIENT_START): _SECOND_START,
+    (DialogueState.OPENING, Input.CLIENT_AUDIO): _PUSHED_AUDIO,
+    (DialogueState.PULLING, Input.CLIENT_AUDIO): _PUSHED_AUDIO,
+}
+
+# What is waited for in these states, and told when it has not come in time.
+_TIMEOUTS = {
+    DialogueState.AWAITING_START: (
+        "connection timeout: no `start` within {seconds:g} s; "
+        'send {{"action":"start"}} as soon as the connection is open'
+    ),
+    DialogueState.OPENING: (
+        "connection timeout: no audio from `url` within {seconds:g} s; "
+        "see whether the stream plays elsewhere, then connect again"
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
     close: Close
-    has_fault: bool  # whose error message was sent; then there is no `stopped`
+    farewell: Stopped | ErrorMessage | None  # goes out before it; None: an error was told already
 
 
 class ServerConnection:
@@ -77,9 +104,9 @@ class ServerConnection:
         self._handshake = handshake
         self._policy = policy
         self._session_id = session_id
-        self._state = DialogueState.AWAITING_START
+        self._state = first_state(is_stream=self._is_stream)
         self._start: Start | None = None  # set once it has been accepted
-        self._ending = _Ending(Close(CloseCode.NORMAL), has_fault=False)  # once it is flushed
+        self._ending = _Ending(Close(CloseCode.NORMAL), Stopped())  # once it is flushed
         self._last_partial = ""  # as sent but for its offset; empty after a final
         self._start_deadline = now + policy.start_timeout_ms / 1000
         self._events: Pending[ServerEvent] = Pending("next_event")
@@ -94,7 +121,7 @@ class ServerConnection:
     @property
     def timer_at(self) -> float | None:
         """When to call `handle_timer`, on the clock of `now`; None for never."""
-        return self._start_deadline if self._state is DialogueState.AWAITING_START else None
+        return self._start_deadline if self._state in _TIMEOUTS else None
 
     # What happened. After each of these: take outgoing messages and events.
 
@@ -119,17 +146,15 @@ class ServerConnection:
         if self.timer_at is None or now < self.timer_at:
             return
         seconds = self._policy.start_timeout_ms / 1000
-        self.reject(
-            ClientFault(
-                f"connection timeout: no `start` within {seconds:g} s; "
-                'send {"action":"start"} as soon as the connection is open'
-            )
-        )
+        self.reject(ClientFault(_TIMEOUTS[self._state].format(seconds=seconds)))
 
     # What to send. Once the dialogue is over these do nothing, so that work in flight may end.
 
     def send_loading(self) -> None:
-        """Tell the client that its model is being loaded; owed next: `send_listening`."""
+        """Tell the client that its model is being loaded, or that its source is opened again.
+
+        Owed next: `send_listening`. The first one of stream mode goes out by itself.
+        """
         self._send(Input.SERVER_LOADING, Loading())
 
     def send_listening(self) -> None:
@@ -166,24 +191,40 @@ class ServerConnection:
         The error message goes out at once. If audio was being heard, `AudioEnded` follows, and
         the close waits for `finish`. Only the first fault is told.
         """
-        if is_over(self._state) or self._ending.has_fault:
+        if is_over(self._state) or not isinstance(self._ending.farewell, Stopped):
             return
         self._send(Input.SERVER_ERROR, ErrorMessage(fault.message))
-        self._ending = _Ending(Close.because(fault.close_code, fault.message), has_fault=True)
+        self._ending = _Ending(Close.because(fault.close_code, fault.message), farewell=None)
         self._end_audio(Input.CLIENT_FAULT)
 
+    def fail_source(self, fault: ClientFault, *, has_retried: bool = False) -> None:
+        """End the session because its source cannot be read; stream mode only.
+
+        `AudioEnded` follows. The error message and the close wait for `finish`, so that the
+        finals of what was heard come first. The close code is the fault's, or 1011 if
+        `has_retried`: the source was good once and did not come back. A session that is ending
+        already ends as it would have.
+        """
+        if is_heard(self._state):
+            code = CloseCode.SERVER_FAULT if has_retried else fault.close_code
+            close = Close.because(code, fault.message)
+            self._ending = _Ending(close, ErrorMessage(fault.message))
+            self._end_audio(Input.SERVER_END)
+
     def end_session(self, close_code: CloseCode) -> None:
-        """End the session for a reason of ours, such as a shutdown, as if `stop` had come.
+        """End the session without a fault of the client, as if `stop` had come.
+
+        That is a shutdown or, with 1000, the end of a finite source.
 
         `AudioEnded` follows if a session was started; after `finish` the close has this code.
         A session that is ending already ends as it would have.
         """
         if is_heard(self._state):
-            self._ending = _Ending(Close(close_code), has_fault=False)
+            self._ending = _Ending(Close(close_code), Stopped())
             self._end_audio(Input.SERVER_END)
 
     def finish(self) -> None:
-        """Close, with `stopped` unless for a fault; call it when all finals have been sent.
+        """Close, with `stopped` or what failed; call it when all finals have been sent.
 
         Only after `AudioEnded`; sooner is a `ProtocolMisuseError`.
         """
@@ -191,8 +232,11 @@ class ServerConnection:
             return
         if self._state is not DialogueState.FLUSHING:
             raise ProtocolMisuseError("finish before `AudioEnded`: call end_session first")
-        if not self._ending.has_fault:
-            self._send(Input.SERVER_STOPPED, Stopped())
+        match self._ending.farewell:
+            case Stopped() as stopped:
+                self._send(Input.SERVER_STOPPED, stopped)
+            case ErrorMessage() as error:
+                self._send(Input.SERVER_ERROR, error)
         self._close(self._ending.close)
 
     def fail(self, message: str) -> None:
@@ -217,22 +261,32 @@ class ServerConnection:
 
     # The handshake.
 
+    @property
+    def _is_stream(self) -> bool:
+        return self._handshake.endpoint is Endpoint.STREAM
+
     def _check_handshake(self) -> None:
-        """Report at once what `start` could not mend."""
+        """Report at once what `start` could not mend; stream mode begins here, or not at all."""
         try:
             if self._handshake.fault is not None:
                 self.reject(self._handshake.fault)
-            elif self._handshake.endpoint is Endpoint.STREAM:
-                self.reject(
-                    ClientFault(
-                        "stream mode: not served here yet; "
-                        f"push audio to {Endpoint.MICROPHONE.value} instead"
-                    )
-                )
+            elif self._is_stream:
+                self._begin_stream()
             else:
                 choose_language(self._handshake, self._policy)
         except ClientFault as fault:
             self.reject(fault)
+
+    def _begin_stream(self) -> None:
+        """Start the session without a `start`, or raise `ClientFault`."""
+        if not self._policy.serves_streams:
+            raise ClientFault(
+                f"stream mode: not served here; push audio to {Endpoint.MICROPHONE.value} instead"
+            )
+        if not self._handshake.keys:
+            raise ClientFault("missing token: expected a key in the path or in a header")
+        self._events.add(self._begin(Start()))
+        self.send_loading()
 
     # Receiving.
 
@@ -250,10 +304,11 @@ class ServerConnection:
     def _accept(self, message: ClientMessage) -> None:
         given = _INPUTS[type(message)]
         if next_state(self._state, given) is None:
-            raise ClientFault(_VIOLATIONS[given])
+            raise ClientFault(_VIOLATIONS[self._state, given])
         match message:
             case Start():
-                self._events.add(self._begin(message))
+                if not self._is_stream:
+                    self._events.add(self._begin(message))
                 self._advance(given)
             case Audio(pcm):
                 self._advance(given)
@@ -281,6 +336,8 @@ class ServerConnection:
             language=choose_language(self._handshake, self._policy),
             endpointing_ms=self._handshake.endpointing_ms,
             diarize=self._handshake.diarize,
+            url=self._handshake.url,
+            pace=self._handshake.pace,
         )
 
     # Sending and ending.

@@ -6,7 +6,8 @@ about the rules, only about what has reached them yet.
 
 Theory of operation. A dialogue moves forward only::
 
-    AWAITING_START -> STARTING -> LISTENING -> FLUSHING -> CLOSING -> CLOSED
+    AWAITING_START -> STARTING -> LISTENING -> FLUSHING -> CLOSING -> CLOSED   (pushed audio)
+                        OPENING -> PULLING -> FLUSHING -> CLOSING -> CLOSED   (stream mode)
 
 and may skip ahead, never back. An input says who sent what kind of message. Looked up in
 `TRANSITIONS` it gives the next state; one that is not there is a violation by its sender, and
@@ -16,6 +17,10 @@ server as `SERVER_FAULT`, and these two are in every state that a fault can stil
 - `AWAITING_START`: the handshake was accepted. Audio is a violation.
 - `STARTING`: `start` was accepted. Audio is legal from here on; a second `start` is not.
 - `LISTENING`: the server has said so. Results are legal from here on.
+- `OPENING`: stream mode begins here, without a `start`: the server opens the source. Audio of the
+  client is a violation here and in `PULLING`; a `start` means nothing.
+- `PULLING`: the server has said `listening`. Results are legal from here on. `loading` and then
+  `listening` may come again, any number of times: the source was lost and is opened once more.
 - `FLUSHING`: no more audio is heard, because of `stop`, a client's fault, or the server's wish to
   end; results for what was heard still come. Whatever the client sends is legal and means
   nothing: a microphone always has a chunk in flight. Nor is a late `listening` wrong: the
@@ -42,6 +47,8 @@ class DialogueState(Enum):
     AWAITING_START = "awaiting start"
     STARTING = "starting"
     LISTENING = "listening"
+    OPENING = "opening"
+    PULLING = "pulling"
     FLUSHING = "flushing"
     CLOSING = "closing"
     CLOSED = "closed"
@@ -113,6 +120,25 @@ TRANSITIONS: dict[DialogueState, dict[Input, DialogueState]] = {
         _Input.SERVER_ERROR: _State.LISTENING,
         _Input.SERVER_SHUTTING_DOWN: _State.LISTENING,
     },
+    _State.OPENING: _ALWAYS_LEGAL_BEFORE_FLUSHING
+    | {
+        _Input.CLIENT_START: _State.OPENING,
+        _Input.CLIENT_UNKNOWN_ACTION: _State.OPENING,
+        _Input.SERVER_LOADING: _State.OPENING,
+        _Input.SERVER_LISTENING: _State.PULLING,
+        _Input.SERVER_ERROR: _State.OPENING,
+        _Input.SERVER_SHUTTING_DOWN: _State.OPENING,
+    },
+    _State.PULLING: _ALWAYS_LEGAL_BEFORE_FLUSHING
+    | {
+        _Input.CLIENT_START: _State.PULLING,
+        _Input.CLIENT_UNKNOWN_ACTION: _State.PULLING,
+        _Input.SERVER_LOADING: _State.PULLING,
+        _Input.SERVER_LISTENING: _State.PULLING,
+        _Input.SERVER_RESULT: _State.PULLING,
+        _Input.SERVER_ERROR: _State.PULLING,
+        _Input.SERVER_SHUTTING_DOWN: _State.PULLING,
+    },
     _State.FLUSHING: {
         _Input.CLIENT_START: _State.FLUSHING,
         _Input.CLIENT_AUDIO: _State.FLUSHING,
@@ -146,6 +172,11 @@ TRANSITIONS: dict[DialogueState, dict[Input, DialogueState]] = {
 }
 
 
+def first_state(*, is_stream: bool) -> DialogueState:
+    """Return where a dialogue begins: in stream mode there is no `start` to wait for."""
+    return DialogueState.OPENING if is_stream else DialogueState.AWAITING_START
+
+
 def next_state(state: DialogueState, given: Input) -> DialogueState | None:
     """Return where the input leads; None means that its sender may not send it now."""
     return TRANSITIONS[state].get(given)
@@ -172,9 +203,9 @@ class ConnectionState(Enum):
     CONNECTING = "connecting"
     """Nothing has been heard from the server."""
     LOADING = "loading"
-    """The server is loading a model."""
+    """The server is loading a model or, in stream mode, opening the source."""
     LISTENING = "listening"
-    """The server is ready for audio."""
+    """The server is ready for audio or, in stream mode, reads it."""
     CONNECTED = "connected"
     """The first result has come: actively transcribing."""
     ERROR = "error"
@@ -197,8 +228,19 @@ _ORDER = (
     ConnectionState.DISCONNECTED,
     ConnectionState.ERROR,
 )
+_LASTING = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
 
 
-def connection_state_after(state: ConnectionState, given: Input) -> ConnectionState:
-    """Return what an SDK shows once the input has come: it only moves forward in `_ORDER`."""
+def connection_state_after(
+    state: ConnectionState, given: Input, *, dialogue: DialogueState | None = None
+) -> ConnectionState:
+    """Return what an SDK shows once the input has come: it moves forward in `_ORDER`.
+
+    Only while `dialogue` is `PULLING` it goes back, to `LOADING`, and stays there until the
+    source is read again: the finals of what was heard before may come meanwhile.
+    """
+    if dialogue is DialogueState.PULLING and state not in _LASTING:
+        is_reopening = state is ConnectionState.LOADING and given is Input.SERVER_RESULT
+        if is_reopening or given is Input.SERVER_LOADING:
+            return ConnectionState.LOADING
     return max(state, _REACHED.get(given, state), key=_ORDER.index)

@@ -26,6 +26,10 @@ from scribewire.runtime.self_measurement import measure_costs
 from scribewire.server.app import make_app
 from scribewire.server.patience import impatient_http
 from scribewire.server.services import Services
+from scribewire.sources.addresses import AddressPolicy, parse_address_rule
+from scribewire.sources.fetcher import GuardedFetcher
+from scribewire.sources.pulled import Sources
+from scribewire.sources.retry import RetryRules
 
 if TYPE_CHECKING:
     from scribewire.engines.loader import Engines
@@ -87,13 +91,36 @@ async def serving(
     scheduler = Scheduler(
         engines.vad, engines.speech, voices=engines.voices, workers=settings.workers
     )
-    services = Services(
+    async with GuardedFetcher(_address_policy(settings)) as fetcher:
+        services = _make_services(settings, engines, costs, scheduler, fetcher)
+        server = _Uvicorn(_configure(services))
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await server.has_started.wait()
+            yield Address(host, port), services
+            await _drain(services)
+        finally:
+            server.should_exit = True
+            await task
+            await scheduler.aclose()
+
+
+def _make_services(
+    settings: Settings,
+    engines: Engines,
+    costs: CallCosts,
+    scheduler: Scheduler,
+    fetcher: GuardedFetcher,
+) -> Services:
+    return Services(
         settings=settings,
         policy=ServerPolicy(
             languages=engines.speech.languages,
             default_language="en",
             is_valid_key=ConfiguredKeys(settings.keys).is_valid,
             start_timeout_ms=settings.start_timeout_ms,
+            serves_streams=True,
         ),
         scheduler=scheduler,
         admission=Admission(
@@ -102,18 +129,22 @@ async def serving(
             max_final_latency_s=settings.max_final_latency_ms / 1000,
             max_sessions=settings.max_sessions,
         ),
+        sources=Sources(
+            fetcher=fetcher,
+            retry=RetryRules(give_up_after_s=settings.source_retry_ms / 1000),
+            open_timeout_s=settings.start_timeout_ms / 1000,
+        ),
     )
-    server = _Uvicorn(_configure(services))
-    logging.getLogger("uvicorn.error").addFilter(_is_news)
-    task = asyncio.create_task(server.serve(sockets=[listener]))
+
+
+def _address_policy(settings: Settings) -> AddressPolicy:
     try:
-        await server.has_started.wait()
-        yield Address(host, port), services
-        await _drain(services)
-    finally:
-        server.should_exit = True
-        await task
-        await scheduler.aclose()
+        return AddressPolicy(
+            allowed=tuple(map(parse_address_rule, settings.allow_source)),
+            denied=tuple(map(parse_address_rule, settings.deny_source)),
+        )
+    except ValueError as error:
+        raise ServerFault(f"--allow-source or --deny-source: {error}") from None
 
 
 def _model_cache(settings: Settings) -> ModelCache:

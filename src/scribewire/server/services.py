@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from scribewire.runtime.scheduler import Scheduler
     from scribewire.server.session import Session
     from scribewire.settings import Settings
+    from scribewire.sources.pulled import Sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class Services:
     """Runs the engines."""
     admission: Admission
     """Whether one more session can be carried."""
+    sources: Sources
+    """Pulls the audio of stream mode."""
     sessions: set[Session] = field(default_factory=set)
     """Those that are open now; each enters and leaves by itself."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)

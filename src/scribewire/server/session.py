@@ -1,7 +1,8 @@
 """One WebSocket from accept to close: read this first.
 
 Two tasks share a connection core. The reader gives it every message and acts on what it says;
-the writer sends what the stream's recognizer hears. Whichever ends first ends the session.
+the writer sends what the stream's recognizer hears. Whichever ends first ends the session. In
+stream mode a third one, `_pull`, brings the audio.
 While the stream is behind, the reader waits in `Stream.write`, so the socket fills up and the
 client is slowed down.
 """
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from starlette.websockets import WebSocketDisconnect
 
+from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.audio.wire import WireDecoder
 from scribewire.errors import ClientFault, CloseCode
 from scribewire.protocol.events import AudioEnded, AudioReceived, SessionAborted, SessionStarted
@@ -26,11 +28,14 @@ from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.results import as_result
 from scribewire.runtime.stream import Stream
+from scribewire.server.pulling import pace_events, write_silence
+from scribewire.sources.faults import SourceFault
+from scribewire.sources.pulled import SourceAudio, SourceGap, SourceLost, SourceOpened
 
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
-    from scribewire.protocol.handshake import Handshake
+    from scribewire.protocol.handshake import Handshake, Pace
     from scribewire.server.services import Services
 
 _OUR_FAULT = "recognition failed: a fault of the server, not of the audio; connect again"
@@ -56,6 +61,7 @@ class Session:
         self._has_stream = asyncio.Event()
         self.has_ended = asyncio.Event()
         self._sending = asyncio.Lock()  # two tasks send; messages keep their order
+        self._pulling: asyncio.Task[None] | None = None  # brings the audio in stream mode
 
     async def run(self) -> None:
         """Serve the client until either side ends the session."""
@@ -67,9 +73,11 @@ class Session:
             _log.debug("%s = ignored %d parameters", self.id, len(asked.unknown_parameters))
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
         try:
-            await self._send_outgoing()
+            await self._act()
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            if self._pulling is not None:
+                tasks.append(self._pulling)
             for task in tasks:
                 task.cancel()
             if self._stream is not None:
@@ -129,6 +137,8 @@ class Session:
                     await self._receive_audio(pcm)
                 case AudioEnded():
                     assert self._stream is not None
+                    if self._pulling is not None:
+                        self._pulling.cancel()
                     self._stream.end(self._decoder.receive_end())
                 case SessionAborted():
                     if self._stream is not None:
@@ -149,8 +159,12 @@ class Session:
         self._digits_in = event.language if event.start.actual_numbers else None
         self._stream = Stream(Recognizer(rules), self._services.scheduler)
         self._has_stream.set()
-        self._connection.send_listening()
         _log.info("%s < start", self.id)
+        if event.url is None:
+            self._connection.send_listening()
+        else:
+            pulling = self._pull(event.url, event.pace, self._stream)
+            self._pulling = asyncio.create_task(pulling)
 
     async def _receive_audio(self, pcm: bytes) -> None:
         assert self._stream is not None
@@ -160,6 +174,33 @@ class Session:
             self._connection.reject(fault)
             return
         await self._stream.write(samples)
+
+    # Stream mode.
+
+    async def _pull(self, url: str, pace: Pace, stream: Stream) -> None:
+        """Write what the address gives to the stream, until it ends or `stop` comes."""
+        try:
+            async with contextlib.aclosing(self._services.sources.pull(url)) as events:
+                async for event in pace_events(events, pace):
+                    match event:
+                        case SourceOpened(info=info):
+                            _log.info("%s = %s %s", self.id, info.container, info.codec)
+                            self._connection.send_listening()
+                        case SourceAudio(pcm=pcm):
+                            await stream.write(decode_pcm(pcm, WIRE_PCM))
+                        case SourceLost(cause=cause):
+                            _log.info("%s ! source lost: %s", self.id, cause)
+                            self._connection.send_loading()
+                        case SourceGap(seconds=seconds):
+                            await write_silence(stream, seconds)
+                    await self._send_outgoing()
+        except SourceFault as fault:
+            _log.info("%s x %s", self.id, fault.message)
+            self._connection.fail_source(fault)
+        else:
+            self._connection.end_session(CloseCode.NORMAL)
+        self._pulling = None  # what follows must not cancel itself
+        await self._act()
 
     # The writer.
 

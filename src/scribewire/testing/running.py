@@ -27,7 +27,7 @@ KEYS = ("key-1", "key-2")
 
 @contextlib.asynccontextmanager
 async def run_server(
-    engines: Engines | None = None, **options: int
+    engines: Engines | None = None, **options: object
 ) -> AsyncIterator[RunningServer]:
     """Run a server on a free port; without engines it hears what `draw_pcm` draws.
 

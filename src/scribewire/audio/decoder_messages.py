@@ -1,0 +1,81 @@
+"""What the decoder process says on its standard output, and the limits it is given.
+
+A message is its kind (one byte), the length of its body (four bytes, big-endian) and the body:
+PCM, or JSON. The info comes first, PCM follows, and the last is an error or the end: a process
+that goes without either has crashed.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+
+HEAD = struct.Struct(">BI")
+
+MAX_BODY_BYTES = 64 * 1024
+"""The process never sends more, so whoever reads more is not talking to it."""
+
+
+class Kind(IntEnum):
+    """What the body of a message is."""
+
+    INFO = 1
+    PCM = 2
+    ERROR = 3
+    END = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderLimits:
+    """What one decoder process may use."""
+
+    memory_bytes: int = 512 * 1024**2
+    """Address space; about 170 MB of it are libraries that all processes share."""
+    cpu_s: int = 10
+    """Processor time between two signs of progress (input read, PCM written); never in all, since
+    a live stream has no end."""
+    whole_file_bytes: int = 64 * 1024**2
+    """How much of an MP4 file with its index at the end is held before it can be decoded."""
+    silence_s: float = 30.0
+    """After this the process hangs: it takes no input and gives no output, though both are
+    waited for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why the process gives up."""
+
+    is_unsupported: bool
+    """Whether `words` name what was found instead of audio, or else a cause."""
+    words: str
+    is_transient: bool = False
+
+
+def encode_message(kind: Kind, body: bytes) -> bytes:
+    """Return a message as it is sent."""
+    return HEAD.pack(kind, len(body)) + body
+
+
+def encode_limits(limits: DecoderLimits) -> str:
+    """Return limits as an argument of the command line."""
+    return json.dumps(asdict(limits))
+
+
+def decode_limits(text: str) -> DecoderLimits:
+    """Read what `encode_limits` wrote."""
+    return DecoderLimits(**json.loads(text))
+
+
+def encode_refusal(refusal: Refusal) -> bytes:
+    """Return the body of an error."""
+    return json.dumps(asdict(refusal)).encode()
+
+
+def decode_refusal(body: bytes) -> Refusal:
+    """Read the body of an error. Raises ValueError when it is none."""
+    match json.loads(body):
+        case {"is_unsupported": bool(is_unsupported), "words": str(words), "is_transient": bool(t)}:
+            return Refusal(is_unsupported=is_unsupported, words=words, is_transient=t)
+    raise ValueError("not a refusal")

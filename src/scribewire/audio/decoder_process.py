@@ -1,0 +1,322 @@
+"""The process that decodes media: bytes on standard input, messages on standard output.
+
+Theory of operation. Media parsers are where hostile bytes bite, so they run here, one process for
+each stream, with nothing to reach and little to use (`sandbox`). FFmpeg asks for input by calling
+`read`, which blocks; what has been decoded until then is put out first, so nothing waits for
+input that is slow to come. Output blocks when nobody reads it, and then nothing is read either:
+that is the back-pressure. Start it with `python -m scribewire.audio.decoder_process LIMITS`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, BinaryIO
+
+import av
+
+# PyAV loads these when a stream has such a track, and then no file can be opened any more.
+import av.subtitles.codeccontext
+import av.subtitles.stream
+import av.video.codeccontext
+import av.video.stream
+
+from scribewire.audio.container import OPTIONS, describe, resample_frames
+from scribewire.audio.decoder_messages import (
+    DecoderLimits,
+    Kind,
+    Refusal,
+    decode_limits,
+    encode_message,
+    encode_refusal,
+)
+from scribewire.audio.pcm import encode_pcm
+from scribewire.audio.sandbox import CpuBudget, isolate, limit_resources
+from scribewire.audio.sniff import find_stranger, sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from av import Packet
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+_STDIN, _STDOUT = 0, 1
+_READ_BYTES = 32 * 1024
+_PCM_BYTES = 6400  # 0.2 s: a file comes in messages of a useful size
+
+# Decoders of sound alone: the pictures of a video are never decoded, not even to look at them.
+_CODECS = (
+    "aac,aac_latm,ac3,eac3,alac,amrnb,amrwb,ape,dca,flac,mp1float,mp1,mp2float,mp2,mp3float,mp3,"
+    "mp3adufloat,mp3on4float,opus,vorbis,tta,wavpack,wmav1,wmav2,wmapro,nellymoser,speex,gsm_ms,"
+    "adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,adpcm_swf,adpcm_yamaha,g722,g726,g726le,"
+    "pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,"
+    "pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,pcm_bluray,pcm_dvd"
+)
+_LIVE_OPTIONS = {
+    **OPTIONS,
+    "codec_whitelist": _CODECS,
+    "max_streams": "64",
+    # A live stream is opened from what it says in 0.2 s, not in the five of FFmpeg.
+    "analyzeduration": "200000",
+    "probesize": "1000000",
+}
+
+# Packets in a row that give no sound before the stream is given up: some 25 s of MP3.
+_MAX_BROKEN = 1000
+# A frame of audio has at most 65,536 samples or so: below this rate one would fill the memory.
+_MIN_RATE_HZ, _MAX_RATE_HZ = 1000, 768_000
+
+_TEXT_HEAD_BYTES = 1024
+_ID3_HEAD_BYTES = 10
+_BOX_HEAD_BYTES, _LONG_BOX_HEAD_BYTES = 8, 16
+
+
+class _Refused(Exception):
+    """The stream cannot be decoded; the refusal says why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.words)
+        self.refusal = refusal
+
+
+def _unsupported(found: str) -> _Refused:
+    return _Refused(Refusal(is_unsupported=True, words=found))
+
+
+def _invalid(cause: str, *, is_transient: bool = True) -> _Refused:
+    return _Refused(Refusal(is_unsupported=False, words=cause, is_transient=is_transient))
+
+
+class _Output:
+    """Messages out; PCM is held until there is a good piece of it or input is waited for."""
+
+    def __init__(self, budget: CpuBudget) -> None:
+        self._budget = budget
+        self._pcm = bytearray()
+
+    def send_pcm(self, pcm: bytes) -> None:
+        self._pcm += pcm
+        while len(self._pcm) >= _PCM_BYTES:
+            self._write(Kind.PCM, bytes(self._pcm[:_PCM_BYTES]))
+            del self._pcm[:_PCM_BYTES]
+
+    def flush(self) -> None:
+        if self._pcm:
+            self._write(Kind.PCM, bytes(self._pcm))
+            self._pcm.clear()
+
+    def send(self, kind: Kind, body: bytes) -> None:
+        self.flush()
+        self._write(kind, body)
+
+    def _write(self, kind: Kind, body: bytes) -> None:
+        rest = memoryview(encode_message(kind, body))
+        while rest:
+            rest = rest[os.write(_STDOUT, rest) :]
+        self._budget.renew()
+
+
+class _Input:
+    """Standard input as FFmpeg reads it: forward only. Some of it can be looked at before."""
+
+    def __init__(self, budget: CpuBudget, before_waiting: Callable[[], None]) -> None:
+        self._budget = budget
+        self._before_waiting = before_waiting
+        self._ahead = bytearray()
+        self.has_ended = False
+
+    def read(self, size: int) -> bytes:
+        """Return what is there, at least one byte; nothing at the end."""
+        if not self._ahead:
+            return self._take(size)
+        piece = bytes(self._ahead[:size])
+        del self._ahead[:size]
+        return piece
+
+    def peek(self, size: int) -> bytes:
+        """Return the next `size` bytes, fewer at the end; they stay to be read."""
+        while len(self._ahead) < size and not self.has_ended:
+            self._ahead += self._take(_READ_BYTES)
+        return bytes(self._ahead[:size])
+
+    def skip(self, size: int) -> None:
+        while size and (piece := self.read(min(size, _READ_BYTES))):
+            size -= len(piece)
+
+    def read_all(self, max_bytes: int) -> bytes | None:
+        """Return all that comes; None when it is more than `max_bytes`."""
+        while not self.has_ended:
+            self._ahead += self._take(_READ_BYTES)
+            if len(self._ahead) > max_bytes:
+                return None
+        return bytes(self._ahead)
+
+    def _take(self, size: int) -> bytes:
+        self._before_waiting()
+        data = os.read(_STDIN, size)
+        self._budget.renew()
+        self.has_ended = self.has_ended or not data
+        return data
+
+
+def main(arguments: list[str]) -> int:
+    """Decode standard input to standard output; the limits are the only argument."""
+    limits = decode_limits(arguments[0])
+    is_isolated = isolate()
+    limit_resources(limits.memory_bytes)
+    budget = CpuBudget(limits.cpu_s)
+    output = _Output(budget)
+    # Nobody listens any more: the parent went.
+    with suppress(BrokenPipeError):
+        try:
+            _decode(_Input(budget, output.flush), output, limits, is_isolated=is_isolated)
+        except _Refused as refused:
+            output.send(Kind.ERROR, encode_refusal(refused.refusal))
+        except MemoryError:
+            refusal = Refusal(is_unsupported=False, words="it takes too much memory to decode")
+            output.send(Kind.ERROR, encode_refusal(refusal))
+    return 0
+
+
+def _decode(source: _Input, output: _Output, limits: DecoderLimits, *, is_isolated: bool) -> None:
+    head = _look_ahead(source)
+    with _open(_make_readable(source, limits), head, source) as container:
+        info = {**asdict(describe(container)), "is_isolated": is_isolated}
+        output.send(Kind.INFO, json.dumps(info).encode())
+        decoding = _Decoding(container)
+        for samples in resample_frames(decoding.frames()):
+            output.send_pcm(encode_pcm(samples))
+    if not decoding.is_heard:
+        codec = str(info["codec"])
+        raise (
+            _unsupported(f"a {codec} track of which nothing can be decoded")
+            if decoding.broken_packets
+            else _invalid("it ended before any audio came")
+        )
+    output.send(Kind.END, json.dumps({"broken_packets": decoding.broken_packets}).encode())
+
+
+def _look_ahead(source: _Input) -> bytes:
+    """Return the first bytes after tags, which FFmpeg need not see. Refuse what is no media."""
+    head = source.peek(_ID3_HEAD_BYTES)
+    if not head:
+        raise _invalid("it is empty")
+    while head[:3] == b"ID3" and len(head) == _ID3_HEAD_BYTES:
+        # Four times seven bits.
+        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+        source.skip(_ID3_HEAD_BYTES + size)
+        head = source.peek(_ID3_HEAD_BYTES)
+    if find_stranger(head) or _may_be_text(head):
+        head = source.peek(_TEXT_HEAD_BYTES)
+        stranger = find_stranger(head)
+        if stranger:
+            raise _unsupported(stranger)
+    return head
+
+
+def _may_be_text(head: bytes) -> bool:
+    return min(head, default=0) >= ord("\t")
+
+
+def _make_readable(source: _Input, limits: DecoderLimits) -> BinaryIO:
+    """Return what FFmpeg shall read: the input, or all of it when it has to go back and forth."""
+    if source.peek(_BOX_HEAD_BYTES)[4:] != b"ftyp" or not _has_index_at_end(source):
+        return source  # type: ignore[return-value]  # PyAV needs no more than `read`
+    data = source.read_all(limits.whole_file_bytes)
+    if data is None:
+        megabytes = limits.whole_file_bytes // 1_000_000
+        raise _unsupported(
+            f"an MP4 file of more than {megabytes} MB whose index is at its end"
+            " (make it with the index first: `-movflags faststart`)"
+        )
+    return io.BytesIO(data)
+
+
+def _has_index_at_end(source: _Input) -> bool:
+    """Tell whether the media of an MP4 file come before its index."""
+    at = 0
+    for _ in range(16):  # a few small boxes may come first
+        head = source.peek(at + _LONG_BOX_HEAD_BYTES)[at:]
+        kind, size = head[4:8], int.from_bytes(head[:4], "big")
+        if kind == b"mdat":
+            return True
+        if size < _BOX_HEAD_BYTES or size > _READ_BYTES or kind in (b"moov", b"moof"):
+            return False
+        at += size
+    return False
+
+
+def _open(readable: BinaryIO, head: bytes, source: _Input) -> InputContainer:
+    try:
+        container = av.open(readable, "r", options=_LIVE_OPTIONS, metadata_errors="ignore")
+    except MemoryError:
+        raise
+    except (av.FFmpegError, ValueError) as error:
+        found = sniff(head).name
+        if found and source.has_ended:
+            raise _invalid(f"it ended before {found} could be read") from error
+        raise _unsupported(
+            f"{found} that cannot be read" if found else "bytes of no known audio format"
+        ) from error
+    if container.streams.audio:
+        codec = container.streams.audio[0].codec_context
+        if codec is None or codec.name not in _CODECS.split(","):
+            raise _unsupported("an audio track of a codec that is not decoded here")
+        return container
+    if container.streams.video:
+        raise _unsupported("video without an audio track")
+    raise _unsupported(f"{container.format.long_name} without an audio track")
+
+
+class _Decoding:
+    """The frames of the first audio track; what is broken is left out and counted."""
+
+    def __init__(self, container: InputContainer) -> None:
+        self._container = container
+        self.is_heard = False
+        self.broken_packets = 0
+        self._broken_in_a_row = 0
+
+    def frames(self) -> Iterator[AudioFrame]:
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except MemoryError:
+                raise
+            except (av.FFmpegError, ValueError):
+                self._count_broken()
+                continue
+            for frame in frames:
+                if _MIN_RATE_HZ <= frame.sample_rate <= _MAX_RATE_HZ:
+                    self.is_heard = True
+                    self._broken_in_a_row = 0
+                    yield frame
+                else:
+                    self._count_broken()
+
+    def _packets(self) -> Iterator[Packet[AudioStream]]:
+        while True:
+            try:
+                yield from self._container.demux(self._container.streams.audio[0])
+                return
+            except MemoryError:
+                raise
+            except (av.FFmpegError, IndexError):
+                # Read on behind it. PyAV's IndexError is a packet of a track that came up later.
+                self._count_broken()
+
+    def _count_broken(self) -> None:
+        self.broken_packets += 1
+        self._broken_in_a_row += 1
+        if self._broken_in_a_row > _MAX_BROKEN:
+            raise _invalid("no more of it can be decoded")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

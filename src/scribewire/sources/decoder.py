@@ -1,0 +1,252 @@
+"""Media bytes to PCM in a process of its own, as seen from the server.
+
+Theory of operation. Nothing here runs by itself: `write` waits for the process to take the bytes,
+`pcm` waits for it to give some, and whoever does not call holds the process up. One message at a
+time is read, under a lock, since `write` reads too once the process has gone: what it has said
+last tells whether it was done or why it failed. Memory is bounded by the two pipes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections import deque
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from scribewire.audio.container import AudioInfo
+from scribewire.audio.decoder_messages import (
+    HEAD,
+    MAX_BODY_BYTES,
+    DecoderLimits,
+    Kind,
+    decode_refusal,
+    encode_limits,
+)
+from scribewire.sources.faults import SourceFault, invalid_stream, unsupported_format
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import AsyncIterator
+
+_PCM_AHEAD_BYTES = 16 * 1024  # 0.5 s; the pipe itself holds 2 s more
+_PIECE_BYTES = 64 * 1024  # what a pipe holds
+
+_COMMAND: Final = ("-S", "-s", "-P", "-m", "scribewire.audio.decoder_process")
+
+
+class DecoderProcess:
+    """One stream's decoder. Writing and reading go on side by side, each by one task."""
+
+    def __init__(self, process: Process, limits: DecoderLimits) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        self._input, self._output = process.stdin, process.stdout
+        self._limits = limits
+        self._pidfd = _open_pidfd(process.pid)
+        # A write returns when the pipe has taken all of it.
+        self._input.transport.set_write_buffer_limits(0)
+        self._reading = asyncio.Lock()
+        # The head of a message whose body is still to come: who reads may be cancelled.
+        self._head: tuple[Kind, int] | None = None
+        # PCM that came in while `write` looked for the reason of the end.
+        self._held: deque[bytes] = deque()
+        self._info: AudioInfo | None = None
+        self._has_ended = False
+        self._fault: SourceFault | None = None
+        # Since when the process owes us something: input is waiting or there is no more.
+        self._owes_since_s: float | None = None
+        self.is_isolated = False
+        """Whether the process has no network; known with `info`."""
+        self.broken_packets = 0
+        """Packets that were left out; known at the end."""
+
+    @classmethod
+    @asynccontextmanager
+    async def start(cls, limits: DecoderLimits | None = None) -> AsyncIterator[DecoderProcess]:
+        """Start the process; at the end of the block it is gone, whatever happened."""
+        limits = limits or DecoderLimits()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *_COMMAND,
+            encode_limits(limits),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=_PCM_AHEAD_BYTES,
+            start_new_session=True,
+            close_fds=True,
+            env=_environment(),
+        )
+        decoder = cls(process, limits)
+        try:
+            yield decoder
+        finally:
+            await decoder._end()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    async def write(self, data: bytes) -> None:
+        """Give the process `data`; wait until it has taken it.
+
+        What comes after the end of the audio is dropped. Raises SourceFault when the process
+        has given up.
+        """
+        for start in range(0, len(data), _PIECE_BYTES):
+            if self._has_ended:
+                break
+            await self._write_piece(data[start : start + _PIECE_BYTES])
+        if self._fault is not None:
+            raise self._fault
+
+    async def end_input(self) -> None:
+        """Say that there is no more; what is left comes out of `pcm`."""
+        self._owes_since_s = asyncio.get_running_loop().time()
+        self._input.close()
+
+    async def info(self) -> AudioInfo:
+        """Return what the stream says about itself, once it is known. Raises SourceFault."""
+        async with self._reading:
+            while self._info is None and not self._has_ended:
+                await self._receive()
+        if self._info is None:
+            raise self._fault or _crash("it ended before anything was known")
+        return self._info
+
+    async def pcm(self) -> AsyncIterator[bytes]:
+        """Yield 16-bit little-endian mono at 16 kHz as it is decoded. Raises SourceFault."""
+        while True:
+            async with self._reading:
+                while not self._held and not self._has_ended:
+                    await self._receive()
+            if not self._held:
+                break
+            yield self._held.popleft()
+        if self._fault is not None:
+            raise self._fault
+
+    async def _write_piece(self, piece: bytes) -> None:
+        self._owes_since_s = asyncio.get_running_loop().time()
+        try:
+            self._input.write(piece)
+            await self._input.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            # It has gone. What it said is in its pipe, which holds little.
+            async with self._reading:
+                while not self._has_ended:
+                    await self._receive()
+        finally:
+            self._owes_since_s = None
+
+    async def _receive(self) -> None:
+        """Take in the next message."""
+        try:
+            async with asyncio.timeout(self._limits.silence_s):
+                kind, body = await self._read_message()
+        except TimeoutError:
+            if self._is_hanging():
+                self._finish(_crash("the decoder hangs"))
+                self._kill()
+            return
+        except (asyncio.IncompleteReadError, ConnectionResetError):
+            self._finish(_crash("the decoder crashed or used more than it may"))
+            return
+        except ValueError:
+            self._finish(_crash("the decoder talks nonsense"))
+            self._kill()
+            return
+        self._note(kind, body)
+
+    def _is_hanging(self) -> bool:
+        now_s = asyncio.get_running_loop().time()
+        owed = self._owes_since_s
+        return owed is not None and now_s - owed >= self._limits.silence_s
+
+    async def _read_message(self) -> tuple[Kind, bytes]:
+        if self._head is None:
+            kind, length = HEAD.unpack(await self._output.readexactly(HEAD.size))
+            if length > MAX_BODY_BYTES:
+                raise ValueError("a message that is too long")
+            self._head = Kind(kind), length
+        kind, length = self._head
+        body = await self._output.readexactly(length)
+        self._head = None
+        return kind, body
+
+    def _note(self, kind: Kind, body: bytes) -> None:
+        match kind:
+            case Kind.PCM:
+                self._held.append(body)
+            case Kind.INFO:
+                fields = json.loads(body)
+                self.is_isolated = fields.pop("is_isolated")
+                self._info = AudioInfo(**fields)
+            case Kind.END:
+                self.broken_packets = json.loads(body)["broken_packets"]
+                self._finish(None)
+            case Kind.ERROR:
+                refusal = decode_refusal(body)
+                self._finish(
+                    unsupported_format(refusal.words)
+                    if refusal.is_unsupported
+                    else invalid_stream(refusal.words, is_transient=refusal.is_transient)
+                )
+
+    def _finish(self, fault: SourceFault | None) -> None:
+        self._has_ended = True
+        self._fault = fault
+
+    def _kill(self) -> None:
+        # Not `Process.kill`: up to Python 3.12 it may take the exit status that asyncio waits for.
+        if self._process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):  # it went by itself
+            if self._pidfd is None:
+                os.kill(self._process.pid, signal.SIGKILL)
+            else:
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    async def _end(self) -> None:
+        self._has_ended = True
+        self._kill()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+        self._input.close()
+        # Its exit is known only when its pipes are empty.
+        with suppress(ConnectionResetError):
+            while await self._output.read(_PIECE_BYTES):
+                pass
+        await self._process.wait()
+
+
+def _open_pidfd(pid: int) -> int | None:
+    """Return a handle of the process, which never comes to mean another one. Linux only."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # gone already, or not permitted here
+        return None
+
+
+def _crash(cause: str) -> SourceFault:
+    return invalid_stream(f"its audio cannot be decoded ({cause})")
+
+
+def _environment() -> dict[str, str]:
+    """Return what the process may know of ours: where its code is. Keys stay here."""
+    return {
+        # The whole path, so that it need not look for packages itself (-S): it starts faster.
+        "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
+        # One thread: a second would cost memory and keep it in our network namespace.
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }

@@ -1,0 +1,203 @@
+"""Fetch what clients name, and reach nothing that they may not.
+
+Theory of operation. Each request, and each redirect as a new request, goes through three gates:
+`check_url` reads the URL; `CheckedResolver` looks its name up once for each connection and has
+every address checked; the connection is made to those very addresses, so a name that changes
+afterwards changes nothing. Redirects are followed here, not by the library; neither proxies nor
+cookies of the environment take part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from yarl import URL
+
+from scribewire import __version__
+from scribewire.sources.addresses import AddressPolicy
+from scribewire.sources.faults import connection_timeout, invalid_stream
+from scribewire.sources.headers import Headers
+from scribewire.sources.icy_connection import open_icy
+from scribewire.sources.limits import FetchLimits
+from scribewire.sources.resolver import CheckedResolver, LookUp, is_address, system_look_up
+from scribewire.sources.response import REDIRECTS, Answer, Response, check_status
+from scribewire.sources.urls import HttpUrl, check_url
+
+__all__ = ["FetchLimits", "GuardedFetcher", "LookUp", "Response", "system_look_up"]
+
+
+class GuardedFetcher:
+    """Open URLs under one policy. Use as an async context manager."""
+
+    def __init__(
+        self,
+        policy: AddressPolicy,
+        *,
+        look_up: LookUp = system_look_up,
+        limits: FetchLimits = FetchLimits(),  # noqa: B008 - it is frozen
+    ) -> None:
+        self._resolver = CheckedResolver(policy, look_up)
+        self._limits = limits
+
+    async def __aenter__(self) -> Self:
+        self._tls = ssl.create_default_context()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                resolver=self._resolver,
+                use_dns_cache=False,
+                ssl=self._tls,
+                limit=0,  # sessions are limited, not what they fetch
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # ours are below
+            auto_decompress=False,
+            trust_env=False,
+            max_line_size=self._limits.line_bytes,
+            max_field_size=self._limits.line_bytes,
+            max_headers=self._limits.header_fields,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    @asynccontextmanager
+    async def open(
+        self, url: str, *, start: int | None = None, accepts_icy: bool = False
+    ) -> AsyncIterator[Response]:
+        """Ask for a URL, from byte `start` on, and give the answer that has the media.
+
+        A server may send everything though a start was asked for: then the status is 200.
+        """
+        fields = {
+            "User-Agent": f"scribewire/{__version__}",
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+        }
+        if start is not None:
+            fields["Range"] = f"bytes={start}-"
+        if accepts_icy:
+            fields["Icy-MetaData"] = "1"
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._limits.connect_s):
+                    final_url, answer = await self._follow(check_url(url), fields, stack)
+            except TimeoutError:
+                raise connection_timeout(self._limits.connect_s) from None
+            yield Response(answer, final_url.text, self._limits)
+
+    async def _follow(
+        self, url: HttpUrl, fields: dict[str, str], stack: AsyncExitStack
+    ) -> tuple[HttpUrl, Answer]:
+        authorization = url.authorization
+        for _ in range(self._limits.redirects + 1):
+            async with AsyncExitStack() as attempt:
+                answer = await self._ask(url, _with(fields, authorization), attempt)
+                location = answer.headers.get("location")
+                if answer.status not in REDIRECTS or not location:
+                    check_status(answer.status)
+                    stack.push_async_exit(attempt.pop_all())
+                    return url, answer
+            following = url.join(location)
+            authorization = _carried(authorization, url, following)
+            url = following
+        raise invalid_stream(f"it redirects more than {self._limits.redirects} times")
+
+    async def _ask(self, url: HttpUrl, fields: dict[str, str], attempt: AsyncExitStack) -> Answer:
+        if is_address(url.host):  # the library does not ask its resolver about these
+            await self._resolver.addresses_of(url.host, url.port)
+        with _telling_faults():
+            try:
+                return await attempt.enter_async_context(self._ask_http(url, fields))
+            except aiohttp.ClientResponseError:
+                addresses = await self._resolver.addresses_of(url.host, url.port)
+                icy = open_icy(url, addresses, fields=fields, tls=self._tls, limits=self._limits)
+                return _guarded(await attempt.enter_async_context(icy))
+
+    @asynccontextmanager
+    async def _ask_http(self, url: HttpUrl, fields: dict[str, str]) -> AsyncIterator[Answer]:
+        # From the checked parts, so that the library reads the URL as we did.
+        path, _, query = url.target.partition("?")
+        target = URL.build(
+            scheme=url.scheme,
+            host=url.host,
+            port=url.port,
+            path=path,
+            query_string=query,
+            encoded=True,
+        )
+        response = await self._session.get(target, headers=fields, allow_redirects=False)
+        connection = response.connection
+        protocol = connection.protocol if connection is not None else None
+        headers = Headers(response.headers.items())
+        ends_with_connection = not {"content-length", "transfer-encoding"} & set(headers)
+
+        async def read_some() -> bytes:
+            data = await response.content.readany()
+            if not data and ends_with_connection and protocol is not None:
+                lost = protocol.exception()
+                if isinstance(lost, OSError):  # the library takes a reset for the end here
+                    raise lost
+            return data
+
+        try:
+            yield _guarded(Answer(status=response.status, headers=headers, read_some=read_some))
+        finally:
+            response.close()
+
+
+def _with(fields: dict[str, str], authorization: str | None) -> dict[str, str]:
+    return fields if authorization is None else {**fields, "Authorization": authorization}
+
+
+def _carried(authorization: str | None, url: HttpUrl, following: HttpUrl) -> str | None:
+    """Return the credentials for the next request of a chain of redirects.
+
+    They belong to one server: same host, same port, nothing weaker than before.
+    """
+    carried = following.authorization
+    is_upgrade = url.scheme == "http" and (url.port, following.port) == (80, 443)
+    is_same_port = url.scheme == following.scheme and url.port == following.port
+    if carried is None and url.host == following.host and (is_same_port or is_upgrade):
+        carried = authorization
+    if url.scheme == "https" and following.scheme == "http" and (authorization or carried):
+        raise invalid_stream("it redirects from https to http, which would show the password")
+    return carried
+
+
+def _guarded(answer: Answer) -> Answer:
+    async def read_some() -> bytes:
+        with _telling_faults():
+            return await answer.read_some()
+
+    return Answer(status=answer.status, headers=answer.headers, read_some=read_some)
+
+
+@contextmanager
+def _telling_faults() -> Iterator[None]:
+    """Turn what goes wrong on a connection into the `SourceFault` it means."""
+    try:
+        yield
+    except TimeoutError:
+        raise  # of the limits on time; the caller knows which
+    except (ssl.SSLCertVerificationError, aiohttp.ClientConnectorCertificateError) as error:
+        raise invalid_stream("TLS failure, the certificate is not valid") from error
+    except (ssl.SSLError, aiohttp.ClientSSLError) as error:
+        raise invalid_stream("TLS failure, no secure connection could be made") from error
+    except (ConnectionRefusedError, aiohttp.ClientConnectorError) as error:
+        raise invalid_stream("the server cannot be reached", is_transient=True) from error
+    except (OSError, EOFError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as lost:
+        raise invalid_stream("the connection broke off", is_transient=True) from lost
+    except aiohttp.ClientError as error:
+        raise invalid_stream("the server's answer is not HTTP") from error

@@ -1,0 +1,96 @@
+"""One answer: its header, and its body as bytes of media."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from scribewire.sources.content_coding import gunzip_for
+from scribewire.sources.faults import authentication_required, invalid_stream
+from scribewire.sources.headers import Headers
+from scribewire.sources.icy import icy_filter_for, is_icy
+from scribewire.sources.limits import FetchLimits
+
+OK, PARTIAL_CONTENT, MULTIPLE_CHOICES = 200, 206, 300
+_UNAUTHORIZED, _FORBIDDEN, _PROXY_AUTHENTICATION = 401, 403, 407
+_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS, _SERVER_ERROR = 408, 429, 500
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CONTENT_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes (?:\d+-\d+|\*)/(\d{1,18})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a connection brought, before anything is made of it."""
+
+    status: int
+    headers: Headers
+    read_some: Callable[[], Awaitable[bytes]]
+    """Wait for bytes of the body; none at its end."""
+
+
+class Response:
+    """An answer with media in it."""
+
+    def __init__(self, answer: Answer, url: str, limits: FetchLimits) -> None:
+        self.status = answer.status
+        """200, or 206 where a later start was asked for and given."""
+        self.headers = answer.headers
+        self.url = url
+        """Where it came from at last. Its query may be a secret: use `shown` for logs."""
+        self.is_icy = is_icy(answer.headers)
+        """A radio stream, which has no end."""
+        encoding = answer.headers.get("content-encoding", "")
+        self._gunzip = gunzip_for(encoding, limits.piece_bytes)
+        self._icy_filter = icy_filter_for(answer.headers)
+        self.length = None if self._gunzip else _length_of(answer)
+        """Bytes of the whole resource, where that is known."""
+        self._read_some = answer.read_some
+        self._limits = limits
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Give the body as it comes. Raises `SourceFault`, transient, on reset or silence."""
+        while data := await self._next_data():
+            for piece in self._gunzip.receive(data) if self._gunzip else (data,):
+                audio = self._icy_filter.receive(piece) if self._icy_filter else piece
+                if audio:
+                    yield audio
+        if self._gunzip:
+            self._gunzip.check_end()
+
+    async def read(self, max_bytes: int) -> bytes:
+        """Return the whole body, or raise `SourceFault` where it is longer."""
+        body = bytearray()
+        async for chunk in self.chunks():
+            if len(body) + len(chunk) > max_bytes:
+                raise invalid_stream(f"it is longer than {max_bytes} bytes")
+            body += chunk
+        return bytes(body)
+
+    async def _next_data(self) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits.stall_s):
+                return await self._read_some()
+        except TimeoutError:
+            cause = f"nothing came for {self._limits.stall_s:g} s"
+            raise invalid_stream(cause, is_transient=True) from None
+
+
+def check_status(status: int) -> None:
+    """Raise the `SourceFault` that an HTTP status means, if it means one."""
+    if status in (_UNAUTHORIZED, _FORBIDDEN, _PROXY_AUTHENTICATION):
+        raise authentication_required(f"the server answered HTTP {status}", status=status)
+    if not OK <= status < MULTIPLE_CHOICES:
+        may_pass = status >= _SERVER_ERROR or status in (_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS)
+        cause = f"the server answered HTTP {status}"
+        raise invalid_stream(cause, is_transient=may_pass, status=status)
+
+
+def _length_of(answer: Answer) -> int | None:
+    if answer.status == PARTIAL_CONTENT:
+        found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
+        return int(found[1]) if found else None
+    found = _CONTENT_LENGTH.fullmatch(answer.headers.get("content-length", ""))
+    return int(found[0]) if found else None

@@ -1,0 +1,263 @@
+"""The process as its parent sees it: bytes in, messages out. Audio is made on the spot."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import av
+import numpy as np
+import pytest
+
+from scribewire.audio.container import read_audio
+from scribewire.audio.decoder_messages import (
+    HEAD,
+    DecoderLimits,
+    Kind,
+    Refusal,
+    decode_refusal,
+    encode_limits,
+)
+from scribewire.audio.pcm import encode_pcm
+
+pytestmark = pytest.mark.slow  # each case starts a process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a process said until it went."""
+
+    info: dict[str, object] | None
+    pcm: bytes
+    broken_packets: int
+    refusal: Refusal | None
+
+
+def decode(data: bytes, limits: DecoderLimits | None = None) -> Said:
+    command = [sys.executable, "-m", "scribewire.audio.decoder_process"]
+    command.append(encode_limits(limits or DecoderLimits()))
+    done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    messages: list[tuple[Kind, bytes]] = []
+    rest = done.stdout
+    while rest:
+        kind, length = HEAD.unpack(rest[: HEAD.size])
+        messages.append((Kind(kind), rest[HEAD.size : HEAD.size + length]))
+        rest = rest[HEAD.size + length :]
+    last_kind, last = messages[-1]
+    return Said(
+        info=json.loads(messages[0][1]) if messages[0][0] == Kind.INFO else None,
+        pcm=b"".join(body for kind, body in messages if kind == Kind.PCM),
+        broken_packets=json.loads(last)["broken_packets"] if last_kind == Kind.END else 0,
+        refusal=decode_refusal(last) if last_kind == Kind.ERROR else None,
+    )
+
+
+def refused(data: bytes, limits: DecoderLimits | None = None) -> str:
+    refusal = decode(data, limits).refusal
+    assert refusal is not None
+    return refusal.words
+
+
+def read_file(data: bytes) -> bytes:
+    return b"".join(encode_pcm(samples) for samples in read_audio(io.BytesIO(data)))
+
+
+def fragment_mp4(samples: np.ndarray) -> bytes:
+    """Write an MP4 file as live servers do: an empty index, then fragments."""
+    file = io.BytesIO()
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "frag_duration": "200000"}
+    with av.open(file, "w", format="mp4", options=options) as output:
+        stream = output.add_stream("aac", rate=16_000, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), "s16", "mono")
+        frame.sample_rate = 16_000
+        for part in (frame, None):
+            output.mux(stream.encode(part))
+    return file.getvalue()
+
+
+def encode_vorbis(samples: np.ndarray) -> bytes:
+    """Write Ogg Vorbis with FFmpeg's own encoder, which is stereo and calls itself experimental."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="ogg") as output:
+        stream = output.add_stream("vorbis", rate=16_000, layout="stereo")
+        assert isinstance(stream, av.AudioStream)
+        stream.codec_context.options = {"strict": "experimental"}
+        frame = av.AudioFrame.from_ndarray(np.repeat(samples, 2).reshape(1, -1), "s16", "stereo")
+        frame.sample_rate = 16_000
+        for part in (frame, None):
+            output.mux(stream.encode(part))
+    return file.getvalue()
+
+
+def index_first(mp4: bytes) -> bytes:
+    """Move the index of an MP4 file before its media, as `-movflags faststart` does."""
+    media_at, index_at = mp4.index(b"mdat") - 4, mp4.index(b"moov") - 4
+    index = bytearray(mp4[index_at:])
+    table = index.index(b"stco")
+    for entry in range(int.from_bytes(index[table + 8 : table + 12], "big")):
+        at = table + 12 + 4 * entry
+        offset = int.from_bytes(index[at : at + 4], "big") + len(index)
+        index[at : at + 4] = offset.to_bytes(4, "big")
+    return mp4[:media_at] + bytes(index) + mp4[media_at:index_at]
+
+
+FORMATS = [
+    ("adts", "aac", 48_000), ("flac", "flac", 16_000),
+    ("ogg", "libopus", 48_000), ("webm", "libopus", 48_000), ("matroska", "aac", 16_000),
+    ("mp4", "aac", 44_100), ("mpegts", "aac", 48_000), ("mpegts", "mp2", 48_000),
+    ("wav", "pcm_s16le", 16_000), ("wav", "pcm_s16le", 48_000), ("aiff", "pcm_s16be", 22_050),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("container", "codec", "rate_hz"), FORMATS)
+def test_a_stream_gives_what_the_file_gives(
+    container: str, codec: str, rate_hz: int, encode: Callable[..., bytes]
+) -> None:
+    noise = np.random.default_rng(5).integers(-9000, 9000, rate_hz, np.int16)
+    data = encode(container, codec, noise, rate_hz)
+
+    said = decode(data)
+
+    assert said.pcm == read_file(data)
+    assert said.info is not None
+    assert (said.info["rate_hz"], said.info["channels"]) == (rate_hz, 1)
+    assert said.broken_packets == 0
+
+
+@pytest.mark.parametrize(("container", "codec"), [("flac", "flac"), ("wav", "pcm_s16le")])
+def test_what_is_lossless_is_the_pcm_itself(
+    container: str, codec: str, encode: Callable[..., bytes], tone: np.ndarray
+) -> None:
+    assert decode(encode(container, codec, tone)).pcm == tone.astype("<i2").tobytes()
+
+
+def test_an_mp3_differs_from_the_file_only_in_the_padding_at_its_end(
+    encode: Callable[..., bytes], tone: np.ndarray
+) -> None:
+    data = encode("mp3", "libmp3lame", tone)
+    file = read_file(data)
+
+    pcm = decode(data).pcm
+
+    assert pcm[: len(file)] == file
+    assert len(pcm) - len(file) < 2 * 1152
+
+
+def test_a_wav_stream_without_a_length_is_read_to_its_end(
+    make_wav: Callable[..., bytes], tone: np.ndarray
+) -> None:
+    assert decode(make_wav(tone.tobytes(), size=0xFFFFFFFF)).pcm == tone.tobytes()
+
+
+def test_ogg_vorbis_is_read(tone: np.ndarray) -> None:
+    data = encode_vorbis(tone)
+
+    assert decode(data).pcm == read_file(data)
+
+
+def test_mp4_is_read_in_fragments(tone: np.ndarray) -> None:
+    data = fragment_mp4(tone)
+
+    assert decode(data).pcm == read_file(data)
+
+
+def test_mp4_is_read_with_its_index_at_either_end(
+    encode: Callable[..., bytes], tone: np.ndarray
+) -> None:
+    at_end = encode("mp4", "aac", tone)
+    at_front = index_first(at_end)
+    tight = DecoderLimits(whole_file_bytes=len(at_end) - 1)
+
+    assert decode(at_end).pcm == read_file(at_end)
+    assert decode(at_front, tight).pcm == read_file(at_end)
+    assert "whose index is at its end" in refused(at_end, tight)
+
+
+def test_a_tag_with_a_picture_is_stepped_over(
+    encode: Callable[..., bytes], tone: np.ndarray
+) -> None:
+    frames = encode("adts", "aac", tone)
+    size = 1_500_000
+    sevens = bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
+
+    said = decode(b"ID3\x04\x00\x00" + sevens + bytes(size) + frames)
+
+    assert said.pcm == read_file(frames)
+
+
+def test_a_chained_ogg_stream_goes_on(encode: Callable[..., bytes], tone: np.ndarray) -> None:
+    part = encode("ogg", "libopus", tone)
+
+    assert len(decode(part + part).pcm) == 2 * len(decode(part).pcm)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"), [("mp3", "libmp3lame"), ("adts", "aac"), ("mpegts", "aac")]
+)
+def test_a_stream_goes_on_after_garbage(
+    container: str, codec: str, encode: Callable[..., bytes], tone: np.ndarray
+) -> None:
+    data = encode(container, codec, np.tile(tone, 6))
+    middle = len(data) // 2 // 188 * 188
+    garbage = np.random.default_rng(9).bytes(188 * 20)
+
+    said = decode(data[:middle] + garbage + data[middle:])
+
+    assert said.refusal is None
+    assert said.broken_packets > 0
+    assert len(said.pcm) == pytest.approx(2 * 6 * 16_000, rel=0.1)
+
+
+def test_a_stream_that_begins_within_a_frame_is_read(
+    encode: Callable[..., bytes], tone: np.ndarray
+) -> None:
+    data = encode("mp3", "libmp3lame", np.tile(tone, 4))
+
+    assert len(decode(data[1234:]).pcm) == pytest.approx(2 * 4 * 16_000, rel=0.1)
+
+
+def test_video_without_sound_is_named() -> None:
+    file = io.BytesIO()
+    with av.open(file, "w", format="mpegts") as output:
+        stream = output.add_stream("mpeg4", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        picture = np.zeros((64, 64, 3), np.uint8)
+        for _ in range(10):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        output.mux(stream.encode(None))
+
+    assert refused(file.getvalue()) == "video without an audio track"
+
+
+REFUSED = [
+    (b"<html>404</html>", "an HTML page"),
+    (b'{"error": "gone"}', "JSON"),
+    (b"\x89PNG\r\n\x1a\n" + bytes(99), "a picture (PNG)"),
+    (bytes(4096), "bytes of no known audio format"),
+    (b"\x00\x00\x00\x20ftypisom" + bytes(99), "it ended before an MP4 or M4A file could be read"),
+    (b"", "it is empty"),
+]
+
+
+@pytest.mark.parametrize(("data", "words"), REFUSED, ids=[words for _, words in REFUSED])
+def test_what_cannot_be_decoded_is_named(data: bytes, words: str) -> None:
+    assert refused(data) == words
+
+
+def test_too_little_memory_is_an_error_with_words(
+    encode: Callable[..., bytes], tone: np.ndarray
+) -> None:
+    data = encode("mp4", "aac", tone)
+    data += b"\x07\xff\xff\xfffree" + bytes(60_000_000)  # an index at the end: all of it is held
+
+    words = refused(data, DecoderLimits(memory_bytes=250 * 1024**2))
+
+    assert words == "it takes too much memory to decode"

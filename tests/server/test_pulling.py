@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+
+from scribewire.audio.container import AudioInfo
+from scribewire.protocol.handshake import Pace
+from scribewire.recognition.recognizer import Recognizer
+from scribewire.recognition.rules import rules_for
+from scribewire.runtime.scheduler import Scheduler
+from scribewire.runtime.stream import Stream
+from scribewire.server.pulling import pace_events, write_silence
+from scribewire.sources.pulled import SourceAudio, SourceEvent, SourceOpened
+from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech
+
+INFO = AudioInfo(container="wav", codec="pcm_s16le", rate_hz=16_000, channels=1, duration_ms=None)
+PIECE = SourceAudio(bytes(640))  # 20 ms
+
+
+async def events_of(*, is_live: bool) -> AsyncIterator[SourceEvent]:
+    yield SourceOpened(INFO, is_live)
+    for _ in range(4):
+        yield PIECE
+
+
+async def play(pace: Pace, *, is_live: bool) -> tuple[list[SourceEvent], float]:
+    clock = asyncio.get_running_loop().time
+    began_at = clock()
+    played = [event async for event in pace_events(events_of(is_live=is_live), pace)]
+    return played, clock() - began_at
+
+
+async def test_events_pass_unchanged_at_either_pace() -> None:
+    paces: tuple[Pace, ...] = ("fast", "realtime")
+    for pace, is_live in itertools.product(paces, (True, False)):
+        played, _ = await play(pace, is_live=is_live)
+        assert played == [SourceOpened(INFO, is_live), *[PIECE] * 4]
+
+
+async def test_a_finite_source_in_real_time_is_held_back() -> None:
+    _, took_s = await play("realtime", is_live=False)
+
+    assert took_s >= 0.059  # the last of four pieces begins after the third has been played
+
+
+async def test_silence_is_counted_in_the_stream() -> None:
+    scheduler = Scheduler(ScriptedVad(), ScriptedEngine(), workers=1)
+    stream = Stream(Recognizer(rules_for("fast")), scheduler)
+    await stream.write(draw_speech("hello" * 3))
+
+    await write_silence(stream, 2.5)
+    stream.end(draw_speech("world" * 3))
+
+    finals = [event for event in [e async for e in stream.events()] if hasattr(event, "words")]
+    await scheduler.aclose()
+    assert [final.text for final in finals] == ["hello" * 3, "world" * 3]
+    assert finals[1].end_sample == 15 * 512 * 2 + 40_000

@@ -1,0 +1,228 @@
+"""The decoder process from the server's side. Audio is made on the spot."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import signal
+import struct
+import sys
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from bench.hostile_media import KINDS, decode, is_alive, make_media, mutate
+
+from scribewire.audio.container import read_audio
+from scribewire.audio.decoder_messages import DecoderLimits
+from scribewire.audio.pcm import encode_pcm
+from scribewire.sources.decoder import DecoderProcess
+from scribewire.sources.faults import SourceFault
+
+pytestmark = pytest.mark.slow  # each case starts a process
+
+SECOND = np.random.default_rng(3).integers(-9000, 9000, 16_000, np.int16).astype("<i2").tobytes()
+
+
+def endless_wav(seconds: int) -> bytes:
+    """A WAV stream that says nothing of its length."""
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16)
+    head = struct.pack("<4sI4s", b"RIFF", 0xFFFFFFFF, b"WAVE") + fmt
+    return head + struct.pack("<4sI", b"data", 0xFFFFFFFF) + SECOND * seconds
+
+
+async def feed(decoder: DecoderProcess, data: bytes, step: int) -> None:
+    for start in range(0, len(data), step):
+        await decoder.write(data[start : start + step])
+    await decoder.end_input()
+
+
+async def write_forever(decoder: DecoderProcess, data: bytes) -> None:
+    while True:
+        await decoder.write(data)
+
+
+async def read_into(got: bytearray, decoder: DecoderProcess) -> None:
+    async for pcm in decoder.pcm():
+        got += pcm
+
+
+async def read(decoder: DecoderProcess) -> bytes:
+    return b"".join([pcm async for pcm in decoder.pcm()])
+
+
+@pytest.mark.parametrize("step", [100, 4096, 1_000_000])
+async def test_the_pcm_is_the_same_however_the_bytes_come(step: int) -> None:
+    data = make_media("ogg", seconds=1)
+    async with DecoderProcess.start() as decoder:
+        feeding = asyncio.create_task(feed(decoder, data, step))
+        info = await decoder.info()
+        pcm = await read(decoder)
+        await feeding
+
+    assert pcm == b"".join(encode_pcm(samples) for samples in read_audio(io.BytesIO(data)))
+    assert (info.container, info.codec, info.rate_hz, info.channels) == ("ogg", "opus", 48_000, 1)
+    assert decoder.broken_packets == 0
+
+
+async def test_the_pcm_comes_before_the_end_of_the_input() -> None:
+    data = endless_wav(5)
+    async with DecoderProcess.start() as decoder:
+        await decoder.write(data)
+        got = bytearray()
+        async for pcm in decoder.pcm():
+            got += pcm
+            if len(got) >= 4 * len(SECOND):  # the demuxer reads 4096 bytes at a time
+                break
+
+    assert bytes(got) == (SECOND * 5)[: len(got)]
+
+
+async def test_writing_waits_for_whoever_reads() -> None:
+    data = endless_wav(200)  # 6.4 MB
+    written = 0
+
+    async def write() -> None:
+        nonlocal written
+        for start in range(0, len(data), 4096):
+            await decoder.write(data[start : start + 4096])
+            written += 4096
+        await decoder.end_input()
+
+    got, ahead = 0, 0
+    async with DecoderProcess.start() as decoder:
+        writing = asyncio.create_task(write())
+        async for pcm in decoder.pcm():
+            got += len(pcm)
+            ahead = max(ahead, written - got)
+        await writing
+
+    assert got == 200 * len(SECOND)
+    # Two pipes, what FFmpeg reads at once, our reader's buffer: no more is ever held.
+    assert ahead < 400_000
+
+
+async def test_a_process_that_was_killed_is_a_fault() -> None:
+    async with DecoderProcess.start() as decoder:
+        await decoder.write(endless_wav(4))  # FFmpeg looks at 2 s of WAV first
+        await decoder.info()
+        os.kill(decoder.pid, signal.SIGKILL)
+
+        with pytest.raises(SourceFault, match="the decoder crashed"):
+            await read(decoder)
+        with pytest.raises(SourceFault, match="the decoder crashed"):
+            await decoder.write(SECOND * 10)
+
+
+async def test_whoever_only_writes_is_told_too() -> None:
+    async with DecoderProcess.start() as decoder:
+        with pytest.raises(SourceFault, match="found an HTML page"):
+            await write_forever(decoder, b"<html>" + bytes(4096))
+        with pytest.raises(SourceFault, match="found an HTML page"):
+            await decoder.info()
+
+
+async def test_what_was_decoded_before_the_end_is_not_lost_by_writing_on() -> None:
+    async with DecoderProcess.start() as decoder:
+        await decoder.write(endless_wav(4))  # FFmpeg looks at 2 s of WAV first
+        await decoder.info()
+        os.kill(decoder.pid, signal.SIGTERM)
+        with pytest.raises(SourceFault, match="crashed"):
+            await write_forever(decoder, SECOND)
+        got = bytearray()
+        with pytest.raises(SourceFault, match="crashed"):
+            await read_into(got, decoder)
+
+    assert bytes(got) == (SECOND * 40)[: len(got)]
+
+
+@pytest.mark.parametrize("has_ended", [False, True], ids=["input waits", "input has ended"])
+async def test_a_process_that_hangs_is_a_fault(has_ended: bool) -> None:
+    async with DecoderProcess.start(DecoderLimits(silence_s=0.2)) as decoder:
+        os.kill(decoder.pid, signal.SIGSTOP)
+        feeding = asyncio.create_task(feed(decoder, b"" if has_ended else endless_wav(20), 4096))
+
+        with pytest.raises(SourceFault, match="the decoder hangs"):
+            await read(decoder)
+        with suppress(SourceFault):
+            await feeding
+
+    assert not is_alive(decoder.pid)
+
+
+async def test_a_silent_stream_is_no_hanging_process() -> None:
+    async with DecoderProcess.start(DecoderLimits(silence_s=0.001)) as decoder:
+        with pytest.raises(TimeoutError):  # and no SourceFault: nothing is owed
+            async with asyncio.timeout(0.1):
+                await decoder.info()
+
+
+async def test_a_cancelled_session_leaves_no_process() -> None:
+    pids: list[int] = []
+    started = asyncio.Event()
+
+    async def session() -> None:
+        async with DecoderProcess.start() as decoder:
+            pids.append(decoder.pid)
+            started.set()
+            await asyncio.gather(feed(decoder, endless_wav(100), 4096), decoder.info())
+
+    task = asyncio.create_task(session())
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert not is_alive(pids[0])
+
+
+async def test_reading_goes_on_after_a_cancelled_read() -> None:
+    async with DecoderProcess.start() as decoder:
+        for _ in range(50):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0):
+                    await decoder.info()
+        feeding = asyncio.create_task(feed(decoder, endless_wav(3), 1000))
+        assert await read(decoder) == SECOND * 3
+        await feeding
+
+
+async def test_the_process_knows_nothing_of_our_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if sys.platform != "linux":
+        pytest.skip("only Linux shows the environment of a process")
+    monkeypatch.setenv("SCRIBEWIRE_SECRET", "hush")
+    async with DecoderProcess.start() as decoder:
+        feeding = asyncio.create_task(feed(decoder, endless_wav(1), 4096))
+        await decoder.info()  # it has started
+        with open(f"/proc/{decoder.pid}/environ", "rb") as file:  # noqa: ASYNC230, PTH123
+            environment = file.read()
+        await feeding
+
+    assert b"PYTHONPATH" in environment
+    assert b"hush" not in environment
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_broken_media_end_in_sound_or_in_words(kind: str) -> None:
+    media = make_media(kind, seconds=0.5)
+    for seed in range(9):
+        outcome, pid = await decode(mutate(media, seed))
+
+        assert outcome in ("decoded", "refused"), seed
+        assert not is_alive(pid)
+
+
+async def test_a_track_that_comes_up_later_harms_nobody() -> None:
+    # One flipped bit makes a new track of the packets behind it.
+    outcome, _ = await decode(mutate(make_media("mpegts"), 301))
+
+    assert outcome == "decoded"
+
+
+def test_the_same_seed_breaks_in_the_same_way() -> None:
+    media = make_media("ogg", seconds=0.5)
+
+    assert mutate(media, 7) == mutate(media, 7) != media
