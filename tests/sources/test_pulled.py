@@ -95,7 +95,7 @@ async def test_a_live_source_is_lost_found_again_and_given_up() -> None:
     assert told == [SourceOpened, SourceLost, SourceOpened, SourceLost]
     assert SourceGap in kinds(events)
     assert pcm_of(events) == 2 * PCM
-    assert given_up.value.close_code is CloseCode.CLIENT_FAULT
+    assert given_up.value.close_code is CloseCode.SERVER_FAULT
 
 
 async def test_a_source_that_only_ever_hangs_up_is_our_failure_in_the_end() -> None:
@@ -105,6 +105,17 @@ async def test_a_source_that_only_ever_hangs_up_is_our_failure_in_the_end() -> N
             await pull(url, events)
 
     assert given_up.value.close_code is CloseCode.SERVER_FAULT
+    assert pcm_of(events) == PCM
+
+
+async def test_a_live_source_that_asks_for_a_password_is_not_tried_again() -> None:
+    live = response("200 OK", wav(FOREVER))
+    events: list[SourceEvent] = []
+    async with source([live, response("401 Who"), live]) as url:
+        with pytest.raises(SourceFault, match="authentication") as refused:
+            await pull(url, events)
+
+    assert refused.value.close_code is CloseCode.CLIENT_FAULT
     assert pcm_of(events) == PCM
 
 

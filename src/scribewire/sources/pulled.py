@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scribewire.audio.container import AudioInfo
     from scribewire.sources.fetcher import GuardedFetcher, Response
 
-PARTIAL_CONTENT = 206
+PARTIAL_CONTENT, NOT_FOUND = 206, 404
 GAP_TOLD_S = 0.25  # how often: what was said before a loss becomes a final meanwhile
 
 
@@ -108,7 +108,7 @@ async def _pull(
                 return
         except SourceFault as found:
             fault = found
-        if not (has_opened and is_live and fault.is_transient):
+        if not (has_opened and is_live and _may_pass(fault)):
             raise fault
         if lost_at is None:
             lost_at = time.monotonic()
@@ -116,6 +116,11 @@ async def _pull(
         async for seconds in _told_wait(_next_wait_s(backoff, fault), since=lost_at):
             yield SourceGap(seconds)
         lost_at = time.monotonic()
+
+
+def _may_pass(fault: SourceFault) -> bool:
+    """Whether a live source may come back; a radio server that restarts says 404 at first."""
+    return fault.is_transient or fault.status == NOT_FOUND
 
 
 def _next_wait_s(backoff: Backoff, fault: SourceFault) -> float:
