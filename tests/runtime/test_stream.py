@@ -89,6 +89,18 @@ async def test_an_engine_that_fails_ends_the_stream_for_writer_and_reader() -> N
     scheduler.close()
 
 
+async def test_a_stream_whose_audio_cannot_be_brought_ends_for_who_waits_for_events() -> None:
+    stream, scheduler = make_stream(ScriptedEngine())
+    reading = asyncio.create_task(collect(stream))
+    await asyncio.sleep(0)
+
+    stream.fail(OSError("no more processes"))
+
+    with pytest.raises(ServerFault, match="OSError: no more processes"):
+        await reading
+    scheduler.close()
+
+
 async def test_aborting_ends_the_events_and_starts_no_more_decodes(engine: StuckEngine) -> None:
     stream, scheduler = make_stream(engine)
     await stream.write(draw_speech(UTTERANCE * 2))

@@ -133,16 +133,17 @@ class Stream:
 
     def _receive(self, request: Request, answer: Answer) -> None:
         if isinstance(answer, Exception):
-            self._fail(answer)
+            self.fail(answer)
             return
         try:
             self._recognizer.receive_result(request, answer)
             self._pump()
         except Exception as mistake:  # noqa: BLE001 - ours: fail the stream, do not stall it
-            self._fail(mistake)
+            self.fail(mistake)
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """End the stream for a fault of ours: who reads or writes it gets a ServerFault."""
         if self._fault is None:
-            self._fault = ServerFault(f"an engine failed: {type(error).__name__}: {error}")
+            self._fault = ServerFault(f"the stream failed: {type(error).__name__}: {error}")
             self._fault.__cause__ = error
         self.abort()

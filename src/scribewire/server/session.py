@@ -197,6 +197,11 @@ class Session:
         except SourceFault as fault:
             _log.info("%s x %s", self.id, fault.message)
             self._connection.fail_source(fault)
+        except WebSocketDisconnect:
+            return  # the reader sees by itself that the client has gone
+        except Exception as mistake:  # noqa: BLE001 - ours: fail the session, do not stall it
+            stream.fail(mistake)
+            return
         else:
             self._connection.end_session(CloseCode.NORMAL)
         self._pulling = None  # what follows must not cancel itself

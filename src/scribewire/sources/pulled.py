@@ -114,8 +114,8 @@ async def _pull(
             lost_at = time.monotonic()
             yield SourceLost(fault.message)
         async for seconds in _told_wait(_next_wait_s(backoff, fault), since=lost_at):
+            lost_at += seconds
             yield SourceGap(seconds)
-        lost_at = time.monotonic()
 
 
 def _may_pass(fault: SourceFault) -> bool:
@@ -152,7 +152,7 @@ async def _read(
             async with asyncio.timeout(open_timeout_s):
                 response = await stack.enter_async_context(fetcher.open(url, accepts_icy=True))
                 decoder = await stack.enter_async_context(DecoderProcess.start())
-                feeding = asyncio.create_task(_feed(fetcher, response, decoder))
+                feeding = asyncio.create_task(_feed(fetcher, url, response, decoder))
                 info = await decoder.info()
         except TimeoutError:
             raise connection_timeout(open_timeout_s) from None
@@ -171,12 +171,17 @@ async def _end(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _feed(fetcher: GuardedFetcher, response: Response, decoder: DecoderProcess) -> None:
-    """Hand all that comes to the decoder; a finite download that breaks off is resumed."""
+async def _feed(
+    fetcher: GuardedFetcher, url: str, response: Response, decoder: DecoderProcess
+) -> None:
+    """Hand all that comes to the decoder; a finite download that breaks off is resumed.
+
+    It is asked for as at first: what it was redirected to may have expired, or lack the password.
+    """
     try:
         received = await _hand_over(response, decoder)
         while response.length is not None and received < response.length:
-            async with fetcher.open(response.url, start=received) as rest:
+            async with fetcher.open(url, start=received) as rest:
                 if rest.status != PARTIAL_CONTENT:
                     raise invalid_stream("the download broke off, and cannot be resumed")
                 more = await _hand_over(rest, decoder)
