@@ -11,7 +11,7 @@ from scribewire.recognition.rules import rules_for
 from scribewire.runtime.scheduler import Scheduler
 from scribewire.runtime.stream import Stream
 from scribewire.server.pulling import pace_events, write_silence
-from scribewire.sources.pulled import SourceAudio, SourceEvent, SourceOpened
+from scribewire.sources.events import SourceAudio, SourceEvent, SourceOpened
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech
 
 INFO = AudioInfo(container="wav", codec="pcm_s16le", rate_hz=16_000, channels=1, duration_ms=None)

@@ -9,16 +9,16 @@ import pytest
 
 from scribewire.errors import CloseCode
 from scribewire.sources.addresses import AddressPolicy, parse_address_rule
-from scribewire.sources.faults import SourceFault
-from scribewire.sources.fetcher import GuardedFetcher
-from scribewire.sources.pulled import (
+from scribewire.sources.events import (
     SourceAudio,
     SourceEvent,
     SourceGap,
     SourceLost,
     SourceOpened,
-    Sources,
 )
+from scribewire.sources.faults import SourceFault
+from scribewire.sources.fetcher import GuardedFetcher
+from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
 
 HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))

@@ -9,6 +9,7 @@ from scribewire.sources.faults import SourceFault
 from scribewire.sources.headers import Headers
 from scribewire.sources.limits import FetchLimits
 from scribewire.sources.response import Answer, Response, check_status
+from scribewire.sources.urls import check_url
 
 
 def response(status: int = 200, body: bytes = b"", **fields: str) -> Response:
@@ -19,7 +20,7 @@ def response(status: int = 200, body: bytes = b"", **fields: str) -> Response:
 
     headers = Headers((name.replace("_", "-"), value) for name, value in fields.items())
     answer = Answer(status=status, headers=headers, read_some=read_some)
-    return Response(answer, "http://a.example/", FetchLimits())
+    return Response(answer, check_url("http://a.example/"), FetchLimits())
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ async def test_silence_is_a_passing_fault() -> None:
         raise AssertionError
 
     answer = Answer(status=200, headers=Headers(), read_some=never)
-    silent = Response(answer, "http://a.example/", FetchLimits(stall_s=0))
+    silent = Response(answer, check_url("http://a.example/"), FetchLimits(stall_s=0))
     with pytest.raises(SourceFault, match="nothing came for 0 s") as caught:
         await silent.read(10)
     assert caught.value.is_transient
@@ -97,3 +98,11 @@ def test_a_status_means_a_fault(status: int, message: str, *, is_transient: bool
 def test_success_is_no_fault() -> None:
     check_status(200)
     check_status(206)
+
+
+async def test_what_was_looked_at_is_still_read() -> None:
+    one = response(body=b"#EXTM3U and more")
+    assert await one.peek(10) == b"#EXTM3U an"
+    assert await one.peek(4) == b"#EXT"
+    assert await one.read(100) == b"#EXTM3U and more"
+    assert await response(body=b"ab").peek(10) == b"ab"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scribewire.sources.pulled import SourceAudio, SourceOpened
+from scribewire.sources.events import SourceAudio, SourceOpened
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from scribewire.protocol.handshake import Pace
     from scribewire.runtime.stream import Stream
-    from scribewire.sources.pulled import SourceEvent
+    from scribewire.sources.events import SourceEvent
 
 _BYTES_PER_S = 2 * SAMPLE_RATE  # 16-bit mono
 

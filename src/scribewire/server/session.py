@@ -29,8 +29,8 @@ from scribewire.recognition.rules import rules_for
 from scribewire.runtime.results import as_result
 from scribewire.runtime.stream import Stream
 from scribewire.server.pulling import pace_events, write_silence
+from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault
-from scribewire.sources.pulled import SourceAudio, SourceGap, SourceLost, SourceOpened
 
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket

@@ -74,11 +74,16 @@ class GuardedFetcher:
 
     @asynccontextmanager
     async def open(
-        self, url: str, *, start: int | None = None, accepts_icy: bool = False
+        self,
+        url: str | HttpUrl,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        accepts_icy: bool = False,
     ) -> AsyncIterator[Response]:
-        """Ask for a URL, from byte `start` on, and give the answer that has the media.
+        """Ask for a URL, from byte `start` on and before byte `end`, and give what has the media.
 
-        A server may send everything though a start was asked for: then the status is 200.
+        A server may send everything though a part was asked for: then the status is 200.
         """
         fields = {
             "User-Agent": f"scribewire/{__version__}",
@@ -86,31 +91,34 @@ class GuardedFetcher:
             "Accept-Encoding": "identity",
         }
         if start is not None:
-            fields["Range"] = f"bytes={start}-"
+            fields["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
         if accepts_icy:
             fields["Icy-MetaData"] = "1"
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(self._limits.connect_s):
-                    final_url, answer = await self._follow(check_url(url), fields, stack)
+                    asked = check_url(url) if isinstance(url, str) else url
+                    final_url, answer = await self._follow(asked, fields, stack)
             except TimeoutError:
                 raise connection_timeout(self._limits.connect_s) from None
-            yield Response(answer, final_url.text, self._limits)
+            yield Response(answer, final_url, self._limits)
 
     async def _follow(
         self, url: HttpUrl, fields: dict[str, str], stack: AsyncExitStack
     ) -> tuple[HttpUrl, Answer]:
-        authorization = url.authorization
         for _ in range(self._limits.redirects + 1):
             async with AsyncExitStack() as attempt:
-                answer = await self._ask(url, _with(fields, authorization), attempt)
+                answer = await self._ask(url, _with_credentials(fields, url), attempt)
                 location = answer.headers.get("location")
                 if answer.status not in REDIRECTS or not location:
                     check_status(answer.status)
                     stack.push_async_exit(attempt.pop_all())
                     return url, answer
             following = url.join(location)
-            authorization = _carried(authorization, url, following)
+            is_downgrade = url.scheme == "https" and following.scheme == "http"
+            if is_downgrade and (url.authorization or following.authorization):
+                cause = "it redirects from https to http, which would show the password"
+                raise invalid_stream(cause)
             url = following
         raise invalid_stream(f"it redirects more than {self._limits.redirects} times")
 
@@ -157,23 +165,10 @@ class GuardedFetcher:
             response.close()
 
 
-def _with(fields: dict[str, str], authorization: str | None) -> dict[str, str]:
-    return fields if authorization is None else {**fields, "Authorization": authorization}
-
-
-def _carried(authorization: str | None, url: HttpUrl, following: HttpUrl) -> str | None:
-    """Return the credentials for the next request of a chain of redirects.
-
-    They belong to one server: same host, same port, nothing weaker than before.
-    """
-    carried = following.authorization
-    is_upgrade = url.scheme == "http" and (url.port, following.port) == (80, 443)
-    is_same_port = url.scheme == following.scheme and url.port == following.port
-    if carried is None and url.host == following.host and (is_same_port or is_upgrade):
-        carried = authorization
-    if url.scheme == "https" and following.scheme == "http" and (authorization or carried):
-        raise invalid_stream("it redirects from https to http, which would show the password")
-    return carried
+def _with_credentials(fields: dict[str, str], url: HttpUrl) -> dict[str, str]:
+    if url.authorization is None:
+        return fields
+    return {**fields, "Authorization": url.authorization}
 
 
 def _guarded(answer: Answer) -> Answer:

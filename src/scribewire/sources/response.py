@@ -12,6 +12,7 @@ from scribewire.sources.faults import authentication_required, invalid_stream
 from scribewire.sources.headers import Headers
 from scribewire.sources.icy import icy_filter_for, is_icy
 from scribewire.sources.limits import FetchLimits
+from scribewire.sources.urls import HttpUrl
 
 OK, PARTIAL_CONTENT, MULTIPLE_CHOICES = 200, 206, 300
 _UNAUTHORIZED, _FORBIDDEN, _PROXY_AUTHENTICATION = 401, 403, 407
@@ -34,12 +35,12 @@ class Answer:
 class Response:
     """An answer with media in it."""
 
-    def __init__(self, answer: Answer, url: str, limits: FetchLimits) -> None:
+    def __init__(self, answer: Answer, url: HttpUrl, limits: FetchLimits) -> None:
         self.status = answer.status
         """200, or 206 where a later start was asked for and given."""
         self.headers = answer.headers
         self.url = url
-        """Where it came from at last. Its query may be a secret: use `shown` for logs."""
+        """Where it came from at last, with the credentials that belong there."""
         self.is_icy = is_icy(answer.headers)
         """A radio stream, which has no end."""
         encoding = answer.headers.get("content-encoding", "")
@@ -48,17 +49,25 @@ class Response:
         self.length = None if self._gunzip else _length_of(answer)
         """Bytes of the whole resource, where that is known."""
         self._read_some = answer.read_some
+        self._ahead: list[bytes] = []  # looked at before it was asked for
+        self._pieces = self._read_pieces()
         self._limits = limits
+
+    async def peek(self, size: int) -> bytes:
+        """Return the first `size` bytes, fewer where there are no more; they stay to be read."""
+        while sum(map(len, self._ahead)) < size:
+            piece = await anext(self._pieces, b"")
+            if not piece:
+                break
+            self._ahead.append(piece)
+        return b"".join(self._ahead)[:size]
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Give the body as it comes. Raises `SourceFault`, transient, on reset or silence."""
-        while data := await self._next_data():
-            for piece in self._gunzip.receive(data) if self._gunzip else (data,):
-                audio = self._icy_filter.receive(piece) if self._icy_filter else piece
-                if audio:
-                    yield audio
-        if self._gunzip:
-            self._gunzip.check_end()
+        while self._ahead:
+            yield self._ahead.pop(0)
+        async for piece in self._pieces:
+            yield piece
 
     async def read(self, max_bytes: int) -> bytes:
         """Return the whole body, or raise `SourceFault` where it is longer."""
@@ -68,6 +77,15 @@ class Response:
                 raise invalid_stream(f"it is longer than {max_bytes} bytes")
             body += chunk
         return bytes(body)
+
+    async def _read_pieces(self) -> AsyncIterator[bytes]:
+        while data := await self._next_data():
+            for piece in self._gunzip.receive(data) if self._gunzip else (data,):
+                audio = self._icy_filter.receive(piece) if self._icy_filter else piece
+                if audio:
+                    yield audio
+        if self._gunzip:
+            self._gunzip.check_end()
 
     async def _next_data(self) -> bytes:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final, Literal
 from urllib.parse import quote, unquote_to_bytes, urljoin
@@ -61,12 +61,23 @@ class HttpUrl:
         return f"{self.scheme}://{self.authority}{self.target.partition('?')[0]}"
 
     def join(self, location: str) -> HttpUrl:
-        """Return the URL that a redirect or a playlist at this one names."""
+        """Return the URL that a redirect or a playlist at this one names.
+
+        Credentials go with it only to where they belong: same host, same port, nothing weaker.
+        """
         _check_text(location)
         try:
-            return check_url(urljoin(self.text, location))
+            joined = check_url(urljoin(self.text, location))
         except ValueError:  # urljoin finds brackets that do not match
             raise invalid_stream("it leads to a broken URL") from None
+        if joined.authorization is None and self._shares_credentials_with(joined):
+            return replace(joined, authorization=self.authorization)
+        return joined
+
+    def _shares_credentials_with(self, other: HttpUrl) -> bool:
+        is_upgrade = self.scheme == "http" and (self.port, other.port) == (80, 443)
+        is_same_port = (self.scheme, self.port) == (other.scheme, other.port)
+        return self.host == other.host and (is_same_port or is_upgrade)
 
 
 def check_url(url: str) -> HttpUrl:

@@ -1,0 +1,48 @@
+"""What a pulled source gives: audio, and what happens to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from scribewire.audio.container import AudioInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOpened:
+    """Audio is being read, for the first time or again."""
+
+    info: AudioInfo
+    is_live: bool
+    """Whether it comes as it is spoken; else it is finite and comes as fast as it is taken."""
+    carrier: str = "a file"
+    """What brings it, in words: a file, a radio stream, an HLS playlist, ..."""
+    duration_s: float | None = None
+    """Where the source says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAudio:
+    """The next piece of audio."""
+
+    pcm: bytes
+    """16-bit little-endian, 16 kHz, mono."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLost:
+    """A live source has stopped giving audio; it is being connected to again."""
+
+    cause: str
+    """For a log: no query string, no user info."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceGap:
+    """So long nothing was heard of a lost source; told piece by piece, while it is lost."""
+
+    seconds: float
+
+
+SourceEvent: TypeAlias = SourceOpened | SourceAudio | SourceLost | SourceGap
