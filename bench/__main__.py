@@ -18,6 +18,7 @@ BENCHES = {
     "noise": "what is made of audio without speech",
     "partials": "how calm partials are, how early, and what their stability means",
     "speakers": "diarization error rate",
+    "streams": "stream mode: parity, live HLS, faults, many sources at once",
     "timeline": "drift and memory over two hours",
     "word_times": "word times beside a forced aligner",
 }

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     source_retry_ms: int = Field(
         default=300_000,
         ge=0,
-        description="How long a live stream URL is tried again after it was lost.",
+        description="How long a stream URL is tried again after it was lost.",
     )
     max_utterance_ms: int = Field(
         default=15_000,

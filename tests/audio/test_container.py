@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,13 @@ import av
 import numpy as np
 import pytest
 
-from scribewire.audio.container import CHUNK_SAMPLES, AudioInfo, probe_audio, read_audio
+from scribewire.audio.container import (
+    CHUNK_SAMPLES,
+    AudioInfo,
+    library_versions,
+    probe_audio,
+    read_audio,
+)
 from scribewire.audio.wire import WireDecoder
 from scribewire.errors import ClientFault
 
@@ -196,3 +203,10 @@ def test_a_file_object_that_fails_says_so_itself() -> None:
 
     with pytest.raises(ClientFault, match="the source is gone"):
         list(read_audio(Broken()))
+
+
+def test_the_libraries_that_decode_are_named_with_their_versions() -> None:
+    assert re.fullmatch(
+        r"PyAV [\d.]+ with libavformat \d+\.\d+\.\d+, libavcodec \d+\.\d+\.\d+",
+        library_versions(),
+    )

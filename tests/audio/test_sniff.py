@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scribewire.audio.sniff import PCM, SNIFF_LIMIT, UNDECIDED, WAV, find_stranger, sniff
+from scribewire.audio.sniff import (
+    PCM,
+    SNIFF_LIMIT,
+    UNDECIDED,
+    WAV,
+    find_frames,
+    find_stranger,
+    sniff,
+)
 
 MARKS = [
     (b"OggS\x00\x02\x00\x00", "an Ogg (Vorbis or Opus) file"),
@@ -52,6 +60,24 @@ def test_frames_without_a_mark_are_known_by_their_distance(
 
     assert sniff(frames).name == name
     assert sniff(frames[:40]) == UNDECIDED
+
+
+@pytest.mark.parametrize(("container", "codec", "name"), FRAMED)
+def test_frames_are_found_where_a_stream_is_entered(
+    container: str, codec: str, name: str,
+    encode: Callable[..., bytes], tone: np.ndarray,
+) -> None:  # fmt: skip
+    file = encode(container, codec, np.tile(tone, 4), 44_100)
+
+    for start in range(2000, 2400, 7):
+        found = find_frames(file[start : start + 4096])
+        assert found is not None
+        assert found.name == name
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_frames_are_found_in_noise(seed: int) -> None:
+    assert find_frames(np.random.default_rng(seed).bytes(8192)) is None
 
 
 NOT_FRAMES = [

@@ -12,7 +12,11 @@ from scribewire import __version__
 from scribewire.cli.app import app, main
 from scribewire.cli.exits import ExitCode
 
-HEAVY = ("av", "numpy", "onnxruntime", "pydantic_settings", "sounddevice", "uvicorn", "websockets")
+COMMANDS = ["serve", "transcribe", "probe", "doctor", "bench"]
+HEAVY = (
+    *("aiohttp", "av", "numpy", "onnxruntime", "pydantic_settings", "sounddevice", "uvicorn"),
+    "websockets",
+)
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 
 
@@ -27,7 +31,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"scribewire {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["serve", "transcribe", "bench"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_explains_itself_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -44,9 +48,7 @@ def test_what_does_not_exist_is_a_usage_error(arguments: list[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["serve", "--help"], ["transcribe", "--help"], ["bench", "--help"]]
-)
+@pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in COMMANDS)])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     program = (
         "import atexit, sys\n"

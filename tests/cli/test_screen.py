@@ -152,3 +152,34 @@ def test_what_counts_as_a_terminal(
     monkeypatch.setenv("TERM", term)
 
     assert is_terminal(stream) is expected
+
+
+def test_what_is_told_goes_to_stderr_and_never_into_the_transcript() -> None:
+    out, err = io.StringIO(), io.StringIO()
+
+    with Screen(out, err) as screen:
+        screen.show("So it is.", "")
+        screen.tell("source lost")
+
+    assert (out.getvalue(), err.getvalue()) == ("So it is.\n", "scribewire: source lost\n")
+
+
+def test_what_is_told_stands_above_the_live_text_of_the_same_terminal(
+    terminal: FakeTerminal,
+) -> None:
+    with Screen(terminal, terminal, size=(40, 12)) as screen:
+        screen.show(None, "so it")
+        screen.tell("source lost")
+        assert terminal.rows == ["scribewire: source lost", "so it"]
+
+    assert terminal.rows == ["scribewire: source lost"]
+
+
+def test_what_is_told_goes_into_a_log_that_stderr_is_sent_to(terminal: FakeTerminal) -> None:
+    err = io.StringIO()
+
+    with Screen(terminal, err, size=(40, 12)) as screen:
+        screen.show(None, "so it")
+        screen.tell("source lost")
+
+    assert err.getvalue() == "scribewire: source lost\n"

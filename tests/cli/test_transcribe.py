@@ -1,17 +1,26 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import wave
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scribewire.cli.app import main
 from scribewire.cli.exits import ExitCode
+from scribewire.engines.loader import load_engines
+from scribewire.testing.running import KEYS, run_server
+from scribewire.testing.scripted import draw_pcm
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Origin, RunOrigin
 
 COMMAND = [sys.executable, "-m", "scribewire", "transcribe"]
 WORDS = "Ever tried. Ever failed."
@@ -21,6 +30,12 @@ WORDS = "Ever tried. Ever failed."
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("SCRIBEWIRE_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def _prepared_models() -> None:
+    """Prepare the models, so that no test is the first, which is told about it on stderr."""
+    load_engines().close()
 
 
 @pytest.fixture
@@ -39,14 +54,23 @@ def transcribe(*arguments: str) -> int | str | None:
 
 USAGE = [
     # arguments, what the message must say
-    (["https://host/a.mp3"], "URLs are not supported yet: download the file or pipe it into"),
-    (["RTSP://host/a"], "URLs are not supported yet"),
+    (["RTSP://host/a"], "rtsp: URLs cannot be opened: expected http:// or https://"),
+    (["https:///a.mp3", "--server", "ws://127.0.0.1:8000", "--key=k"], "the URL names no host"),
+    (["http://host/a", "--allow-source", "10/8"], "--allow-source: address rule '10/8'"),
+    (["http://host/a", "--deny-source", "a b"], "--deny-source: address rule 'a b'"),
+    (["http://host/a", "--source-retry-ms", "-1"], "--source-retry-ms"),
+    (
+        ["http://host/a", "--server", "ws://127.0.0.1:8000", "--key=k", "--allow-source", "b"],
+        "with --server, give them to `scribewire serve`",
+    ),
     (["a.wav", "--endpointing", "50"], "--endpointing 50: expected 100 to 5000 (milliseconds)"),
     (["a.wav", "--language", "english"], "--language"),
     (["a.wav", "--type", "best"], "--type"),
     (["a.wav", "--format", "xml"], "--format"),
     (["a.wav", "--server", "127.0.0.1:8000", "--key=k"], "expected an address such as ws://"),
     (["a.wav", "--server", "ws://127.0.0.1:8000"], "needs a key: give --key or set SCRIBEWIRE_KEY"),
+    (["radio.example/live.mp3"], "no such file; a URL begins with http:// or https://"),
+    (["http:/radio.example/live.mp3"], "no such file; a URL begins with http:// or https://"),
     ([], "Missing argument"),
 ]
 
@@ -68,6 +92,17 @@ def test_a_missing_file_fails_before_anything_is_loaded(
     assert capsys.readouterr().err.startswith("scribewire: missing.wav: no such file")
 
 
+def test_a_url_that_gives_nothing_fails_before_anything_is_loaded(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+
+    assert transcribe(f"http://user:word@127.0.0.1:{port}/a.mp3?key=1") == ExitCode.FAILED
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("scribewire: invalid stream: the server cannot be reached; ")
+
+
 def test_a_setting_of_the_environment_that_is_wrong_is_a_usage_error(
     silence: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +112,7 @@ def test_a_setting_of_the_environment_that_is_wrong_is_a_usage_error(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_prepared_models")
 def test_silence_gives_no_lines_and_says_so(
     silence: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +121,7 @@ def test_silence_gives_no_lines_and_says_so(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_prepared_models")
 def test_a_file_becomes_lines(beckett: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert transcribe(str(beckett)) == ExitCode.DONE
 
@@ -94,6 +131,7 @@ def test_a_file_becomes_lines(beckett: Path, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_prepared_models")
 def test_json_is_the_finals_of_the_wire(beckett: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert transcribe(str(beckett), "--format", "json") == ExitCode.DONE
 
@@ -103,6 +141,7 @@ def test_json_is_the_finals_of_the_wire(beckett: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_prepared_models")
 def test_json_has_partials_when_they_are_asked_for(beckett: Path) -> None:
     command = [*COMMAND, "-", "--format", "json", "--partials", "--endpointing", "5000"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -118,6 +157,7 @@ def test_json_has_partials_when_they_are_asked_for(beckett: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_prepared_models")
 def test_a_pipe_of_a_wav_gives_what_the_file_gives(
     beckett: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,6 +172,7 @@ def test_a_pipe_of_a_wav_gives_what_the_file_gives(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_prepared_models")
 def test_a_live_pipe_shows_finals_before_it_ends_and_ctrl_c_keeps_them(beckett: Path) -> None:
     with subprocess.Popen(
         [*COMMAND, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -150,6 +191,73 @@ def test_a_live_pipe_shows_finals_before_it_ends_and_ctrl_c_keeps_them(beckett: 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_prepared_models")
+async def test_a_url_gives_what_the_file_gives(
+    beckett: Path, origin: type[Origin], run_origin: RunOrigin
+) -> None:
+    with beckett.open("rb") as file:
+        answer = origin.whole(file.read())
+
+    async with run_origin(answer) as media:
+        pulled = await start(media.url)
+        told = await pulled.communicate()
+    read = await start(str(beckett))
+
+    assert told == await read.communicate()
+    assert told[0].decode().replace("\n", " ").startswith(WORDS)
+    assert pulled.returncode == ExitCode.DONE
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_prepared_models")
+async def test_a_live_url_goes_on_until_ctrl_c_which_keeps_what_was_said(
+    beckett: Path, origin: type[Origin], run_origin: RunOrigin
+) -> None:
+    with wave.open(str(beckett)) as file:
+        assert file.getparams()[:3] == (1, 2, 16_000)
+        pcm = file.readframes(file.getnframes())
+
+    async with run_origin(origin.live(pcm), hangs=True) as media:
+        process = await start(media.url)
+        assert process.stdout is not None
+        first = await process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest, err = await process.communicate()
+
+    assert (first + rest).decode().replace("\n", " ").startswith(WORDS)
+    assert (process.returncode, err) == (ExitCode.INTERRUPTED, b"")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_prepared_models")
+async def test_a_server_pulls_a_url_for_the_command(
+    origin: type[Origin], run_origin: RunOrigin
+) -> None:
+    words, fault = draw_pcm("." * 70 + "hello" * 3 + "." * 20), origin.head("404 Not Found")
+    async with (
+        run_origin(origin.file(words), fault) as media,
+        run_server(None, allow_source=("127.0.0.1",)) as server,
+    ):
+        options = ("--server", server.address.url, "--key", KEYS[0])
+        good = await start(media.url, *options)
+        heard = await good.communicate()
+        bad = await start(media.url, *options)
+        _, told = await bad.communicate()
+
+    assert (heard, good.returncode) == ((b"hellohellohello\n", b""), ExitCode.DONE)
+    (line,) = told.decode().splitlines()
+    assert line.startswith("scribewire: invalid stream: the server answered HTTP 404; ")
+    assert bad.returncode == ExitCode.FAILED
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *COMMAND, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_prepared_models")
 def test_a_reader_that_leaves_is_no_reason_to_complain(beckett: Path) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from scribewire.cli.audio_sources import SourceNote
 from scribewire.cli.captions import Captions
 from scribewire.cli.exits import ExitCode
 from scribewire.cli.screen import Screen
@@ -27,6 +28,9 @@ class FakeTranscriber:
     async def send_audio(self, pcm: bytes) -> None:
         self._texts.put_nowait(pcm.decode())
 
+    def end_utterance(self) -> None:
+        self._texts.put_nowait("broken off")
+
     async def stop(self) -> None:
         if not self._is_stuck:
             self._texts.put_nowait("the end")
@@ -42,11 +46,11 @@ class FakeTranscriber:
 class FakeSource:
     """Gives chunks; then ends, breaks, waits for ever, or waits while somebody presses Ctrl-C."""
 
-    def __init__(self, *chunks: bytes, ending: str = "") -> None:
+    def __init__(self, *chunks: bytes | SourceNote, ending: str = "") -> None:
         self._chunks = chunks
         self._ending = ending
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def __aiter__(self) -> AsyncIterator[bytes | SourceNote]:
         for chunk in self._chunks:
             yield chunk
         if self._ending == "breaks":
@@ -69,6 +73,15 @@ async def test_everything_is_shown_up_to_the_last_final() -> None:
 
     assert code is ExitCode.DONE
     assert out.getvalue() == "one\ntwo\nthe end\n"
+
+
+async def test_an_utterance_ends_where_the_source_is_lost() -> None:
+    out = io.StringIO()
+    lost, back = SourceNote(is_break=True), SourceNote("back")
+
+    await run(FakeSource(b"one", lost, back, b"two"), FakeTranscriber(), out)
+
+    assert out.getvalue() == "one\nbroken off\ntwo\nthe end\n"
 
 
 async def test_ctrl_c_ends_the_audio_and_shows_what_was_heard() -> None:

@@ -10,6 +10,7 @@ from scribewire.testing.scripted import draw_pcm
 START = '{"action":"start"}'
 
 MICROPHONE = "/v2/realtime?token=key-1"
+STREAM = "/v2/client/key-1?url=https%3A%2F%2Fa.example%2F"
 BROKEN: list[tuple[str, str, list[str | bytes], str]] = [
     # what the client does wrong, where, with which messages; what the error must speak of
     ("no key", "/v2/realtime", [START], "missing token"),
@@ -17,6 +18,7 @@ BROKEN: list[tuple[str, str, list[str | bytes], str]] = [
     ("a bad type", MICROPHONE + "&type=slow", [], "slow"),
     ("a bad language", MICROPHONE + "&language=klingon", [], "klingon"),
     ("no such model", MICROPHONE + "&language=nl", [], "no model on this server; available: en"),
+    ("no such model, a URL", STREAM + "&language=nl", [], "no model on this server; available: en"),
     ("a bad endpointing", MICROPHONE + "&endpointing=5", [], "endpointing"),
     ("audio before start", MICROPHONE, [draw_pcm("abc")], "before `start`"),
     ("malformed JSON", MICROPHONE, ['{"action":'], "JSON"),

@@ -154,6 +154,26 @@ async def test_a_source_that_cannot_be_used_is_an_error(answer: Answer, words: l
     assert "secret" not in error
 
 
+async def test_a_source_that_does_not_open_in_time_is_an_error_with_its_cause() -> None:
+    async def answer(writer: asyncio.StreamWriter, request: str) -> None:
+        playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.ts\n#EXT-X-ENDLIST\n"
+        if request.startswith("GET /talk.wav"):
+            writer.write(OK.encode() + b"connection: close\r\n\r\n" + playlist)
+        else:
+            writer.write(b"HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n")
+
+    async with (
+        serve(answer) as source,
+        run_server(None, allow_source=("127.0.0.1",), start_timeout_ms=2000) as server,
+        server.dial(path_for(source)) as dialogue,
+    ):
+        code = await dialogue.until_closed()
+
+    (error,) = dialogue.errors
+    assert code == 1008
+    assert "404" in error
+
+
 async def test_an_address_of_this_machine_is_not_connected_to(server: RunningServer) -> None:
     async with (
         serve(whole(wav(draw_pcm(HELLO)))) as source,
@@ -213,8 +233,29 @@ async def test_a_live_source_that_hangs_up_is_connected_to_again() -> None:
     assert states == ["loading", "listening", "loading", "listening", "stopped"]
     assert dialogue.finals == ["hello" * 3, "world" * 3]
     assert code == 1000
-    (one, other) = [m["offset_ms"] for m in dialogue.messages if m.get("is_final")]
-    assert other - one > len(HELLO) * 32  # what was not heard meanwhile is counted
+
+
+async def test_a_word_that_is_cut_off_is_no_part_of_what_follows() -> None:
+    stays = asyncio.Event()
+    first = endless(wav(draw_pcm("." * 70 + "hello" * 3), size=FOREVER))
+    second = endless(wav(draw_pcm("world" * 3 + "." * 20), size=FOREVER), stays=stays)
+    # Its silence would not end an utterance before five seconds.
+    async with (
+        serve(first, second) as source,
+        run_open_server() as server,
+        server.dial(path_for(source, "&endpointing=5000")) as dialogue,
+    ):
+        while not dialogue.finals:
+            await dialogue.next()
+        assert [m["state"] for m in dialogue.messages if "state" in m][:2] == [
+            "loading",
+            "listening",
+        ]
+        await dialogue.send('{"action":"stop"}')
+        await dialogue.until_closed()
+        stays.set()
+
+    assert dialogue.finals[0] == "hello" * 3
 
 
 async def test_a_live_source_that_does_not_come_back_is_given_up() -> None:

@@ -174,6 +174,22 @@ def test_a_cache_that_cannot_be_written_is_done_without(baker: Baker, tmp_path: 
     )
 
 
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [("new/cache", None), ("file/cache", "not a directory"), ("~", "there is no home folder")],
+)
+def test_whether_a_cache_can_be_written_is_known_before_it_is_needed(
+    folder: str, reason: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    cache = ModelCache(directory=Path(folder) if folder == "~" else tmp_path / folder)
+
+    assert cache.why_not_writable() == reason
+    assert {path.name for path in tmp_path.rglob("*")} == (
+        {"file"} if reason else {"file", "new", "cache"}
+    )
+
+
 def test_without_a_home_folder_nothing_is_written_where_we_stand(
     baker: Baker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

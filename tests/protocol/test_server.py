@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -155,6 +156,19 @@ def test_a_bad_handshake_is_told_before_anything_is_heard(
     assert written(server) == [error(complaint), Close(1008, complaint)]
     assert events(server) == []
     assert server.timer_at is None
+
+
+def test_a_stream_that_is_refused_has_not_begun_and_so_does_not_end() -> None:
+    handshake = Handshake(
+        endpoint=Endpoint.STREAM, keys=("good",), url="https://a.example/", language="nl"
+    )
+    policy = replace(POLICY, serves_streams=True)
+
+    server = ServerConnection(handshake, policy, session_id="5e55", now=100)
+
+    complaint = "language nl: no model on this server; available: en"
+    assert written(server) == [error(complaint), Close(1008, complaint)]
+    assert events(server) == []
 
 
 def test_the_timer_runs_until_start() -> None:

@@ -141,3 +141,26 @@ def test_no_frame_is_judged_while_an_answer_is_awaited() -> None:
 @pytest.mark.parametrize("is_watched", [True, False])
 def test_an_empty_stream_has_no_boundaries(is_watched: bool) -> None:
     assert segment("", is_watched=is_watched) == []
+
+
+def test_an_utterance_ends_where_the_stream_breaks_off() -> None:
+    segmenter = Segmenter(RULES, None)
+    segmenter.receive_break(5)
+    found: list[object] = []
+    for _ in range(9):
+        assert segmenter.frames_to_break in {5 - segmenter.heard_frames, None}
+        segmenter.receive_frame(0.9)
+        found += settle(segmenter, "")
+
+    assert found == [Started(0), Ended(5), Started(5)]
+
+
+def test_a_break_in_silence_changes_nothing() -> None:
+    segmenter = Segmenter(RULES, None)
+    segmenter.receive_frame(0.1)
+    segmenter.receive_break(1)
+    segmenter.receive_break(1)
+
+    assert segmenter.next_boundary() is None
+    assert segmenter.frames_to_break is None
+    assert segmenter.is_idle

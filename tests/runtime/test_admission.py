@@ -63,8 +63,16 @@ def test_clients_that_come_and_go_keep_nobody_out() -> None:
 
 
 def test_finals_that_already_come_late_keep_new_sessions_out() -> None:
-    assert admission().refusal(load(final_latency_s=0.71), NOW) is not None
-    assert admission().refusal(load(final_latency_s=0.69), NOW) is None
+    served = admission()
+    with served.session(NOW - 60):
+        assert served.refusal(load(final_latency_s=0.71), NOW) is not None
+        assert served.refusal(load(final_latency_s=0.69), NOW) is None
+
+
+def test_a_slow_machine_lets_in_who_keeps_nobody_waiting() -> None:
+    slow = load(final_latency_s=0.9, final_call_s=0.8)
+
+    assert admission().refusal(slow, NOW) is None
 
 
 def test_expected_latency_grows_with_load_without_bound() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -44,6 +44,27 @@ async def test_what_is_written_comes_out_as_finals() -> None:
     scheduler.close()
     finals = [event.text for event in events if isinstance(event, Final)]
     assert finals == ["hellohellohello"] * 3 + ["last"]
+
+
+async def test_audio_that_broke_off_gets_its_final_while_nothing_comes() -> None:
+    stream, scheduler = make_stream(ScriptedEngine())
+    events = stream.events()
+    await stream.write(draw_speech("." * 10 + "hello" * 3))
+    stream.end_utterance()
+
+    found = [event async for event in _until_final(events)]
+
+    assert isinstance(found[-1], Final)
+    assert found[-1].text == "hello" * 3
+    stream.abort()
+    scheduler.close()
+
+
+async def _until_final(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    async for event in events:
+        yield event
+        if isinstance(event, Final):
+            return
 
 
 async def test_an_empty_stream_has_no_events() -> None:

@@ -79,6 +79,15 @@ async def test_the_pcm_comes_before_the_end_of_the_input() -> None:
     assert bytes(got) == (SECOND * 5)[: len(got)]
 
 
+async def test_radio_that_is_entered_in_the_middle_is_opened_within_a_second() -> None:
+    data = make_media("mp3", seconds=3)
+    async with DecoderProcess.start() as decoder:
+        await decoder.write(data[5003 : 5003 + 8192])  # not the 64 KiB that FFmpeg would want
+        info = await decoder.info()
+
+    assert (info.container, info.codec) == ("mp3", "mp3float")
+
+
 async def test_writing_waits_for_whoever_reads() -> None:
     data = endless_wav(200)  # 6.4 MB
     written = 0

@@ -290,3 +290,13 @@ async def test_neither_proxies_nor_cookies_take_part(
             async with fetcher.open(raw_server.url()) as response:
                 assert await response.read(10) == body
     assert "cookie" not in raw_server.fields()
+
+
+async def test_a_storage_service_says_why_it_refuses(raw_server: RawServer) -> None:
+    body = b"<?xml version='1.0'?><Error><Code>ContainerNotFound</Code></Error>"
+    head = f"HTTP/1.1 404 Gone\r\nx-ms-request-id: 1\r\nContent-Length: {len(body)}\r\n\r\n"
+    raw_server.answers = [head.encode() + body]
+    fault = await fault_of(raw_server.url("/c/talk.mp3?sv=1&se=2&sig=s3cret"))
+    assert "there is no such container (HTTP 404 ContainerNotFound)" in fault.message
+    assert "s3cret" not in fault.message
+    assert fault.status == 404

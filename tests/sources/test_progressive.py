@@ -4,16 +4,21 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
 import pytest
 
+from scribewire.errors import CloseCode
 from scribewire.sources.addresses import AddressPolicy, parse_address_rule
-from scribewire.sources.events import SourceAudio, SourceEvent, SourceOpened
+from scribewire.sources.events import SourceAudio, SourceEvent, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.fetcher import GuardedFetcher
 from scribewire.sources.progressive import read_progressive
+from scribewire.sources.retry import RetryRules
+from scribewire.sources.urls import check_url
 
 HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
+SOON = RetryRules(first_wait_s=0.001, max_wait_s=0.001, give_up_after_s=0.05)
 PCM = bytes(range(200)) * 800
 FORM = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16)
 WAV = (
@@ -24,53 +29,134 @@ WAV = (
 )
 
 
-@contextlib.asynccontextmanager
-async def breaking_server(piece_bytes: int, asked: list[str]) -> AsyncIterator[str]:
-    """Serve WAV, `piece_bytes` for each request, and note the ranges that are asked for."""
+@dataclass
+class Origin:
+    """Serves a file, up to the next of `ends` for each request, and notes what is asked for."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    ends: list[int]
+    refusals: list[str] = field(default_factory=list)
+    """Answers to the first requests for a range."""
+    fields: str = ""
+    body: bytes = WAV
+    ranges: list[str] = field(default_factory=list)
+    """What was asked for, each as `first-last`."""
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    """Before that, no connection breaks off: what breaks at once may never be read."""
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    """Before that, no range but the first is answered; set for who does not wait for it."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        ranges = [line for line in lines if line.lower().startswith("range: ")]
-        asked.extend(line.partition(": ")[2] for line in ranges)
-        start = int(ranges[0].partition("=")[2].removesuffix("-")) if ranges else 0
-        head = f"HTTP/1.1 {206 if ranges else 200} OK\r\nContent-Length: {len(WAV) - start}\r\n"
-        if ranges:
-            head += f"Content-Range: bytes {start}-{len(WAV) - 1}/{len(WAV)}\r\n"
-        writer.write(head.encode() + b"\r\n" + WAV[start : start + piece_bytes])
+        found = [line.partition("=")[2] for line in lines if line.startswith("Range: ")]
+        self.ranges.extend(found)
+        if len(self.ranges) > 1:
+            await self.lost.wait()
+        if found and self.refusals:
+            head = f"HTTP/1.1 {self.refusals.pop(0)}\r\nContent-Length: 0\r\n\r\n"
+            writer.write(head.encode())
+        else:
+            self.send(writer, int(found[0].partition("-")[0]) if found else None)
         with contextlib.suppress(ConnectionError):
             await writer.drain()
+        await self.opened.wait()
         writer.close()
 
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    def send(self, writer: asyncio.StreamWriter, start: int | None) -> None:
+        begin = start or 0
+        head = f"HTTP/1.1 {200 if start is None else 206} OK\r\n{self.fields}"
+        head += f"Content-Length: {len(self.body) - begin}\r\n"
+        if start is not None:
+            head += f"Content-Range: bytes {start}-{len(self.body) - 1}/{len(self.body)}\r\n"
+        end = self.ends.pop(0) if self.ends else len(self.body)
+        writer.write(head.encode() + b"\r\n" + self.body[begin:end])
+
+
+@contextlib.asynccontextmanager
+async def run(origin: Origin) -> AsyncIterator[str]:
+    listener = await asyncio.start_server(origin.serve, "127.0.0.1", 0)
     async with listener:
-        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/a.wav"
+        try:
+            yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/a.wav"
+        finally:
+            origin.opened.set()
+            origin.lost.set()
 
 
-async def read(url: str) -> list[SourceEvent]:
-    opens_by = asyncio.get_running_loop().time() + 10
-    async with GuardedFetcher(HOME) as fetcher, fetcher.open(url) as response:
-        reading = read_progressive(fetcher, url, response, opens_by)
+async def read(origin: Origin, into: list[SourceEvent], retry: RetryRules = SOON) -> None:
+    async with run(origin) as url, GuardedFetcher(HOME) as fetcher, fetcher.open(url) as response:
+        opens_by = asyncio.get_running_loop().time() + 10
+        reading = read_progressive(fetcher, check_url(url), response, opens_by, retry)
         async with contextlib.aclosing(reading) as events:
-            return [event async for event in events]
+            async for event in events:
+                into.append(event)
+                if isinstance(event, SourceOpened):
+                    origin.opened.set()
+                if isinstance(event, SourceLost):
+                    origin.lost.set()
+
+
+def pcm_of(events: list[SourceEvent]) -> bytes:
+    return b"".join(event.pcm for event in events if isinstance(event, SourceAudio))
+
+
+def kinds(events: list[SourceEvent]) -> list[type[SourceEvent]]:
+    return [type(event) for event in events if not isinstance(event, SourceAudio)]
 
 
 async def test_a_download_that_breaks_off_goes_on_where_it_stopped() -> None:
-    asked: list[str] = []
-    async with breaking_server(70_000, asked) as url:
-        events = await read(url)
+    origin, events = Origin([70_000, 140_000]), list[SourceEvent]()
+    origin.lost.set()
+    await read(origin, events)
 
-    assert asked[-1] == "bytes=140000-"
     assert isinstance(events[0], SourceOpened)
-    assert b"".join(event.pcm for event in events if isinstance(event, SourceAudio)) == PCM
+    assert pcm_of(events) == PCM
+    spans = [asked.split("-") for asked in origin.ranges]
+    # What the library had not handed over when a connection broke is asked for again.
+    assert all(0 < int(first) <= 140_000 for first, _ in spans)
+    # Old versions of Azure's service know no range without an end.
+    assert {last for _, last in spans} == {str(len(WAV) - 1)}
+
+
+async def test_what_is_waited_for_is_lost_and_opened_again() -> None:
+    origin, events = Origin([100_000], ["503 Busy", "500 Oh"]), list[SourceEvent]()
+    await read(origin, events)
+
+    assert kinds(events) == [SourceOpened, SourceLost, SourceOpened]  # and no gap in time
+    assert pcm_of(events) == PCM
+    assert len(origin.ranges) == 3
+
+
+async def test_what_does_not_come_back_is_our_failure_after_its_audio() -> None:
+    origin, events = Origin([100_000], ["503 Busy"] * 1000), list[SourceEvent]()
+    with pytest.raises(SourceFault, match="HTTP 503") as given_up:
+        await read(origin, events)
+
+    assert given_up.value.close_code is CloseCode.SERVER_FAULT
+    assert kinds(events) == [SourceOpened, SourceLost]
+    assert PCM.startswith(pcm_of(events))
+
+
+async def test_a_fetch_that_fails_is_named_before_what_the_decoder_makes_of_it() -> None:
+    origin = Origin([20], ["404 Gone"])
+    origin.opened.set()
+    origin.lost.set()
+    with pytest.raises(SourceFault, match="HTTP 404"):
+        await read(origin, [])
+
+
+@pytest.mark.parametrize(
+    ("fields", "carrier"), [("", "a file"), ("x-ms-request-id: 1\r\n", "an Azure blob")]
+)
+async def test_it_says_what_brings_the_audio(fields: str, carrier: str) -> None:
+    events = list[SourceEvent]()
+    await read(Origin([], fields=fields), events)
+
+    assert isinstance(events[0], SourceOpened)
+    assert (events[0].carrier, events[0].is_live) == (carrier, False)
 
 
 async def test_what_is_no_audio_is_refused() -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<!doctype html>")
-        writer.close()
-
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with listener:
-        with pytest.raises(SourceFault, match="an HTML page"):
-            await read(f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/")
+    origin = Origin([], body=b"<!doctype html>")
+    origin.opened.set()
+    with pytest.raises(SourceFault, match="an HTML page"):
+        await read(origin, [])

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import struct
 from collections.abc import AsyncIterator, Sequence
 
+import numpy as np
 import pytest
 
 from scribewire.errors import CloseCode
@@ -27,10 +29,10 @@ FOREVER = 0xFFFFFFFF
 NO_WAIT = RetryRules(first_wait_s=0.001, max_wait_s=0.001, give_up_after_s=0.05)
 
 
-def wav(size: int) -> bytes:
+def wav(size: int, pcm: bytes = PCM) -> bytes:
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16)
     riff = struct.pack("<4sI4s", b"RIFF", min(size + 36, FOREVER), b"WAVE")
-    return riff + form + struct.pack("<4sI", b"data", size) + PCM
+    return riff + form + struct.pack("<4sI", b"data", size) + pcm
 
 
 def response(head: str, body: bytes = b"") -> bytes:
@@ -98,6 +100,24 @@ async def test_a_live_source_is_lost_found_again_and_given_up() -> None:
     assert given_up.value.close_code is CloseCode.SERVER_FAULT
 
 
+async def test_what_a_radio_server_sends_once_more_is_heard_once() -> None:
+    air = (
+        np.random.default_rng(0).integers(-5000, 5000, round(6.8 * 16_000)).astype("<i2").tobytes()
+    )
+    second = 32_000
+
+    def sent(start: float, end: float) -> bytes:
+        return response("200 OK", wav(FOREVER, air[round(start * second) : round(end * second)]))
+
+    events: list[SourceEvent] = []
+    async with source([sent(0, 5), sent(2, 5.9), sent(4, 6.8), response("410 Gone")]) as url:
+        with pytest.raises(SourceFault, match="410"):
+            await pull(url, events)
+
+    assert pcm_of(events) == air
+    assert sum(event.seconds for event in events if isinstance(event, SourceGap)) == 0
+
+
 async def test_a_source_that_only_ever_hangs_up_is_our_failure_in_the_end() -> None:
     events: list[SourceEvent] = []
     async with source([response("200 OK", wav(FOREVER)), response("503 Busy")]) as url:
@@ -133,3 +153,14 @@ async def test_an_address_that_is_not_allowed_is_not_connected_to() -> None:
         sources = Sources(fetcher=fetcher, retry=NO_WAIT, open_timeout_s=10)
         with pytest.raises(SourceFault, match="not allowed"):
             await anext(sources.pull("http://127.0.0.1:1/a.wav"))
+
+
+async def test_a_file_that_comes_compressed_is_heard_once() -> None:
+    body = gzip.compress(wav(len(PCM)))
+    head = f"200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(body)}"
+    events: list[SourceEvent] = []
+    async with source([response(head, body)]) as url:
+        await pull(url, events)
+
+    assert kinds(events) == [SourceOpened]
+    assert pcm_of(events) == PCM

@@ -5,10 +5,10 @@ import gzip
 
 import pytest
 
-from scribewire.sources.faults import SourceFault
+from scribewire.sources.faults import SourceFault, invalid_stream
 from scribewire.sources.headers import Headers
 from scribewire.sources.limits import FetchLimits
-from scribewire.sources.response import Answer, Response, check_status
+from scribewire.sources.response import Answer, Response, check_answer, check_status
 from scribewire.sources.urls import check_url
 
 
@@ -42,6 +42,20 @@ def test_the_length_is_that_of_the_whole(
     assert response(status, b"", **fields).length == length
 
 
+@pytest.mark.parametrize(
+    ("status", "fields", "start"),
+    [
+        (206, {"content_range": "bytes 10-11/12"}, 10),
+        (206, {"content_range": "bytes 10-11/*"}, 10),
+        (206, {"content_range": "bytes */12"}, 0),
+        (206, {}, 0),
+        (200, {"content_range": "bytes 10-11/12"}, 0),
+    ],
+)
+def test_it_says_where_its_body_begins(status: int, fields: dict[str, str], start: int) -> None:
+    assert response(status, b"", **fields).start == start
+
+
 async def test_a_body_is_read_up_to_the_limit() -> None:
     assert await response(body=b"x" * 20).read(20) == b"x" * 20
     with pytest.raises(SourceFault, match="longer than 19 bytes"):
@@ -52,6 +66,23 @@ async def test_a_bomb_is_stopped_at_the_limit() -> None:
     packed = gzip.compress(bytes(10_000_000))
     with pytest.raises(SourceFault, match="longer than 1000 bytes"):
         await response(body=packed, content_encoding="gzip").read(1000)
+
+
+async def test_a_bomb_leaves_others_their_turns() -> None:
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(take_turns())
+    bomb = response(body=gzip.compress(bytes(1 << 22)), content_encoding="gzip")
+    assert len(await bomb.read(1 << 22)) == 1 << 22
+    other.cancel()
+
+    assert turns >= (1 << 22) // FetchLimits().piece_bytes
 
 
 async def test_compression_and_metadata_are_taken_off() -> None:
@@ -106,3 +137,88 @@ async def test_what_was_looked_at_is_still_read() -> None:
     assert await one.peek(4) == b"#EXT"
     assert await one.read(100) == b"#EXTM3U and more"
     assert await response(body=b"ab").peek(10) == b"ab"
+
+
+async def refusal_of(answer: Answer, limits: FetchLimits | None = None) -> SourceFault:
+    with pytest.raises(SourceFault) as caught:
+        await check_answer(answer, check_url("http://a.example/"), limits or FetchLimits())
+    return caught.value
+
+
+AZURE = {"x-ms-request-id": "1"}
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "body", "words"),
+    [
+        (
+            404,
+            AZURE,
+            b"<Code>BlobNotFound</Code>",
+            "invalid stream: there is no such blob (HTTP 404",
+        ),
+        (
+            409,
+            {**AZURE, "x-ms-error-code": "BlobArchived"},
+            b"",
+            "invalid stream: the blob is archived",
+        ),
+        (
+            409,
+            {**AZURE, "x-ms-error-code": "SomethingNew"},
+            b"",
+            "invalid stream: the server answered HTTP 409 SomethingNew; ",
+        ),
+        (404, AZURE, b"no words", "invalid stream: the server answered HTTP 404; "),
+        (404, {}, b"<Code>BlobNotFound</Code>", "invalid stream: the server answered HTTP 404; "),
+    ],
+)
+async def test_a_service_says_in_its_words_why_it_refuses(
+    status: int, fields: dict[str, str], body: bytes, words: str
+) -> None:
+    pieces = [body]
+
+    async def read_some() -> bytes:
+        return pieces.pop() if pieces else b""
+
+    headers = Headers(fields.items())
+    fault = await refusal_of(Answer(status=status, headers=headers, read_some=read_some))
+    assert fault.message.startswith(words)
+    assert fault.status == status
+
+
+async def test_an_endless_refusal_is_read_up_to_the_limit() -> None:
+    reads = 0
+
+    async def endless() -> bytes:
+        nonlocal reads
+        reads += 1
+        return bytes(1000)
+
+    answer = Answer(status=404, headers=Headers(AZURE.items()), read_some=endless)
+    assert (await refusal_of(answer)).status == 404
+    assert reads == 17
+
+
+async def test_a_refusal_that_hangs_or_breaks_is_still_one() -> None:
+    async def never() -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def breaks() -> bytes:
+        raise invalid_stream("the connection broke off", is_transient=True)
+
+    headers = Headers({**AZURE, "x-ms-error-code": "ServerBusy"}.items())
+    for read_some in (never, breaks):
+        answer = Answer(status=503, headers=headers, read_some=read_some)
+        fault = await refusal_of(answer, FetchLimits(refusal_s=0))
+        assert "the storage service is busy (HTTP 503 ServerBusy)" in fault.message
+        assert fault.is_transient
+
+
+async def test_success_has_nothing_to_explain() -> None:
+    async def unread() -> bytes:
+        raise AssertionError
+
+    answer = Answer(status=206, headers=Headers(AZURE.items()), read_some=unread)
+    await check_answer(answer, check_url("http://a.example/"), FetchLimits())

@@ -38,6 +38,8 @@ _FORMATS = (
 OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
 """How FFmpeg is to open whatever it is given."""
 
+_LIBRARIES = ("libavformat", "libavcodec")  # those that read what strangers wrote
+
 _REMEDY = "give a file with an audio track (WAV, MP3, M4A, FLAC, Ogg, WebM, MP4, ...)"
 
 
@@ -89,6 +91,13 @@ def read_audio(source: Path | str | BinaryIO) -> Iterator[Samples]:
     """
     with _open_container(source) as container:
         yield from _cut_evenly(resample_frames(_decode_frames(container)))
+
+
+def library_versions() -> str:
+    """Return what decodes here and of which version, in one line."""
+    versions = av.library_versions
+    libraries = (f"{name} {'.'.join(map(str, versions[name]))}" for name in _LIBRARIES)
+    return f"PyAV {av.__version__} with {', '.join(libraries)}"
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from scribewire.audio.decoder_messages import (
 )
 from scribewire.audio.pcm import encode_pcm
 from scribewire.audio.sandbox import CpuBudget, isolate, limit_resources
-from scribewire.audio.sniff import find_stranger, sniff
+from scribewire.audio.sniff import AAC, MP3, find_frames, find_stranger, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,6 +74,7 @@ _MIN_RATE_HZ, _MAX_RATE_HZ = 1000, 768_000
 
 _TEXT_HEAD_BYTES = 1024
 _ID3_HEAD_BYTES = 10
+_FRAMES_BYTES = 4096  # hold two frames of MP3 or AAC, wherever the first begins
 _BOX_HEAD_BYTES, _LONG_BOX_HEAD_BYTES = 8, 16
 
 
@@ -254,7 +255,13 @@ def _has_index_at_end(source: _Input) -> bool:
 
 def _open(readable: BinaryIO, head: bytes, source: _Input) -> InputContainer:
     try:
-        container = av.open(readable, "r", options=_LIVE_OPTIONS, metadata_errors="ignore")
+        container = av.open(
+            readable,
+            "r",
+            format=_format_of(source),
+            options=_LIVE_OPTIONS,
+            metadata_errors="ignore",
+        )
     except MemoryError:
         raise
     except (av.FFmpegError, ValueError) as error:
@@ -272,6 +279,17 @@ def _open(readable: BinaryIO, head: bytes, source: _Input) -> InputContainer:
     if container.streams.video:
         raise _unsupported("video without an audio track")
     raise _unsupported(f"{container.format.long_name} without an audio track")
+
+
+def _format_of(source: _Input) -> str | None:
+    """Return FFmpeg's name of a format that it would take 64 KiB to find: seconds of radio."""
+    head = source.peek(_FRAMES_BYTES)
+    guess = sniff(head)
+    if guess.kind == "wav":
+        return "wav"
+    if guess.kind == "pcm":  # no mark: radio that is entered in the middle
+        guess = find_frames(head) or guess
+    return {MP3: "mp3", AAC: "aac"}.get(guess.name)
 
 
 class _Decoding:

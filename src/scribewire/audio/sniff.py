@@ -30,6 +30,9 @@ class Guess:
     """Of a compressed stream: its format, for a message to the client."""
 
 
+MP3: Final = "an MP3 file"
+AAC: Final = "an AAC (ADTS) file"
+
 UNDECIDED: Final = Guess("undecided")
 PCM: Final = Guess("pcm")
 WAV: Final = Guess("wav")
@@ -58,14 +61,14 @@ _MARKS: Final = (
     _Mark(0, b"FORM", Guess("compressed", "an AIFF file")),
     _Mark(0, b".snd", Guess("compressed", "a Sun audio file")),
     # Three bytes are short, so the version and flags that follow must be possible too.
-    _Mark(0, b"ID3\x02\x00", Guess("compressed", "an MP3 file")),
-    _Mark(0, b"ID3\x03\x00", Guess("compressed", "an MP3 file")),
-    _Mark(0, b"ID3\x04\x00", Guess("compressed", "an MP3 file")),
+    _Mark(0, b"ID3\x02\x00", Guess("compressed", MP3)),
+    _Mark(0, b"ID3\x03\x00", Guess("compressed", MP3)),
+    _Mark(0, b"ID3\x04\x00", Guess("compressed", MP3)),
 )
 
-_MP3: Final = Guess("compressed", "an MP3 file")
+_MP3: Final = Guess("compressed", MP3)
 _MPEG_TS: Final = Guess("compressed", "an MPEG transport stream")
-_AAC: Final = Guess("compressed", "an AAC (ADTS) file")
+_AAC: Final = Guess("compressed", AAC)
 
 
 def sniff(head: bytes | bytearray) -> Guess:
@@ -76,6 +79,17 @@ def sniff(head: bytes | bytearray) -> Guess:
     if len(head) < _HEAD_BYTES:
         return UNDECIDED
     return _sniff_packets(head) or _sniff_frames(head)
+
+
+def find_frames(head: bytes | bytearray) -> Guess | None:
+    """Recognise MP3 or AAC that is entered in its middle, as radio is; None: there is neither."""
+    at = head.find(_SYNC_BYTE)
+    while 0 <= at <= len(head) - _HEAD_BYTES:
+        guess = _sniff_frames(head[at : at + SNIFF_LIMIT])
+        if guess in (_MP3, _AAC):
+            return guess
+        at = head.find(_SYNC_BYTE, at + 1)
+    return None
 
 
 _TS_PACKET_BYTES, _TS_SYNC = 188, 0x47
@@ -90,6 +104,7 @@ def _sniff_packets(head: bytes | bytearray) -> Guess | None:
     return UNDECIDED if len(syncs) < _TS_PACKETS else _MPEG_TS
 
 
+_SYNC_BYTE: Final = b"\xff"  # each frame of both begins with it
 _MPEG_SYNC = 0xFFE0  # eleven ones
 _ADTS_SYNC, _ADTS_SYNC_MASK = 0xFFF0, 0xFFF6  # twelve ones and layer 0, which MP3 cannot have
 

@@ -1,4 +1,4 @@
-"""The command line: `scribewire serve` and `scribewire transcribe`."""
+"""The command line: one module for each command, and what several of them need."""
 
 from scribewire.cli.app import main
 

@@ -9,7 +9,9 @@ import typer
 
 from scribewire import __version__
 from scribewire.cli.bench import bench
+from scribewire.cli.doctor import doctor
 from scribewire.cli.exits import CommandFault, ExitCode
+from scribewire.cli.probe import probe
 from scribewire.cli.serve import serve
 from scribewire.cli.transcribe import transcribe
 from scribewire.errors import ScribewireError
@@ -31,8 +33,11 @@ app.command(epilog="Example: SCRIBEWIRE_KEYS=one,two scribewire serve --host 0.0
     serve
 )
 app.command(
-    epilog="Example: ffmpeg -i rtsp://camera -f s16le -ac 1 -ar 16000 - | scribewire transcribe -"
+    epilog="Example: scribewire transcribe https://radio.example/live.mp3\n\n"
+    "Example: ffmpeg -i rtsp://camera -f s16le -ac 1 -ar 16000 - | scribewire transcribe -"
 )(transcribe)
+app.command(epilog="Example: scribewire probe https://radio.example/live.mp3 --seconds 10")(probe)
+app.command(epilog="Example: scribewire doctor && scribewire serve")(doctor)
 app.command(epilog="Example: scribewire bench --format json > capacity.json")(bench)
 
 

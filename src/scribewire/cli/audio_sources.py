@@ -1,4 +1,4 @@
-"""Where the audio of `transcribe` comes from: a file, standard input, or the microphone.
+"""Where the audio of `transcribe` comes from; files here, the others in their own modules.
 
 Every source gives the same thing, PCM as the wire has it, so that what is recognized does not
 depend on where: this process and a server hear the same bytes.
@@ -7,6 +7,7 @@ depend on where: this process and a server hear the same bytes.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,25 +17,38 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from scribewire.protocol.handshake import Pace
 
 PCM_BYTES_PER_S = 2 * SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNote:
+    """Between the audio, something about it that a person should know."""
+
+    words: str = ""
+    is_break: bool = False
+    """Whether what follows does not continue what came before."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioSource:
     """One stream of audio, not opened yet."""
 
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncIterator[bytes | SourceNote]
     """PCM: signed 16-bit little-endian, 16 kHz, mono. May raise ClientFault or CommandFault."""
     duration_ms: int | None = None
     """None when nobody can know."""
 
 
-def open_file(path: Path) -> AudioSource:
+def open_file(path: Path, pace: Pace = "fast") -> AudioSource:
     """Return the audio track of a file. Raises ClientFault when there is none."""
     from scribewire.audio.container import probe_audio
 
-    return AudioSource(_read_file(path), probe_audio(path).duration_ms)
+    chunks = _read_file(path)
+    if pace == "realtime":
+        chunks = pace_realtime(chunks, now=time.monotonic, sleep=asyncio.sleep)
+    return AudioSource(chunks, probe_audio(path).duration_ms)
 
 
 async def pace_realtime(

@@ -37,6 +37,7 @@ class Screen:
         size: tuple[int, int] | None = None,
     ) -> None:
         self._out = out
+        self._err = err
         self._duration_ms = duration_ms if is_terminal(err) else None
         self._has_live_text = has_live_text  # False: the lines are for programs
         self._is_out = is_terminal(out)
@@ -86,6 +87,16 @@ class Screen:
             return
         if line is not None:
             self._print_above(line)
+        self._redraw()
+
+    def tell(self, words: str) -> None:
+        """Print a line that is not of the transcript, on stderr, around what is redrawn."""
+        line = f"scribewire: {words}"
+        if self._console is None or not is_terminal(self._err):
+            self._err.write(line + "\n")
+            self._err.flush()
+            return
+        self._print_above(line)
         self._redraw()
 
     def show_progress(self, done_ms: int) -> None:

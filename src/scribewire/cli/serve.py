@@ -92,7 +92,7 @@ DenySource = Annotated[
 SourceRetry = Annotated[
     int | None,
     typer.Option(
-        help="How long a live stream URL is tried again after it was lost.", show_default="300000"
+        help="How long a stream URL is tried again after it was lost.", show_default="300000"
     ),
 ]
 
@@ -168,7 +168,20 @@ def read_settings(options: dict[str, object]) -> Settings:
         raise CommandFault(_explain(error), ExitCode.USAGE) from None
     if not all(settings.keys):
         raise CommandFault("--key: expected a key, found an empty text", ExitCode.USAGE)
+    if settings.allow_source or settings.deny_source:
+        _check_rules(settings)
     return settings
+
+
+def _check_rules(settings: Settings) -> None:
+    from scribewire.sources.addresses import parse_address_rule
+
+    for option in ("allow_source", "deny_source"):
+        try:
+            for rule in getattr(settings, option):
+                parse_address_rule(rule)
+        except ValueError as error:
+            raise CommandFault(f"--{option.replace('_', '-')}: {error}", ExitCode.USAGE) from None
 
 
 def run_server(settings: Settings) -> None:

@@ -1,38 +1,73 @@
-"""`scribewire transcribe`: a file, a pipe or the microphone to text."""
+"""`scribewire transcribe`: a file, a URL, a pipe or the microphone to text."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import sys
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 import typer
 
 from scribewire.cli.captions import Captions, Format
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.protocol.handshake import Endpoint, parse_handshake
+from scribewire.cli.serve import AllowSource, DenySource, SourceRetry, read_settings
+from scribewire.protocol.handshake import Endpoint, Pace, parse_handshake
 from scribewire.types import Mode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from scribewire.cli.audio_sources import AudioSource
+    from scribewire.cli.stream_urls import OpenedStream
     from scribewire.cli.transcribers import Transcriber, Wishes
+    from scribewire.settings import Settings
 
-Pace = Literal["realtime", "fast"]
-"""How fast a file is read: as it plays, or as fast as it is recognized."""
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_ALMOST_URL = re.compile(r"(https?:/*)?[a-z0-9.-]+\.[a-z]{2,}(:[0-9]+)?/|https?:", re.IGNORECASE)
 
-_SOURCES = (
-    "An audio or video file of any kind, `-` for standard input (raw 16 kHz PCM, WAV, or any "
-    "kind of file that can be piped), or `mic` for the microphone."
-)
-_NO_URLS = "URLs are not supported yet: download the file or pipe it into `scribewire transcribe -`"
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="An audio or video file of any kind, the http:// or https:// URL of one or of a live "
+        "stream, `-` for standard input (raw 16 kHz PCM, WAV, or any kind of file that can be "
+        "piped), or `mic` for the microphone.",
+    ),
+]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of a server, as ws://127.0.0.1:8000.", show_default="in this process"
+    ),
+]
+Key = Annotated[
+    str, typer.Option(envvar="SCRIBEWIRE_KEY", help="Key for the server.", show_default=False)
+]
+Language = Annotated[
+    str | None,
+    typer.Option(help="What is spoken, as `en` or `en-US`.", show_default="the server's own"),
+]
+Endpointing = Annotated[
+    int | None,
+    typer.Option(
+        help="Silence that ends an utterance, in ms, 100 to 5000.", show_default="by type"
+    ),
+]
+Output = Annotated[
+    Format, typer.Option("--format", help="Lines of text, or the wire's messages, one a line.")
+]
+Partials = Annotated[bool, typer.Option("--partials", help="With json: partial results too.")]
+HowFast = Annotated[
+    Pace,
+    typer.Option(help="Read a file, here or at a URL, as fast as possible, or as it plays."),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,48 +80,39 @@ class _Order:
     pace: Pace
     output: Format
     wishes: Wishes
+    pull_options: dict[str, object]
+    """Settings of pulling in this process; None where an option was not given."""
+
+    @property
+    def is_url(self) -> bool:
+        return _URL.match(self.source) is not None
 
 
 def transcribe(  # noqa: PLR0913 - one option for each thing that a person may choose
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help=_SOURCES)],
+    source: Source,
     *,
-    server: Annotated[
-        str | None,
-        typer.Option(
-            help="Address of a server, as ws://127.0.0.1:8000.", show_default="in this process"
-        ),
-    ] = None,
-    key: Annotated[
-        str,
-        typer.Option(envvar="SCRIBEWIRE_KEY", help="Key for the server.", show_default=False),
-    ] = "",
+    server: Server = None,
+    key: Key = "",
     mode: Annotated[
         Mode, typer.Option("--type", help="The earliest finals, or the best.")
     ] = "fast",
-    language: Annotated[
-        str | None,
-        typer.Option(help="What is spoken, as `en` or `en-US`.", show_default="the server's own"),
-    ] = None,
-    endpointing: Annotated[
-        int | None,
-        typer.Option(
-            help="Silence that ends an utterance, in ms, 100 to 5000.", show_default="by type"
-        ),
-    ] = None,
-    output: Annotated[
-        Format,
-        typer.Option("--format", help="Lines of text, or the wire's messages, one a line."),
-    ] = "text",
-    partials: Annotated[
-        bool, typer.Option("--partials", help="With json: partial results too.")
-    ] = False,
-    pace: Annotated[
-        Pace, typer.Option(help="Read a file as fast as possible, or as it plays.")
-    ] = "fast",
+    language: Language = None,
+    endpointing: Endpointing = None,
+    output: Output = "text",
+    partials: Partials = False,
+    pace: HowFast = "fast",
+    allow_source: AllowSource = None,
+    deny_source: DenySource = None,
+    source_retry_ms: SourceRetry = None,
 ) -> None:
     """Write down what is said, one line for each utterance.
 
     On a terminal the present utterance is shown in grey while it is spoken.
+
+    A URL is pulled by this process, or with --server by the server. A live
+    stream goes on until Ctrl-C, and is connected to again when it is lost.
+    The host of the URL may be anywhere; what it leads to must be public, or
+    allowed by --allow-source.
 
     Ctrl-C ends with what was said until then.
     """
@@ -101,6 +127,11 @@ def transcribe(  # noqa: PLR0913 - one option for each thing that a person may c
             has_partials=_wants_partials(output, partials=partials),
             has_speakers=output == "json",
         ),
+        pull_options={
+            "allow_source": tuple(allow_source) if allow_source else None,
+            "deny_source": tuple(deny_source) if deny_source else None,
+            "source_retry_ms": source_retry_ms,
+        },
     )
     _check(order)
     raise typer.Exit(_run(order))
@@ -131,10 +162,18 @@ def _read_wishes(mode: Mode, language: str | None, endpointing: int | None) -> W
 
 
 def _check(order: _Order) -> None:
-    if re.match(r"[a-z][a-z0-9+.-]*://", order.source, re.IGNORECASE):
-        raise CommandFault(_NO_URLS, ExitCode.USAGE)
+    if order.is_url:
+        from scribewire.cli.stream_urls import check_stream_url
+
+        check_stream_url(order.source)
     if order.server is None:
         return
+    if any(value is not None for value in order.pull_options.values()):
+        raise CommandFault(
+            "--allow-source, --deny-source and --source-retry-ms are for what this process pulls: "
+            "with --server, give them to `scribewire serve`",
+            ExitCode.USAGE,
+        )
     if not re.match(r"wss?://[^/]", order.server):
         raise CommandFault(
             "--server: expected an address such as ws://127.0.0.1:8000", ExitCode.USAGE
@@ -162,24 +201,55 @@ async def _transcribe(order: _Order) -> ExitCode:
     from scribewire.cli.screen import Screen
     from scribewire.cli.transcription import run_transcription
 
-    source = _open_source(order)  # first: it fails at once, and loading takes a moment
     captions = Captions(order.output)
-    async with _open_transcriber(order) as transcriber:
+    async with AsyncExitStack() as stack:
+        stream = await _open(order, stack)
         screen = Screen(
             sys.stdout,
             sys.stderr,
-            duration_ms=source.duration_ms,
+            duration_ms=stream.source.duration_ms,
             has_live_text=order.output == "text",
         )
         with screen:
-            code = await run_transcription(source.chunks, transcriber, captions, screen)
+            code = await run_transcription(
+                stream.source.chunks, stream.transcriber, captions, screen
+            )
     if code is ExitCode.DONE and not captions.has_speech:
         typer.echo("no speech heard", err=True)
     return code
 
 
-def _open_source(order: _Order) -> AudioSource:
-    from scribewire.cli.audio_sources import AudioSource, open_file, pace_realtime
+async def _open(order: _Order, stack: AsyncExitStack) -> OpenedStream:
+    """Open the source, then who hears it: a source fails at once, and loading takes a moment."""
+    from scribewire.cli.stream_urls import OpenedStream, pulling_there
+    from scribewire.cli.transcribers import transcribing_there
+
+    # What the client warns of, it raises too, and that is told once.
+    logging.getLogger("scribewire.client").setLevel(logging.ERROR)
+    if order.server is None:
+        settings = read_settings(order.pull_options)
+        source = await _open_source(order, settings, stack)
+        return OpenedStream(source, await stack.enter_async_context(_load(order.wishes, settings)))
+    if order.is_url:
+        there = pulling_there(
+            order.wishes, server=order.server, key=order.key, url=order.source, pace=order.pace
+        )
+        return await stack.enter_async_context(there)
+    source = _open_input(order)
+    pushing = transcribing_there(order.wishes, server=order.server, key=order.key)
+    return OpenedStream(source, await stack.enter_async_context(pushing))
+
+
+async def _open_source(order: _Order, settings: Settings, stack: AsyncExitStack) -> AudioSource:
+    if not order.is_url:
+        return _open_input(order)
+    from scribewire.cli.stream_urls import pulling_here
+
+    return await stack.enter_async_context(pulling_here(order.source, settings, pace=order.pace))
+
+
+def _open_input(order: _Order) -> AudioSource:
+    from scribewire.cli.audio_sources import AudioSource, open_file
     from scribewire.cli.microphone import open_microphone
     from scribewire.cli.standard_input import decode_pipe, read_pipe
 
@@ -187,30 +257,20 @@ def _open_source(order: _Order) -> AudioSource:
         return AudioSource(decode_pipe(read_pipe(sys.stdin.fileno())))
     if order.source == "mic":
         return open_microphone()
-    file = open_file(Path(order.source))
-    if order.pace == "fast":
-        return file
-    now = asyncio.get_running_loop().time
-    paced = pace_realtime(file.chunks, now=now, sleep=asyncio.sleep)
-    return AudioSource(paced, file.duration_ms)
-
-
-def _open_transcriber(order: _Order) -> AbstractAsyncContextManager[Transcriber]:
-    from scribewire.cli.transcribers import transcribing_there
-
-    if order.server is None:
-        return _load_and_transcribe(order.wishes)
-    return transcribing_there(order.wishes, server=order.server, key=order.key)
+    path = Path(order.source)
+    if _ALMOST_URL.match(order.source) and not path.exists():
+        raise CommandFault(
+            f"{order.source}: no such file; a URL begins with http:// or https://", ExitCode.USAGE
+        )
+    return open_file(path, order.pace)
 
 
 @asynccontextmanager
-async def _load_and_transcribe(wishes: Wishes) -> AsyncIterator[Transcriber]:
-    from scribewire.cli.serve import read_settings
+async def _load(wishes: Wishes, settings: Settings) -> AsyncIterator[Transcriber]:
     from scribewire.cli.transcribers import transcribing_here
     from scribewire.engines.loader import load_engines
     from scribewire.models.cache import ModelCache
 
-    settings = read_settings({})
     cache = ModelCache(directory=settings.cache_dir, on_progress=_tell, on_warning=_tell)
     engines = load_engines(settings.model_dir, cache, speaker_model=settings.speaker_model)
     try:

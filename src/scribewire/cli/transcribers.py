@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
     from scribewire.client import Client
     from scribewire.engines.loader import Engines
+    from scribewire.protocol.handshake import Pace
     from scribewire.runtime.stream import Stream
     from scribewire.settings import Settings
 
 Result: TypeAlias = PartialResult | FinalResult
+
+LISTENING_TIMEOUT_S = 15.0
+# Of a server that opens a stream URL: it gives up itself after 15 s, and then it says why.
+OPENING_TIMEOUT_S = 30.0
 
 _UNAUTHORIZED = (401, 403)
 
@@ -45,6 +50,9 @@ class Transcriber(Protocol):
 
     async def send_audio(self, pcm: bytes) -> None:
         """Take PCM of the wire; waits while the recognition is too far behind."""
+
+    def end_utterance(self) -> None:
+        """Say that the audio has broken off; what follows begins a new utterance."""
 
     async def stop(self) -> None:
         """Say that the audio is over; the remaining results follow."""
@@ -97,6 +105,9 @@ class _Here:
     async def send_audio(self, pcm: bytes) -> None:
         await self._stream.write(self._decoder.receive_bytes(pcm))
 
+    def end_utterance(self) -> None:
+        self._stream.end_utterance()
+
     async def stop(self) -> None:
         self._stream.end(self._decoder.receive_end())
 
@@ -125,20 +136,32 @@ async def transcribing_there(
     Raises CommandFault; its exit code tells whether the key was refused, the server out of
     reach, or the session failed.
     """
+    async with opening_session(wishes, server=server, key=key) as client:
+        yield _There(client)
+
+
+@asynccontextmanager
+async def opening_session(
+    wishes: Wishes, *, server: str, key: str, url: str | None = None, pace: Pace | None = None
+) -> AsyncIterator[Client]:
+    """Open a session on a server, in stream mode if there is a `url`. Raises CommandFault."""
     from scribewire.client import connect
     from scribewire.client.errors import ClientError
 
     try:
         async with connect(
             server,
+            url=url,
+            pace=pace,
             key=key,
             mode=wishes.mode,
             language=wishes.language,
             partials=wishes.has_partials,
             endpointing_ms=wishes.endpointing_ms,
             diarize=wishes.has_speakers,
+            timeout_s=LISTENING_TIMEOUT_S if url is None else OPENING_TIMEOUT_S,
         ) as client:
-            yield _There(client)
+            yield client
     except ValueError as error:
         raise CommandFault(f"--server or --key: {error}", ExitCode.USAGE) from error
     except ClientError as error:
@@ -154,13 +177,22 @@ class _There:
     async def send_audio(self, pcm: bytes) -> None:
         await self._client.send_audio(pcm)  # how a session ended early, `results` tells
 
+    def end_utterance(self) -> None:
+        raise AssertionError("nothing that is sent to a server breaks off")
+
     async def stop(self) -> None:
         await self._client.stop()
 
     async def results(self) -> AsyncIterator[Result]:
-        async for message in self._client:
-            if isinstance(message, PartialResult | FinalResult):
-                yield message
+        async for result in results_of(self._client):
+            yield result
+
+
+async def results_of(client: Client) -> AsyncIterator[Result]:
+    """Yield what a session hears, until it is over."""
+    async for message in client:
+        if isinstance(message, PartialResult | FinalResult):
+            yield message
 
 
 def _explain(error: Exception) -> CommandFault:

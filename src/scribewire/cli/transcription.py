@@ -16,7 +16,7 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from scribewire.cli.audio_sources import PCM_BYTES_PER_S
+from scribewire.cli.audio_sources import PCM_BYTES_PER_S, SourceNote
 from scribewire.cli.exits import ExitCode
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 
 async def run_transcription(
-    chunks: AsyncIterator[bytes], transcriber: Transcriber, captions: Captions, screen: Screen
+    chunks: AsyncIterator[bytes | SourceNote],
+    transcriber: Transcriber,
+    captions: Captions,
+    screen: Screen,
 ) -> ExitCode:
     """Show the results of the audio until the last one, or until Ctrl-C.
 
@@ -50,10 +53,18 @@ async def run_transcription(
     return ExitCode.DONE
 
 
-async def _feed(chunks: AsyncIterator[bytes], transcriber: Transcriber, screen: Screen) -> None:
+async def _feed(
+    chunks: AsyncIterator[bytes | SourceNote], transcriber: Transcriber, screen: Screen
+) -> None:
     fed_bytes = 0
     try:
         async for pcm in chunks:
+            if isinstance(pcm, SourceNote):
+                if pcm.words:
+                    screen.tell(pcm.words)
+                if pcm.is_break:
+                    transcriber.end_utterance()
+                continue
             await transcriber.send_audio(pcm)
             fed_bytes += len(pcm)
             screen.show_progress(fed_bytes * 1000 // PCM_BYTES_PER_S)

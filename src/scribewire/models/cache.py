@@ -28,6 +28,8 @@ DIGESTS = "digests.json"
 _SCRATCH = "making-"
 _ABANDONED_S = 24 * 3600  # nothing takes a day to make: what is older was left by a crash
 
+_HOMELESS = "there is no home folder"  # then the system's own folder is a relative path
+
 
 def _tell_nobody(_: str) -> None:
     pass
@@ -44,6 +46,22 @@ class ModelCache:
     on_warning: Callable[[str], None] = _tell_nobody
     """Told what is wrong and can be mended, while the work goes on."""
 
+    @property
+    def root(self) -> Path:
+        """Return the folder that the entries are in, or will be."""
+        return self.directory or platformdirs.user_cache_path("scribewire")
+
+    def why_not_writable(self) -> str | None:
+        """Try to write into the folder, making it if need be; return what is wrong, if anything."""
+        if not self.root.is_absolute():
+            return _HOMELESS
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                return None
+        except OSError as error:
+            return _reason(error)
+
     @contextmanager
     def entry(self, key: str, make: Callable[[Path], None], *, doing: str) -> Iterator[Path]:
         """Yield a folder with what `make` writes into the empty folder that it is given.
@@ -52,7 +70,7 @@ class ModelCache:
         Read the files before leaving: where the cache cannot be written, they are temporary.
         Raises ModelFault when nothing can be written at all; what `make` raises passes.
         """
-        root = self.directory or platformdirs.user_cache_path("scribewire")
+        root = self.root
         folder = root / key
         if _is_sound(folder):
             yield folder
@@ -75,8 +93,8 @@ class ModelCache:
 
 def _make_entry(root: Path, folder: Path, make: Callable[[Path], None]) -> str | None:
     """Make the entry; return why it could not be written, if so."""
-    if not root.is_absolute():  # the system knows no home folder
-        return "there is no home folder"
+    if not root.is_absolute():
+        return _HOMELESS
     scratch: Path | None = None
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -87,11 +105,15 @@ def _make_entry(root: Path, folder: Path, make: Callable[[Path], None]) -> str |
         if not _is_sound(folder):  # else another process was faster
             _move_into_place(scratch, folder)
     except OSError as error:
-        return (error.strerror or "cannot be written").lower()
+        return _reason(error)
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
     return None
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "cannot be written").lower()
 
 
 def _move_into_place(scratch: Path, folder: Path) -> None:

@@ -322,18 +322,19 @@ class ServerConnection:
                 self._send(Input.SERVER_ERROR, ErrorMessage(error))
 
     def _begin(self, start: Start) -> SessionStarted:
-        """Accept a `start`, or raise `ClientFault` about its key."""
+        """Accept a `start`, or raise `ClientFault` about its key or its language."""
         if start.key and not self._policy.is_valid_key(start.key):
             raise ClientFault("unknown token: the key in `start` is unknown, expired or revoked")
         if not start.key and not self._handshake.keys:
             raise ClientFault(
                 "missing token: expected a key in the query (`token`), a header, or `start` (`key`)"
             )
-        self._start = start
+        language = choose_language(self._handshake, self._policy)
+        self._start = start  # last: what is rejected has not begun, so nothing of it can end
         return SessionStarted(
             start=start,
             mode=self._handshake.mode,
-            language=choose_language(self._handshake, self._policy),
+            language=language,
             endpointing_ms=self._handshake.endpointing_ms,
             diarize=self._handshake.diarize,
             url=self._handshake.url,

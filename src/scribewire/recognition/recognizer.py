@@ -123,6 +123,11 @@ class Recognizer:
         assert not self._has_end, "audio after the end of the stream"
         self._buffer.append(samples)
 
+    def receive_break(self) -> None:
+        """Say that what follows does not continue what came before: an open utterance ends."""
+        self._segmenter.receive_break(self._buffer.end // FRAME_SAMPLES)
+        self._hear()
+
     def receive_end(self) -> None:
         """Say that the stream is over: what is buffered is decoded into finals."""
         self._has_end = True
@@ -181,7 +186,11 @@ class Recognizer:
     @property
     def _hop_frames(self) -> int:
         """How many frames to wait for: nothing can follow from fewer. Changes no result."""
-        hop = min(IDLE_HOP_FRAMES, self._segmenter.frames_to_boundary or IDLE_HOP_FRAMES)
+        hop = min(
+            IDLE_HOP_FRAMES,
+            self._segmenter.frames_to_boundary or IDLE_HOP_FRAMES,
+            self._segmenter.frames_to_break or IDLE_HOP_FRAMES,
+        )
         if self._segmenter.frames_to_boundary is None or not self._utterances:
             return hop
         due = self._partials.due_at(self._utterances[-1], self._heard)

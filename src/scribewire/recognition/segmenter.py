@@ -54,6 +54,7 @@ class Segmenter:
         self._boundaries: deque[Boundary | SpeakerChanged] = deque()  # decided, not taken
         self._held: Boundary | None = None  # what follows once the look is answered
         self._window: Window | None = None  # to be looked at before anything else
+        self._breaks: deque[int] = deque()  # frames at which an open utterance ends
         self.heard_frames = 0  # judged since the stream began
         self.track = SpeechTrack()  # of the frames judged
 
@@ -66,6 +67,11 @@ class Segmenter:
     def frames_to_boundary(self) -> int | None:
         """The fewest frames after which the open utterance could pause, end or be cut, if any."""
         return self._endpointer.frames_to_boundary
+
+    @property
+    def frames_to_break(self) -> int | None:
+        """How many frames are to be judged before the stream breaks off, if it does."""
+        return self._breaks[0] - self.heard_frames if self._breaks else None
 
     @property
     def is_idle(self) -> bool:
@@ -86,6 +92,10 @@ class Segmenter:
         assert self.is_idle
         self._decide(self._endpointer.receive_end())
 
+    def receive_break(self, frame: int) -> None:
+        """Let an utterance that is open at `frame` end there, whatever follows."""
+        self._breaks.append(frame)
+
     def receive_turns(self, result: TurnResult) -> None:
         """Take who speaks in the awaited window."""
         assert self._window is not None
@@ -101,7 +111,13 @@ class Segmenter:
 
     def next_boundary(self) -> Boundary | SpeakerChanged | None:
         """Judge frames up to the next boundary and return it; None: more has to come first."""
-        while not self._boundaries and self._window is None and self._frames:
+        while not self._boundaries and self._window is None:
+            if self._breaks and self._breaks[0] <= self.heard_frames:
+                self._breaks.popleft()
+                self._decide(self._endpointer.receive_end())
+                continue
+            if not self._frames:
+                break
             probability = self._frames.popleft()
             self.heard_frames += 1
             boundary = self._endpointer.accept_frame(probability)

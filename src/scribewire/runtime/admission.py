@@ -64,7 +64,7 @@ class Admission:
         """Return why one more session cannot be let in now; None if it can."""
         if self._max_sessions is not None and len(self._open) >= self._max_sessions:
             return f"all {self._max_sessions} sessions of this server are taken"
-        if not self._max_final_latency_s:
+        if not self._max_final_latency_s or not self._open:  # there is nobody who would wait
             return None
         measured_s = load.final_latency_s or 0.0
         if max(measured_s, self.expected_latency_s(load, now)) > self._max_final_latency_s:

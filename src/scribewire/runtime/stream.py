@@ -61,6 +61,11 @@ class Stream:
         if self._fault is not None:
             raise self._fault
 
+    def end_utterance(self) -> None:
+        """Say that the audio has broken off; what follows begins a new utterance."""
+        self._recognizer.receive_break()
+        self._pump()
+
     def end(self, last: Samples | None = None) -> None:
         """Add the last audio, if any, and say that it is over; the remaining events follow."""
         if last is not None:

@@ -21,19 +21,18 @@ from scribewire.models.cache import ModelCache
 from scribewire.protocol.policy import ServerPolicy
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 from scribewire.runtime.admission import NOT_MEASURED, Admission, CallCosts
+from scribewire.runtime.look_up import LookUpThreads
 from scribewire.runtime.scheduler import Scheduler
 from scribewire.runtime.self_measurement import measure_costs
 from scribewire.server.app import make_app
 from scribewire.server.patience import impatient_http
 from scribewire.server.services import Services
-from scribewire.sources.addresses import AddressPolicy, parse_address_rule
-from scribewire.sources.fetcher import GuardedFetcher
-from scribewire.sources.pulled import Sources
-from scribewire.sources.retry import RetryRules
+from scribewire.sources.configured import configured_sources
 
 if TYPE_CHECKING:
     from scribewire.engines.loader import Engines
     from scribewire.settings import Settings
+    from scribewire.sources.pulled import Sources
 
 PING_INTERVAL_S = 20.0  # shorter than the idle limit of any proxy in common use
 PING_TIMEOUT_S = 300.0  # a client that is being slowed down answers late, behind its own audio
@@ -91,8 +90,8 @@ async def serving(
     scheduler = Scheduler(
         engines.vad, engines.speech, voices=engines.voices, workers=settings.workers
     )
-    async with GuardedFetcher(_address_policy(settings)) as fetcher:
-        services = _make_services(settings, engines, costs, scheduler, fetcher)
+    async with configured_sources(settings, look_up=LookUpThreads()) as sources:
+        services = _make_services(settings, engines, costs, scheduler, sources)
         server = _Uvicorn(_configure(services))
         logging.getLogger("uvicorn.error").addFilter(_is_news)
         task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -111,7 +110,7 @@ def _make_services(
     engines: Engines,
     costs: CallCosts,
     scheduler: Scheduler,
-    fetcher: GuardedFetcher,
+    sources: Sources,
 ) -> Services:
     return Services(
         settings=settings,
@@ -129,22 +128,8 @@ def _make_services(
             max_final_latency_s=settings.max_final_latency_ms / 1000,
             max_sessions=settings.max_sessions,
         ),
-        sources=Sources(
-            fetcher=fetcher,
-            retry=RetryRules(give_up_after_s=settings.source_retry_ms / 1000),
-            open_timeout_s=settings.start_timeout_ms / 1000,
-        ),
+        sources=sources,
     )
-
-
-def _address_policy(settings: Settings) -> AddressPolicy:
-    try:
-        return AddressPolicy(
-            allowed=tuple(map(parse_address_rule, settings.allow_source)),
-            denied=tuple(map(parse_address_rule, settings.deny_source)),
-        )
-    except ValueError as error:
-        raise ServerFault(f"--allow-source or --deny-source: {error}") from None
 
 
 def _model_cache(settings: Settings) -> ModelCache:

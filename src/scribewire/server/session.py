@@ -137,10 +137,10 @@ class Session:
                     await self._receive_audio(pcm)
                 case AudioEnded():
                     assert self._stream is not None
-                    if self._pulling is not None:
-                        self._pulling.cancel()
+                    self._stop_pulling()
                     self._stream.end(self._decoder.receive_end())
                 case SessionAborted():
+                    self._stop_pulling()  # nothing slows it down any more
                     if self._stream is not None:
                         self._stream.abort()
                 case _:
@@ -180,6 +180,14 @@ class Session:
     async def _pull(self, url: str, pace: Pace, stream: Stream) -> None:
         """Write what the address gives to the stream, until it ends or `stop` comes."""
         try:
+            await self._write_source(url, pace, stream)
+        except WebSocketDisconnect:
+            pass  # the reader sees by itself that the client has gone
+        except Exception as mistake:  # noqa: BLE001 - ours: fail the session, do not stall it
+            stream.fail(mistake)
+
+    async def _write_source(self, url: str, pace: Pace, stream: Stream) -> None:
+        try:
             async with contextlib.aclosing(self._services.sources.pull(url)) as events:
                 async for event in pace_events(events, pace):
                     match event:
@@ -192,20 +200,20 @@ class Session:
                             _log.info("%s ! source lost: %s", self.id, cause)
                             self._connection.send_loading()
                         case SourceGap(seconds=seconds):
+                            stream.end_utterance()
                             await write_silence(stream, seconds)
                     await self._send_outgoing()
         except SourceFault as fault:
             _log.info("%s x %s", self.id, fault.message)
             self._connection.fail_source(fault)
-        except WebSocketDisconnect:
-            return  # the reader sees by itself that the client has gone
-        except Exception as mistake:  # noqa: BLE001 - ours: fail the session, do not stall it
-            stream.fail(mistake)
-            return
         else:
             self._connection.end_session(CloseCode.NORMAL)
-        self._pulling = None  # what follows must not cancel itself
         await self._act()
+
+    def _stop_pulling(self) -> None:
+        # Where the source itself has ended, this is called by what pulled it.
+        if self._pulling is not None and self._pulling is not asyncio.current_task():
+            self._pulling.cancel()
 
     # The writer.
 

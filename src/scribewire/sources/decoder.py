@@ -150,19 +150,16 @@ class DecoderProcess:
         try:
             async with asyncio.timeout(self._limits.silence_s):
                 kind, body = await self._read_message()
+            self._note(kind, body)
         except TimeoutError:
             if self._is_hanging():
                 self._finish(_crash("the decoder hangs"))
                 self._kill()
-            return
         except (asyncio.IncompleteReadError, ConnectionResetError):
             self._finish(_crash("the decoder crashed or used more than it may"))
-            return
-        except ValueError:
+        except (ValueError, TypeError, LookupError, AttributeError):  # whatever it is made to say
             self._finish(_crash("the decoder talks nonsense"))
             self._kill()
-            return
-        self._note(kind, body)
 
     def _is_hanging(self) -> bool:
         now_s = asyncio.get_running_loop().time()

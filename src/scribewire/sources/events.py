@@ -32,7 +32,7 @@ class SourceAudio:
 
 @dataclass(frozen=True, slots=True)
 class SourceLost:
-    """A live source has stopped giving audio; it is being connected to again."""
+    """A source has stopped giving audio; it is asked again, and nothing need be missing."""
 
     cause: str
     """For a log: no query string, no user info."""
@@ -40,9 +40,10 @@ class SourceLost:
 
 @dataclass(frozen=True, slots=True)
 class SourceGap:
-    """So long nothing was heard of a lost source; told piece by piece, while it is lost."""
+    """The audio has broken off: what follows does not continue what came before."""
 
     seconds: float
+    """So long nothing was heard; 0 where nothing is missing, or it is not known yet how much."""
 
 
 SourceEvent: TypeAlias = SourceOpened | SourceAudio | SourceLost | SourceGap

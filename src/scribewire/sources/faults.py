@@ -19,6 +19,8 @@ class SourceFault(ClientFault):
         """Trying again later may help."""
         self.status = status
         """The HTTP status that said so, if one did."""
+        self.is_final = False
+        """The source is over: opened again, it would not go on where it stopped."""
 
 
 def invalid_stream(
@@ -32,11 +34,16 @@ def invalid_stream(
     )
 
 
-def authentication_required(cause: str, *, status: int | None = None) -> SourceFault:
+def authentication_required(
+    cause: str,
+    *,
+    status: int | None = None,
+    remedy: str = "use a signed URL or put user and password into it",
+) -> SourceFault:
     """Say that the other server wants to know who asks."""
     return SourceFault(
         f"stream requires authentication: {cause}; expected a URL that may be read as it is; "
-        "use a signed URL or put user and password into it",
+        f"{remedy}",
         status=status,
     )
 

@@ -26,7 +26,7 @@ from scribewire.sources.headers import Headers
 from scribewire.sources.icy_connection import open_icy
 from scribewire.sources.limits import FetchLimits
 from scribewire.sources.resolver import CheckedResolver, LookUp, is_address, system_look_up
-from scribewire.sources.response import REDIRECTS, Answer, Response, check_status
+from scribewire.sources.response import REDIRECTS, Answer, Response, check_answer
 from scribewire.sources.urls import HttpUrl, check_url
 
 __all__ = ["FetchLimits", "GuardedFetcher", "LookUp", "Response", "system_look_up"]
@@ -43,7 +43,7 @@ class GuardedFetcher:
         limits: FetchLimits = FetchLimits(),  # noqa: B008 - it is frozen
     ) -> None:
         self._resolver = CheckedResolver(policy, look_up)
-        self._limits = limits
+        self.limits = limits
 
     async def __aenter__(self) -> Self:
         self._tls = ssl.create_default_context()
@@ -58,9 +58,9 @@ class GuardedFetcher:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # ours are below
             auto_decompress=False,
             trust_env=False,
-            max_line_size=self._limits.line_bytes,
-            max_field_size=self._limits.line_bytes,
-            max_headers=self._limits.header_fields,
+            max_line_size=self.limits.line_bytes,
+            max_field_size=self.limits.line_bytes,
+            max_headers=self.limits.header_fields,
         )
         return self
 
@@ -96,22 +96,22 @@ class GuardedFetcher:
             fields["Icy-MetaData"] = "1"
         async with AsyncExitStack() as stack:
             try:
-                async with asyncio.timeout(self._limits.connect_s):
+                async with asyncio.timeout(self.limits.connect_s):
                     asked = check_url(url) if isinstance(url, str) else url
                     final_url, answer = await self._follow(asked, fields, stack)
             except TimeoutError:
-                raise connection_timeout(self._limits.connect_s) from None
-            yield Response(answer, final_url, self._limits)
+                raise connection_timeout(self.limits.connect_s) from None
+            yield Response(answer, final_url, self.limits)
 
     async def _follow(
         self, url: HttpUrl, fields: dict[str, str], stack: AsyncExitStack
     ) -> tuple[HttpUrl, Answer]:
-        for _ in range(self._limits.redirects + 1):
+        for _ in range(self.limits.redirects + 1):
             async with AsyncExitStack() as attempt:
                 answer = await self._ask(url, _with_credentials(fields, url), attempt)
                 location = answer.headers.get("location")
                 if answer.status not in REDIRECTS or not location:
-                    check_status(answer.status)
+                    await check_answer(answer, url, self.limits)
                     stack.push_async_exit(attempt.pop_all())
                     return url, answer
             following = url.join(location)
@@ -120,7 +120,7 @@ class GuardedFetcher:
                 cause = "it redirects from https to http, which would show the password"
                 raise invalid_stream(cause)
             url = following
-        raise invalid_stream(f"it redirects more than {self._limits.redirects} times")
+        raise invalid_stream(f"it redirects more than {self.limits.redirects} times")
 
     async def _ask(self, url: HttpUrl, fields: dict[str, str], attempt: AsyncExitStack) -> Answer:
         if is_address(url.host):  # the library does not ask its resolver about these
@@ -130,7 +130,7 @@ class GuardedFetcher:
                 return await attempt.enter_async_context(self._ask_http(url, fields))
             except aiohttp.ClientResponseError:
                 addresses = await self._resolver.addresses_of(url.host, url.port)
-                icy = open_icy(url, addresses, fields=fields, tls=self._tls, limits=self._limits)
+                icy = open_icy(url, addresses, fields=fields, tls=self._tls, limits=self.limits)
                 return _guarded(await attempt.enter_async_context(icy))
 
     @asynccontextmanager

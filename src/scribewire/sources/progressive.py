@@ -1,80 +1,128 @@
-"""A file or a radio stream over one connection: fetched, decoded, resumed where it broke off."""
+"""A file or a radio stream: fetched, decoded, and a file resumed where it broke off."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from scribewire.sources.azure import is_azure
 from scribewire.sources.decoder import DecoderProcess
-from scribewire.sources.events import SourceAudio, SourceOpened
+from scribewire.sources.download import Download
+from scribewire.sources.events import SourceAudio, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault, invalid_stream
 
 if TYPE_CHECKING:
-    from scribewire.sources.fetcher import GuardedFetcher, Response
+    from contextlib import AbstractAsyncContextManager
 
-PARTIAL_CONTENT = 206
+    from scribewire.sources.fetcher import GuardedFetcher, Response
+    from scribewire.sources.retry import RetryRules
+    from scribewire.sources.urls import HttpUrl
+
+ProgressiveEvent: TypeAlias = SourceOpened | SourceAudio | SourceLost
 
 
 async def read_progressive(
-    fetcher: GuardedFetcher, url: str, response: Response, opens_by: float
-) -> AsyncGenerator[SourceOpened | SourceAudio, None]:
+    fetcher: GuardedFetcher, url: HttpUrl, response: Response, opens_by: float, retry: RetryRules
+) -> AsyncGenerator[ProgressiveEvent, None]:
     """Yield what comes over an opened connection to `url`, until a finite source is over.
 
-    Raises TimeoutError when there is no audio by `opens_by`, in seconds of the loop's clock, and
-    SourceFault, transient when a live source ends.
+    A finite source that breaks off is lost while it is waited for, and then opened again; none
+    of its audio is missing. Raises TimeoutError when there is no audio by `opens_by`, in seconds
+    of the loop's clock, and SourceFault, transient when a live source ends.
     """
+    is_live = not response.is_finite
+    can_resume = response.is_finite and response.length is not None
+    download = _download(fetcher, url, response, retry) if can_resume else None
     async with contextlib.AsyncExitStack() as stack:
         decoder = await stack.enter_async_context(DecoderProcess.start())
-        feeding = asyncio.create_task(_feed(fetcher, url, response, decoder))
+        chunks = response.chunks() if download is None else download.chunks()
+        feeding = asyncio.create_task(_feed(chunks, decoder))
         stack.push_async_callback(_end, feeding)
-        async with asyncio.timeout_at(opens_by):
-            info = await decoder.info()
-        is_live = response.is_icy or response.length is None
-        yield SourceOpened(info, is_live, "a radio stream" if response.is_icy else "a file")
-        async for pcm in decoder.pcm():
-            yield SourceAudio(pcm)
-        await feeding
+        try:
+            async with asyncio.timeout_at(opens_by):
+                info = await decoder.info()
+            opened = SourceOpened(info, is_live, _carrier(response))
+            yield opened
+            hearing = _hear(decoder, download, opened)
+            async for event in await stack.enter_async_context(contextlib.aclosing(hearing)):
+                yield event
+        except SourceFault:
+            _raise_fault_of(feeding)  # it comes first: the decoder only missed the rest
+            raise
+        _raise_fault_of(feeding)
     if is_live:
         raise invalid_stream("the stream has ended", is_transient=True)
 
 
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+def _download(
+    fetcher: GuardedFetcher, url: HttpUrl, response: Response, retry: RetryRules
+) -> Download:
+    def reopen(start: int, end: int) -> AbstractAsyncContextManager[Response]:
+        # As at first: what it was redirected to may have expired, or lack the password. And up
+        # to the end: old versions of Azure's service know no range that leaves it open.
+        return fetcher.open(url, start=start, end=end)
+
+    return Download(response, reopen, retry)
 
 
-async def _feed(
-    fetcher: GuardedFetcher, url: str, response: Response, decoder: DecoderProcess
-) -> None:
-    """Hand all that comes to the decoder; a finite download that breaks off is resumed.
+def _carrier(response: Response) -> str:
+    if response.is_icy:
+        return "a radio stream"
+    return "an Azure blob" if is_azure(response.headers, response.url) else "a file"
 
-    It is asked for as at first: what it was redirected to may have expired, or lack the password.
-    """
+
+async def _feed(chunks: AsyncGenerator[bytes, None], decoder: DecoderProcess) -> None:
+    """Hand all that comes to the decoder."""
     try:
-        received = await _hand_over(response, decoder)
-        while response.length is not None and received < response.length:
-            async with fetcher.open(url, start=received) as rest:
-                if rest.status != PARTIAL_CONTENT:
-                    raise invalid_stream("the download broke off, and cannot be resumed")
-                more = await _hand_over(rest, decoder)
-            if not more:
-                raise invalid_stream("the download broke off", is_transient=True)
-            received += more
+        async with contextlib.aclosing(chunks):
+            async for data in chunks:
+                await decoder.write(data)
     finally:
         with contextlib.suppress(SourceFault):  # the decoder has said so itself
             await decoder.end_input()
 
 
-async def _hand_over(response: Response, decoder: DecoderProcess) -> int:
-    """Return how many bytes came before the end; a finite download may break off."""
-    received = 0
+async def _hear(
+    decoder: DecoderProcess, download: Download | None, opened: SourceOpened
+) -> AsyncGenerator[ProgressiveEvent, None]:
+    """Yield the audio, and what happens to the download meanwhile."""
+    turned = asyncio.Event() if download is None else download.turned
+    pieces = decoder.pcm()
+    is_lost = False
+    turning = asyncio.create_task(turned.wait())
+    hearing = asyncio.create_task(_next(pieces))
     try:
-        async for data in response.chunks():
-            await decoder.write(data)
-            received += len(data)
-    except SourceFault as fault:
-        if response.length is None or not fault.is_transient:
-            raise
-    return received
+        while True:
+            await asyncio.wait((hearing, turning), return_when=asyncio.FIRST_COMPLETED)
+            if download is not None and turning.done():
+                turned.clear()
+                turning = asyncio.create_task(turned.wait())
+                interruption = download.interruption
+                if is_lost is (interruption is None):
+                    is_lost = not is_lost
+                    yield opened if interruption is None else SourceLost(interruption)
+            if hearing.done():
+                if not (pcm := hearing.result()):
+                    return
+                yield SourceAudio(pcm)
+                hearing = asyncio.create_task(_next(pieces))
+    finally:
+        await _end(hearing, turning)
+
+
+async def _next(pieces: AsyncIterator[bytes]) -> bytes:
+    return await anext(pieces, b"")
+
+
+def _raise_fault_of(feeding: asyncio.Task[None]) -> None:
+    """Raise what ended the fetch, if it is over; what comes after the audio is not waited for."""
+    if feeding.done():
+        feeding.result()
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

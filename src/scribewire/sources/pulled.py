@@ -3,7 +3,8 @@
 Theory of operation. A finite source says how long it is; when its download breaks off, it goes on
 from the byte where it stopped, and nothing is heard twice or missed. Everything else is live. A
 live source that ends, stalls or is reset is connected to again, with growing waits, until
-`RetryRules` give it up; what was said meanwhile is gone, so the time is told as a gap. A source
+`RetryRules` give it up. What of it comes then is joined to what was heard (`loss.py`): what is
+sent once more is left out, what was said meanwhile is gone and its time told as a gap. A source
 that never gave any audio is not tried again: its address is wrong, and somebody waits for the
 answer.
 """
@@ -19,16 +20,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scribewire.errors import CloseCode
-from scribewire.sources.events import SourceEvent, SourceGap, SourceLost, SourceOpened
-from scribewire.sources.faults import SourceFault, connection_timeout
+from scribewire.sources.events import SourceAudio, SourceEvent, SourceOpened
+from scribewire.sources.faults import SourceFault, connection_timeout, invalid_stream
+from scribewire.sources.hls import read_hls
+from scribewire.sources.loss import Loss
+from scribewire.sources.playlist import PLAYLIST_HEAD_BYTES, first_entry, is_hls, is_playlist
 from scribewire.sources.progressive import read_progressive
 from scribewire.sources.retry import Backoff, RetryRules
+from scribewire.sources.segment_queue import read_page
+from scribewire.sources.urls import check_url
 
 if TYPE_CHECKING:
     from scribewire.sources.fetcher import GuardedFetcher
+    from scribewire.sources.urls import HttpUrl
 
 NOT_FOUND = 404
-GAP_TOLD_S = 0.25  # how often: what was said before a loss becomes a final meanwhile
+LOOK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,36 +60,70 @@ async def _pull(
     fetcher: GuardedFetcher, url: str, retry: RetryRules, open_timeout_s: float
 ) -> AsyncGenerator[SourceEvent, None]:
     backoff = Backoff(retry, random.random)
-    lost_at: float | None = None  # up to when the time since the loss has been told
+    loss = Loss()
     was_live = False
     while True:
         try:
-            async with contextlib.aclosing(_read(fetcher, url, open_timeout_s)) as events:
-                async for event in events:
+            async with contextlib.aclosing(_read(fetcher, url, retry, open_timeout_s)) as events:
+                async for event in _with_time(events, loss):
                     if isinstance(event, SourceOpened):
                         was_live = event.is_live
-                        if lost_at is not None:
-                            yield SourceGap(time.monotonic() - lost_at)
-                            lost_at = None
-                    else:
+                    elif isinstance(event, SourceAudio):
                         backoff.note_audio()
                     yield event
             return
         except SourceFault as found:
             fault = found
+        for event in loss.settle(time.monotonic()):
+            backoff.note_audio()
+            yield event
         if not (was_live and _may_pass(fault)):
             raise fault
-        if lost_at is None:
-            lost_at = time.monotonic()
-            yield SourceLost(fault.message)
-        async for seconds in _told_wait(_next_wait_s(backoff, fault), since=lost_at):
-            lost_at += seconds
-            yield SourceGap(seconds)
+        for event in loss.begin(fault.message, time.monotonic()):
+            yield event
+        async for event in _wait(_next_wait_s(backoff, fault), loss):
+            yield event
+
+
+async def _with_time(
+    events: AsyncGenerator[SourceEvent, None], loss: Loss
+) -> AsyncGenerator[SourceEvent, None]:
+    """Pass events on through `loss`, which may hold some back for a while."""
+    while True:
+        coming = asyncio.ensure_future(anext(events, None))
+        try:
+            wait_s = loss.settles_in_s(time.monotonic())
+            while wait_s is not None and not coming.done():
+                await asyncio.wait({coming}, timeout=wait_s)
+                if not coming.done():
+                    for told in loss.settle(time.monotonic()):
+                        yield told
+                    wait_s = None
+            event = await coming
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+        if event is None:
+            return
+        for told in loss.receive(event, time.monotonic()):
+            yield told
+
+
+async def _wait(wait_s: float, loss: Loss) -> AsyncGenerator[SourceEvent, None]:
+    next_try_at = time.monotonic() + wait_s
+    while (left_s := next_try_at - time.monotonic()) > 0:
+        await asyncio.sleep(min(left_s, LOOK_EVERY_S))
+        for told in loss.look(time.monotonic()):
+            yield told
 
 
 def _may_pass(fault: SourceFault) -> bool:
-    """Whether a live source may come back; a radio server that restarts says 404 at first."""
-    return fault.is_transient or fault.status == NOT_FOUND
+    """Whether a live source may come back; a radio server that restarts says 404 at first.
+
+    HLS has its own patience: what it gives up is over.
+    """
+    is_given_up = fault.close_code is CloseCode.SERVER_FAULT
+    return not (is_given_up or fault.is_final) and (fault.is_transient or fault.status == NOT_FOUND)
 
 
 def _next_wait_s(backoff: Backoff, fault: SourceFault) -> float:
@@ -94,27 +135,37 @@ def _next_wait_s(backoff: Backoff, fault: SourceFault) -> float:
     return wait_s
 
 
-async def _told_wait(wait_s: float, *, since: float) -> AsyncGenerator[float, None]:
-    """Wait, and yield piece by piece how much time has passed, from `since` on."""
-    next_try_at = time.monotonic() + wait_s
-    while (left_s := next_try_at - time.monotonic()) > 0:
-        await asyncio.sleep(min(left_s, GAP_TOLD_S))
-        now = time.monotonic()
-        yield now - since
-        since = now
-
-
 async def _read(
-    fetcher: GuardedFetcher, url: str, open_timeout_s: float
+    fetcher: GuardedFetcher, url: str, retry: RetryRules, open_timeout_s: float
 ) -> AsyncGenerator[SourceEvent, None]:
-    """Yield what one connection gives."""
+    """Yield what one connection gives, or the playlist behind it."""
     opens_by = asyncio.get_running_loop().time() + open_timeout_s
     try:
         async with contextlib.AsyncExitStack() as stack:
             async with asyncio.timeout_at(opens_by):
-                response = await stack.enter_async_context(fetcher.open(url, accepts_icy=True))
-            reading = read_progressive(fetcher, url, response, opens_by)
+                reading = await _open(fetcher, check_url(url), retry, opens_by, stack)
             async for event in await stack.enter_async_context(contextlib.aclosing(reading)):
                 yield event
     except TimeoutError:
         raise connection_timeout(open_timeout_s) from None
+
+
+async def _open(
+    fetcher: GuardedFetcher,
+    url: HttpUrl,
+    retry: RetryRules,
+    opens_by: float,
+    stack: contextlib.AsyncExitStack,
+) -> AsyncGenerator[SourceEvent, None]:
+    """Find out what `url` is, and return what reads it; lists of stations lead elsewhere."""
+    for _ in range(fetcher.limits.playlist_nesting):
+        async with contextlib.AsyncExitStack() as opening:
+            response = await opening.enter_async_context(fetcher.open(url, accepts_icy=True))
+            if not is_playlist(await response.peek(PLAYLIST_HEAD_BYTES)):
+                stack.push_async_exit(opening.pop_all())
+                return read_progressive(fetcher, url, response, opens_by, retry)
+            page = await read_page(fetcher, url, response)
+        if is_hls(page.text):
+            return read_hls(fetcher, page, retry, opens_by)
+        url = page.url.join(first_entry(page.text))
+    raise invalid_stream("its playlists only lead to other playlists")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from scribewire.sources.azure import error_code, explain_refusal, is_azure
 from scribewire.sources.content_coding import gunzip_for
-from scribewire.sources.faults import authentication_required, invalid_stream
+from scribewire.sources.faults import SourceFault, authentication_required, invalid_stream
 from scribewire.sources.headers import Headers
 from scribewire.sources.icy import icy_filter_for, is_icy
 from scribewire.sources.limits import FetchLimits
@@ -20,6 +23,7 @@ _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS, _SERVER_ERROR = 408, 429, 500
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CONTENT_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes (?:\d+-\d+|\*)/(\d{1,18})", re.ASCII)
+_RANGE_START = re.compile(r"bytes (\d{1,18})-", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +50,13 @@ class Response:
         encoding = answer.headers.get("content-encoding", "")
         self._gunzip = gunzip_for(encoding, limits.piece_bytes)
         self._icy_filter = icy_filter_for(answer.headers)
-        self.length = None if self._gunzip else _length_of(answer)
-        """Bytes of the whole resource, where that is known."""
+        length = _length_of(answer)
+        self.is_finite = length is not None and not self.is_icy
+        """Whether it says that it has an end."""
+        self.length = None if self._gunzip else length
+        """Bytes of the whole resource, where that is known: not of one that comes compressed."""
+        self.start = _start_of(answer)
+        """Which byte of the resource comes first."""
         self._read_some = answer.read_some
         self._ahead: list[bytes] = []  # looked at before it was asked for
         self._pieces = self._read_pieces()
@@ -62,7 +71,7 @@ class Response:
             self._ahead.append(piece)
         return b"".join(self._ahead)[:size]
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Give the body as it comes. Raises `SourceFault`, transient, on reset or silence."""
         while self._ahead:
             yield self._ahead.pop(0)
@@ -70,12 +79,17 @@ class Response:
             yield piece
 
     async def read(self, max_bytes: int) -> bytes:
-        """Return the whole body, or raise `SourceFault` where it is longer."""
+        """Return the whole body, or raise `SourceFault` where it is longer or takes too long."""
         body = bytearray()
-        async for chunk in self.chunks():
-            if len(body) + len(chunk) > max_bytes:
-                raise invalid_stream(f"it is longer than {max_bytes} bytes")
-            body += chunk
+        try:
+            async with asyncio.timeout(self._limits.whole_s):
+                async for chunk in self.chunks():
+                    if len(body) + len(chunk) > max_bytes:
+                        raise invalid_stream(f"it is longer than {max_bytes} bytes")
+                    body += chunk
+        except TimeoutError:
+            cause = f"it was not complete after {self._limits.whole_s:g} s"
+            raise invalid_stream(cause, is_transient=True) from None
         return bytes(body)
 
     async def _read_pieces(self) -> AsyncIterator[bytes]:
@@ -84,6 +98,8 @@ class Response:
                 audio = self._icy_filter.receive(piece) if self._icy_filter else piece
                 if audio:
                     yield audio
+                if self._gunzip:  # a few bytes may swell to many pieces: leave others their turns
+                    await asyncio.sleep(0)
         if self._gunzip:
             self._gunzip.check_end()
 
@@ -96,14 +112,48 @@ class Response:
             raise invalid_stream(cause, is_transient=True) from None
 
 
-def check_status(status: int) -> None:
-    """Raise the `SourceFault` that an HTTP status means, if it means one."""
+async def check_answer(answer: Answer, url: HttpUrl, limits: FetchLimits) -> None:
+    """Raise the `SourceFault` that an answer means, in the words of a service that has some."""
+    if OK <= answer.status < MULTIPLE_CHOICES:
+        return
+    code = ""
+    if is_azure(answer.headers, url):
+        body = await _start_of_body(answer, limits)
+        code = error_code(answer.headers, body)
+        fault = explain_refusal(
+            code,
+            status=answer.status,
+            headers=answer.headers,
+            body=body,
+            url=url,
+            now=datetime.now(UTC),
+        )
+        if fault is not None:
+            raise fault
+    check_status(answer.status, code)
+
+
+def check_status(status: int, code: str = "") -> None:
+    """Raise the `SourceFault` that an HTTP status means, if it means one.
+
+    `code` is what the server calls it besides.
+    """
+    cause = f"the server answered HTTP {status} {code}".rstrip()
     if status in (_UNAUTHORIZED, _FORBIDDEN, _PROXY_AUTHENTICATION):
-        raise authentication_required(f"the server answered HTTP {status}", status=status)
+        raise authentication_required(cause, status=status)
     if not OK <= status < MULTIPLE_CHOICES:
         may_pass = status >= _SERVER_ERROR or status in (_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS)
-        cause = f"the server answered HTTP {status}"
         raise invalid_stream(cause, is_transient=may_pass, status=status)
+
+
+async def _start_of_body(answer: Answer, limits: FetchLimits) -> bytes:
+    """Return what comes soon of a body that only explains."""
+    body = bytearray()
+    with suppress(TimeoutError, SourceFault):
+        async with asyncio.timeout(limits.refusal_s):
+            while len(body) < limits.refusal_bytes and (data := await answer.read_some()):
+                body += data
+    return bytes(body[: limits.refusal_bytes])
 
 
 def _length_of(answer: Answer) -> int | None:
@@ -112,3 +162,10 @@ def _length_of(answer: Answer) -> int | None:
         return int(found[1]) if found else None
     found = _CONTENT_LENGTH.fullmatch(answer.headers.get("content-length", ""))
     return int(found[0]) if found else None
+
+
+def _start_of(answer: Answer) -> int:
+    if answer.status != PARTIAL_CONTENT:
+        return 0
+    found = _RANGE_START.match(answer.headers.get("content-range", ""))
+    return int(found[1]) if found else 0

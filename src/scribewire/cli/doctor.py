@@ -1,0 +1,119 @@
+"""`scribewire doctor`: what is wrong with this installation, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+
+from scribewire.cli.exits import CommandFault, ExitCode
+from scribewire.cli.serve import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scribewire.cli.checks import Check, Status
+    from scribewire.settings import Settings
+
+Format = Literal["text", "json"]
+"""Lines for people, or one object for programs."""
+
+_COLOURS: Final[dict[Status, str]] = {"ok": "green", "warning": "yellow", "failed": "red"}
+
+
+def doctor(
+    *,
+    output: Annotated[
+        Format, typer.Option("--format", help="Lines of text, or one JSON object.")
+    ] = "text",
+) -> None:
+    """Check this installation, and say what is wrong and what to do.
+
+    Looks at the settings of the environment, the models, the cache, the
+    process that decodes stream URLs and whether it is kept from the network,
+    and at what the machine gives: cores, open files, certificates. Connects
+    to nothing.
+
+    Each line says ok, warning (it runs, and less well) or failed. One that
+    failed makes exit code 1.
+    """
+    try:
+        checks = asyncio.run(examine())
+    except KeyboardInterrupt:
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    if output == "json":
+        typer.echo(json.dumps(describe(checks), indent=1))
+    else:
+        _print(checks)
+    raise typer.Exit(ExitCode.FAILED if _count(checks, "failed") else ExitCode.DONE)
+
+
+async def examine() -> list[Check]:
+    """Make every check, in the order in which a start needs what they are about."""
+    from scribewire.cli import checks
+    from scribewire.models.cache import ModelCache
+    from scribewire.runtime.cores import available_cores
+
+    settings, settings_check = _read_settings()
+    cache = ModelCache(directory=settings.cache_dir)
+    libraries = checks.check_libraries()
+    return [
+        checks.check_python(),
+        settings_check,
+        *checks.check_models(settings),
+        checks.check_cache(cache),
+        checks.check_speaker_models(settings, cache),
+        libraries,
+        *(await checks.check_decoder() if libraries.status == "ok" else []),
+        checks.check_certificates(),
+        checks.check_cores(settings, available_cores()),
+        checks.check_descriptors(),
+        checks.check_keys(settings.keys),
+    ]
+
+
+def _read_settings() -> tuple[Settings, Check]:
+    """Return the settings of the environment; the defaults where they cannot be read."""
+    from scribewire.cli.checks import Check
+    from scribewire.settings import Settings
+
+    try:
+        settings = read_settings({})
+    except CommandFault as fault:
+        words = f"{fault}; the rest is checked with the defaults"
+        return Settings.model_construct(), Check("settings", "failed", words)
+    names = sorted(f"SCRIBEWIRE_{name.upper()}" for name in settings.model_fields_set)
+    words = ", ".join(names) or "the defaults; no SCRIBEWIRE_ variable is set"
+    return settings, Check("settings", "ok", words)
+
+
+def _print(checks: Sequence[Check]) -> None:
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        status = typer.style(f"{check.status:<7}", fg=_COLOURS[check.status])
+        typer.echo(f"{status}  {check.name:<{width}}  {check.words}")
+    typer.echo(sum_up(checks))
+
+
+def sum_up(checks: Sequence[Check]) -> str:
+    """Return the verdict in one line."""
+    failed, warnings = _count(checks, "failed"), _count(checks, "warning")
+    if not failed and not warnings:
+        return "all is well"
+    return f"{failed} failed, {warnings} warning{'' if warnings == 1 else 's'}"
+
+
+def describe(checks: Sequence[Check]) -> dict[str, object]:
+    """Return every check for a program."""
+    from dataclasses import asdict
+
+    return {
+        "has_failed": bool(_count(checks, "failed")),
+        "checks": [asdict(check) for check in checks],
+    }
+
+
+def _count(checks: Sequence[Check], status: Status) -> int:
+    return sum(check.status == status for check in checks)

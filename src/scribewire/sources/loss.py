@@ -1,0 +1,86 @@
+"""What was missed while a live source was away, and how what comes of it later follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scribewire.sources.events import (
+    SourceAudio,
+    SourceEvent,
+    SourceGap,
+    SourceLost,
+    SourceOpened,
+)
+from scribewire.sources.splice import BYTES_PER_S, Splice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SETTLE_S = 1.0
+"""What is sent once more has come by then, after a loss, and can be told from what is new."""
+MOST_SENT_AGAIN_S = 30.0
+"""No radio server sends more: 64 KiB are usual, which is 22 s of 24 kbit/s."""
+
+
+class Loss:
+    """Follows one live source. Times are seconds of one monotonic clock."""
+
+    def __init__(self) -> None:
+        self._splice = Splice()
+        self._heard_at = 0.0  # when the last audio came
+        self._since: float | None = None  # what that was when it was lost
+        self._told_s = 0.0  # of the time since then, as gaps
+        self._opened: SourceOpened | None = None  # held back, with the audio behind it
+        self._settles_at = 0.0
+        self._fresh = bytearray()
+
+    def settles_in_s(self, now: float) -> float | None:
+        """Return in how many seconds `settle` is due, if it is."""
+        return None if self._opened is None else max(self._settles_at - now, 0.0)
+
+    def receive(self, event: SourceEvent, now: float) -> Iterator[SourceEvent]:
+        """Pass an event on; the first audio after a loss once it is clear how it follows."""
+        if self._since is not None and isinstance(event, SourceOpened):
+            self._opened, self._settles_at = event, now + SETTLE_S
+        elif self._opened is not None and isinstance(event, SourceAudio):
+            self._fresh += event.pcm
+            if now >= self._settles_at or len(self._fresh) >= MOST_SENT_AGAIN_S * BYTES_PER_S:
+                yield from self.settle(now)
+        else:
+            if isinstance(event, SourceAudio):
+                self._note_heard(event.pcm, now)
+            yield event
+
+    def begin(self, cause: str, now: float) -> Iterator[SourceEvent]:
+        """Yield what to tell when the connection is lost, perhaps again."""
+        self._opened = None
+        if self._since is None:
+            self._since, self._told_s = self._heard_at, 0.0
+            yield SourceLost(cause)
+            yield SourceGap(0.0)
+        yield from self.look(now)
+
+    def look(self, now: float) -> Iterator[SourceEvent]:
+        """Yield what to tell while it is away: the time that no later audio can fill."""
+        assert self._since is not None
+        gap_s = now - self._since - MOST_SENT_AGAIN_S - self._told_s
+        if gap_s > 0:
+            self._told_s += gap_s
+            yield SourceGap(gap_s)
+
+    def settle(self, now: float) -> Iterator[SourceEvent]:
+        """Yield what was held back, as it follows what was heard."""
+        if self._opened is None or self._since is None:
+            return
+        joint = self._splice.join(bytes(self._fresh), now - self._since - self._told_s)
+        if joint.gap_s:
+            yield SourceGap(joint.gap_s)
+        yield self._opened
+        self._since, self._opened = None, None
+        self._fresh.clear()
+        self._note_heard(joint.pcm, now)
+        yield SourceAudio(joint.pcm)
+
+    def _note_heard(self, pcm: bytes, now: float) -> None:
+        self._heard_at = now
+        self._splice.note_heard(pcm)

@@ -1,0 +1,58 @@
+"""The programs that tests of stream mode stand on: where they are, or why one is missing.
+
+A test calls `need_part` for each. Where one is missing the test is skipped with the reason, unless
+`SCRIBEWIRE_NEEDS_PARTS` is set, as continuous integration sets it: there it fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from unittest import SkipTest
+
+from scribewire.errors import ServerFault
+
+NEEDS_PARTS: Final = "SCRIBEWIRE_NEEDS_PARTS"
+"""The variable that makes a missing part a failure."""
+
+_REMEDIES: Final = {
+    "ffmpeg": "install the package ffmpeg",
+    "icecast2": "install the package icecast2",
+    "espeak-ng": "install the package espeak-ng",
+    "node": "install Node.js 20 or newer",
+    "azurite-blob": "install Node.js and run `npm ci --prefix tests/parts --ignore-scripts`",
+}
+# Where npm puts the storage emulator, in a checkout.
+_NODE_PROGRAMS: Final = Path(__file__).parents[3] / "tests/parts/node_modules/.bin"
+# Debian keeps servers where only root's path looks.
+_FURTHER_FOLDERS: Final = (str(_NODE_PROGRAMS), "/usr/sbin", "/usr/local/sbin")
+
+
+class PartMissing(ServerFault):
+    """A program is not there; the message says how to get it."""
+
+
+def find_part(name: str) -> str:
+    """Return the path of a program. Raises PartMissing."""
+    folders = [os.environ.get("PATH", os.defpath), *_FURTHER_FOLDERS]
+    found = shutil.which(name, path=os.pathsep.join(folders))
+    if found is None:
+        raise PartMissing(f"{name} is missing: {_REMEDIES.get(name, 'install it')}")
+    return found
+
+
+def need_part(*names: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Skip the test that calls this where a program is missing; fail it where all are needed.
+
+    It raises what unittest and pytest both take for skipping, so neither is needed here.
+    """
+    for name in names:
+        try:
+            find_part(name)
+        except PartMissing as missing:
+            if environment.get(NEEDS_PARTS):
+                raise
+            raise SkipTest(missing.args[0]) from None

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from scribewire.cli.app import main
+from scribewire.cli.checks import Check
+from scribewire.cli.doctor import describe, sum_up
+from scribewire.cli.exits import ExitCode
+
+GOOD = Check("cache", "ok", "can be written")
+POOR = Check("isolation", "warning", "keeps its network")
+BAD = Check("silero-vad", "failed", "no such file")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("SCRIBEWIRE_")]:
+        monkeypatch.delenv(name)
+
+
+def run(*arguments: str) -> int | str | None:
+    with pytest.raises(SystemExit) as caught:
+        main(["doctor", *arguments])
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("checks", "verdict"),
+    [
+        ([GOOD], "all is well"),
+        ([GOOD, POOR], "0 failed, 1 warning"),
+        ([POOR, BAD, POOR], "1 failed, 2 warnings"),
+    ],
+)
+def test_the_verdict_counts_what_is_wrong(checks: list[Check], verdict: str) -> None:
+    assert sum_up(checks) == verdict
+
+
+def test_json_has_every_check() -> None:
+    assert describe([GOOD, BAD]) == {
+        "has_failed": True,
+        "checks": [
+            {"name": "cache", "status": "ok", "words": "can be written"},
+            {"name": "silero-vad", "status": "failed", "words": "no such file"},
+        ],
+    }
+
+
+@pytest.mark.slow
+def test_a_sound_installation_has_a_line_for_each_part_and_nothing_failed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run() == ExitCode.DONE
+
+    out, err = capsys.readouterr()
+    *lines, verdict = out.splitlines()
+    assert all(re.match(r"(ok|warning) +\S+ +\S", line) for line in lines)
+    assert [line.split()[1] for line in lines] == [
+        *("python", "settings", "moonshine-tiny-en", "silero-vad", "cache", "speakers", "ffmpeg"),
+        *("decoder", "isolation", "certificates", "cores", "descriptors", "keys"),
+    ]
+    assert verdict == "all is well" or verdict.startswith("0 failed, ")
+    assert err == ""
+
+
+@pytest.mark.slow
+def test_what_failed_makes_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCRIBEWIRE_MODEL_DIR", str(tmp_path))
+
+    assert run("--format", "json") == ExitCode.FAILED
+
+    report = json.loads(capsys.readouterr().out)
+    assert report["has_failed"] is True
+    statuses = {check["name"]: check["status"] for check in report["checks"]}
+    assert (statuses["moonshine-tiny-en"], statuses["decoder"]) == ("failed", "ok")
+
+
+@pytest.mark.slow
+def test_settings_that_cannot_be_read_are_told_and_the_rest_is_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCRIBEWIRE_PORT", "far")
+
+    assert run("--format", "json") == ExitCode.FAILED
+
+    checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert checks["settings"]["words"].startswith("--port or SCRIBEWIRE_PORT is far: ")
+    assert checks["decoder"]["status"] == "ok"

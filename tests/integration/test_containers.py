@@ -1,0 +1,92 @@
+"""Every kind of file through a pull: made by ffmpeg, served by an origin, decoded as it comes."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from scribewire.sources.addresses import AddressPolicy, parse_address_rule
+from scribewire.sources.events import SourceAudio, SourceEvent, SourceOpened
+from scribewire.sources.fetcher import GuardedFetcher
+from scribewire.sources.pulled import Sources
+from scribewire.sources.retry import RetryRules
+from scribewire.testing.likeness import measure_likeness
+from scribewire.testing.media import FILE_KINDS, make_file
+from scribewire.testing.origin import run_origin
+from scribewire.testing.parts import need_part
+from scribewire.testing.running import run_server
+from scribewire.testing.scripted import draw_pcm
+
+HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
+FRAMES_S = 0.1  # an encoder of AAC begins a frame early and fills the last one
+DRAWN = "." * 70 + "hello" * 3 + "." * 90 + "world" * 3 + "." * 20
+LOSSLESS = [name for name, kind in FILE_KINDS.items() if kind.is_lossless]
+LOSSY = [name for name in FILE_KINDS if name not in LOSSLESS]
+
+
+@pytest.fixture(autouse=True)
+def _ffmpeg() -> None:
+    need_part("ffmpeg")
+
+
+async def pull(url: str) -> list[SourceEvent]:
+    async with GuardedFetcher(HOME) as fetcher:
+        sources = Sources(fetcher=fetcher, retry=RetryRules(), open_timeout_s=15)
+        async with contextlib.aclosing(sources.pull(url)) as events:
+            return [event async for event in events]
+
+
+def pcm_of(events: list[SourceEvent]) -> bytes:
+    return b"".join(event.pcm for event in events if isinstance(event, SourceAudio))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", LOSSLESS)
+async def test_a_lossless_file_is_heard_sample_by_sample(
+    kind: str, speech: bytes, tmp_path: Path
+) -> None:
+    file = make_file(tmp_path, speech, kind)
+    async with run_origin(tmp_path) as origin:
+        events = await pull(origin.url(file.name))
+
+    assert pcm_of(events) == speech
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", LOSSY)
+async def test_a_lossy_file_is_heard_from_beginning_to_end(
+    kind: str, speech: bytes, tmp_path: Path
+) -> None:
+    file = make_file(tmp_path, speech, kind)
+    async with run_origin(tmp_path) as origin:
+        events = await pull(origin.url(file.name))
+
+    opened = events[0]
+    assert isinstance(opened, SourceOpened)
+    assert not opened.is_live
+    found = measure_likeness(pcm_of(events), speech)
+    assert found.correlation > 0.98
+    assert 0 <= found.delay_s <= FRAMES_S
+    assert 0 <= found.surplus_s <= FRAMES_S
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", LOSSLESS)
+async def test_what_is_pulled_gives_the_finals_of_what_is_pushed(kind: str, tmp_path: Path) -> None:
+    pcm = draw_pcm(DRAWN)
+    file = make_file(tmp_path, pcm, kind)
+    async with run_origin(tmp_path) as origin, run_server(allow_source=("127.0.0.1",)) as server:
+        path = f"/v2/client/key-1?url={quote(origin.url(file.name), safe='')}"
+        async with server.dial(path) as pulled:
+            code = await pulled.until_closed()
+        async with server.dial() as pushed:
+            await pushed.send('{"action":"start"}', pcm, '{"action":"stop"}')
+            await pushed.until_closed()
+
+    finals = [[m for m in d.messages if m.get("is_final")] for d in (pulled, pushed)]
+    assert code == 1000
+    assert pulled.finals == ["hello" * 3, "world" * 3]
+    assert finals[0] == finals[1]

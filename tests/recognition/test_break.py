@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from scribewire.engines.protocols import Voices
+from scribewire.recognition.events import Event, Final
+from scribewire.recognition.recognizer import Recognizer
+from scribewire.recognition.rules import RecognizerRules, rules_for
+from scribewire.testing.scripted import (
+    ScriptedEngine,
+    ScriptedVad,
+    ScriptedVoices,
+    answer_all,
+    draw_speech,
+)
+
+RULES = rules_for("fast")
+SPEAKERS = rules_for("fast", has_speakers=True)
+
+
+@pytest.mark.parametrize("rules", [RULES, SPEAKERS])
+@pytest.mark.parametrize("chunk", [100, 512, 50_000])
+def test_a_break_ends_the_utterance_before_more_audio_comes(
+    rules: RecognizerRules, chunk: int
+) -> None:
+    recognizer = Recognizer(rules)
+    voices = Voices(ScriptedVoices(), ScriptedVoices())
+    events: list[Event] = []
+
+    def hear(picture: str) -> None:
+        samples = draw_speech(picture)
+        for at in range(0, len(samples), chunk):
+            recognizer.receive_audio(samples[at : at + chunk])
+            events.extend(answer_all(recognizer, ScriptedVad(), ScriptedEngine(), voices))
+
+    hear("." * 15 + "hello" * 4)
+    recognizer.receive_break()
+    events.extend(answer_all(recognizer, ScriptedVad(), ScriptedEngine(), voices))
+    assert texts(events) == ["hello" * 4]
+
+    hear("there" * 4 + "." * 20)
+    assert texts(events) == ["hello" * 4, "there" * 4]
+
+
+def texts(events: list[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Final)]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from scribewire.errors import ServerFault
+from scribewire.settings import Settings
+from scribewire.sources.addresses import AddressPolicy
+from scribewire.sources.configured import OPENING_SHARE, address_policy, configured_sources
+from scribewire.sources.faults import SourceFault
+
+
+def permits(policy: AddressPolicy, host: str, ip: str) -> bool:
+    try:
+        policy.check_address(host, ip)
+    except SourceFault:
+        return False
+    return True
+
+
+SETTINGS = Settings(allow_source=("10.0.0.0/8",), deny_source=("10.9.0.0/16", "bad.example"))
+RADIO = "http://user:word@radio.intern:8000/live?key=1"
+CASES = [
+    # named, host, address, whether it may be connected to
+    (None, "a.example", "93.184.216.34", True),
+    (None, "a.example", "10.1.0.1", True),
+    (None, "a.example", "10.9.0.1", False),
+    (None, "radio.intern", "192.168.0.1", False),
+    (RADIO, "radio.intern", "192.168.0.1", True),
+    (RADIO, "radio.intern", "127.0.0.1", True),
+    (RADIO, "other.intern", "192.168.0.1", False),
+    (RADIO, "radio.intern", "10.9.0.1", False),  # denied wins
+    ("http://127.0.0.1/a.mp3", "127.0.0.1", "127.0.0.1", True),
+    ("http://127.0.0.1/a.mp3", "a.example", "127.0.0.1", False),
+    ("http://bad.example/a.mp3", "bad.example", "93.184.216.34", False),
+]
+
+
+@pytest.mark.parametrize(("named", "host", "ip", "is_permitted"), CASES)
+def test_the_settings_hold_and_the_named_host_is_let_in(
+    named: str | None, host: str, ip: str, is_permitted: bool
+) -> None:
+    assert permits(address_policy(SETTINGS, named=named), host, ip) is is_permitted
+
+
+def test_a_rule_that_is_none_is_told_with_its_option() -> None:
+    with pytest.raises(ServerFault, match="--allow-source or --deny-source: address rule '10/8'"):
+        address_policy(Settings(allow_source=("10/8",)))
+
+
+def test_a_named_url_that_is_none_is_a_fault_of_the_source() -> None:
+    with pytest.raises(SourceFault, match="names no host"):
+        address_policy(Settings(), named="http:///a.mp3")
+
+
+async def test_patience_is_that_of_the_settings() -> None:
+    settings = Settings(source_retry_ms=2_000, start_timeout_ms=3_000)
+    async with configured_sources(settings) as sources:
+        assert sources.retry.give_up_after_s == 2
+        assert sources.open_timeout_s == pytest.approx(OPENING_SHARE * 3)

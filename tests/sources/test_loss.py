@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from scribewire.audio.container import AudioInfo
+from scribewire.sources.events import (
+    SourceAudio,
+    SourceEvent,
+    SourceGap,
+    SourceLost,
+    SourceOpened,
+)
+from scribewire.sources.loss import MOST_SENT_AGAIN_S, SETTLE_S, Loss
+from scribewire.sources.splice import BYTES_PER_S
+
+AIR = np.random.default_rng(0).integers(-5000, 5000, 16_000 * 60).astype("<i2").tobytes()
+INFO = AudioInfo(container="mp3", codec="mp3", rate_hz=16_000, channels=1, duration_ms=None)
+OPENED = SourceOpened(INFO, is_live=True)
+
+
+def audio(start_s: float, end_s: float) -> SourceAudio:
+    return SourceAudio(AIR[round(start_s * BYTES_PER_S) : round(end_s * BYTES_PER_S)])
+
+
+def total(events: Iterable[SourceEvent]) -> float:
+    """Return how far the timeline has come."""
+    return sum(
+        event.seconds if isinstance(event, SourceGap) else len(event.pcm) / BYTES_PER_S
+        for event in events
+        if isinstance(event, SourceGap | SourceAudio)
+    )
+
+
+def heard_until(seconds: float) -> Loss:
+    loss = Loss()
+    assert list(loss.receive(OPENED, 0)) == [OPENED]
+    for second in range(round(seconds)):
+        piece = audio(second, second + 1)
+        assert list(loss.receive(piece, second + 1)) == [piece]
+    return loss
+
+
+def test_a_loss_is_told_at_once_and_ends_the_utterance() -> None:
+    loss = heard_until(10)
+
+    assert list(loss.begin("it broke off", 10.1)) == [SourceLost("it broke off"), SourceGap(0.0)]
+    assert list(loss.begin("refused", 12)) == []
+
+
+def test_audio_is_held_until_it_is_clear_how_it_follows() -> None:
+    loss = heard_until(10)
+    list(loss.begin("it broke off", 10.1))
+
+    assert loss.settles_in_s(14) is None
+    assert list(loss.receive(OPENED, 14)) == []
+    assert loss.settles_in_s(14.25) == SETTLE_S - 0.25
+    assert list(loss.receive(audio(8, 14), 14.1)) == []
+    told = list(loss.receive(audio(14, 15), 15.1))
+
+    assert told == [OPENED, audio(10, 15)]
+    assert loss.settles_in_s(15.1) is None
+    assert list(loss.receive(audio(15, 16), 16)) == [audio(15, 16)]
+
+
+def test_the_time_since_the_last_audio_is_counted_once() -> None:
+    loss = heard_until(10)
+    told = list(loss.begin("nothing came for 20 s", 30))
+    told += loss.look(33)
+    told += loss.receive(OPENED, 34)
+    told += loss.receive(audio(40, 41), 34.5)  # it begins a second ago
+    told += loss.settle(35)
+
+    assert told[-2:] == [OPENED, audio(40, 41)]
+    assert total(told) == 35 - 10
+
+
+def test_a_long_loss_is_told_while_it_lasts() -> None:
+    loss = heard_until(10)
+    told = list(loss.begin("it broke off", 10))
+    for now in range(11, 111):
+        told += loss.look(now)
+
+    assert total(told) == 100 - MOST_SENT_AGAIN_S
+    told += loss.receive(OPENED, 110)
+    told += loss.receive(audio(40, 41), 110)
+    told += loss.settle(111)
+    assert total(told) == 101
+
+
+def test_a_source_that_is_back_without_a_sound_is_back() -> None:
+    loss = heard_until(10)
+    told = list(loss.begin("it broke off", 10))
+    told += loss.receive(OPENED, 12)
+    told += loss.settle(13)
+
+    assert told[-2:] == [OPENED, SourceAudio(b"")]
+    assert total(told) == 3
+
+
+def test_it_may_be_lost_again_before_it_is_clear() -> None:
+    loss = heard_until(10)
+    told = list(loss.begin("it broke off", 10))
+    told += loss.receive(OPENED, 12)
+    told += loss.receive(audio(9, 12), 12.2)
+    told += loss.settle(12.2)
+    told += loss.begin("again", 12.2)
+
+    assert told[2:] == [OPENED, audio(10, 12), SourceLost("again"), SourceGap(0.0)]
+
+
+def test_a_flood_is_not_held() -> None:
+    loss = heard_until(10)
+    list(loss.begin("it broke off", 10))
+    list(loss.receive(OPENED, 12))
+
+    told = list(loss.receive(audio(10, 10 + MOST_SENT_AGAIN_S), 12.1))
+
+    assert told[-1] == audio(10, 10 + MOST_SENT_AGAIN_S)

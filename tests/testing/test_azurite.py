@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from scribewire.errors import ServerFault
+from scribewire.testing.azurite import Azurite, run_azurite
+from scribewire.testing.parts import need_part
+from scribewire.testing.plain_http import PlainAnswer, ask
+
+DATA = bytes(range(256)) * 40
+
+
+@pytest.fixture
+async def azurite(tmp_path: Path) -> AsyncIterator[Azurite]:
+    need_part("node", "azurite-blob")
+    async with run_azurite(tmp_path) as running:
+        yield running
+
+
+async def get(azurite: Azurite, url: str, fields: dict[str, str] | None = None) -> PlainAnswer:
+    origin = f"http://127.0.0.1:{azurite.port}"
+    assert url.startswith(origin)
+    return await ask(azurite.port, url.removeprefix(origin), fields)
+
+
+@pytest.mark.slow
+async def test_a_public_blob_is_read_by_anybody(azurite: Azurite) -> None:
+    await azurite.create_container("talks", is_public=True)
+    await azurite.put("talks", "a talk.mp3", DATA, content_type="audio/mpeg")
+
+    answer = await get(azurite, azurite.url("talks", "a talk.mp3"))
+
+    assert (answer.status, answer.body) == (200, DATA)
+    assert answer.fields["content-type"] == "audio/mpeg"
+    assert answer.fields["x-ms-request-id"]
+
+
+@pytest.mark.slow
+async def test_a_private_blob_is_read_with_a_signature_that_holds(azurite: Azurite) -> None:
+    await azurite.create_container("talks", is_public=False)
+    await azurite.put("talks", "day one/talk.mp3", DATA)
+
+    async def status(**options: float | str) -> tuple[int, str]:
+        url = azurite.signed_url("talks", "day one/talk.mp3", **options)  # type: ignore[arg-type]  # the options of the table
+        answer = await get(azurite, url)
+        return answer.status, answer.fields.get("x-ms-error-code", "")
+
+    unsigned = await get(azurite, azurite.url("talks", "day one/talk.mp3"))
+    assert unsigned.status == 403
+    assert await status() == (200, "")
+    assert await status(expires_in_s=-60) == (403, "AuthorizationFailure")
+    assert await status(permissions="w") == (403, "AuthorizationPermissionMismatch")
+
+
+@pytest.mark.slow
+async def test_a_part_is_read(azurite: Azurite) -> None:
+    await azurite.create_container("talks", is_public=True)
+    await azurite.put("talks", "talk.mp3", DATA)
+
+    answer = await get(azurite, azurite.url("talks", "talk.mp3"), {"Range": "bytes=100-199"})
+
+    assert (answer.status, answer.body) == (206, DATA[100:200])
+
+
+@pytest.mark.slow
+async def test_it_comes_back_on_the_same_port_with_what_it_had(azurite: Azurite) -> None:
+    await azurite.create_container("talks", is_public=False)
+    await azurite.put("talks", "talk.mp3", DATA)
+    url = azurite.signed_url("talks", "talk.mp3")
+
+    await azurite.restart()
+
+    assert (await get(azurite, url)).body == DATA
+
+
+@pytest.mark.slow
+async def test_what_it_refuses_is_told(azurite: Azurite) -> None:
+    with pytest.raises(ServerFault, match="<Code>ContainerNotFound</Code>"):
+        await azurite.put("nowhere", "talk.mp3", DATA)
