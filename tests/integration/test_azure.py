@@ -56,8 +56,16 @@ async def test_a_blob_is_heard_where_it_may_be_read_and_else_the_reason_is_told(
     for container in ("public", "private"):
         await azurite.put(container, "a talk.wav", wav(HELLO + WORLD))
 
-    def signed(container: str, blob: str = "a talk.wav", **options: float | str) -> str:
-        return azurite.signed_url(container, blob, **options)  # type: ignore[arg-type]  # of the table
+    def signed(
+        container: str,
+        blob: str = "a talk.wav",
+        *,
+        expires_in_s: float = 600.0,
+        permissions: str = "r",
+    ) -> str:
+        return azurite.signed_url(
+            container, blob, expires_in_s=expires_in_s, permissions=permissions
+        )
 
     heard = [azurite.url("public", "a talk.wav"), signed("private")]
     refused = [

@@ -95,8 +95,18 @@ def test_a_source_that_is_back_without_a_sound_is_back() -> None:
     told += loss.receive(OPENED, 12)
     told += loss.settle(13)
 
-    assert told[-2:] == [OPENED, SourceAudio(b"")]
+    assert told[-1] == OPENED
     assert total(told) == 3
+
+
+def test_a_source_that_is_lost_before_its_first_sound_has_missed_no_more_than_that() -> None:
+    loss = Loss()
+    list(loss.receive(OPENED, 25_000))
+    told = list(loss.begin("it broke off", 25_001))
+    told += loss.receive(OPENED, 25_003)
+    told += loss.settle(25_004)
+
+    assert total(told) == 4
 
 
 def test_it_may_be_lost_again_before_it_is_clear() -> None:

@@ -128,6 +128,16 @@ async def test_a_source_that_only_ever_hangs_up_is_our_failure_in_the_end() -> N
     assert pcm_of(events) == PCM
 
 
+async def test_a_source_that_gives_next_to_nothing_each_time_is_given_up() -> None:
+    crumb = response("200 OK", wav(FOREVER, bytes(8)))
+    events: list[SourceEvent] = []
+    async with source([response("200 OK", wav(FOREVER)), crumb]) as url:
+        with pytest.raises(SourceFault) as given_up:
+            await pull(url, events)
+
+    assert given_up.value.close_code is CloseCode.SERVER_FAULT
+
+
 async def test_a_live_source_that_asks_for_a_password_is_not_tried_again() -> None:
     live = response("200 OK", wav(FOREVER))
     events: list[SourceEvent] = []

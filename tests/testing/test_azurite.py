@@ -43,8 +43,10 @@ async def test_a_private_blob_is_read_with_a_signature_that_holds(azurite: Azuri
     await azurite.create_container("talks", is_public=False)
     await azurite.put("talks", "day one/talk.mp3", DATA)
 
-    async def status(**options: float | str) -> tuple[int, str]:
-        url = azurite.signed_url("talks", "day one/talk.mp3", **options)  # type: ignore[arg-type]  # the options of the table
+    async def status(expires_in_s: float = 600.0, permissions: str = "r") -> tuple[int, str]:
+        url = azurite.signed_url(
+            "talks", "day one/talk.mp3", expires_in_s=expires_in_s, permissions=permissions
+        )
         answer = await get(azurite, url)
         return answer.status, answer.fields.get("x-ms-error-code", "")
 

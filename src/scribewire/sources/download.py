@@ -18,7 +18,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from scribewire.errors import CloseCode
 from scribewire.sources.faults import SourceFault, invalid_stream
 from scribewire.sources.response import Response
 from scribewire.sources.retry import Backoff, RetryRules
@@ -109,10 +108,7 @@ class Download:
             self._unrewarded = 0
             self._backoff.note_audio()
             return
-        wait_s = self._backoff.next_wait_s(self._clock.now())
-        if wait_s is None:
-            fault.close_code = CloseCode.SERVER_FAULT
-            raise fault
+        wait_s = self._backoff.next_wait_or_raise(fault, self._clock.now())
         self._note(fault.message)
         await self._clock.sleep(wait_s)
 

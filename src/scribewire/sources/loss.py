@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SETTLE_S = 1.0
 """What is sent once more has come by then, after a loss, and can be told from what is new."""
+ENOUGH_BYTES = BYTES_PER_S // 2
+"""A source that gives less than half a second each time is not back."""
 MOST_SENT_AGAIN_S = 30.0
 """No radio server sends more: 64 KiB are usual, which is 22 s of 24 kbit/s."""
 
@@ -27,7 +29,8 @@ class Loss:
 
     def __init__(self) -> None:
         self._splice = Splice()
-        self._heard_at = 0.0  # when the last audio came
+        self._heard_at = 0.0  # when the last audio came, or could have
+        self._heard_bytes = 0  # since it was lost
         self._since: float | None = None  # what that was when it was lost
         self._told_s = 0.0  # of the time since then, as gaps
         self._opened: SourceOpened | None = None  # held back, with the audio behind it
@@ -37,6 +40,11 @@ class Loss:
     def settles_in_s(self, now: float) -> float | None:
         """Return in how many seconds `settle` is due, if it is."""
         return None if self._opened is None else max(self._settles_at - now, 0.0)
+
+    @property
+    def is_back(self) -> bool:
+        """Whether so much was heard since the last loss that the next one is a new one."""
+        return self._heard_bytes >= ENOUGH_BYTES
 
     def receive(self, event: SourceEvent, now: float) -> Iterator[SourceEvent]:
         """Pass an event on; the first audio after a loss once it is clear how it follows."""
@@ -48,12 +56,14 @@ class Loss:
                 yield from self.settle(now)
         else:
             if isinstance(event, SourceAudio):
-                self._note_heard(event.pcm, now)
+                self._note_heard(event.pcm)
+            self._heard_at = now
             yield event
 
     def begin(self, cause: str, now: float) -> Iterator[SourceEvent]:
         """Yield what to tell when the connection is lost, perhaps again."""
         self._opened = None
+        self._heard_bytes = 0
         if self._since is None:
             self._since, self._told_s = self._heard_at, 0.0
             yield SourceLost(cause)
@@ -78,9 +88,11 @@ class Loss:
         yield self._opened
         self._since, self._opened = None, None
         self._fresh.clear()
-        self._note_heard(joint.pcm, now)
-        yield SourceAudio(joint.pcm)
-
-    def _note_heard(self, pcm: bytes, now: float) -> None:
         self._heard_at = now
+        if joint.pcm:
+            self._note_heard(joint.pcm)
+            yield SourceAudio(joint.pcm)
+
+    def _note_heard(self, pcm: bytes) -> None:
+        self._heard_bytes += len(pcm)
         self._splice.note_heard(pcm)

@@ -19,8 +19,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scribewire.errors import CloseCode
-from scribewire.sources.events import SourceAudio, SourceEvent, SourceOpened
+from scribewire.sources.events import SourceEvent, SourceOpened
 from scribewire.sources.faults import SourceFault, connection_timeout, invalid_stream
 from scribewire.sources.hls import read_hls
 from scribewire.sources.loss import Loss
@@ -68,20 +67,20 @@ async def _pull(
                 async for event in _with_time(events, loss):
                     if isinstance(event, SourceOpened):
                         was_live = event.is_live
-                    elif isinstance(event, SourceAudio):
-                        backoff.note_audio()
                     yield event
             return
         except SourceFault as found:
             fault = found
         for event in loss.settle(time.monotonic()):
-            backoff.note_audio()
             yield event
+        if loss.is_back:
+            backoff.note_audio()
         if not (was_live and _may_pass(fault)):
             raise fault
         for event in loss.begin(fault.message, time.monotonic()):
             yield event
-        async for event in _wait(_next_wait_s(backoff, fault), loss):
+        wait_s = backoff.next_wait_or_raise(fault, time.monotonic())
+        async for event in _wait(wait_s, loss):
             yield event
 
 
@@ -90,19 +89,20 @@ async def _with_time(
 ) -> AsyncGenerator[SourceEvent, None]:
     """Pass events on through `loss`, which may hold some back for a while."""
     while True:
-        coming = asyncio.ensure_future(anext(events, None))
-        try:
-            wait_s = loss.settles_in_s(time.monotonic())
-            while wait_s is not None and not coming.done():
+        wait_s = loss.settles_in_s(time.monotonic())
+        if wait_s is None:
+            event = await anext(events, None)
+        else:
+            coming = asyncio.ensure_future(anext(events, None))
+            try:
                 await asyncio.wait({coming}, timeout=wait_s)
                 if not coming.done():
                     for told in loss.settle(time.monotonic()):
                         yield told
-                    wait_s = None
-            event = await coming
-        finally:
-            coming.cancel()
-            await asyncio.gather(coming, return_exceptions=True)
+                event = await coming
+            finally:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
         if event is None:
             return
         for told in loss.receive(event, time.monotonic()):
@@ -122,17 +122,7 @@ def _may_pass(fault: SourceFault) -> bool:
 
     HLS has its own patience: what it gives up is over.
     """
-    is_given_up = fault.close_code is CloseCode.SERVER_FAULT
-    return not (is_given_up or fault.is_final) and (fault.is_transient or fault.status == NOT_FOUND)
-
-
-def _next_wait_s(backoff: Backoff, fault: SourceFault) -> float:
-    """Return how long to wait; raise `fault` as our failure when patience is used up."""
-    wait_s = backoff.next_wait_s(time.monotonic())
-    if wait_s is None:
-        fault.close_code = CloseCode.SERVER_FAULT
-        raise fault
-    return wait_s
+    return not fault.is_final and (fault.is_transient or fault.status == NOT_FOUND)
 
 
 async def _read(

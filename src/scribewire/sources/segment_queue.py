@@ -13,7 +13,6 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scribewire.errors import CloseCode
 from scribewire.sources.events import SourceEvent, SourceGap, SourceLost
 from scribewire.sources.faults import SourceFault, invalid_stream
 from scribewire.sources.playhead import Playhead
@@ -206,7 +205,7 @@ class SegmentQueue:
         self._failures += 1
         if self._failures >= FAILURES_TOLD:
             await self._note_loss(fault)
-        wait_s = self._wait_s(fault)
+        wait_s = self._backoff.next_wait_or_raise(fault, self._clock())
         if segment is not None or self._playhead.current is None:
             await asyncio.sleep(wait_s)
 
@@ -226,14 +225,6 @@ class SegmentQueue:
             self._playhead.skip()
         return is_gone
 
-    def _wait_s(self, fault: SourceFault) -> float:
-        """Return how long to wait; raise `fault` as our failure when patience is used up."""
-        wait_s = self._backoff.next_wait_s(self._clock())
-        if wait_s is None:
-            fault.close_code = CloseCode.SERVER_FAULT
-            raise fault
-        return wait_s
-
     async def _wait_for_more(self) -> None:
         """Wait until the playlist is to be looked at again; one that stalls is a loss."""
         unchanged_s = self._clock() - self._playhead.changed_at
@@ -243,7 +234,7 @@ class SegmentQueue:
             cause = f"its playlist has not moved on for {unchanged_s:.0f} s"
             fault = invalid_stream(cause, is_transient=True)
             await self._note_loss(fault)
-            self._wait_s(fault)
+            self._backoff.next_wait_or_raise(fault, self._clock())
         await asyncio.sleep(max(self._reload_at - self._clock(), 0.0))
 
     async def _note_loss(self, fault: SourceFault) -> None:
