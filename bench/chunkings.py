@@ -27,7 +27,7 @@ from bench.circumstances import note_circumstances
 from bench.table import Progress, format_table
 from scribewire.audio.container import read_audio
 from scribewire.engines.loader import Engines, load_engines
-from scribewire.recognition.events import Final
+from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult
 from scribewire.recognition.rules import rules_for

@@ -36,8 +36,8 @@ from bench.table import Progress, format_table
 from bench.word_truth import right_words
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.loader import Engines, load_engines
+from scribewire.events import Final
 from scribewire.recognition.confidence import WEIGHTS, confidence_features
-from scribewire.recognition.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult, Hypothesis
 from scribewire.recognition.rules import rules_for
@@ -72,7 +72,8 @@ class RememberingEngine:
     """A speech engine that keeps the latest hypothesis for each utterance's final."""
 
     def __init__(self, engines: Engines) -> None:
-        self.languages = engines.speech.languages
+        self.traits = engines.speech.traits
+        self.calibration = engines.speech.calibration
         self.hypotheses: dict[int, Hypothesis] = {}
         self._speech = engines.speech
 

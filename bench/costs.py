@@ -34,8 +34,8 @@ from bench.metering import Meter, Spent
 from bench.table import format_table
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.loader import Engines, load_engines
+from scribewire.events import Final
 from scribewire.recognition.endpointer import Boundary, UtteranceCut, UtteranceEnded
-from scribewire.recognition.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,

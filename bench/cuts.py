@@ -28,13 +28,13 @@ from bench.scoring import WordErrors, add_up, count_errors
 from bench.table import Progress, format_table
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.loader import Engines, load_engines
+from scribewire.events import Final
 from scribewire.recognition.endpointer import (
     Endpointer,
     EndpointRules,
     UtteranceCut,
     UtteranceEnded,
 )
-from scribewire.recognition.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
 from scribewire.recognition.rules import rules_for

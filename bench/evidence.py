@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scribewire.engines.loader import Engines
-from scribewire.recognition.events import Event, Final
+from scribewire.events import Final, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
@@ -112,7 +112,7 @@ def frame_levels_db(samples: Samples) -> Numbers:
 class _Listening:
     recognizer: Recognizer
     engines: Engines
-    events: list[Event] = field(default_factory=list)
+    events: list[TranscriptEvent] = field(default_factory=list)
     probabilities: list[float] = field(default_factory=list)
     decodes: dict[int, tuple[DecodeRequest, Hypothesis]] = field(default_factory=dict)
 

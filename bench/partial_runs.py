@@ -13,7 +13,7 @@ from bench.table import Progress
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.loader import Engines, load_engines
 from scribewire.engines.protocols import SpeechEngine
-from scribewire.recognition.events import Event, Final
+from scribewire.events import Final, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult
 from scribewire.recognition.rules import rules_for
@@ -119,7 +119,7 @@ def _judge(
 
 def _play(
     recognizer: Recognizer, clip: Clip, engines: Engines, speech: SpeechEngine
-) -> Iterator[tuple[int, Event]]:
+) -> Iterator[tuple[int, TranscriptEvent]]:
     """Give each event with how much of the clip had been fed. Finals come in order of partials."""
     samples: Samples = decode_pcm(read_pcm(clip.path), WIRE_PCM)
     for start in range(0, samples.size, PIECE_SAMPLES):
@@ -137,7 +137,8 @@ class _TimedEngine:
 
     def __init__(self, engine: SpeechEngine) -> None:
         self._engine = engine
-        self.languages = engine.languages
+        self.traits = engine.traits
+        self.calibration = engine.calibration
         self.cpu_s: list[float] = []
 
     def decode(self, request: DecodeRequest) -> DecodeResult:

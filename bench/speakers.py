@@ -29,7 +29,7 @@ from bench.table import format_table
 from scribewire.audio.container import read_audio
 from scribewire.engines.loader import Engines, load_engines
 from scribewire.engines.protocols import EmbeddingEngine, TurnEngine, VadEngine, Voices
-from scribewire.recognition.events import Final
+from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,

@@ -30,7 +30,7 @@ from bench.manifest import Clip, read_manifest, read_pcm
 from bench.table import Progress, format_table
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.loader import Engines, load_engines
-from scribewire.recognition.events import Final
+from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import FRAME_SAMPLES
 from scribewire.recognition.rules import rules_for

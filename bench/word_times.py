@@ -27,7 +27,7 @@ from bench.manifest import SPEECH_GROUPS, Clip, read_manifest, read_pcm
 from bench.table import Progress, format_table
 from scribewire.audio.pcm import to_float
 from scribewire.engines.loader import Engines, load_engines
-from scribewire.recognition.events import Final
+from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
 from scribewire.testing.scripted import recognize

@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     """One point in a model's space, shape (dimensions,)."""
 
 SAMPLE_RATE = 16_000  # Hz: the rate the wire protocol names and every engine takes
+PCM_BYTES_PER_S = 2 * SAMPLE_RATE  # of 16-bit mono at that rate, as audio is passed on
 
 Mode = Literal["fast", "quality"]
-"""What a session asks for: the earliest finals, or the best."""
+"""The earliest finals, or the best."""
+
+Pace = Literal["fast", "realtime"]
+"""How quickly a finite source is read: as fast as it can be, or as fast as it plays."""
 
 
 def samples_to_ms(samples: int) -> int:
@@ -33,6 +37,20 @@ def samples_to_ms(samples: int) -> int:
 def ms_to_samples(ms: int) -> int:
     """Return the position or length in samples."""
     return ms * SAMPLE_RATE // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of audio: samples since the stream began, or whatever unit its owner says."""
+
+    start: int
+    end: int
+    """After the last one, not before `start`."""
+
+    @property
+    def length(self) -> int:
+        """How much lies between the two."""
+        return self.end - self.start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

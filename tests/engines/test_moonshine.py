@@ -214,7 +214,7 @@ def test_decodes_side_by_side_do_not_disturb_each_other(
 
 
 def test_it_says_which_languages_it_understands(moonshine: MoonshineEngine) -> None:
-    assert moonshine.languages == {"en"}
+    assert moonshine.traits.languages == {"en"}
 
 
 @pytest.mark.slow

@@ -8,8 +8,8 @@ from bench.metering import Meter, Spent
 
 from scribewire.engines.loader import Engines
 from scribewire.engines.protocols import Voices
+from scribewire.events import Final
 from scribewire.recognition.endpointer import UtteranceCut, UtteranceEnded
-from scribewire.recognition.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, ScriptedVoices, draw_speech
@@ -18,7 +18,9 @@ CHUNK = 320
 
 
 def final(number: int, *, speaker: int | None = None) -> Final:
-    return Final(utterance=number, text="a", end_sample=0, decided_sample=0, speaker=speaker)
+    return Final(
+        utterance=number, text="a", start_sample=0, end_sample=0, decided_sample=0, speaker=speaker
+    )
 
 
 def test_a_stream_gives_its_finals_with_the_time_of_each() -> None:

@@ -8,7 +8,7 @@ import pytest
 from bench.manifest import Clip
 from bench.speakers import MeasuredVad, Span, choose_clips, join_turns, read_rttm, who_speaks
 
-from scribewire.recognition.events import Final
+from scribewire.events import Final
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
 from scribewire.testing.scripted import ScriptedVad, draw_speech
 from scribewire.types import Word
@@ -27,7 +27,13 @@ def test_a_final_reaches_from_its_first_word_to_its_last() -> None:
         Word(text="so", start_ms=start, end_ms=start + 200, confidence=1) for start in (100, 700)
     )
     final = Final(
-        utterance=0, decided_sample=0, text="so so", end_sample=16_000, words=words, speaker=2
+        utterance=0,
+        decided_sample=0,
+        text="so so",
+        start_sample=0,
+        end_sample=16_000,
+        words=words,
+        speaker=2,
     )
 
     assert who_speaks([final], heard("." * 40)) == [Span(0.1, 0.9, "Speaker 2")]
@@ -36,7 +42,12 @@ def test_a_final_reaches_from_its_first_word_to_its_last() -> None:
 def test_a_final_without_words_reaches_as_far_as_speech() -> None:
     finals = [
         Final(
-            utterance=n, decided_sample=0, text="so", end_sample=n * 10 * FRAME_SAMPLES, speaker=n
+            utterance=n,
+            decided_sample=0,
+            text="so",
+            start_sample=0,
+            end_sample=n * 10 * FRAME_SAMPLES,
+            speaker=n,
         )
         for n in (1, 2)
     ]
@@ -50,7 +61,9 @@ def test_a_final_without_words_reaches_as_far_as_speech() -> None:
 
 
 def test_a_final_without_a_speaker_is_nobody() -> None:
-    final = Final(utterance=0, decided_sample=0, text="so", end_sample=FRAME_SAMPLES * 5)
+    final = Final(
+        utterance=0, decided_sample=0, text="so", start_sample=0, end_sample=FRAME_SAMPLES * 5
+    )
 
     assert who_speaks([final], heard("aaaaa")) == []
 

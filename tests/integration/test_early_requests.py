@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scribewire.engines.protocols import Voices
-from scribewire.recognition.events import Final
+from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import FRAME_SAMPLES, EmbeddingRequest, VadRequest
 from scribewire.recognition.rules import rules_for

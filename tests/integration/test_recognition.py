@@ -17,7 +17,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from scribewire.audio.container import read_audio
 from scribewire.engines.loader import Engines, load_engines
-from scribewire.recognition.events import Event, Final, Partial
+from scribewire.events import Final, Partial, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult
 from scribewire.recognition.rules import rules_for
@@ -50,7 +50,7 @@ def read_asset(name: str) -> Samples:
     return np.concatenate(list(read_audio(path / name)))
 
 
-def finals(events: list[Event]) -> list[Final]:
+def finals(events: list[TranscriptEvent]) -> list[Final]:
     return [event for event in events if isinstance(event, Final)]
 
 
@@ -96,7 +96,7 @@ def test_neither_chunks_nor_dropped_partials_change_the_finals(
 ) -> None:
     whole = recognize(Recognizer(FAST), [beckett], engines.vad, engines.speech)
     recognizer = Recognizer(FAST)
-    events: list[Event] = []
+    events: list[TranscriptEvent] = []
     drops = itertools.cycle([not is_first_kept, is_first_kept])
     for chunk in [*np.split(beckett, sorted(set(cuts))), None]:
         if chunk is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from scribewire.recognition.events import Event, Final, Partial
+from scribewire.events import Final, Partial, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import FRAME_SAMPLES
 from scribewire.recognition.rules import RecognizerRules, rules_for
@@ -52,7 +52,7 @@ class Listener:
         self._chosen = random.Random(seed)
         self._recognizer = Recognizer(rules)
         self._vad, self._speech = ScriptedVad(), ScriptedEngine()
-        self._events: list[Event] = []
+        self._events: list[TranscriptEvent] = []
         self.most_buffered = 0  # samples
 
     def hear(self, picture: str) -> None:

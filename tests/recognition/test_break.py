@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from scribewire.engines.protocols import Voices
-from scribewire.recognition.events import Event, Final
+from scribewire.events import Final, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import RecognizerRules, rules_for
 from scribewire.testing.scripted import (
@@ -25,7 +25,7 @@ def test_a_break_ends_the_utterance_before_more_audio_comes(
 ) -> None:
     recognizer = Recognizer(rules)
     voices = Voices(ScriptedVoices(), ScriptedVoices())
-    events: list[Event] = []
+    events: list[TranscriptEvent] = []
 
     def hear(picture: str) -> None:
         samples = draw_speech(picture)
@@ -42,5 +42,5 @@ def test_a_break_ends_the_utterance_before_more_audio_comes(
     assert texts(events) == ["hello" * 4, "there" * 4]
 
 
-def texts(events: list[Event]) -> list[str]:
+def texts(events: list[TranscriptEvent]) -> list[str]:
     return [event.text for event in events if isinstance(event, Final)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scribewire.recognition.events import Event, Final, Partial
+from scribewire.events import Final, Partial, TranscriptEvent
 from scribewire.recognition.partials import (
     AWAITED_SAMPLES,
     LEAD_IN_SAMPLES,
@@ -54,7 +54,7 @@ def spoken(tokens: tuple[int, ...]) -> str:
     return "".join(map(chr, tokens))
 
 
-def play(picture: str, engine: ScriptedEngine) -> list[Event]:
+def play(picture: str, engine: ScriptedEngine) -> list[TranscriptEvent]:
     return recognize(Recognizer(RULES), frames_of(picture), ScriptedVad(), engine)
 
 
@@ -236,7 +236,7 @@ def test_dropped_late_and_reordered_partials_change_no_final(
     random = np.random.default_rng(seed)
     recognizer = Recognizer(rules)
     waiting: list[Request] = []
-    events: list[Event] = []
+    events: list[TranscriptEvent] = []
 
     def settle_one() -> None:
         request = waiting.pop(int(random.integers(len(waiting))))

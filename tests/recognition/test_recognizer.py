@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scribewire.engines.protocols import Voices
-from scribewire.recognition.events import Event, Final, Partial
+from scribewire.events import Final, Partial, TranscriptEvent
 from scribewire.recognition.recognizer import IDLE_HOP_FRAMES, Recognizer
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
@@ -45,7 +45,9 @@ TALK = "." * 15 + "hello" * 8 + "." * 4 + "HELLO" * 9 + "." * 20 + "there" * 9 +
 LONG = " ".join(chr(ord("a") + n % 26) * 4 for n in range(120)) + " "
 
 
-def events_of(picture: str, rules: RecognizerRules = RULES, chunk: int = 512) -> list[Event]:
+def events_of(
+    picture: str, rules: RecognizerRules = RULES, chunk: int = 512
+) -> list[TranscriptEvent]:
     samples = draw_speech(picture)
     chunks = [samples[at : at + chunk] for at in range(0, len(samples), chunk)]
     return recognize(Recognizer(rules), chunks, ScriptedVad(), ScriptedEngine(), voices())
@@ -56,11 +58,11 @@ def voices() -> Voices:
     return Voices(scripted, scripted)
 
 
-def finals_of(events: list[Event]) -> list[Final]:
+def finals_of(events: list[TranscriptEvent]) -> list[Final]:
     return [event for event in events if isinstance(event, Final)]
 
 
-def partials_of(events: list[Event]) -> list[Partial]:
+def partials_of(events: list[TranscriptEvent]) -> list[Partial]:
     return [event for event in events if isinstance(event, Partial)]
 
 
@@ -422,7 +424,7 @@ def play_in_random_order(picture: str, rules: RecognizerRules, seed: int) -> lis
     random = np.random.default_rng(seed)
     recognizer, vad, engine = Recognizer(rules), ScriptedVad(), ScriptedEngine()
     open_requests: list[Request] = []
-    events: list[Event] = []
+    events: list[TranscriptEvent] = []
     for at in range(0, len(picture), 7):
         recognizer.receive_audio(draw_speech(picture[at : at + 7]))
         events += _answer_in_random_order(recognizer, open_requests, random, vad, engine)
@@ -441,7 +443,7 @@ def _answer_in_random_order(
     random: np.random.Generator,
     vad: ScriptedVad,
     engine: ScriptedEngine,
-) -> list[Event]:
+) -> list[TranscriptEvent]:
     for _ in range(40):
         while (request := recognizer.next_request()) is not None:
             open_requests.append(request)
@@ -453,7 +455,7 @@ def _answer_in_random_order(
             recognizer.receive_result(request, DecodeResult(None))
         else:
             recognizer.receive_result(request, answer(request, vad, engine, voices()))
-    events: list[Event] = []
+    events: list[TranscriptEvent] = []
     while (event := recognizer.next_event()) is not None:
         events.append(event)
     return events
@@ -470,10 +472,10 @@ def _answer_vad_only(recognizer: Recognizer, vad: ScriptedVad) -> list[Request]:
     return waiting
 
 
-def _play(picture: str, text_of: Callable[[DecodeRequest], str]) -> list[Event]:
+def _play(picture: str, text_of: Callable[[DecodeRequest], str]) -> list[TranscriptEvent]:
     """Play a picture frame by frame; answer decodes with the text that `text_of` gives."""
     recognizer, vad = Recognizer(RULES), ScriptedVad()
-    events: list[Event] = []
+    events: list[TranscriptEvent] = []
     for frame in [*picture, None]:
         if frame is None:
             recognizer.receive_end()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from scribewire.recognition.events import Final, Partial
+from scribewire.events import Final, Partial
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,

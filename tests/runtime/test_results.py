@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from scribewire.events import Final, Partial, TranscriptEvent
 from scribewire.protocol.messages import FinalResult, PartialResult
-from scribewire.recognition.events import Event, Final, Partial
 from scribewire.runtime.results import as_result
 from scribewire.types import Word
 
@@ -16,17 +16,17 @@ def words(*texts: str) -> tuple[Word, ...]:
     )
 
 
-CASES: list[tuple[Event, PartialResult | FinalResult]] = [
+CASES: list[tuple[TranscriptEvent, PartialResult | FinalResult]] = [
     (
-        Partial(utterance=3, text="It was", end_sample=24_000),
+        Partial(utterance=3, text="It was", start_sample=0, end_sample=24_000),
         PartialResult(text="It was", offset_ms=1500),
     ),
     (
-        Partial(utterance=3, text="It was", end_sample=24_000, stability=0.75),
+        Partial(utterance=3, text="It was", start_sample=0, end_sample=24_000, stability=0.75),
         PartialResult(text="It was", offset_ms=1500, stability=0.75),
     ),
     (
-        Final(utterance=3, decided_sample=0, text="It was.", end_sample=40_015),
+        Final(utterance=3, decided_sample=0, text="It was.", start_sample=0, end_sample=40_015),
         FinalResult(text="It was.", offset_ms=2500),
     ),
     (
@@ -34,17 +34,25 @@ CASES: list[tuple[Event, PartialResult | FinalResult]] = [
             utterance=0,
             decided_sample=0,
             text="It was.",
+            start_sample=0,
             end_sample=16_000,
             words=words("It", "was."),
         ),
         FinalResult(text="It was.", offset_ms=1000, words=words("It", "was.")),
     ),
     (
-        Final(utterance=0, decided_sample=0, text="It was.", end_sample=16_000, speaker=2),
+        Final(
+            utterance=0,
+            decided_sample=0,
+            text="It was.",
+            start_sample=0,
+            end_sample=16_000,
+            speaker=2,
+        ),
         FinalResult(text="It was.", offset_ms=1000, speaker="Speaker 2"),
     ),
     (
-        Final(utterance=0, decided_sample=0, text="", end_sample=0),
+        Final(utterance=0, decided_sample=0, text="", start_sample=0, end_sample=0),
         FinalResult(text="", offset_ms=0),
     ),
 ]
@@ -52,7 +60,7 @@ CASES: list[tuple[Event, PartialResult | FinalResult]] = [
 
 @pytest.mark.parametrize(("event", "message"), CASES)
 def test_an_event_becomes_its_message_with_nothing_invented(
-    event: Event, message: PartialResult | FinalResult
+    event: TranscriptEvent, message: PartialResult | FinalResult
 ) -> None:
     assert as_result(event) == message
 
@@ -62,7 +70,12 @@ SPOKEN = "It cost twenty one dollars."
 
 def test_numbers_stay_words_unless_digits_are_asked_for() -> None:
     final = Final(
-        utterance=0, decided_sample=0, text=SPOKEN, end_sample=0, words=words(*SPOKEN.split())
+        utterance=0,
+        decided_sample=0,
+        text=SPOKEN,
+        start_sample=0,
+        end_sample=0,
+        words=words(*SPOKEN.split()),
     )
 
     assert as_result(final) == FinalResult(text=SPOKEN, offset_ms=0, words=final.words)
@@ -70,7 +83,12 @@ def test_numbers_stay_words_unless_digits_are_asked_for() -> None:
 
 def test_digits_are_written_in_the_text_and_in_the_words() -> None:
     final = Final(
-        utterance=0, decided_sample=0, text=SPOKEN, end_sample=0, words=words(*SPOKEN.split())
+        utterance=0,
+        decided_sample=0,
+        text=SPOKEN,
+        start_sample=0,
+        end_sample=0,
+        words=words(*SPOKEN.split()),
     )
 
     result = as_result(final, digits_in="en")
@@ -83,8 +101,10 @@ def test_digits_are_written_in_the_text_and_in_the_words() -> None:
 
 
 def test_digits_are_written_in_partials_and_in_finals_without_words() -> None:
-    partial = Partial(utterance=0, text="It cost twenty one", end_sample=0, stability=0.5)
-    final = Final(utterance=0, decided_sample=0, text=SPOKEN, end_sample=0)
+    partial = Partial(
+        utterance=0, text="It cost twenty one", start_sample=0, end_sample=0, stability=0.5
+    )
+    final = Final(utterance=0, decided_sample=0, text=SPOKEN, start_sample=0, end_sample=0)
 
     assert as_result(partial, digits_in="en") == PartialResult(
         text="It cost 21", offset_ms=0, stability=0.5

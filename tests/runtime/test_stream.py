@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from scribewire.errors import ServerFault
-from scribewire.recognition.events import Event, Final
+from scribewire.events import Final, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.scheduler import Scheduler
@@ -29,7 +29,7 @@ def make_stream(engine: ScriptedEngine) -> tuple[Stream, Scheduler]:
     return Stream(Recognizer(rules_for("fast")), scheduler), scheduler
 
 
-async def collect(stream: Stream) -> list[Event]:
+async def collect(stream: Stream) -> list[TranscriptEvent]:
     return [event async for event in stream.events()]
 
 
@@ -60,7 +60,7 @@ async def test_audio_that_broke_off_gets_its_final_while_nothing_comes() -> None
     scheduler.close()
 
 
-async def _until_final(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+async def _until_final(events: AsyncIterator[TranscriptEvent]) -> AsyncIterator[TranscriptEvent]:
     async for event in events:
         yield event
         if isinstance(event, Final):

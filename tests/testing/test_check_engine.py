@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ from scribewire.recognition.requests import (
     VadResult,
 )
 from scribewire.testing import check_engine
+from scribewire.testing.scripted import SCRIPTED_CALIBRATION, SCRIPTED_TRAITS
 
 if TYPE_CHECKING:
     from scribewire.types import Samples, Vector
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 class HonestSpeech:
     """Says how loud the samples are."""
 
-    languages = frozenset({"en"})
+    traits = SCRIPTED_TRAITS
+    calibration = SCRIPTED_CALIBRATION
 
     def __init__(self) -> None:
         self._is_closed = False
@@ -170,11 +173,11 @@ class GivesNotANumber(HonestSpeech):
 
 
 class KnowsNoLanguage(HonestSpeech):
-    languages = frozenset()
+    traits = replace(SCRIPTED_TRAITS, languages=frozenset())
 
 
 class NamesARegion(HonestSpeech):
-    languages = frozenset({"en-US"})
+    traits = replace(SCRIPTED_TRAITS, languages=frozenset({"en-US"}))
 
 
 class ClosesOnce(HonestSpeech):

@@ -74,7 +74,7 @@ async def transcribing_here(
     from scribewire.runtime.scheduler import Scheduler
     from scribewire.runtime.stream import Stream
 
-    _check_language(wishes.language, engines.speech.languages)
+    _check_language(wishes.language, engines.speech.traits.languages)
     rules = rules_for(
         wishes.mode,
         endpointing_ms=wishes.endpointing_ms,

@@ -26,8 +26,17 @@ from scribewire.engines.waveform import clean_samples
 from scribewire.models.cache import ModelCache
 from scribewire.models.prepared import prepared_decoder, prepared_encoder
 from scribewire.models.store import find_model
+from scribewire.recognition.calibration import (
+    Calibration,
+    ConfidenceCurve,
+    JudgeBounds,
+    ShowingBounds,
+    StabilityCurve,
+    WindowLengths,
+)
 from scribewire.recognition.requests import DecodeRequest, DecodeResult, Hypothesis, Token
-from scribewire.types import SAMPLE_RATE
+from scribewire.recognition.traits import Traits
+from scribewire.types import SAMPLE_RATE, ms_to_samples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
     from scribewire.types import Samples
 
 MIN_SAMPLES = 895  # 56 ms: with fewer, the encoder's convolutions leave no hidden frame
+MAX_WIDTH = 16  # each hypothesis has a cache of its own; a wider search finds nothing more
 # Nobody speaks faster; a decode that goes on repeats itself. The model's authors take it too.
 MAX_TOKENS_PER_SECOND = 6.5
 
@@ -54,6 +64,31 @@ TINY_EN_ALIGNMENT: Final = AlignmentRules(
     silence_loudness=0.35,
 )
 
+TINY_EN_CALIBRATION: Final = Calibration(
+    judge=JudgeBounds(
+        min_highest=0.8,
+        min_highest_of_one_word=0.9,
+        min_mean_of_one_word=0.65,
+        sure_highest=0.96,
+        sure_mean=0.75,
+        min_logprob=-1.5,
+        doubtful_logprob=-0.48,
+    ),
+    confidence=ConfidenceCurve(one=0.55, least=0.96),
+    stability=StabilityCurve(one=2.46, least=2.10, length=-0.09, unseen=-0.17, settled=0.53),
+    showing=ShowingBounds(min_probability=0.7, min_first_probability=0.3),
+    windows=WindowLengths(
+        max_window_samples=ms_to_samples(6000),
+        lead_in_samples=ms_to_samples(2500),
+        open_samples=ms_to_samples(2000),
+    ),
+    pad_before_samples=ms_to_samples(500),
+    max_pad_after_samples=ms_to_samples(400),
+    context_samples={"fast": ms_to_samples(8000), "quality": ms_to_samples(12_000)},
+    final_width={"fast": 1, "quality": 4},
+    speech_per_noise=4.0,
+)
+
 
 class MoonshineEngine:
     """A `SpeechEngine` on one Moonshine model."""
@@ -66,12 +101,23 @@ class MoonshineEngine:
         tokenizer: Tokenizer,
         alignment: AlignmentRules,
         languages: frozenset[str],
+        calibration: Calibration = TINY_EN_CALIBRATION,
     ) -> None:
         self._encoder = encoder
         self._decoder = decoder
         self.tokenizer = tokenizer
         self._alignment = alignment
-        self._languages = languages
+        self.traits = Traits(
+            languages=languages,
+            min_window_samples=MIN_SAMPLES,
+            max_window_samples=None,
+            takes_context=True,
+            takes_draft=True,
+            max_width=MAX_WIDTH,
+            gives_times=True,
+            is_streaming=False,
+        )
+        self.calibration = calibration
 
     @classmethod
     def load(
@@ -92,11 +138,6 @@ class MoonshineEngine:
             alignment=TINY_EN_ALIGNMENT,
             languages=model.languages,
         )
-
-    @property
-    def languages(self) -> frozenset[str]:
-        """ISO 639-1 codes of the languages it understands."""
-        return self._languages
 
     def decode(self, request: DecodeRequest) -> DecodeResult:
         """Return the likeliest hypothesis found. Raises ServerFault once closed."""

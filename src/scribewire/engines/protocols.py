@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from scribewire.recognition.calibration import Calibration
     from scribewire.recognition.requests import (
         DecodeRequest,
         DecodeResult,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         VadRequest,
         VadResult,
     )
+    from scribewire.recognition.traits import Traits
 
 
 class VadEngine(Protocol):
@@ -39,8 +41,12 @@ class SpeechEngine(Protocol):
     """Turns speech into text."""
 
     @property
-    def languages(self) -> frozenset[str]:
-        """ISO 639-1 codes of the languages it understands."""
+    def traits(self) -> Traits:
+        """What may be asked of it."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """The numbers that were fitted for its model."""
 
     def decode(self, request: DecodeRequest) -> DecodeResult:
         """Return the hypothesis for the request's samples; the same samples, the same text.

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
+from scribewire.events import TranscriptEvent
 from scribewire.recognition.audio_buffer import AudioBuffer
 from scribewire.recognition.context import LeadIn
 from scribewire.recognition.endpointer import (
@@ -35,7 +36,6 @@ from scribewire.recognition.endpointer import (
     UtteranceResumed,
     UtteranceStarted,
 )
-from scribewire.recognition.events import Event
 from scribewire.recognition.partials import Partials
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
@@ -90,7 +90,7 @@ class Recognizer:
         self._decode_request: DecodeRequest | None = None  # required; asked, not answered
         self._utterances: deque[Utterance] = deque()  # without a final yet; the last may be open
         self._next_number = 0
-        self._events: deque[Event] = deque()
+        self._events: deque[TranscriptEvent] = deque()
 
     @property
     def lag_samples(self) -> int:
@@ -161,7 +161,7 @@ class Recognizer:
             or self._next_partial_decode()
         )
 
-    def next_event(self) -> Event | None:
+    def next_event(self) -> TranscriptEvent | None:
         """Return the next partial or final, or None."""
         return self._events.popleft() if self._events else None
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from scribewire.events import Final, Partial
 from scribewire.recognition.confidence import word_confidence
 from scribewire.recognition.context import Context
-from scribewire.recognition.events import Final, Partial
 from scribewire.recognition.judge import is_speech
 from scribewire.recognition.requests import Hypothesis
 from scribewire.recognition.speakers import SpeakerTracker
@@ -57,6 +57,7 @@ class Transcript:
         return Partial(
             utterance=utterance.number,
             text=shown.text,
+            start_sample=utterance.speech_start,
             end_sample=request.end_sample,
             stability=self._judge_stability(shown),
         )
@@ -101,6 +102,7 @@ class Transcript:
         return Final(
             utterance=utterance.number,
             text=hypothesis.text,
+            start_sample=utterance.speech_start,
             end_sample=utterance.end,
             decided_sample=utterance.decided_at,
             words=self._words(utterance, hypothesis, track),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from scribewire.events import Partial, TranscriptEvent
 from scribewire.formatting.numbers import write_numbers, write_numbers_in_words
 from scribewire.protocol.messages import FinalResult, PartialResult
-from scribewire.recognition.events import Event, Partial
 from scribewire.types import samples_to_ms
 
 
-def as_result(event: Event, *, digits_in: str | None = None) -> PartialResult | FinalResult:
+def as_result(
+    event: TranscriptEvent, *, digits_in: str | None = None
+) -> PartialResult | FinalResult:
     """Return the message that tells this event.
 
     `digits_in` is the language whose number words become digits; None leaves them as words.

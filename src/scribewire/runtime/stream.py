@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from scribewire.errors import ServerFault
-from scribewire.recognition.events import Final
+from scribewire.events import Final
 from scribewire.recognition.requests import DecodeRequest
 from scribewire.runtime.pace import Pace
 from scribewire.types import SAMPLE_RATE
@@ -15,7 +15,7 @@ from scribewire.types import SAMPLE_RATE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from scribewire.recognition.events import Event
+    from scribewire.events import TranscriptEvent
     from scribewire.recognition.recognizer import Recognizer
     from scribewire.recognition.requests import Request
     from scribewire.runtime.scheduler import Answer, Scheduler
@@ -38,7 +38,7 @@ class Stream:
         self._lane = scheduler.open_lane(self._receive)
         self._pace = Pace()
         self._clock = asyncio.get_running_loop().time
-        self._events: deque[Event] = deque()
+        self._events: deque[TranscriptEvent] = deque()
         self._changed = asyncio.Event()  # set whenever the reader of the events has to look
         self._may_write = asyncio.Event()
         self._fault: ServerFault | None = None
@@ -73,7 +73,7 @@ class Stream:
         self._recognizer.receive_end()
         self._pump()
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncIterator[TranscriptEvent]:
         """Yield every event until the last final after `end`, or until `abort`.
 
         Raises ServerFault once an engine has failed.

@@ -115,7 +115,7 @@ def _make_services(
     return Services(
         settings=settings,
         policy=ServerPolicy(
-            languages=engines.speech.languages,
+            languages=engines.speech.traits.languages,
             default_language="en",
             is_valid_key=ConfiguredKeys(settings.keys).is_valid,
             start_timeout_ms=settings.start_timeout_ms,

@@ -77,7 +77,7 @@ def _is_embedding_engine(engine: object) -> TypeGuard[EmbeddingEngine]:
 
 
 def _check_speech_engine(used: SpeechEngine, fresh: SpeechEngine) -> None:
-    _check_languages(used.languages)
+    _check_languages(used.traits.languages)
     heard = {name: _decode(used, name, samples) for name, samples in _inputs().items()}
     for name, samples in _inputs().items():
         again = _decode(used, name, samples)

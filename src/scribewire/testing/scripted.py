@@ -15,6 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scribewire.errors import ServerFault
+from scribewire.recognition.calibration import (
+    Calibration,
+    ConfidenceCurve,
+    JudgeBounds,
+    ShowingBounds,
+    StabilityCurve,
+    WindowLengths,
+)
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,
@@ -31,12 +39,14 @@ from scribewire.recognition.requests import (
     VadRequest,
     VadResult,
 )
+from scribewire.recognition.traits import Traits
+from scribewire.types import ms_to_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scribewire.engines.protocols import SpeechEngine, VadEngine, Voices
-    from scribewire.recognition.events import Event
+    from scribewire.events import TranscriptEvent
     from scribewire.recognition.recognizer import Recognizer
     from scribewire.types import Samples
 
@@ -106,10 +116,49 @@ class ScriptedVad:
         self._is_closed = True
 
 
+SCRIPTED_TRAITS = Traits(
+    languages=frozenset({"en"}),
+    min_window_samples=FRAME_SAMPLES,
+    max_window_samples=None,
+    takes_context=True,
+    takes_draft=True,
+    max_width=16,
+    gives_times=True,
+    is_streaming=False,
+)
+
+SCRIPTED_CALIBRATION = Calibration(
+    judge=JudgeBounds(
+        min_highest=0.8,
+        min_highest_of_one_word=0.9,
+        min_mean_of_one_word=0.65,
+        sure_highest=0.96,
+        sure_mean=0.75,
+        min_logprob=-1.5,
+        doubtful_logprob=-0.48,
+    ),
+    confidence=ConfidenceCurve(one=0.55, least=0.96),
+    stability=StabilityCurve(one=2.46, least=2.10, length=-0.09, unseen=-0.17, settled=0.53),
+    showing=ShowingBounds(min_probability=0.7, min_first_probability=0.3),
+    windows=WindowLengths(
+        max_window_samples=ms_to_samples(6000),
+        lead_in_samples=ms_to_samples(2500),
+        open_samples=ms_to_samples(2000),
+    ),
+    pad_before_samples=ms_to_samples(500),
+    max_pad_after_samples=ms_to_samples(400),
+    context_samples={"fast": ms_to_samples(8000), "quality": ms_to_samples(12_000)},
+    final_width={"fast": 1, "quality": 4},
+    speech_per_noise=4.0,
+)
+"""What a scripted engine needs to be believed, and shown, like a real one."""
+
+
 class ScriptedEngine:
     """A speech engine that reads back the letters of `draw_speech`."""
 
-    languages = frozenset({"en"})
+    traits = SCRIPTED_TRAITS
+    calibration = SCRIPTED_CALIBRATION
 
     def __init__(self) -> None:
         self.requests: list[DecodeRequest] = []  # everything it was asked, in order
@@ -200,9 +249,9 @@ def recognize(
     vad: VadEngine,
     speech: SpeechEngine,
     voices: Voices | None = None,
-) -> list[Event]:
+) -> list[TranscriptEvent]:
     """Play a whole stream through a recognizer, answering at once, and return its events."""
-    events: list[Event] = []
+    events: list[TranscriptEvent] = []
     for chunk in chunks:
         recognizer.receive_audio(chunk)
         events += answer_all(recognizer, vad, speech, voices)
@@ -213,11 +262,11 @@ def recognize(
 
 def answer_all(
     recognizer: Recognizer, vad: VadEngine, speech: SpeechEngine, voices: Voices | None = None
-) -> list[Event]:
+) -> list[TranscriptEvent]:
     """Answer a recognizer until it asks for nothing more, and return the events so far."""
     while (request := recognizer.next_request()) is not None:
         recognizer.receive_result(request, answer(request, vad, speech, voices))
-    events: list[Event] = []
+    events: list[TranscriptEvent] = []
     while (event := recognizer.next_event()) is not None:
         events.append(event)
     return events

@@ -1,12 +1,25 @@
-"""What a recognizer has to say: the transcript of one stream, in order."""
+"""What is heard in one stream, in order, whatever dialect tells it to a client.
+
+A recognizer says it, a dialogue is fed with it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from scribewire.types import Word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechStarted:
+    """An utterance has begun; what is said follows."""
+
+    utterance: int
+    """Number of the utterance in its stream, from 0."""
+    start_sample: int
+    """Where in the stream its speech begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +30,8 @@ class Partial:
     """Number of the utterance in its stream, from 0."""
     text: str
     """Never empty."""
+    start_sample: int
+    """Where in the stream the speech of the utterance begins."""
     end_sample: int
     """Where in the stream the audio behind this text ends."""
     stability: float | None = None
@@ -31,6 +46,8 @@ class Final:
     """Number of the utterance in its stream, from 0."""
     text: str
     """Empty only when a partial of the utterance was shown and proved to be a mistake."""
+    start_sample: int
+    """Where in the stream the speech of the utterance begins."""
     end_sample: int
     """Where in the stream the audio behind this text ends."""
     decided_sample: int
@@ -41,4 +58,4 @@ class Final:
     """Whose voice it is, numbered from 1 by first appearance; None when undecided or not asked."""
 
 
-Event = Partial | Final
+TranscriptEvent: TypeAlias = Partial | Final

@@ -1,0 +1,49 @@
+"""What a session asks for: one value, from whoever asks to whoever does it.
+
+Dialects parse it from the wire and write it there, `connect` and the command line build it, the
+rules of recognition are made of it. A new wish is one field here, a line in `WishFields`, a line
+in the dialect, and the place that grants it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from scribewire.types import Mode, Pace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """The wishes of one session. What is left out is what most sessions want."""
+
+    mode: Mode = "fast"
+    """The earliest finals, or the best."""
+    language: str | None = None
+    """ISO 639-1 code, two small letters; None leaves it to whoever recognizes."""
+    endpointing_ms: int | None = None
+    """Silence that ends an utterance; None leaves it to the mode."""
+    partials: bool = True
+    """Whether results are sent while an utterance goes on."""
+    speakers: bool = True
+    """Whether finals say who speaks."""
+    digits: bool = False
+    """Whether numbers are written as digits instead of words."""
+    url: str | None = field(default=None, repr=False)
+    """Where the server pulls the audio from; None: it is pushed. Not shown: it may hold
+    credentials."""
+    pace: Pace = "fast"
+    """How quickly a finite source at `url` is read."""
+
+
+class WishFields(TypedDict, total=False):
+    """The fields of `Wishes` as keyword arguments: `**wishes: Unpack[WishFields]`."""
+
+    mode: Mode
+    language: str | None
+    endpointing_ms: int | None
+    partials: bool
+    speakers: bool
+    digits: bool
+    url: str | None
+    pace: Pace

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import get_type_hints
+
+from scribewire.wishes import Wishes, WishFields
+
+
+def test_every_wish_can_be_given_by_name_and_by_nothing_else() -> None:
+    by_name = get_type_hints(WishFields)
+
+    assert by_name == get_type_hints(Wishes)
+    assert list(by_name) == [field.name for field in fields(Wishes)]
+
+
+def test_the_address_of_a_stream_is_not_shown() -> None:
+    assert "secret" not in repr(Wishes(url="https://user:secret@radio.example/"))
