@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import inspect
-import os
 import re
 import signal
 import socket
@@ -10,81 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic_core import PydanticUndefined
 
-from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.cli.serve import announce, read_settings, run_server, serve
+from scribewire.cli.exits import ExitCode
+from scribewire.cli.serve import announce, run_server
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.server.run import Address
 from scribewire.settings import Settings
 
 LOCAL = Address("127.0.0.1", 8000)
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SCRIBEWIRE_")]:
-        monkeypatch.delenv(name)
-
-
-def test_every_setting_has_its_option_and_the_same_words() -> None:
-    options = inspect.get_annotations(serve, eval_str=True)
-    del options["return"]
-
-    assert {"keys" if name == "key" else name for name in options} == set(Settings.model_fields)
-    for name, field in Settings.model_fields.items():
-        if name in {"keys", "allow_source", "deny_source", "log_level"}:
-            continue  # one of a list an option; the levels are listed by typer
-        option = options[name].__metadata__[0]
-        meaning, _, default = (field.description or "").partition("; none: ")
-        assert option.help.rstrip(".") == meaning.rstrip(".")
-        shown = default.rstrip(".") if field.default in {None, PydanticUndefined} else field.default
-        assert option.show_default == str(shown)
-
-
-def test_options_override_the_environment_and_that_the_defaults(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("SCRIBEWIRE_PORT", "9000")
-    monkeypatch.setenv("SCRIBEWIRE_WORKERS", "3")
-    monkeypatch.setenv("SCRIBEWIRE_KEYS", "one,two")
-
-    settings = read_settings({"port": 9001, "workers": None, "keys": ("three",)})
-
-    assert settings == Settings(port=9001, workers=3, keys=("three",))
-
-
-@pytest.mark.parametrize(
-    ("options", "environment", "message"),
-    [
-        (
-            {"port": 70000},
-            {},
-            "--port or SCRIBEWIRE_PORT is 70000: it should be less than or equal to 65535",
-        ),
-        (
-            {},
-            {"SCRIBEWIRE_WORKERS": "many"},
-            "--workers or SCRIBEWIRE_WORKERS is many: it should be a valid integer, unable",
-        ),
-        ({"keys": ("",)}, {}, "--key: expected a key, found an empty text"),
-    ],
-    ids=["option", "environment", "key"],
-)
-def test_a_bad_value_is_a_usage_error_that_names_it(
-    options: dict[str, object],
-    environment: dict[str, str],
-    message: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-
-    with pytest.raises(CommandFault) as caught:
-        read_settings(options)
-
-    assert str(caught.value).startswith(message)
-    assert caught.value.code is ExitCode.USAGE
 
 
 def test_the_address_is_announced_alone_when_the_keys_are_known() -> None:

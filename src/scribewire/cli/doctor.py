@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.cli.serve import read_settings
+from scribewire.cli.options import read_settings, variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def _read_settings() -> tuple[Settings, Check]:
     except CommandFault as fault:
         words = f"{fault}; the rest is checked with the defaults"
         return Settings.model_construct(), Check("settings", "failed", words)
-    names = sorted(f"SCRIBEWIRE_{name.upper()}" for name in settings.model_fields_set)
+    names = sorted(variable_of(name) for name in settings.model_fields_set)
     words = ", ".join(names) or "the defaults; no SCRIBEWIRE_ variable is set"
     return settings, Check("settings", "ok", words)
 

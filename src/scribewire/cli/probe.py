@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.cli.serve import AllowSource, DenySource, read_settings
+from scribewire.cli.options import Given, read_settings, with_settings
 
 if TYPE_CHECKING:
     from scribewire.engines.silero import SileroVad
@@ -29,6 +29,7 @@ _NO_URL = (
 )
 
 
+@with_settings("allow_source", "deny_source")
 def probe(
     url: Annotated[
         str, typer.Argument(metavar="URL", help="The http:// or https:// URL of audio.")
@@ -37,8 +38,7 @@ def probe(
     seconds: Annotated[
         float, typer.Option(min=0.0, max=MAX_SECONDS, help="How much of the audio is heard.")
     ] = 5.0,
-    allow_source: AllowSource = None,
-    deny_source: DenySource = None,
+    settings: Given,
     output: Annotated[
         Format, typer.Option("--format", help="Lines of text, or one JSON object.")
     ] = "text",
@@ -54,14 +54,8 @@ def probe(
     allowed by --allow-source; so must the host itself on a server.
     """
     _check(url)
-    settings = read_settings(
-        {
-            "allow_source": tuple(allow_source) if allow_source else None,
-            "deny_source": tuple(deny_source) if deny_source else None,
-        }
-    )
     try:
-        report = asyncio.run(_probe(url, settings, seconds))
+        report = asyncio.run(_probe(url, read_settings(settings), seconds))
     except KeyboardInterrupt:
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if output == "json":

@@ -17,7 +17,7 @@ import typer
 
 from scribewire.cli.captions import Captions, Format
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.cli.serve import AllowSource, DenySource, SourceRetry, read_settings
+from scribewire.cli.options import Given, read_settings, with_settings
 from scribewire.protocol.handshake import Endpoint, Pace, parse_handshake
 from scribewire.types import Mode
 
@@ -80,14 +80,15 @@ class _Order:
     pace: Pace
     output: Format
     wishes: Wishes
-    pull_options: dict[str, object]
-    """Settings of pulling in this process; None where an option was not given."""
+    pulling: Given
+    """Settings of pulling in this process, where options give them."""
 
     @property
     def is_url(self) -> bool:
         return _URL.match(self.source) is not None
 
 
+@with_settings("allow_source", "deny_source", "source_retry_ms")
 def transcribe(  # noqa: PLR0913 - one option for each thing that a person may choose
     source: Source,
     *,
@@ -101,9 +102,7 @@ def transcribe(  # noqa: PLR0913 - one option for each thing that a person may c
     output: Output = "text",
     partials: Partials = False,
     pace: HowFast = "fast",
-    allow_source: AllowSource = None,
-    deny_source: DenySource = None,
-    source_retry_ms: SourceRetry = None,
+    settings: Given,
 ) -> None:
     """Write down what is said, one line for each utterance.
 
@@ -127,11 +126,7 @@ def transcribe(  # noqa: PLR0913 - one option for each thing that a person may c
             has_partials=_wants_partials(output, partials=partials),
             has_speakers=output == "json",
         ),
-        pull_options={
-            "allow_source": tuple(allow_source) if allow_source else None,
-            "deny_source": tuple(deny_source) if deny_source else None,
-            "source_retry_ms": source_retry_ms,
-        },
+        pulling=settings,
     )
     _check(order)
     raise typer.Exit(_run(order))
@@ -168,7 +163,7 @@ def _check(order: _Order) -> None:
         check_stream_url(order.source)
     if order.server is None:
         return
-    if any(value is not None for value in order.pull_options.values()):
+    if order.pulling:
         raise CommandFault(
             "--allow-source, --deny-source and --source-retry-ms are for what this process pulls: "
             "with --server, give them to `scribewire serve`",
@@ -227,7 +222,7 @@ async def _open(order: _Order, stack: AsyncExitStack) -> OpenedStream:
     # What the client warns of, it raises too, and that is told once.
     logging.getLogger("scribewire.client").setLevel(logging.ERROR)
     if order.server is None:
-        settings = read_settings(order.pull_options)
+        settings = read_settings(order.pulling)
         source = await _open_source(order, settings, stack)
         return OpenedStream(source, await stack.enter_async_context(_load(order.wishes, settings)))
     if order.is_url:
