@@ -26,12 +26,12 @@ import numpy as np
 from bench.circumstances import note_circumstances
 from bench.table import Progress, format_table
 from scribewire.audio.container import read_audio
-from scribewire.engines.loader import Engines, load_engines
+from scribewire.engines.engines import Engines
+from scribewire.engines.loader import load_engines
 from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult
 from scribewire.recognition.rules import rules_for
-from scribewire.testing.scripted import answer
 
 if TYPE_CHECKING:
     from scribewire.types import Mode, Samples
@@ -98,7 +98,7 @@ def play(
                 drops += 1
                 recognizer.receive_result(request, DecodeResult(None))
             else:
-                result = answer(request, engines.vad, engines.speech, engines.voices)
+                result = engines.answer(request, engines.speech[0])
                 recognizer.receive_result(request, result)
         while (event := recognizer.next_event()) is not None:
             if isinstance(event, Final):

@@ -35,7 +35,8 @@ from bench.manifest import SPEECH_GROUPS, Clip, read_manifest, read_pcm
 from bench.table import Progress, format_table
 from bench.word_truth import right_words
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
-from scribewire.engines.loader import Engines, load_engines
+from scribewire.engines.engines import Engines
+from scribewire.engines.loader import load_engines
 from scribewire.events import Final
 from scribewire.recognition.confidence import WEIGHTS, confidence_features
 from scribewire.recognition.recognizer import Recognizer
@@ -72,10 +73,10 @@ class RememberingEngine:
     """A speech engine that keeps the latest hypothesis for each utterance's final."""
 
     def __init__(self, engines: Engines) -> None:
-        self.traits = engines.speech.traits
-        self.calibration = engines.speech.calibration
+        self.traits = engines.speech[0].traits
+        self.calibration = engines.speech[0].calibration
         self.hypotheses: dict[int, Hypothesis] = {}
-        self._speech = engines.speech
+        self._speech = engines.speech[0]
 
     def decode(self, request: DecodeRequest) -> DecodeResult:
         """Decode, and remember."""

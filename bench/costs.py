@@ -33,7 +33,8 @@ from bench.manifest import SPEECH_GROUPS, Clip, read_manifest, read_pcm
 from bench.metering import Meter, Spent
 from bench.table import format_table
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
-from scribewire.engines.loader import Engines, load_engines
+from scribewire.engines.engines import Engines
+from scribewire.engines.loader import load_engines
 from scribewire.events import Final
 from scribewire.recognition.endpointer import Boundary, UtteranceCut, UtteranceEnded
 from scribewire.recognition.recognizer import Recognizer
@@ -48,7 +49,6 @@ from scribewire.recognition.requests import (
 )
 from scribewire.recognition.rules import rules_for
 from scribewire.recognition.segmenter import Segmenter, SpeakerChanged
-from scribewire.testing.scripted import answer
 from scribewire.types import SAMPLE_RATE, Mode, ms_to_samples
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Replay:
             before = time.thread_time()
             with self.meter.request(kind_of(request)):
                 engines = self.engines
-                result = answer(request, engines.vad, engines.speech, engines.voices)
+                result = engines.answer(request, engines.speech[0])
             done = self._now + time.thread_time() - before
             heapq.heappush(self._running, (done, order, request, result))
 

@@ -27,7 +27,8 @@ from bench.manifest import Clip, read_manifest, read_pcm
 from bench.scoring import WordErrors, add_up, count_errors
 from bench.table import Progress, format_table
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
-from scribewire.engines.loader import Engines, load_engines
+from scribewire.engines.engines import Engines
+from scribewire.engines.loader import load_engines
 from scribewire.events import Final
 from scribewire.recognition.endpointer import (
     Endpointer,
@@ -168,7 +169,7 @@ def recognize_words(samples: Samples, mode: Mode, maximum_s: int, engines: Engin
     """Return the words of every final of one stream."""
     rules = rules_for(mode, has_partials=False, max_utterance_ms=maximum_s * 1000)
     chunks = [samples[at : at + CHUNK_SAMPLES] for at in range(0, samples.size, CHUNK_SAMPLES)]
-    events = recognize(Recognizer(rules), chunks, engines.vad, engines.speech)
+    events = recognize(Recognizer(rules), chunks, engines.vad, engines.speech[0])
     return [word for event in events if isinstance(event, Final) for word in event.words or ()]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from scribewire.engines.loader import Engines
+from scribewire.engines.engines import Engines
 from scribewire.events import Final, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import (
@@ -21,7 +21,6 @@ from scribewire.recognition.requests import (
 )
 from scribewire.recognition.rules import RecognizerRules
 from scribewire.recognition.speech_track import Interval
-from scribewire.testing.scripted import answer
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ class _Listening:
 
     def answer_all(self) -> None:
         while (request := self.recognizer.next_request()) is not None:
-            result = answer(request, self.engines.vad, self.engines.speech)
+            result = self.engines.answer(request, self.engines.speech[0])
             self.recognizer.receive_result(request, result)
             match request, result:
                 case _, VadResult(probabilities=probabilities):

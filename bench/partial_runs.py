@@ -11,7 +11,8 @@ from bench.manifest import Clip, read_pcm
 from bench.showing import Line, Shown
 from bench.table import Progress
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
-from scribewire.engines.loader import Engines, load_engines
+from scribewire.engines.engines import Engines
+from scribewire.engines.loader import load_engines
 from scribewire.engines.protocols import SpeechEngine
 from scribewire.events import Final, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
@@ -73,7 +74,7 @@ def _run_clip(clip: Clip, engines: Engines) -> ClipRun:
         return partial_stability(shown)
 
     recognizer = Recognizer(replace(rules_for("fast"), judge_stability=judge))
-    speech = _TimedEngine(engines.speech)
+    speech = _TimedEngine(engines.speech[0])
     lines: list[Line] = []
     words: list[Word] = []
     judged: list[Judged] = []

@@ -27,7 +27,8 @@ from bench.circumstances import note_circumstances
 from bench.manifest import Clip, read_manifest
 from bench.table import format_table
 from scribewire.audio.container import read_audio
-from scribewire.engines.loader import Engines, load_engines
+from scribewire.engines.engines import Engines
+from scribewire.engines.loader import load_engines
 from scribewire.engines.protocols import EmbeddingEngine, TurnEngine, VadEngine, Voices
 from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
@@ -203,7 +204,7 @@ def _recognize(
     voices: MeasuredVoices,
 ) -> list[Final]:
     chunks = [samples[at : at + CHUNK_SAMPLES] for at in range(0, len(samples), CHUNK_SAMPLES)]
-    events = recognize(Recognizer(rules), chunks, vad, engines.speech, Voices(voices, voices))
+    events = recognize(Recognizer(rules), chunks, vad, engines.speech[0], Voices(voices, voices))
     return [event for event in events if isinstance(event, Final) and event.text]
 
 

@@ -29,7 +29,8 @@ from bench.circumstances import note_circumstances
 from bench.manifest import Clip, read_manifest, read_pcm
 from bench.table import Progress, format_table
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
-from scribewire.engines.loader import Engines, load_engines
+from scribewire.engines.engines import Engines
+from scribewire.engines.loader import load_engines
 from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import FRAME_SAMPLES
@@ -179,7 +180,7 @@ def _play_alone(lap: Sequence[Placed], engines: Engines) -> list[_Place]:
 
 
 def _answer(recognizer: Recognizer, engines: Engines, *, origin: int) -> list[_Place]:
-    events = answer_all(recognizer, engines.vad, engines.speech)
+    events = answer_all(recognizer, engines.vad, engines.speech[0])
     return [_Place(e.text, e.end_sample - origin) for e in events if isinstance(e, Final)]
 
 

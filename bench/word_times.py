@@ -26,7 +26,8 @@ from bench.forced_alignment import AlignedWord, ForcedAligner, plain_words
 from bench.manifest import SPEECH_GROUPS, Clip, read_manifest, read_pcm
 from bench.table import Progress, format_table
 from scribewire.audio.pcm import to_float
-from scribewire.engines.loader import Engines, load_engines
+from scribewire.engines.engines import Engines
+from scribewire.engines.loader import load_engines
 from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
@@ -89,7 +90,7 @@ def _compare_all(clips: Sequence[Clip]) -> list[Comparison]:
 def recognize_words(engines: Engines, samples: Samples) -> list[Word]:
     """Return the words of every final of one stream."""
     recognizer = Recognizer(rules_for("fast", has_partials=False))
-    events = recognize(recognizer, [samples], engines.vad, engines.speech)
+    events = recognize(recognizer, [samples], engines.vad, engines.speech[0])
     return [word for event in events if isinstance(event, Final) for word in event.words or ()]
 
 

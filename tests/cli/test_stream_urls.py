@@ -15,7 +15,7 @@ from scribewire.cli.screen import Screen
 from scribewire.cli.stream_urls import check_stream_url, pulling_here, pulling_there
 from scribewire.cli.transcribers import Transcriber, Wishes, transcribing_here
 from scribewire.cli.transcription import run_transcription
-from scribewire.engines.loader import Engines
+from scribewire.engines.engines import Engines
 from scribewire.settings import Settings
 from scribewire.sources.faults import SourceFault
 from scribewire.testing.running import KEYS, RunningServer, run_server
@@ -33,6 +33,10 @@ async def own_server() -> AsyncIterator[RunningServer]:
     """A server that may pull from this machine."""
     async with run_server(None, allow_source=("127.0.0.1",)) as server:
         yield server
+
+
+def scripted() -> Engines:
+    return Engines(ScriptedVad(), (ScriptedEngine(),))
 
 
 WRONG = [
@@ -74,7 +78,7 @@ async def hear_here(url: str, settings: Settings | None = None) -> tuple[ExitCod
     settings = settings or Settings()
     async with (
         pulling_here(url, settings, pace="fast") as source,
-        transcribing_here(Wishes(), Engines(ScriptedVad(), ScriptedEngine()), settings) as there,
+        transcribing_here(Wishes(), scripted(), settings) as there,
     ):
         return await hear(source, there)
 
@@ -181,7 +185,7 @@ async def test_a_source_that_is_given_up_is_a_fault_after_what_was_heard(
     async with (
         run_origin(origin.live(HELLO), origin.head("404 Not Found")) as media,
         pulling_here(media.url, settings, pace="fast") as source,
-        transcribing_here(Wishes(), Engines(ScriptedVad(), ScriptedEngine()), settings) as hearer,
+        transcribing_here(Wishes(), scripted(), settings) as hearer,
     ):
         with Screen(out, io.StringIO()) as screen, pytest.raises(SourceFault, match="has ended"):
             await run_transcription(source.chunks, hearer, Captions("text"), screen)

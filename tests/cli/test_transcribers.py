@@ -14,7 +14,7 @@ from scribewire.cli.transcribers import (
     transcribing_here,
     transcribing_there,
 )
-from scribewire.engines.loader import Engines
+from scribewire.engines.engines import Engines
 from scribewire.protocol.messages import PartialResult
 from scribewire.settings import Settings
 from scribewire.testing.running import KEYS, RunningServer, run_server
@@ -37,7 +37,7 @@ async def server() -> AsyncIterator[RunningServer]:
 
 
 def scripted() -> Engines:
-    return Engines(ScriptedVad(), ScriptedEngine())
+    return Engines(ScriptedVad(), (ScriptedEngine(),))
 
 
 async def results_of(transcriber: Transcriber, pcm: bytes = PCM) -> list[Result]:

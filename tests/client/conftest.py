@@ -22,7 +22,7 @@ from scribewire.client import (
     SessionError,
     ShuttingDown,
 )
-from scribewire.engines.loader import Engines
+from scribewire.engines.engines import Engines
 from scribewire.server.run import serving
 from scribewire.settings import Settings
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
@@ -308,6 +308,6 @@ def wav_file(tmp_path: Path) -> Path:
 @pytest.fixture
 async def server_url() -> AsyncIterator[str]:
     """A real server that hears what `draw_pcm` draws."""
-    engines = Engines(ScriptedVad(), ScriptedEngine())
+    engines = Engines(ScriptedVad(), (ScriptedEngine(),))
     async with serving(Settings(port=0, keys=(KEY,)), engines) as (address, _):
         yield address.url

@@ -27,7 +27,7 @@ from scribewire.client import (
     UnreachableError,
     connect,
 )
-from scribewire.engines.loader import Engines
+from scribewire.engines.engines import Engines
 from scribewire.server.run import serving
 from scribewire.settings import Settings
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
@@ -351,7 +351,7 @@ async def test_a_language_without_a_model_is_an_error_of_the_session(server_url:
 
 
 async def test_a_restart_of_the_server_loses_no_final_and_is_told() -> None:
-    engines = Engines(ScriptedVad(), ScriptedEngine())
+    engines = Engines(ScriptedVad(), (ScriptedEngine(),))
     async with serving(Settings(port=0, keys=(KEY,)), engines) as (address, _):
         context = connect(address.url, key=KEY)
         client = await context.__aenter__()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def test_the_default_engines_load_and_close() -> None:
     engines = load_engines()
 
-    assert engines.speech.traits.languages == {"en"}
+    assert engines.speech[0].traits.languages == {"en"}
     assert engines.voices is not None
     engines.close()
     engines.close()

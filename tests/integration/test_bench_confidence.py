@@ -18,7 +18,7 @@ from bench.confidence import JudgedWord, format_fit, format_report, judge_clip
 from bench.manifest import Clip
 from bench.word_truth import right_words
 
-from scribewire.engines.loader import Engines
+from scribewire.engines.engines import Engines
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
 
 TRUTHS = [
@@ -89,7 +89,7 @@ def test_the_words_of_a_clip_are_judged(tmp_path: Path) -> None:
         speaker=None,
     )
 
-    words = judge_clip(clip, "fast", Engines(ScriptedVad(), ScriptedEngine()))
+    words = judge_clip(clip, "fast", Engines(ScriptedVad(), (ScriptedEngine(),)))
 
     assert [(word.text, word.is_right) for word in words] == [
         ("hello", True),

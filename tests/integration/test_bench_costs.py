@@ -6,7 +6,7 @@ import pytest
 from bench.costs import Ending, Replay, format_costs, format_latency, latencies_ms, watched_endings
 from bench.metering import Meter, Spent
 
-from scribewire.engines.loader import Engines
+from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import Voices
 from scribewire.events import Final
 from scribewire.recognition.endpointer import UtteranceCut, UtteranceEnded
@@ -25,7 +25,7 @@ def final(number: int, *, speaker: int | None = None) -> Final:
 
 def test_a_stream_gives_its_finals_with_the_time_of_each() -> None:
     voices = ScriptedVoices()
-    engines = Engines(ScriptedVad(), ScriptedEngine(), Voices(voices, voices))
+    engines = Engines(ScriptedVad(), (ScriptedEngine(),), Voices(voices, voices))
     meter = Meter()
     replay = Replay(Recognizer(rules_for("fast", has_speakers=True)), engines, meter, 2)
     samples = draw_speech(("..." + "hello" * 12 + "." * 25) * 2)

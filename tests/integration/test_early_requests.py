@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import Voices
 from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
@@ -13,7 +14,6 @@ from scribewire.testing.scripted import (
     ScriptedEngine,
     ScriptedVad,
     ScriptedVoices,
-    answer,
     answer_all,
     draw_speech,
 )
@@ -37,14 +37,15 @@ def test_a_final_comes_with_the_last_frame_of_the_silence(length: int, has_parti
 
 
 def test_frames_are_judged_together_while_nothing_can_follow_from_them() -> None:
-    recognizer, vad = Recognizer(rules_for("fast", has_partials=False)), ScriptedVad()
+    recognizer = Recognizer(rules_for("fast", has_partials=False))
+    engines = Engines(ScriptedVad(), (ScriptedEngine(),))
     sizes: list[int] = []
     for frame in "." * 16 + "a" * 16 + "." * 16:
         recognizer.receive_audio(draw_speech(frame))
         while (request := recognizer.next_request()) is not None:
             if isinstance(request, VadRequest):
                 sizes.append(len(request.frames) // FRAME_SAMPLES)
-            recognizer.receive_result(request, answer(request, vad, ScriptedEngine(), None))
+            recognizer.receive_result(request, engines.answer(request, engines.speech[0]))
 
     assert sizes == [8, 8, 8, 8, 8, 5, 3]
 

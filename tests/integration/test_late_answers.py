@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import Voices
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import (
@@ -21,7 +22,6 @@ from scribewire.testing.scripted import (
     ScriptedEngine,
     ScriptedVad,
     ScriptedVoices,
-    answer,
     answer_all,
     draw_speech,
     recognize,
@@ -62,7 +62,7 @@ def test_a_pause_that_was_none_takes_no_context_from_a_cut_inside_it() -> None:
             waiting += _answer_vad_only(recognizer, vad)
             if at >= answered_from and waiting:
                 first = waiting.pop(0)
-                recognizer.receive_result(first, answer(first, vad, engine))
+                recognizer.receive_result(first, Engines(vad, (engine,)).answer(first, engine))
         recognizer.receive_end()
         answer_all(recognizer, vad, engine)
         return next(r for r in engine.requests if r.end_sample == 121 * FRAME_SAMPLES)

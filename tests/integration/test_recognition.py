@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from scribewire.audio.container import read_audio
-from scribewire.engines.loader import Engines, load_engines
+from scribewire.engines.engines import Engines
+from scribewire.engines.loader import load_engines
 from scribewire.events import Final, Partial, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.scheduler import Scheduler
 from scribewire.runtime.stream import Stream
-from scribewire.testing.scripted import answer, recognize
+from scribewire.testing.scripted import recognize
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def in_chunks(samples: Samples, size: int) -> list[Samples]:
 def test_real_speech_becomes_text_with_partials_on_the_way(
     engines: Engines, beckett: Samples
 ) -> None:
-    events = recognize(Recognizer(FAST), in_chunks(beckett, 1600), engines.vad, engines.speech)
+    events = recognize(Recognizer(FAST), in_chunks(beckett, 1600), engines.vad, engines.speech[0])
 
     normalize = EnglishTextNormalizer()
     text = " ".join(final.text for final in finals(events))
@@ -79,7 +80,7 @@ def test_two_voices_get_two_numbers_and_the_chunks_do_not_matter(engines: Engine
     rules = rules_for("fast", has_partials=False, has_speakers=True)
 
     whole, cut = (
-        finals(recognize(Recognizer(rules), chunks, engines.vad, engines.speech, engines.voices))
+        finals(recognize(Recognizer(rules), chunks, engines.vad, engines.speech[0], engines.voices))
         for chunks in ([samples], in_chunks(samples, 1601))
     )
 
@@ -94,7 +95,7 @@ def test_two_voices_get_two_numbers_and_the_chunks_do_not_matter(engines: Engine
 def test_neither_chunks_nor_dropped_partials_change_the_finals(
     engines: Engines, beckett: Samples, cuts: list[int], is_first_kept: bool
 ) -> None:
-    whole = recognize(Recognizer(FAST), [beckett], engines.vad, engines.speech)
+    whole = recognize(Recognizer(FAST), [beckett], engines.vad, engines.speech[0])
     recognizer = Recognizer(FAST)
     events: list[TranscriptEvent] = []
     drops = itertools.cycle([not is_first_kept, is_first_kept])
@@ -108,7 +109,7 @@ def test_neither_chunks_nor_dropped_partials_change_the_finals(
             if is_partial and next(drops):
                 recognizer.receive_result(request, DecodeResult(None))
             else:
-                recognizer.receive_result(request, answer(request, engines.vad, engines.speech))
+                recognizer.receive_result(request, engines.answer(request, engines.speech[0]))
         while (event := recognizer.next_event()) is not None:
             events.append(event)
 
@@ -119,8 +120,8 @@ def test_neither_chunks_nor_dropped_partials_change_the_finals(
 async def test_streams_side_by_side_on_the_scheduler_hear_what_one_alone_hears(
     engines: Engines, beckett: Samples
 ) -> None:
-    alone = recognize(Recognizer(FAST), [beckett], engines.vad, engines.speech)
-    scheduler = Scheduler(engines.vad, engines.speech)
+    alone = recognize(Recognizer(FAST), [beckett], engines.vad, engines.speech[0])
+    scheduler = Scheduler(engines.vad, engines.speech[0])
     streams = [Stream(Recognizer(FAST), scheduler) for _ in range(3)]
     for chunk in in_chunks(beckett, 8000):
         for stream in streams:
@@ -139,6 +140,6 @@ async def test_streams_side_by_side_on_the_scheduler_hear_what_one_alone_hears(
 def test_noise_and_silence_say_nothing(engines: Engines, level: float) -> None:
     noise = np.random.default_rng(7).normal(0, level, 10 * SAMPLE_RATE).astype(np.float32)
 
-    events = recognize(Recognizer(FAST), in_chunks(noise, 4000), engines.vad, engines.speech)
+    events = recognize(Recognizer(FAST), in_chunks(noise, 4000), engines.vad, engines.speech[0])
 
     assert events == []

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scribewire.engines.engines import Engines
 from scribewire.events import Final, Partial, TranscriptEvent
 from scribewire.recognition.partials import (
     AWAITED_SAMPLES,
@@ -25,12 +26,12 @@ from scribewire.recognition.requests import (
     DecodeResult,
     Hypothesis,
     Request,
+    VadRequest,
 )
 from scribewire.recognition.rules import rules_for
 from scribewire.testing.scripted import (
     ScriptedEngine,
     ScriptedVad,
-    answer,
     answer_all,
     draw_speech,
     read_speech,
@@ -174,7 +175,8 @@ def collect(recognizer: Recognizer, vad: ScriptedVad) -> list[DecodeRequest]:
         if isinstance(request, DecodeRequest):
             waiting.append(request)
         else:
-            recognizer.receive_result(request, answer(request, vad, ScriptedEngine()))
+            assert isinstance(request, VadRequest)
+            recognizer.receive_result(request, vad.measure(request))
     return waiting
 
 
@@ -200,7 +202,7 @@ def test_the_newer_of_two_waiting_partials_may_be_answered_alone() -> None:
     older, newer = waiting[0], waiting[1]
 
     recognizer.receive_result(older, DecodeResult(None))
-    recognizer.receive_result(newer, answer(newer, vad, engine))
+    recognizer.receive_result(newer, engine.decode(newer))
 
     shown = recognizer.next_event()
     assert isinstance(shown, Partial)
@@ -216,7 +218,7 @@ def test_an_older_partial_that_comes_after_a_newer_one_says_nothing() -> None:
     older, newer = waiting[0], waiting[1]
 
     recognizer.receive_result(newer, DecodeResult(Hypothesis("", ())))
-    recognizer.receive_result(older, answer(older, vad, engine))
+    recognizer.receive_result(older, engine.decode(older))
 
     assert recognizer.next_event() is None
 
@@ -240,8 +242,9 @@ def test_dropped_late_and_reordered_partials_change_no_final(
 
     def settle_one() -> None:
         request = waiting.pop(int(random.integers(len(waiting))))
+        assert isinstance(request, DecodeRequest)
         is_dropped = random.random() < 0.4
-        result = DecodeResult(None) if is_dropped else answer(request, vad, Misheard(random))
+        result = DecodeResult(None) if is_dropped else Misheard(random).decode(request)
         recognizer.receive_result(request, result)
 
     for frame in [*frames_of(picture), None]:
@@ -253,7 +256,7 @@ def test_dropped_late_and_reordered_partials_change_no_final(
             if isinstance(request, DecodeRequest) and not request.is_required:
                 waiting.append(request)
             else:
-                recognizer.receive_result(request, answer(request, vad, engine))
+                recognizer.receive_result(request, Engines(vad, (engine,)).answer(request, engine))
         while waiting and random.random() < 0.1:
             settle_one()
         while (event := recognizer.next_event()) is not None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import Voices
 from scribewire.events import Final, Partial, TranscriptEvent
 from scribewire.recognition.recognizer import IDLE_HOP_FRAMES, Recognizer
@@ -28,7 +29,6 @@ from scribewire.testing.scripted import (
     ScriptedEngine,
     ScriptedVad,
     ScriptedVoices,
-    answer,
     answer_all,
     draw_speech,
     recognize,
@@ -208,7 +208,7 @@ def test_a_partial_that_was_dropped_is_asked_for_again_with_newer_audio() -> Non
                 dropped.append(request)
                 recognizer.receive_result(request, DecodeResult(None))
             else:
-                recognizer.receive_result(request, answer(request, vad, engine))
+                recognizer.receive_result(request, Engines(vad, (engine,)).answer(request, engine))
 
     assert engine.requests[0].end_sample > dropped[0].end_sample
 
@@ -222,8 +222,8 @@ def test_an_older_partial_that_comes_late_is_not_shown() -> None:
             if isinstance(request, DecodeRequest) and not request.is_required:
                 late.append(request)
             else:
-                recognizer.receive_result(request, answer(request, vad, engine))
-    recognizer.receive_result(late[0], answer(late[0], vad, engine))
+                recognizer.receive_result(request, Engines(vad, (engine,)).answer(request, engine))
+    recognizer.receive_result(late[0], Engines(vad, (engine,)).answer(late[0], engine))
 
     events = answer_all(recognizer, vad, engine)
 
@@ -235,7 +235,7 @@ def test_finals_keep_their_order_while_decoding_is_behind() -> None:
     recognizer.receive_audio(draw_speech("".join("." * 10 + w + "." * 20 for w in ("abc", "def"))))
     recognizer.receive_end()
     (first,) = _answer_vad_only(recognizer, vad)
-    recognizer.receive_result(first, answer(first, vad, engine))
+    recognizer.receive_result(first, Engines(vad, (engine,)).answer(first, engine))
 
     events = answer_all(recognizer, vad, engine)
 
@@ -251,7 +251,7 @@ def test_lag_counts_from_the_first_utterance_that_waits_for_its_final() -> None:
     first_end = 15 * FRAME_SAMPLES + RULES.pad_after_samples
     assert recognizer.lag_samples == 35 * 20 * FRAME_SAMPLES - first_end
     for request in unanswered:
-        recognizer.receive_result(request, answer(request, vad, engine))
+        recognizer.receive_result(request, Engines(vad, (engine,)).answer(request, engine))
     answer_all(recognizer, vad, engine)
     assert recognizer.lag_samples < IDLE_HOP_FRAMES * FRAME_SAMPLES
 
@@ -444,6 +444,7 @@ def _answer_in_random_order(
     vad: ScriptedVad,
     engine: ScriptedEngine,
 ) -> list[TranscriptEvent]:
+    engines = Engines(vad, (engine,), voices())
     for _ in range(40):
         while (request := recognizer.next_request()) is not None:
             open_requests.append(request)
@@ -454,7 +455,7 @@ def _answer_in_random_order(
         if may_drop and random.random() < 0.5:
             recognizer.receive_result(request, DecodeResult(None))
         else:
-            recognizer.receive_result(request, answer(request, vad, engine, voices()))
+            recognizer.receive_result(request, engines.answer(request, engine))
     events: list[TranscriptEvent] = []
     while (event := recognizer.next_event()) is not None:
         events.append(event)

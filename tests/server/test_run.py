@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scribewire.engines.loader import Engines
+from scribewire.engines.engines import Engines
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.server.run import Address, serve, serving
 from scribewire.settings import Settings
@@ -32,7 +32,7 @@ async def test_a_port_that_is_taken_is_said_so() -> None:
         port = taken.getsockname()[1]
 
         with pytest.raises(ServerFault, match=rf"port {port}: .*choose another"):
-            async with serving(Settings(port=port), Engines(ScriptedVad(), ScriptedEngine())):
+            async with serving(Settings(port=port), Engines(ScriptedVad(), (ScriptedEngine(),))):
                 pass
 
 
@@ -49,7 +49,7 @@ async def test_the_event_loop_stays_free_while_an_engine_decodes() -> None:
     engine = StuckEngine()
     audio = draw_pcm("..hello" + "." * 20)
     async with (
-        run_server(engines=Engines(ScriptedVad(), engine)) as server,
+        run_server(engines=Engines(ScriptedVad(), (engine,))) as server,
         server.dial() as stuck,
         server.dial() as other,
     ):
@@ -66,7 +66,7 @@ async def test_sessions_that_do_not_end_in_time_do_not_hold_the_server(
 ) -> None:
     engine = StuckEngine()
     audio = draw_pcm("..hello" + "." * 20)
-    async with run_server(engines=Engines(ScriptedVad(), engine), drain_timeout_ms=50) as server:
+    async with run_server(engines=Engines(ScriptedVad(), (engine,)), drain_timeout_ms=50) as server:
         context = server.dial()
         dialogue = await context.__aenter__()
         await dialogue.send('{"action":"start"}', audio)

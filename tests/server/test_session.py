@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocket
 
-from scribewire.engines.loader import Engines
+from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import Voices
 from scribewire.errors import CloseCode
 from scribewire.protocol.handshake import Endpoint, Handshake
@@ -74,7 +74,7 @@ async def test_finals_name_their_speaker_unless_told_not_to(
 ) -> None:
     talk = "." * 10 + "hello" * 8 + "." * 4 + "HELLO" * 8 + "." * 20
     voices = ScriptedVoices()
-    engines = Engines(ScriptedVad(), ScriptedEngine(), Voices(voices, voices))
+    engines = Engines(ScriptedVad(), (ScriptedEngine(),), Voices(voices, voices))
     async with (
         run_server(engines=engines) as server,
         server.dial(f"/v2/realtime?token=key-1{query}") as dialogue,
@@ -326,7 +326,7 @@ async def test_a_session_that_is_behind_stops_reading_its_socket() -> None:
     engine = StuckEngine()
     audio = draw_pcm(UTTERANCE * 700)  # 34 MB: more than socket buffers hold
     async with (
-        run_server(engines=Engines(ScriptedVad(), engine)) as server,
+        run_server(engines=Engines(ScriptedVad(), (engine,))) as server,
         server.dial() as dialogue,
     ):
         await dialogue.send(START)
@@ -345,7 +345,7 @@ async def test_an_engine_that_fails_ends_its_session_without_internals_and_no_ot
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with (
-        run_server(engines=Engines(ScriptedVad(), FailingEngine())) as server,
+        run_server(engines=Engines(ScriptedVad(), (FailingEngine(),))) as server,
         server.dial() as unlucky,
         server.dial() as other,
     ):

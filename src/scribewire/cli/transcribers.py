@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from scribewire.client import Client
-    from scribewire.engines.loader import Engines
+    from scribewire.engines.engines import Engines
     from scribewire.protocol.handshake import Pace
     from scribewire.runtime.stream import Stream
     from scribewire.settings import Settings
@@ -74,7 +74,7 @@ async def transcribing_here(
     from scribewire.runtime.scheduler import Scheduler
     from scribewire.runtime.stream import Stream
 
-    _check_language(wishes.language, engines.speech.traits.languages)
+    _check_language(wishes.language, engines.languages)
     rules = rules_for(
         wishes.mode,
         endpointing_ms=wishes.endpointing_ms,
@@ -83,7 +83,10 @@ async def transcribing_here(
         max_utterance_ms=settings.max_utterance_ms,
     )
     scheduler = Scheduler(
-        engines.vad, engines.speech, voices=engines.voices, workers=settings.workers
+        engines.vad,
+        engines.speech_for(wishes.language, wishes.mode),
+        voices=engines.voices,
+        workers=settings.workers,
     )
     stream = Stream(Recognizer(rules), scheduler)
     try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from scribewire.engines.engines import Engines
 from scribewire.engines.moonshine import MoonshineEngine
-from scribewire.engines.protocols import SpeechEngine, VadEngine, Voices
+from scribewire.engines.protocols import SpeechEngine, Voices
 from scribewire.engines.silero import SileroVad
 from scribewire.engines.speaker_embedding import SpeakerEmbedder
 from scribewire.engines.speaker_turns import SpeakerTurns
@@ -31,23 +31,6 @@ _SPEECH_FAMILIES: Final[dict[str, Callable[[Model, Path | None, ModelCache], Spe
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """Everything that a server needs to recognize speech."""
-
-    vad: VadEngine
-    speech: SpeechEngine
-    voices: Voices | None = None
-    """None: finals say no speaker."""
-
-    def close(self) -> None:
-        """Close every engine. Closing again does nothing."""
-        self.vad.close()
-        self.speech.close()
-        if self.voices is not None:
-            self.voices.close()
-
-
 def load_engines(
     model_dir: Path | None = None,
     cache: ModelCache | None = None,
@@ -63,7 +46,7 @@ def load_engines(
     cache = cache or ModelCache()
     engines = Engines(
         vad=SileroVad.load(SILERO_VAD, model_dir),
-        speech=load_speech_engine(MOONSHINE_TINY_EN.name, model_dir, cache),
+        speech=(load_speech_engine(MOONSHINE_TINY_EN.name, model_dir, cache),),
         voices=load_voices(model_dir, cache, speaker_model=speaker_model),
     )
     _warm_up(engines)
@@ -104,12 +87,12 @@ def _warm_up(engines: Engines) -> None:
     """Decode once, so that the first client does not wait for pages to be read in."""
     engines.vad.measure(VadRequest(np.zeros(FRAME_SAMPLES, np.float32), None))
     half_second = np.zeros(SAMPLE_RATE // 2, np.float32)
-    engines.speech.decode(
-        DecodeRequest(
-            utterance=0,
-            samples=half_second,
-            end_sample=half_second.size,
-            is_required=True,
-            wants_times=True,
-        )
+    request = DecodeRequest(
+        utterance=0,
+        samples=half_second,
+        end_sample=half_second.size,
+        is_required=True,
+        wants_times=True,
     )
+    for engine in engines.speech:
+        engine.decode(request)

@@ -27,13 +27,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from scribewire.engines.engines import Engines
 from scribewire.errors import ServerFault
 from scribewire.recognition.requests import (
     DecodeRequest,
     DecodeResult,
     Request,
     Result,
-    TurnRequest,
     VadRequest,
 )
 from scribewire.runtime.cores import available_cores
@@ -114,9 +114,8 @@ class Scheduler:
         workers: int | None = None,
         max_call_s: float = MAX_CALL_S,
     ) -> None:
-        self._vad = vad
+        self._engines = Engines(vad, (speech,), voices)
         self._speech = speech
-        self._voices = voices
         self._max_call_s = max_call_s
         self.workers = workers or available_cores()
         self._lock = threading.Lock()  # guards everything below
@@ -138,7 +137,7 @@ class Scheduler:
     @property
     def can_tell_speakers(self) -> bool:
         """Whether requests for turns and embeddings may be submitted."""
-        return self._voices is not None
+        return self._engines.voices is not None
 
     @property
     def waiting_jobs(self) -> int:
@@ -257,7 +256,7 @@ class Scheduler:
         with self._lock:
             self._calls[me] = call
         try:
-            answer: Answer = self._ask(call.job.request)
+            answer: Answer = self._engines.answer(call.job.request, self._speech)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
             answer = error
         with self._lock:
@@ -266,16 +265,6 @@ class Scheduler:
             self._note(call, time.monotonic())
         call.lane.answer(call.job.request, answer)
         return True
-
-    def _ask(self, request: Request) -> Result:
-        if isinstance(request, VadRequest):
-            return self._vad.measure(request)
-        if isinstance(request, DecodeRequest):
-            return self._speech.decode(request)
-        assert self._voices is not None, "nothing here tells speakers apart"
-        if isinstance(request, TurnRequest):
-            return self._voices.turns.find_turns(request)
-        return self._voices.embedding.embed(request)
 
     def _note(self, call: _Call, now: float) -> None:
         busy_s = now - call.began_at

@@ -30,7 +30,7 @@ from scribewire.server.services import Services
 from scribewire.sources.configured import configured_sources
 
 if TYPE_CHECKING:
-    from scribewire.engines.loader import Engines
+    from scribewire.engines.engines import Engines
     from scribewire.settings import Settings
     from scribewire.sources.pulled import Sources
 
@@ -68,7 +68,7 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> Non
         settings.model_dir, _model_cache(settings), speaker_model=settings.speaker_model
     )
     try:
-        costs = measure_costs(engines.vad, engines.speech, engines.voices)
+        costs = measure_costs(engines.vad, engines.speech[0], engines.voices)
         _log.info("= a typical final takes %.0f ms here", costs.final_s * 1000)
         prepare_process()
         asyncio.run(_serve_until_signal(settings, engines, costs, on_listening))
@@ -88,7 +88,7 @@ async def serving(
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     scheduler = Scheduler(
-        engines.vad, engines.speech, voices=engines.voices, workers=settings.workers
+        engines.vad, engines.speech[0], voices=engines.voices, workers=settings.workers
     )
     async with configured_sources(settings, look_up=LookUpThreads()) as sources:
         services = _make_services(settings, engines, costs, scheduler, sources)
@@ -115,8 +115,8 @@ def _make_services(
     return Services(
         settings=settings,
         policy=ServerPolicy(
-            languages=engines.speech.traits.languages,
-            default_language="en",
+            languages=engines.languages,
+            default_language=engines.default_language,
             is_valid_key=ConfiguredKeys(settings.keys).is_valid,
             start_timeout_ms=settings.start_timeout_ms,
             serves_streams=True,

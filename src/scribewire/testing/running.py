@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from scribewire.engines.loader import Engines
+from scribewire.engines.engines import Engines
 from scribewire.server.run import serving
 from scribewire.settings import Settings
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad
@@ -36,7 +36,7 @@ async def run_server(
     """
     defaults = {"port": 0, "keys": KEYS, "max_final_latency_ms": 0}
     settings = Settings.model_validate({**defaults, **options})
-    async with serving(settings, engines or Engines(ScriptedVad(), ScriptedEngine())) as running:
+    async with serving(settings, engines or Engines(ScriptedVad(), (ScriptedEngine(),))) as running:
         yield RunningServer(*running)
 
 

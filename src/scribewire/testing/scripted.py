@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scribewire.engines.engines import Engines
 from scribewire.errors import ServerFault
 from scribewire.recognition.calibration import (
     Calibration,
@@ -30,8 +31,6 @@ from scribewire.recognition.requests import (
     EmbeddingRequest,
     EmbeddingResult,
     Hypothesis,
-    Request,
-    Result,
     Token,
     Turn,
     TurnRequest,
@@ -229,20 +228,6 @@ def _finite(samples: Samples) -> Samples:
     return np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def answer(
-    request: Request, vad: VadEngine, speech: SpeechEngine, voices: Voices | None = None
-) -> Result:
-    """Run one request on the engine that it is for."""
-    if isinstance(request, VadRequest):
-        return vad.measure(request)
-    if isinstance(request, DecodeRequest):
-        return speech.decode(request)
-    assert voices is not None, "speakers were asked for, and no engine tells them apart"
-    if isinstance(request, TurnRequest):
-        return voices.turns.find_turns(request)
-    return voices.embedding.embed(request)
-
-
 def recognize(
     recognizer: Recognizer,
     chunks: Iterable[Samples],
@@ -264,8 +249,9 @@ def answer_all(
     recognizer: Recognizer, vad: VadEngine, speech: SpeechEngine, voices: Voices | None = None
 ) -> list[TranscriptEvent]:
     """Answer a recognizer until it asks for nothing more, and return the events so far."""
+    engines = Engines(vad, (speech,), voices)
     while (request := recognizer.next_request()) is not None:
-        recognizer.receive_result(request, answer(request, vad, speech, voices))
+        recognizer.receive_result(request, engines.answer(request, speech))
     events: list[TranscriptEvent] = []
     while (event := recognizer.next_event()) is not None:
         events.append(event)

@@ -1,0 +1,81 @@
+"""Everything that a server needs to recognize speech, and which of it a session gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, get_args
+
+from scribewire.errors import ServerFault
+from scribewire.recognition.requests import DecodeRequest, TurnRequest, VadRequest
+from scribewire.types import Mode
+
+if TYPE_CHECKING:
+    from scribewire.engines.protocols import SpeechEngine, VadEngine, Voices
+    from scribewire.recognition.requests import Request, Result
+
+_MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """One engine of each kind that every stream shares, and those that turn speech into text."""
+
+    vad: VadEngine
+    speech: tuple[SpeechEngine, ...]
+    """In order of preference, at least one."""
+    voices: Voices | None = None
+    """None: finals say no speaker."""
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages that are understood in every mode."""
+        known = frozenset[str]().union(*(engine.traits.languages for engine in self.speech))
+        return frozenset(
+            language for language in known if all(self._find(language, mode) for mode in _MODES)
+        )
+
+    @property
+    def default_language(self) -> str:
+        """What those speak who name no language: English if the preferred engine knows it."""
+        known = self.speech[0].traits.languages
+        return "en" if "en" in known else min(known)
+
+    def speech_for(self, language: str | None, mode: Mode) -> SpeechEngine:
+        """Return the first engine that understands the language and is calibrated for the mode.
+
+        An engine that shall serve one mode alone has no numbers for the other. None is the default
+        language. Raises ServerFault where there is none: who offers `languages` gets here with
+        nothing else.
+        """
+        engine = self._find(language or self.default_language, mode)
+        if engine is None:
+            offered = ", ".join(sorted(self.languages))
+            raise ServerFault(
+                f"no engine for language {language} in mode {mode}: expected one of {offered}"
+            )
+        return engine
+
+    def answer(self, request: Request, speech: SpeechEngine) -> Result:
+        """Run a request on the engine that it is for; `speech` is the one of its stream."""
+        if isinstance(request, VadRequest):
+            return self.vad.measure(request)
+        if isinstance(request, DecodeRequest):
+            return speech.decode(request)
+        assert self.voices is not None, "speakers were asked for, and no engine tells them apart"
+        if isinstance(request, TurnRequest):
+            return self.voices.turns.find_turns(request)
+        return self.voices.embedding.embed(request)
+
+    def close(self) -> None:
+        """Close every engine. Closing again does nothing."""
+        self.vad.close()
+        for engine in self.speech:
+            engine.close()
+        if self.voices is not None:
+            self.voices.close()
+
+    def _find(self, language: str, mode: Mode) -> SpeechEngine | None:
+        for engine in self.speech:
+            if language in engine.traits.languages and mode in engine.calibration.final_width:
+                return engine
+        return None
