@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from scribewire.engines import moonshine, speaker_embedding
+from scribewire.engines import speaker_embedding
+from scribewire.engines.moonshine import engine as moonshine
 from scribewire.engines.onnx import OnnxSession
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scribewire.audio.container import read_audio
-from scribewire.engines.moonshine import MoonshineEngine
+from scribewire.engines.moonshine.engine import MoonshineEngine
 from scribewire.engines.silero import SileroVad
 from scribewire.models.catalog import MOONSHINE_TINY_EN, SILERO_VAD
 from scribewire.models.store import find_model

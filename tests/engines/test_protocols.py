@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scribewire.engines import protocols
-from scribewire.engines.moonshine import MoonshineEngine
+from scribewire.engines.moonshine.engine import MoonshineEngine
 from scribewire.engines.silero import SileroVad
 from scribewire.engines.speaker_embedding import SpeakerEmbedder
 from scribewire.engines.speaker_turns import SpeakerTurns

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from scribewire.engines.engines import Engines
-from scribewire.engines.moonshine import MoonshineEngine
+from scribewire.engines.moonshine.engine import MoonshineEngine
 from scribewire.engines.protocols import SpeechEngine, Voices
 from scribewire.engines.silero import SileroVad
 from scribewire.engines.speaker_embedding import SpeakerEmbedder

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scribewire.engines.tokenizer import END, START, Tokenizer
+from scribewire.engines.moonshine.tokenizer import END, START, Tokenizer
 from scribewire.errors import ModelFault
 from scribewire.models.catalog import MOONSHINE_TINY_EN
 from scribewire.models.store import find_model

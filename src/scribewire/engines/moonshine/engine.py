@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from scribewire.engines.alignment import (
+from scribewire.engines.beam import decode_with_beam
+from scribewire.engines.draft import decode_with_draft
+from scribewire.engines.greedy import decode_greedily
+from scribewire.engines.moonshine.alignment import (
     FIRST_FRAME_SAMPLE,
     HOP_SAMPLES,
     AlignmentRules,
     AttentionHead,
     align_tokens,
 )
-from scribewire.engines.beam import decode_with_beam
-from scribewire.engines.decoder_graphs import DecoderGraphs, Encoding
-from scribewire.engines.draft import decode_with_draft
-from scribewire.engines.greedy import decode_greedily
+from scribewire.engines.moonshine.decoder_graphs import DecoderGraphs, Encoding
+from scribewire.engines.moonshine.prepared import prepared_decoder, prepared_encoder
+from scribewire.engines.moonshine.tokenizer import END, START, Tokenizer
 from scribewire.engines.onnx import OnnxSession, Tensor
-from scribewire.engines.tokenizer import END, START, Tokenizer
 from scribewire.engines.waveform import clean_samples
 from scribewire.models.cache import ModelCache
-from scribewire.models.prepared import prepared_decoder, prepared_encoder
 from scribewire.models.store import find_model
 from scribewire.recognition.calibration import (
     Calibration,

@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from scribewire.models.dequantise import dequantise
+from scribewire.engines.moonshine.dequantise import dequantise
 
 RNG = np.random.default_rng(5)
 WEIGHTS = RNG.integers(0, 255, (6, 4)).astype(np.uint8)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scribewire.engines.alignment import (
+from scribewire.engines.moonshine.alignment import (
     FIRST_FRAME_SAMPLE,
     HOP_SAMPLES,
     AlignmentRules,

@@ -11,10 +11,10 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from scribewire.engines.moonshine.prepare import split_decoder
+from scribewire.engines.moonshine.prepared import ATTENTION, FIRST, NEXT
 from scribewire.errors import ModelFault
 from scribewire.models.catalog import MOONSHINE_TINY_EN
-from scribewire.models.prepare import split_decoder
-from scribewire.models.prepared import ATTENTION, FIRST, NEXT
 from scribewire.models.store import find_model
 
 Tensors = dict[str, npt.NDArray[np.generic]]
@@ -177,7 +177,7 @@ def test_the_onnx_package_is_loaded_only_to_prepare() -> None:
         check=False,
         capture_output=True,
         text=True,
-        env={"PYTHONPATH": str(Path(__file__).resolve().parents[2] / "src")},
+        env={"PYTHONPATH": str(Path(__file__).resolve().parents[3] / "src")},
     )
 
     assert (done.returncode, done.stderr) == (0, "")

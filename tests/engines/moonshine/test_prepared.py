@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from scribewire.engines.moonshine.prepared import RECIPE, prepared_decoder
 from scribewire.errors import ModelFault
 from scribewire.models.cache import ModelCache
 from scribewire.models.catalog import MOONSHINE_TINY_EN
-from scribewire.models.prepared import RECIPE, prepared_decoder
 
 MERGED = MOONSHINE_TINY_EN.file("decoder_model_merged.ort")
 

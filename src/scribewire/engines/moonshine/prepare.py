@@ -19,9 +19,9 @@ import onnxruntime
 from onnx import helper
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from scribewire.engines.moonshine.dequantise import dequantise
+from scribewire.engines.moonshine.prepared import ATTENTION, ENCODER, FIRST, NEXT
 from scribewire.errors import ModelFault
-from scribewire.models.dequantise import dequantise
-from scribewire.models.prepared import ATTENTION, ENCODER, FIRST, NEXT
 
 _CACHED_BRANCH, _FIRST_BRANCH = "then_branch", "else_branch"
 _ATTENTION_SUFFIX = "/encoder_attn/Softmax_output_0"  # the exporter names outputs by module path

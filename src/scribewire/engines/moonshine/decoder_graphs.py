@@ -20,7 +20,7 @@ from scribewire.engines.greedy import Logits
 from scribewire.engines.onnx import OnnxSession, Tensor
 
 if TYPE_CHECKING:
-    from scribewire.models.prepared import DecoderFiles
+    from scribewire.engines.moonshine.prepared import DecoderFiles
 
 _LOGITS, _PRESENT, _PAST = "logits", "present.", "past_key_values."
 _OWN_CACHE = ".decoder."  # keys and values of the tokens; the others are of the audio

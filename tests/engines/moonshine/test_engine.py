@@ -11,7 +11,7 @@ import jiwer
 import numpy as np
 import pytest
 
-from scribewire.engines.moonshine import MAX_TOKENS_PER_SECOND, MIN_SAMPLES, MoonshineEngine
+from scribewire.engines.moonshine.engine import MAX_TOKENS_PER_SECOND, MIN_SAMPLES, MoonshineEngine
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.models.catalog import MOONSHINE_TINY_EN
 from scribewire.recognition.requests import DecodeRequest, Hypothesis

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from scribewire.engines.decoder_graphs import DecoderGraphs, Encoding
 from scribewire.engines.greedy import Logits
+from scribewire.engines.moonshine.decoder_graphs import DecoderGraphs, Encoding
+from scribewire.engines.moonshine.prepared import prepared_decoder
 from scribewire.errors import ServerFault
 from scribewire.models.cache import ModelCache
 from scribewire.models.catalog import MOONSHINE_TINY_EN
-from scribewire.models.prepared import prepared_decoder
 
 START, A, B = 1, 500, 600
 FRAMES = 12

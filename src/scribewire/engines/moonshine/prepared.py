@@ -11,7 +11,7 @@ from scribewire.models.cache import ModelCache
 from scribewire.models.catalog import ModelFile
 from scribewire.models.store import find_model
 
-RECIPE = 1  # one more whenever models/prepare.py makes other files of the same source
+RECIPE = 1  # one more whenever prepare.py makes other files of the same source
 
 ENCODER = "encoder_float32.onnx"
 FIRST, NEXT, ATTENTION = "decoder_first.onnx", "decoder_next.onnx", "decoder_attention.onnx"
@@ -67,12 +67,12 @@ def prepared_encoder(
 
 
 def _prepare(source: Path, folder: Path) -> None:
-    from scribewire.models.prepare import split_decoder  # noqa: PLC0415
+    from scribewire.engines.moonshine.prepare import split_decoder  # noqa: PLC0415
 
     split_decoder(source, folder)
 
 
 def _convert(source: Path, folder: Path) -> None:
-    from scribewire.models.prepare import convert_encoder  # noqa: PLC0415
+    from scribewire.engines.moonshine.prepare import convert_encoder  # noqa: PLC0415
 
     convert_encoder(source, folder)
