@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from bench.live_speech import Speech, Speeches
 from bench.scoring import WordErrors, count_errors
-from scribewire.protocol.messages import FinalResult
+from scribewire.protocol.results import FinalResult
 from scribewire.testing.capacity import Shortfall, find_shortfalls, plan_starts
 from scribewire.testing.latency import Latencies, Window, add_up, measure_stream
 from scribewire.testing.load import Source, StreamRecord, run_load

@@ -4,7 +4,7 @@ import pytest
 
 from scribewire.cli.captions import Captions, Format, format_time
 from scribewire.cli.transcribers import Result
-from scribewire.protocol.messages import FinalResult, PartialResult
+from scribewire.protocol.results import FinalResult, PartialResult
 
 
 def partial(text: str) -> PartialResult:

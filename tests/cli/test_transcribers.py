@@ -15,7 +15,7 @@ from scribewire.cli.transcribers import (
     transcribing_there,
 )
 from scribewire.engines.engines import Engines
-from scribewire.protocol.messages import PartialResult
+from scribewire.protocol.results import PartialResult
 from scribewire.settings import Settings
 from scribewire.testing.running import KEYS, RunningServer, run_server
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech

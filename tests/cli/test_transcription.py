@@ -14,7 +14,7 @@ from scribewire.cli.screen import Screen
 from scribewire.cli.transcribers import Result
 from scribewire.cli.transcription import run_transcription
 from scribewire.errors import ClientFault, ServerFault
-from scribewire.protocol.messages import FinalResult
+from scribewire.protocol.results import FinalResult
 
 
 class FakeTranscriber:

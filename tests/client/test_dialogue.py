@@ -14,9 +14,11 @@ from scribewire.client.errors import (
     StreamModeError,
 )
 from scribewire.client.opening import Opening
-from scribewire.protocol.handshake import Endpoint
-from scribewire.protocol.messages import Close, FinalResult, PartialResult, ShuttingDown
-from scribewire.protocol.states import ConnectionState
+from scribewire.protocol.dialogue import Close
+from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.scriptix.handshake import Endpoint
+from scribewire.protocol.scriptix.messages import ShuttingDown
+from scribewire.protocol.scriptix.states import ConnectionState
 
 LISTENING = '{"state":"listening","session_id":"5e55"}'
 PARTIAL = '{"text":"hel","is_final":false,"offset_ms":320}'

@@ -15,7 +15,7 @@ from scribewire.client.errors import (
     UnreachableError,
 )
 from scribewire.errors import ScribewireError
-from scribewire.protocol.states import ConnectionState
+from scribewire.protocol.scriptix.states import ConnectionState
 
 CASES: list[tuple[ClientError, str]] = [
     (

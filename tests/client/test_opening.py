@@ -12,8 +12,8 @@ from scribewire.client.opening import (
     is_loopback,
     prepare_opening,
 )
-from scribewire.protocol.handshake import Endpoint, Pace
-from scribewire.types import Mode
+from scribewire.protocol.scriptix.handshake import Endpoint
+from scribewire.types import Mode, Pace
 
 
 def prepare(  # noqa: PLR0913 - as `prepare_opening`

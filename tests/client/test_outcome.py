@@ -20,8 +20,8 @@ from scribewire.client.errors import (
 )
 from scribewire.client.opening import Opening
 from scribewire.client.outcome import Ending, explain_opening, failure_of
-from scribewire.protocol.handshake import Endpoint
-from scribewire.protocol.states import ConnectionState
+from scribewire.protocol.scriptix.handshake import Endpoint
+from scribewire.protocol.scriptix.states import ConnectionState
 
 OPENING = Opening(
     url="ws://user:secret@captions.example:8000/v2/realtime",

@@ -1,8 +1,15 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scribewire.formatting.numbers import write_numbers, write_numbers_in_words
+from scribewire.events import Final, Partial
+from scribewire.formatting.numbers import (
+    write_numbers,
+    write_numbers_in_event,
+    write_numbers_in_words,
+)
 from scribewire.types import Word
 
 CARDINALS = [
@@ -249,3 +256,38 @@ def test_an_unknown_language_changes_nothing(text: str) -> None:
 
 def test_half_a_surrogate_pair_is_no_fault() -> None:
     assert write_numbers("\ud800 twenty one", "en") == "\ud800 21"
+
+
+SPOKEN = "It cost twenty one dollars."
+
+
+def test_digits_are_written_in_the_text_and_in_the_words() -> None:
+    final = Final(
+        utterance=0,
+        decided_sample=0,
+        text=SPOKEN,
+        start_sample=0,
+        end_sample=0,
+        words=spoken(SPOKEN),
+    )
+
+    result = write_numbers_in_event(final, "en")
+
+    assert isinstance(result, Final)
+    assert result.text == "It cost 21 dollars."
+    assert result.words is not None
+    assert " ".join(word.text for word in result.words) == result.text
+
+
+def test_digits_are_written_in_partials_and_in_finals_without_words() -> None:
+    partial = Partial(
+        utterance=0, text="It cost twenty one", start_sample=0, end_sample=0, stability=0.5
+    )
+    final = Final(utterance=0, decided_sample=0, text=SPOKEN, start_sample=0, end_sample=0)
+
+    in_digits = [write_numbers_in_event(event, "en") for event in (partial, final)]
+
+    assert in_digits == [
+        replace(partial, text="It cost 21"),
+        replace(final, text="It cost 21 dollars."),
+    ]

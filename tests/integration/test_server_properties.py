@@ -10,22 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scribewire.errors import ClientFault, CloseCode
-from scribewire.protocol import (
+from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
     Close,
-    DialogueState,
-    Endpoint,
-    FinalResult,
-    Handshake,
-    PartialResult,
     ProtocolMisuseError,
-    ServerConnection,
     ServerEvent,
-    ServerPolicy,
     SessionAborted,
     SessionStarted,
 )
+from scribewire.protocol.policy import ServerPolicy
+from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
+from scribewire.protocol.scriptix.server import ServerConnection
+from scribewire.protocol.scriptix.states import DialogueState
 
 POLICY = ServerPolicy(
     languages=frozenset({"en"}), default_language="en", is_valid_key=lambda key: key == "good"

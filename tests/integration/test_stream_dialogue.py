@@ -7,26 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scribewire.errors import ClientFault, CloseCode
-from scribewire.protocol import (
+from scribewire.protocol.dialogue import (
     AudioEnded,
-    ClientConnection,
     Close,
-    ConnectionFailed,
-    ConnectionState,
-    DialogueState,
-    Disconnected,
-    Endpoint,
-    FinalResult,
-    Handshake,
     ProtocolMisuseError,
-    ServerConnection,
     ServerEvent,
-    ServerPolicy,
     SessionAborted,
     SessionStarted,
-    Start,
 )
-from scribewire.protocol.states import is_over
+from scribewire.protocol.policy import ServerPolicy
+from scribewire.protocol.results import FinalResult
+from scribewire.protocol.scriptix.client import ClientConnection
+from scribewire.protocol.scriptix.client_events import ConnectionFailed, Disconnected
+from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
+from scribewire.protocol.scriptix.messages import Start
+from scribewire.protocol.scriptix.server import ServerConnection
+from scribewire.protocol.scriptix.states import ConnectionState, DialogueState, is_over
 
 POLICY = ServerPolicy(
     languages=frozenset({"en"}),

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 
 from scribewire.audio.container import AudioInfo
 from scribewire.errors import CloseCode
-from scribewire.protocol.handshake import Endpoint, Handshake
+from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
 from scribewire.server.session import Session
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceGap, SourceOpened
 from scribewire.sources.pulled import Sources

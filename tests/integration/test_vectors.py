@@ -13,35 +13,25 @@ from urllib.parse import unquote, urlencode, urlsplit
 import pytest
 
 from scribewire.errors import ClientFault, CloseCode
-from scribewire.protocol import (
+from scribewire.protocol.dialogue import AudioEnded, AudioReceived, Close, SessionAborted
+from scribewire.protocol.legacy.shape import parse_legacy
+from scribewire.protocol.policy import ServerPolicy, refuse_handshake
+from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.scriptix.client import ClientConnection
+from scribewire.protocol.scriptix.codec import parse_client, parse_server
+from scribewire.protocol.scriptix.handshake import Endpoint, Handshake, client_url, parse_handshake
+from scribewire.protocol.scriptix.messages import (
     Audio,
-    AudioEnded,
-    AudioReceived,
-    ClientConnection,
-    Close,
-    ConnectionState,
-    DialogueState,
-    Endpoint,
     ErrorMessage,
-    FinalResult,
-    Handshake,
     Listening,
     Loading,
-    PartialResult,
-    ServerConnection,
-    ServerPolicy,
-    SessionAborted,
     ShuttingDown,
     Start,
     Stop,
     Stopped,
-    client_url,
-    parse_client,
-    parse_handshake,
-    parse_legacy,
-    parse_server,
-    refuse_handshake,
 )
+from scribewire.protocol.scriptix.server import ServerConnection
+from scribewire.protocol.scriptix.states import ConnectionState, DialogueState
 
 VECTORS = sorted((Path(__file__).parents[2] / "protocol" / "vectors").glob("*.jsonl"))
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from scribewire.protocol.dialogue import ProtocolMisuseError
 from scribewire.protocol.pending import MAX_PENDING, Pending
-from scribewire.protocol.states import ProtocolMisuseError
 
 
 def test_items_come_out_in_order() -> None:

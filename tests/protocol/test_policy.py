@@ -5,12 +5,8 @@ import json
 import pytest
 
 from scribewire.errors import ClientFault, ServerFault
-from scribewire.protocol.handshake import Endpoint, Handshake
-from scribewire.protocol.policy import (
-    ServerPolicy,
-    choose_language,
-    refuse_handshake,
-)
+from scribewire.protocol.policy import ServerPolicy, choose_language, refuse_handshake
+from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
 
 POLICY = ServerPolicy(
     languages=frozenset({"en", "de"}),

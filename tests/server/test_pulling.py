@@ -5,7 +5,6 @@ import itertools
 from collections.abc import AsyncIterator
 
 from scribewire.audio.container import AudioInfo
-from scribewire.protocol.handshake import Pace
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.scheduler import Scheduler
@@ -13,6 +12,7 @@ from scribewire.runtime.stream import Stream
 from scribewire.server.pulling import pace_events, write_silence
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceOpened
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech
+from scribewire.types import Pace
 
 INFO = AudioInfo(container="wav", codec="pcm_s16le", rate_hz=16_000, channels=1, duration_ms=None)
 PIECE = SourceAudio(bytes(640))  # 20 ms

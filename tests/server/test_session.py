@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import Voices
 from scribewire.errors import CloseCode
-from scribewire.protocol.handshake import Endpoint, Handshake
+from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
 from scribewire.server.session import Session
 from scribewire.testing.faulty import FailingEngine, StuckEngine
 from scribewire.testing.running import RunningServer, run_server

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from scribewire.protocol.handshake import Pace
+    from scribewire.types import Pace
 
 PCM_BYTES_PER_S = 2 * SAMPLE_RATE
 

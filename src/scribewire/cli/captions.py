@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from scribewire.protocol.codec import serialise_server
-from scribewire.protocol.messages import FinalResult
+from scribewire.protocol.results import FinalResult
+from scribewire.protocol.scriptix.codec import serialise_server
 
 if TYPE_CHECKING:
     from scribewire.cli.transcribers import Result

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 from scribewire.cli.audio_sources import PCM_BYTES_PER_S, AudioSource, SourceNote
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.transcribers import opening_session, results_of
-from scribewire.protocol.states import ConnectionState
+from scribewire.protocol.scriptix.states import ConnectionState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from scribewire.cli.transcribers import Result, Transcriber, Wishes
     from scribewire.client import Client
-    from scribewire.protocol.handshake import Pace
     from scribewire.settings import Settings
     from scribewire.sources.events import SourceEvent, SourceOpened
+    from scribewire.types import Pace
 
 _SILENCE_BYTES = PCM_BYTES_PER_S  # of a gap at once: it may be minutes long
 

@@ -18,8 +18,8 @@ import typer
 from scribewire.cli.captions import Captions, Format
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.options import Given, read_settings, with_settings
-from scribewire.protocol.handshake import Endpoint, Pace, parse_handshake
-from scribewire.types import Mode
+from scribewire.protocol.scriptix.handshake import Endpoint, parse_handshake
+from scribewire.types import Mode, Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.protocol.messages import FinalResult, PartialResult
+from scribewire.protocol.results import FinalResult, PartialResult
 from scribewire.types import Mode
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from scribewire.client import Client
     from scribewire.engines.engines import Engines
-    from scribewire.protocol.handshake import Pace
     from scribewire.runtime.stream import Stream
     from scribewire.settings import Settings
+    from scribewire.types import Pace
 
 Result: TypeAlias = PartialResult | FinalResult
 
@@ -115,7 +115,7 @@ class _Here:
         self._stream.end(self._decoder.receive_end())
 
     async def results(self) -> AsyncIterator[Result]:
-        from scribewire.runtime.results import as_result
+        from scribewire.protocol.results import as_result
 
         async for event in self._stream.events():
             yield as_result(event)

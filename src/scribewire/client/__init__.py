@@ -14,8 +14,9 @@ from scribewire.client.errors import (
     StreamModeError,
     UnreachableError,
 )
-from scribewire.protocol.messages import FinalResult, PartialResult, ShuttingDown
-from scribewire.protocol.states import ConnectionState
+from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.scriptix.messages import ShuttingDown
+from scribewire.protocol.scriptix.states import ConnectionState
 
 __all__ = [
     "Client",

@@ -14,10 +14,9 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from scribewire.client.dialogue import Dialogue, Message, StateCallback
 from scribewire.client.opening import CLOSE_TIMEOUT_S, Opening, cut_audio, prepare_opening
 from scribewire.client.outcome import explain_opening
-from scribewire.protocol.handshake import Pace
-from scribewire.protocol.messages import Close
-from scribewire.protocol.states import ConnectionState
-from scribewire.types import Mode
+from scribewire.protocol.dialogue import Close
+from scribewire.protocol.scriptix.states import ConnectionState
+from scribewire.types import Mode, Pace
 
 
 @contextlib.asynccontextmanager

@@ -26,10 +26,9 @@ from websockets.sync.client import reconnect
 from scribewire.client.dialogue import Dialogue, Message, StateCallback
 from scribewire.client.opening import Opening, cut_audio, prepare_opening
 from scribewire.client.outcome import explain_opening
-from scribewire.protocol.handshake import Pace
-from scribewire.protocol.messages import Close
-from scribewire.protocol.states import ConnectionState
-from scribewire.types import Mode
+from scribewire.protocol.dialogue import Close
+from scribewire.protocol.scriptix.states import ConnectionState
+from scribewire.types import Mode, Pace
 
 _CHECK_S = 0.1  # how soon a sender that waits for room sees that the connection has gone
 

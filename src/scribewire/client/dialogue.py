@@ -21,18 +21,17 @@ from scribewire.client.errors import (
 )
 from scribewire.client.opening import Opening
 from scribewire.client.outcome import Ending, failure_of
-from scribewire.protocol.client import ClientConnection
-from scribewire.protocol.events import ClientEvent, ConnectionFailed, Disconnected, StateChanged
-from scribewire.protocol.messages import (
-    Close,
-    ErrorMessage,
-    FinalResult,
-    Listening,
-    PartialResult,
-    ShuttingDown,
-    Stopped,
+from scribewire.protocol.dialogue import Close
+from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.scriptix.client import ClientConnection
+from scribewire.protocol.scriptix.client_events import (
+    ClientEvent,
+    ConnectionFailed,
+    Disconnected,
+    StateChanged,
 )
-from scribewire.protocol.states import ConnectionState
+from scribewire.protocol.scriptix.messages import ErrorMessage, Listening, ShuttingDown, Stopped
+from scribewire.protocol.scriptix.states import ConnectionState
 
 Message: TypeAlias = PartialResult | FinalResult | ShuttingDown
 """What iterating over a client gives."""

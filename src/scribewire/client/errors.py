@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from scribewire.errors import CloseCode, ScribewireError
-from scribewire.protocol.states import ConnectionState
+from scribewire.protocol.scriptix.states import ConnectionState
 
 
 class ClientError(ScribewireError):

@@ -9,9 +9,9 @@ from typing import Final, Literal, TypedDict
 from urllib.parse import urlsplit
 
 from scribewire.client.errors import MissingTokenError, MissingUrlError
-from scribewire.protocol.handshake import Endpoint, Pace, client_url, is_stream_url
+from scribewire.protocol.scriptix.handshake import Endpoint, client_url, is_stream_url
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
-from scribewire.types import Mode
+from scribewire.types import Mode, Pace
 
 KEY_HEADER = "x-api-key"  # a query ends up in the logs of proxies, a header does not
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from text_to_num import find_numbers
 
+from scribewire.events import Final, Partial
 from scribewire.formatting.exceptions import EXCEPTIONS, NumberExceptions
 from scribewire.types import Word
 
@@ -51,6 +52,14 @@ def write_numbers_in_words(words: tuple[Word, ...], language: str) -> tuple[Word
         )
         written[number.first : number.end] = [merged]
     return tuple(written)
+
+
+def write_numbers_in_event(event: Partial | Final, language: str) -> Partial | Final:
+    """Return the event with its numbers in digits, in its words too."""
+    text = write_numbers(event.text, language)
+    if isinstance(event, Partial) or event.words is None:
+        return replace(event, text=text)
+    return replace(event, text=text, words=write_numbers_in_words(event.words, language))
 
 
 @dataclass(frozen=True, slots=True)

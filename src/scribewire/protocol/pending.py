@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Generic, TypeVar
 
-from scribewire.protocol.states import ProtocolMisuseError
+from scribewire.protocol.dialogue import ProtocolMisuseError
 
 MAX_PENDING = 1024  # a shell that drains after each call holds a handful; this one has forgotten
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scribewire.errors import ClientFault, ServerFault
-from scribewire.protocol.handshake import Handshake
+from scribewire.protocol.scriptix.handshake import Handshake
 
 UNAUTHORIZED = 401
 

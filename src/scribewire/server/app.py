@@ -12,15 +12,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from scribewire import __version__
-from scribewire.protocol.handshake import Endpoint, parse_handshake
 from scribewire.protocol.policy import refuse_handshake
+from scribewire.protocol.scriptix.handshake import Endpoint, parse_handshake
 from scribewire.server.session import Session
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.websockets import WebSocket
 
-    from scribewire.protocol.handshake import Handshake
+    from scribewire.protocol.scriptix.handshake import Handshake
     from scribewire.server.services import Services
 
 _log = logging.getLogger("scribewire.server")

@@ -13,9 +13,9 @@ from scribewire.types import SAMPLE_RATE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from scribewire.protocol.handshake import Pace
     from scribewire.runtime.stream import Stream
     from scribewire.sources.events import SourceEvent
+    from scribewire.types import Pace
 
 _BYTES_PER_S = 2 * SAMPLE_RATE  # 16-bit mono
 

@@ -20,13 +20,19 @@ from starlette.websockets import WebSocketDisconnect
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.audio.wire import WireDecoder
 from scribewire.errors import ClientFault, CloseCode
-from scribewire.protocol.events import AudioEnded, AudioReceived, SessionAborted, SessionStarted
-from scribewire.protocol.messages import Close, FinalResult, PartialResult
-from scribewire.protocol.server import ServerConnection
-from scribewire.protocol.states import is_over
+from scribewire.formatting.numbers import write_numbers_in_event
+from scribewire.protocol.dialogue import (
+    AudioEnded,
+    AudioReceived,
+    Close,
+    SessionAborted,
+    SessionStarted,
+)
+from scribewire.protocol.results import FinalResult, PartialResult, as_result
+from scribewire.protocol.scriptix.server import ServerConnection
+from scribewire.protocol.scriptix.states import is_over
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
-from scribewire.runtime.results import as_result
 from scribewire.runtime.stream import Stream
 from scribewire.server.pulling import pace_events, write_silence
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
@@ -35,8 +41,9 @@ from scribewire.sources.faults import SourceFault
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
-    from scribewire.protocol.handshake import Handshake, Pace
+    from scribewire.protocol.scriptix.handshake import Handshake
     from scribewire.server.services import Services
+    from scribewire.types import Pace
 
 _OUR_FAULT = "recognition failed: a fault of the server, not of the audio; connect again"
 
@@ -221,7 +228,9 @@ class Session:
         await self._has_stream.wait()
         assert self._stream is not None
         async for event in self._stream.events():
-            match as_result(event, digits_in=self._digits_in):
+            if self._digits_in is not None:
+                event = write_numbers_in_event(event, self._digits_in)  # noqa: PLW2901
+            match as_result(event):
                 case PartialResult() as partial:
                     self._connection.send_partial(partial)
                 case FinalResult() as final:

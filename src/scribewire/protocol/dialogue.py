@@ -11,12 +11,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from scribewire.protocol.handshake import Pace
-from scribewire.protocol.messages import ServerMessage, Start
-from scribewire.protocol.states import ConnectionState
-from scribewire.types import Mode
+from scribewire.protocol.scriptix.messages import Start
+from scribewire.types import Mode, Pace
 
-# From a server's connection.
+MAX_REASON_BYTES = 123  # RFC 6455: a control frame carries 125 bytes, the close code takes two
+
+
+class ProtocolMisuseError(RuntimeError):
+    """Our own code called a connection when it must not; a bug on this side of the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The WebSocket close to send; nothing is sent after it."""
+
+    code: int
+    """Most often a `CloseCode`."""
+    reason: str = ""
+    """At most `MAX_REASON_BYTES` of UTF-8."""
+
+    @classmethod
+    def because(cls, code: int, message: str) -> Close:
+        """Close with as much of the message as fits into a close frame."""
+        encoded = message.encode("utf-8", "replace")[:MAX_REASON_BYTES]
+        return cls(code, encoded.decode("utf-8", "ignore"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,35 +79,3 @@ class SessionAborted:
 
 
 ServerEvent: TypeAlias = SessionStarted | AudioReceived | AudioEnded | SessionAborted
-
-
-# From a client's connection; besides these it hands out every message of the server.
-
-
-@dataclass(frozen=True, slots=True)
-class StateChanged:
-    """The state to show has changed."""
-
-    state: ConnectionState
-    """The new one."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionFailed:
-    """The server broke the protocol or did not answer in time; we are closing."""
-
-    reason: str
-    """For a person to read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnected:
-    """The connection is gone; no event follows."""
-
-    code: int
-    """The WebSocket close code; 1006 when there was no close."""
-    reason: str
-    """As the server gave it, often empty."""
-
-
-ClientEvent: TypeAlias = ServerMessage | StateChanged | ConnectionFailed | Disconnected

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scribewire.protocol.handshake import (
+from scribewire.protocol.scriptix.handshake import (
     Endpoint,
     Handshake,
     client_url,

@@ -16,25 +16,28 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from scribewire.errors import ClientFault, CloseCode
-from scribewire.protocol.codec import parse_client, serialise_server
-from scribewire.protocol.events import (
+from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
+    Close,
+    ProtocolMisuseError,
     ServerEvent,
     SessionAborted,
     SessionStarted,
 )
-from scribewire.protocol.handshake import Endpoint, Handshake
-from scribewire.protocol.legacy import serialise_legacy
-from scribewire.protocol.messages import (
+from scribewire.protocol.legacy.shape import serialise_legacy
+from scribewire.protocol.pending import Pending
+from scribewire.protocol.policy import ServerPolicy, choose_language
+from scribewire.protocol.quoting import shorten
+from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.scriptix.codec import parse_client, serialise_server
+from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
+from scribewire.protocol.scriptix.messages import (
     Audio,
     ClientMessage,
-    Close,
     ErrorMessage,
-    FinalResult,
     Listening,
     Loading,
-    PartialResult,
     ServerMessage,
     ShuttingDown,
     Start,
@@ -42,13 +45,9 @@ from scribewire.protocol.messages import (
     Stopped,
     UnknownAction,
 )
-from scribewire.protocol.pending import Pending
-from scribewire.protocol.policy import ServerPolicy, choose_language
-from scribewire.protocol.quoting import shorten
-from scribewire.protocol.states import (
+from scribewire.protocol.scriptix.states import (
     DialogueState,
     Input,
-    ProtocolMisuseError,
     first_state,
     is_heard,
     is_over,

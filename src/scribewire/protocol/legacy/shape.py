@@ -6,7 +6,8 @@ has offset 0 and a final the end of its last word.
 
 from __future__ import annotations
 
-from scribewire.protocol.codec import (
+from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.scriptix.codec import (
     list_words,
     load_server_fields,
     read_optional_text,
@@ -16,7 +17,7 @@ from scribewire.protocol.codec import (
     serialise_server,
     without_absent,
 )
-from scribewire.protocol.messages import FinalResult, PartialResult, ServerMessage
+from scribewire.protocol.scriptix.messages import ServerMessage
 from scribewire.protocol.strict_json import dump_fields
 
 

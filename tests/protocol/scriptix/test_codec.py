@@ -5,20 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scribewire.errors import ClientFault, CloseCode, ServerFault
-from scribewire.protocol.codec import (
+from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.scriptix.codec import (
     parse_client,
     parse_server,
     serialise_client,
     serialise_server,
 )
-from scribewire.protocol.messages import (
+from scribewire.protocol.scriptix.messages import (
     Audio,
     ClientMessage,
     ErrorMessage,
-    FinalResult,
     Listening,
     Loading,
-    PartialResult,
     ServerMessage,
     ShuttingDown,
     Start,

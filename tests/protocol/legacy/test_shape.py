@@ -5,12 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scribewire.errors import ServerFault
-from scribewire.protocol.legacy import parse_legacy, serialise_legacy
-from scribewire.protocol.messages import (
+from scribewire.protocol.legacy.shape import parse_legacy, serialise_legacy
+from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.scriptix.messages import (
     ErrorMessage,
-    FinalResult,
     Listening,
-    PartialResult,
     ServerMessage,
     Stopped,
     UnknownMessage,

@@ -14,15 +14,12 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from scribewire.errors import ClientFault
 from scribewire.protocol.quoting import shorten
-from scribewire.types import Mode
-
-Pace = Literal["fast", "realtime"]
-"""How quickly a finite stream is read: as fast as it can be, or as fast as it plays."""
+from scribewire.types import Mode, Pace
 
 MIN_ENDPOINTING_MS = 100  # shorter than the pauses inside words
 MAX_ENDPOINTING_MS = 5000  # longer and finals come too late to be of use

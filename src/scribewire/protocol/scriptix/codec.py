@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from scribewire.errors import ClientFault, CloseCode, ServerFault
-from scribewire.protocol.messages import (
+from scribewire.protocol.quoting import describe
+from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.scriptix.messages import (
     Audio,
     ClientMessage,
     ErrorMessage,
-    FinalResult,
     Listening,
     Loading,
-    PartialResult,
     ServerMessage,
     ShuttingDown,
     Start,
@@ -28,7 +28,6 @@ from scribewire.protocol.messages import (
     UnknownAction,
     UnknownMessage,
 )
-from scribewire.protocol.quoting import describe
 from scribewire.protocol.strict_json import (
     MAX_MESSAGE_BYTES,
     Fields,

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from scribewire.events import Final, Partial, TranscriptEvent
-from scribewire.protocol.messages import FinalResult, PartialResult
-from scribewire.runtime.results import as_result
+from scribewire.protocol.results import FinalResult, PartialResult, as_result
 from scribewire.types import Word
 
 
@@ -63,50 +62,3 @@ def test_an_event_becomes_its_message_with_nothing_invented(
     event: TranscriptEvent, message: PartialResult | FinalResult
 ) -> None:
     assert as_result(event) == message
-
-
-SPOKEN = "It cost twenty one dollars."
-
-
-def test_numbers_stay_words_unless_digits_are_asked_for() -> None:
-    final = Final(
-        utterance=0,
-        decided_sample=0,
-        text=SPOKEN,
-        start_sample=0,
-        end_sample=0,
-        words=words(*SPOKEN.split()),
-    )
-
-    assert as_result(final) == FinalResult(text=SPOKEN, offset_ms=0, words=final.words)
-
-
-def test_digits_are_written_in_the_text_and_in_the_words() -> None:
-    final = Final(
-        utterance=0,
-        decided_sample=0,
-        text=SPOKEN,
-        start_sample=0,
-        end_sample=0,
-        words=words(*SPOKEN.split()),
-    )
-
-    result = as_result(final, digits_in="en")
-
-    assert isinstance(result, FinalResult)
-    assert result.text == "It cost 21 dollars."
-    assert result.words is not None
-    assert " ".join(word.text for word in result.words) == result.text
-    assert (result.words[2].start_ms, result.words[2].end_ms) == (200, 400)
-
-
-def test_digits_are_written_in_partials_and_in_finals_without_words() -> None:
-    partial = Partial(
-        utterance=0, text="It cost twenty one", start_sample=0, end_sample=0, stability=0.5
-    )
-    final = Final(utterance=0, decided_sample=0, text=SPOKEN, start_sample=0, end_sample=0)
-
-    assert as_result(partial, digits_in="en") == PartialResult(
-        text="It cost 21", offset_ms=0, stability=0.5
-    )
-    assert as_result(final, digits_in="en") == FinalResult(text="It cost 21 dollars.", offset_ms=0)

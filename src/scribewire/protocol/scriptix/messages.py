@@ -7,13 +7,9 @@ are written is the business of `codec` and `legacy`, when they are legal that of
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from scribewire.types import Word
-
-MAX_REASON_BYTES = 123  # RFC 6455: a control frame carries 125 bytes, the close code takes two
-
+from scribewire.protocol.results import FinalResult, PartialResult
 
 # From the client.
 
@@ -70,32 +66,6 @@ class Listening:
     """32 hexadecimal digits that name the session in the server's log; empty if not told."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartialResult:
-    """The present guess at an utterance; replaces the previous partial of the same one."""
-
-    text: str
-    """Punctuated and cased."""
-    offset_ms: int
-    """How far into the stream this result has heard."""
-    stability: float | None = None
-    """Probability that the final will begin with this text; None when it was not measured."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinalResult:
-    """The text of an utterance, which never changes."""
-
-    text: str
-    """Punctuated and cased; empty takes back what partials of the utterance have shown."""
-    offset_ms: int
-    """How far into the stream this result has heard."""
-    words: tuple[Word, ...] | None = None
-    """The words of `text` in order; None when they were not measured."""
-    speaker: str | None = None
-    """`Speaker N`; None when diarization is off or undecided."""
-
-
 @dataclass(frozen=True, slots=True)
 class ErrorMessage:
     """What was wrong, what was expected, what to do; a close usually follows."""
@@ -135,22 +105,3 @@ ServerMessage: TypeAlias = (
     | Stopped
     | UnknownMessage
 )
-
-
-# From either side.
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """The WebSocket close to send; nothing is sent after it."""
-
-    code: int
-    """Most often a `CloseCode`."""
-    reason: str = ""
-    """At most `MAX_REASON_BYTES` of UTF-8."""
-
-    @classmethod
-    def because(cls, code: int, message: str) -> Close:
-        """Close with as much of the message as fits into a close frame."""
-        encoded = message.encode("utf-8", "replace")[:MAX_REASON_BYTES]
-        return cls(code, encoded.decode("utf-8", "ignore"))

@@ -37,10 +37,6 @@ from __future__ import annotations
 from enum import Enum
 
 
-class ProtocolMisuseError(RuntimeError):
-    """Our own code called a connection when it must not; a bug on this side of the wire."""
-
-
 class DialogueState(Enum):
     """How far a dialogue has come."""
 

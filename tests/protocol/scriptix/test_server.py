@@ -6,18 +6,21 @@ from dataclasses import replace
 import pytest
 
 from scribewire.errors import ClientFault, CloseCode
-from scribewire.protocol.events import (
+from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
+    Close,
+    ProtocolMisuseError,
     ServerEvent,
     SessionAborted,
     SessionStarted,
 )
-from scribewire.protocol.handshake import Endpoint, Handshake
-from scribewire.protocol.messages import Close, FinalResult, PartialResult, Start
 from scribewire.protocol.policy import ServerPolicy
-from scribewire.protocol.server import ServerConnection
-from scribewire.protocol.states import DialogueState, ProtocolMisuseError
+from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
+from scribewire.protocol.scriptix.messages import Start
+from scribewire.protocol.scriptix.server import ServerConnection
+from scribewire.protocol.scriptix.states import DialogueState
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 
 POLICY = ServerPolicy(

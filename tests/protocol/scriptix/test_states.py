@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scribewire.protocol.states import (
+from scribewire.protocol.scriptix.states import (
     TRANSITIONS,
     ConnectionState,
     DialogueState,

@@ -8,31 +8,34 @@ When `next_outgoing` returns a `Close`, close with it. Arm one timer for `timer_
 from __future__ import annotations
 
 from scribewire.errors import CloseCode, ServerFault
-from scribewire.protocol.codec import parse_server, serialise_client
-from scribewire.protocol.events import ClientEvent, ConnectionFailed, Disconnected, StateChanged
-from scribewire.protocol.handshake import Endpoint
-from scribewire.protocol.legacy import parse_legacy
-from scribewire.protocol.messages import (
+from scribewire.protocol.dialogue import Close, ProtocolMisuseError
+from scribewire.protocol.legacy.shape import parse_legacy
+from scribewire.protocol.pending import Pending
+from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.scriptix.client_events import (
+    ClientEvent,
+    ConnectionFailed,
+    Disconnected,
+    StateChanged,
+)
+from scribewire.protocol.scriptix.codec import parse_server, serialise_client
+from scribewire.protocol.scriptix.handshake import Endpoint
+from scribewire.protocol.scriptix.messages import (
     Audio,
     ClientMessage,
-    Close,
     ErrorMessage,
-    FinalResult,
     Listening,
     Loading,
-    PartialResult,
     ServerMessage,
     ShuttingDown,
     Start,
     Stop,
     Stopped,
 )
-from scribewire.protocol.pending import Pending
-from scribewire.protocol.states import (
+from scribewire.protocol.scriptix.states import (
     ConnectionState,
     DialogueState,
     Input,
-    ProtocolMisuseError,
     connection_state_after,
     first_state,
     is_heard,

@@ -4,26 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scribewire.protocol.client import AUDIO_MESSAGE_BYTES, ClientConnection
-from scribewire.protocol.events import (
+from scribewire.protocol.dialogue import Close, ProtocolMisuseError
+from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.scriptix.client import AUDIO_MESSAGE_BYTES, ClientConnection
+from scribewire.protocol.scriptix.client_events import (
     ClientEvent,
     ConnectionFailed,
     Disconnected,
     StateChanged,
 )
-from scribewire.protocol.handshake import Endpoint
-from scribewire.protocol.messages import (
-    Close,
+from scribewire.protocol.scriptix.handshake import Endpoint
+from scribewire.protocol.scriptix.messages import (
     ErrorMessage,
-    FinalResult,
     Listening,
     Loading,
-    PartialResult,
     ShuttingDown,
     Stopped,
     UnknownMessage,
 )
-from scribewire.protocol.states import ConnectionState, ProtocolMisuseError
+from scribewire.protocol.scriptix.states import ConnectionState
 
 START = '{"action":"start"}'
 STOP = '{"action":"stop"}'

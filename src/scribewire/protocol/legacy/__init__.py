@@ -1,0 +1,1 @@
+"""The dialect of `/realtime`: the older shape of results."""

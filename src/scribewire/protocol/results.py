@@ -1,0 +1,50 @@
+"""What a stream says, as clients read it: milliseconds and names instead of samples and numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from scribewire.events import Final, Partial
+from scribewire.types import samples_to_ms
+
+if TYPE_CHECKING:
+    from scribewire.types import Word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartialResult:
+    """The present guess at an utterance; replaces the previous partial of the same one."""
+
+    text: str
+    """Punctuated and cased."""
+    offset_ms: int
+    """How far into the stream this result has heard."""
+    stability: float | None = None
+    """Probability that the final will begin with this text; None when it was not measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalResult:
+    """The text of an utterance, which never changes."""
+
+    text: str
+    """Punctuated and cased; empty takes back what partials of the utterance have shown."""
+    offset_ms: int
+    """How far into the stream this result has heard."""
+    words: tuple[Word, ...] | None = None
+    """The words of `text` in order; None when they were not measured."""
+    speaker: str | None = None
+    """`Speaker N`; None when diarization is off or undecided."""
+
+
+ResultMessage: TypeAlias = PartialResult | FinalResult
+
+
+def as_result(event: Partial | Final) -> ResultMessage:
+    """Return the message that tells this event."""
+    offset_ms = samples_to_ms(event.end_sample)
+    if isinstance(event, Partial):
+        return PartialResult(text=event.text, offset_ms=offset_ms, stability=event.stability)
+    speaker = None if event.speaker is None else f"Speaker {event.speaker}"
+    return FinalResult(text=event.text, offset_ms=offset_ms, words=event.words, speaker=speaker)
