@@ -30,8 +30,8 @@ from bench.live_sherpa import run_sherpa_files
 from bench.live_speech import Speeches
 from bench.manifest import read_manifest
 from bench.server_process import ROOT
-from scribewire.testing.capacity import CapacitySearch
-from scribewire.testing.server_process import ADMIT_ALL
+from scribewire.capacity.search import CapacitySearch
+from scribewire.capacity.server_process import ADMIT_ALL
 
 
 @dataclass

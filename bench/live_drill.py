@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from bench.live_runs import SPREAD_S, Conditions, measure
 from bench.live_speech import Speeches
 from bench.table import format_table
+from scribewire.capacity.latency import Distribution, Latencies, Window, distribution
+from scribewire.capacity.load import Source, StreamRecord, run_load
+from scribewire.capacity.search import plan_starts
+from scribewire.capacity.server_process import ServerProcess, run_server_process
 from scribewire.client import FinalResult
-from scribewire.testing.capacity import plan_starts
-from scribewire.testing.latency import Distribution, Latencies, Window, distribution
-from scribewire.testing.load import Source, StreamRecord, run_load
-from scribewire.testing.server_process import ServerProcess, run_server_process
 
 CALM_S = 30.0  # after half have left: ten to recover, twenty to show it
 RECOVERY_S = 10.0

@@ -11,8 +11,8 @@ from bench.live_runs import OURS, Conditions, count_words
 from bench.live_speech import Speech
 from bench.scoring import WordErrors
 from bench.table import format_table
-from scribewire.testing.load import push
-from scribewire.testing.server_process import run_server_process
+from scribewire.capacity.load import push
+from scribewire.capacity.server_process import run_server_process
 from scribewire.types import SAMPLE_RATE
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from bench.live_runs import Conditions
 from bench.live_speech import Speeches
-from scribewire.testing.load import hold_idle, push
-from scribewire.testing.server_process import run_server_process
+from scribewire.capacity.load import hold_idle, push
+from scribewire.capacity.server_process import run_server_process
 
 WATCHED_S = 10.0
 SPARE_FILES = 200  # that either process has open besides its sockets

@@ -27,15 +27,15 @@ from bench.live_speech import Speech, Speeches
 from bench.peer import NAME
 from bench.server_process import ROOT
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
+from scribewire.capacity.latency import Window
+from scribewire.capacity.load import CHUNK_MS, Arrival, StreamRecord
+from scribewire.capacity.search import find_shortfalls, plan_starts
+from scribewire.capacity.server_process import own_usage
 from scribewire.client import FinalResult, PartialResult
-from scribewire.testing.capacity import find_shortfalls, plan_starts
-from scribewire.testing.latency import Window
-from scribewire.testing.load import CHUNK_MS, Arrival, StreamRecord
-from scribewire.testing.server_process import own_usage
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from scribewire.testing.utterances import Utterance
+    from scribewire.capacity.utterances import Utterance
     from scribewire.types import Samples
 
 PATIENCE_S = 60.0  # as our own streams have

@@ -16,7 +16,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from scribewire.testing.capacity import SPEECH_TO_FINAL_P95_MS
+from scribewire.capacity.search import SPEECH_TO_FINAL_P95_MS
 
 COLOURS = ("#1f5fa8", "#c2571a", "#4b8b3b", "#7a4fa3")  # apart in grey and for the colour-blind
 MARKERS = ("o", "s", "^", "D")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from bench.live_runs import LiveRun
 from bench.table import NOTHING, format_table
-from scribewire.testing.latency import Distribution, distribution
+from scribewire.capacity.latency import Distribution, distribution
 
 MEASURES = {
     "first partial": "first_partial_ms",

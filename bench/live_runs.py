@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from bench.live_speech import Speech, Speeches
 from bench.scoring import WordErrors, count_errors
+from scribewire.capacity.latency import Latencies, Window, add_up, measure_stream
+from scribewire.capacity.load import Source, StreamRecord, run_load
+from scribewire.capacity.search import Shortfall, find_shortfalls, plan_starts
+from scribewire.capacity.server_process import run_server_process
 from scribewire.protocol.results import FinalResult
-from scribewire.testing.capacity import Shortfall, find_shortfalls, plan_starts
-from scribewire.testing.latency import Latencies, Window, add_up, measure_stream
-from scribewire.testing.load import Source, StreamRecord, run_load
-from scribewire.testing.server_process import run_server_process
 from scribewire.types import Mode
 
 OURS = "scribewire"

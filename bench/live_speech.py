@@ -9,14 +9,14 @@ from functools import cached_property
 from bench.manifest import SPEECH_GROUPS, Clip, read_pcm
 from bench.table import Progress
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
+from scribewire.capacity.load import push
+from scribewire.capacity.monologue import Monologue, Recording, join_recordings
+from scribewire.capacity.server_process import run_server_process
+from scribewire.capacity.utterances import Utterance, find_utterances
 from scribewire.client import FinalResult
 from scribewire.engines.silero import SileroVad
 from scribewire.models.catalog import SILERO_VAD
 from scribewire.recognition.rules import rules_for
-from scribewire.testing.load import push
-from scribewire.testing.monologue import Monologue, Recording, join_recordings
-from scribewire.testing.server_process import run_server_process
-from scribewire.testing.utterances import Utterance, find_utterances
 from scribewire.types import Mode
 
 

@@ -15,17 +15,17 @@ from bench.scoring import normalise
 from bench.stream_sessions import Heard, pull, push_pcm
 from bench.table import Progress, format_table
 from scribewire.client import ClientError, ConnectionState, FinalResult, connect
-from scribewire.testing.azurite import run_azurite
-from scribewire.testing.icecast import run_icecast
-from scribewire.testing.media import make_file, make_hls
-from scribewire.testing.origin import Reset, Stall, Status
-from scribewire.testing.playlists import RollingPlaylist, Segment, read_segments
 from scribewire.types import SAMPLE_RATE
+from tests.parts.azurite import run_azurite
+from tests.parts.icecast import run_icecast
+from tests.parts.media import make_file, make_hls
+from tests.parts.origin import Reset, Stall, Status
+from tests.parts.playlists import RollingPlaylist, Segment, read_segments
 
 if TYPE_CHECKING:
     from bench.server_process import BenchServer
-    from scribewire.testing.origin import Fault, Origin
     from scribewire.types import Mode
+    from tests.parts.origin import Fault, Origin
 
 BYTES_PER_S = 2 * SAMPLE_RATE
 SEGMENT_S = 2.0

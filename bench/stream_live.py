@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from bench.stream_sessions import pull, push_pcm
 from bench.table import format_table
-from scribewire.testing.media import make_file, make_hls
-from scribewire.testing.parts import find_part
-from scribewire.testing.playlists import RollingPlaylist, read_segments
-from scribewire.testing.programs import Program
 from scribewire.types import SAMPLE_RATE
+from tests.parts.installed import find_part
+from tests.parts.media import make_file, make_hls
+from tests.parts.playlists import RollingPlaylist, read_segments
+from tests.parts.programs import Program
 
 if TYPE_CHECKING:
     from bench.server_process import BenchServer
-    from scribewire.testing.origin import Origin
+    from tests.parts.origin import Origin
 
 KINDS = ("ts", "fmp4-flac")  # rolled by our origin
 ENCODER = "fmp4-flac, encoded live"  # rolled by ffmpeg itself, which deletes what is too old

@@ -31,13 +31,13 @@ from scribewire.sources.faults import SourceFault
 from scribewire.sources.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
-from scribewire.testing.icecast import run_icecast
-from scribewire.testing.media import make_hls, run_ffmpeg
-from scribewire.testing.playlists import RollingPlaylist, read_segments
 from scribewire.types import SAMPLE_RATE
+from tests.parts.icecast import run_icecast
+from tests.parts.media import make_hls, run_ffmpeg
+from tests.parts.playlists import RollingPlaylist, read_segments
 
 if TYPE_CHECKING:
-    from scribewire.testing.origin import Origin
+    from tests.parts.origin import Origin
 
 BITRATE = "128k"
 SEGMENT_S = 2.0

@@ -14,13 +14,13 @@ import numpy as np
 
 from bench.stream_sessions import Heard, pull, push_pcm
 from bench.table import Progress, format_table
-from scribewire.testing.media import FILE_KINDS, HLS_KINDS, make_file, make_hls
 from scribewire.types import SAMPLE_RATE
+from tests.parts.media import FILE_KINDS, HLS_KINDS, make_file, make_hls
 
 if TYPE_CHECKING:
     from bench.server_process import BenchServer
-    from scribewire.testing.origin import Origin
     from scribewire.types import Mode
+    from tests.parts.origin import Origin
 
 LOSSLESS_PLAYLIST = "fmp4-flac"
 MAX_DIFFERENT_WORDS = 2

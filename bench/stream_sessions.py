@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from bench.scoring import WordErrors, count_errors
+from scribewire.capacity.load import push
 from scribewire.client import ClientError, ConnectionState, FinalResult, connect
-from scribewire.testing.load import push
 
 if TYPE_CHECKING:
     from bench.server_process import BenchServer

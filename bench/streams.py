@@ -31,8 +31,8 @@ from bench.stream_live import format_live, measure_live
 from bench.stream_load import format_load, measure_load
 from bench.stream_parity import format_parity, measure_parity
 from bench.stream_sessions import SETTINGS
-from scribewire.testing.origin import run_origin
 from scribewire.types import SAMPLE_RATE
+from tests.parts.origin import run_origin
 
 RESULTS = Path(__file__).parent / "results"
 BYTES_PER_S = 2 * SAMPLE_RATE

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from scribewire.capacity.latency import Latencies
+from scribewire.capacity.search import Shortfall
+from scribewire.capacity.trials import Capacity, Trial
 from scribewire.cli.bench import describe, explain, print_answer
-from scribewire.testing.capacity import Shortfall
-from scribewire.testing.latency import Latencies
-from scribewire.testing.probe import Capacity, Trial
 
 SMALL = Trial(
     streams=1,

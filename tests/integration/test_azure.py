@@ -11,10 +11,10 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from scribewire.testing.azurite import Azurite, run_azurite
-from scribewire.testing.parts import need_part
 from scribewire.testing.running import Dialogue, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
+from tests.parts.azurite import Azurite, run_azurite
+from tests.parts.installed import need_part
 
 HELLO = "." * 70 + "hello" * 3 + "." * 20
 WORLD = "." * 70 + "world" * 3 + "." * 20

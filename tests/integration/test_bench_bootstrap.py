@@ -1,4 +1,5 @@
 import pytest
+
 from bench.bootstrap import Estimate, estimate_difference, estimate_rate
 
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from bench.accuracy import choose_pairs, describe, format_report, parse_options
 from bench.comparison import GroupResult, compare, summarise
 from bench.manifest import Clip

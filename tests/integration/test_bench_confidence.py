@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from bench.calibration import (
     calibration_error,
     fit_logistic,
@@ -17,7 +18,6 @@ from bench.calibration import (
 from bench.confidence import JudgedWord, format_fit, format_report, judge_clip
 from bench.manifest import Clip
 from bench.word_truth import right_words
-
 from scribewire.engines.engines import Engines
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
 

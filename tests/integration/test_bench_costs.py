@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from bench.costs import Ending, Replay, format_costs, format_latency, latencies_ms, watched_endings
 from bench.metering import Meter, Spent
-
 from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import Voices
 from scribewire.events import Final

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from bench.cuts import (
     FRAME_MS,
     MAXIMA_S,
@@ -14,7 +15,6 @@ from bench.cuts import (
     format_report,
 )
 from bench.scoring import WordErrors
-
 from scribewire.types import Word
 
 SPEECH, SILENCE = (0.9,), (0.1,)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from bench.live_drill import has_all_in_order
 from bench.live_files import FilesRun, format_files
 from bench.live_peer import Note, StreamNotes, read_records
 from bench.live_report import describe_run, format_runs, format_shortfalls
 from bench.live_runs import LiveRun
 from bench.scoring import WordErrors
-
+from scribewire.capacity.latency import Latencies
+from scribewire.capacity.load import Arrival, StreamRecord
+from scribewire.capacity.search import Shortfall
 from scribewire.client import FinalResult, PartialResult
-from scribewire.testing.capacity import Shortfall
-from scribewire.testing.latency import Latencies
-from scribewire.testing.load import Arrival, StreamRecord
 
 RUN = LiveRun(
     system="scribewire",

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from bench.manifest import NO_SPEECH, SPEECH_GROUPS, Clip, read_manifest, read_pcm
 
 ROW = {

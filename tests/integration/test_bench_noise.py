@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from bench.evidence import Heard, hear
 from bench.noise import MODES, Outcome, format_report
 from bench.noises import KINDS, make_noise
-
 from scribewire.engines.engines import Engines
 from scribewire.recognition.rules import rules_for
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from bench.partial_runs import Judged
 from bench.peer import Update, read_lines
 from bench.showing import Line, Showing, Shown, measure, plain_words
 from bench.stability_fit import calibration_error, fit_logistic, fit_stability, predict, reliability
-
 from scribewire.recognition.stabilizer import HeardWord, ShownText
 from scribewire.types import Word
 

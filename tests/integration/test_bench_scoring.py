@@ -1,4 +1,5 @@
 import pytest
+
 from bench.scoring import WordErrors, add_up, count_errors
 
 

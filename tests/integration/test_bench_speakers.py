@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from bench.manifest import Clip
 from bench.speakers import MeasuredVad, Span, choose_clips, join_turns, read_rttm, who_speaks
-
 from scribewire.events import Final
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
 from scribewire.testing.scripted import ScriptedVad, draw_speech

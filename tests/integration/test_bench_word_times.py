@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from bench.forced_alignment import AlignedWord, plain_words
 from bench.word_times import Comparison, compare_words
-
 from scribewire.types import Word
 
 

@@ -13,12 +13,12 @@ from scribewire.sources.events import SourceAudio, SourceEvent, SourceOpened
 from scribewire.sources.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
-from scribewire.testing.likeness import measure_likeness
-from scribewire.testing.media import FILE_KINDS, make_file
-from scribewire.testing.origin import run_origin
-from scribewire.testing.parts import need_part
 from scribewire.testing.running import run_server
 from scribewire.testing.scripted import draw_pcm
+from tests.parts.installed import need_part
+from tests.parts.likeness import measure_likeness
+from tests.parts.media import FILE_KINDS, make_file
+from tests.parts.origin import run_origin
 
 HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
 FRAMES_S = 0.1  # an encoder of AAC begins a frame early and fills the last one

@@ -23,13 +23,13 @@ from scribewire.sources.events import (
 from scribewire.sources.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
-from scribewire.testing.icecast import Icecast, run_icecast
-from scribewire.testing.likeness import measure_likeness
-from scribewire.testing.media import make_file
-from scribewire.testing.parts import need_part
 from scribewire.testing.running import Dialogue, run_server
 from scribewire.testing.scripted import draw_pcm
 from scribewire.types import SAMPLE_RATE
+from tests.parts.icecast import Icecast, run_icecast
+from tests.parts.installed import need_part
+from tests.parts.likeness import measure_likeness
+from tests.parts.media import make_file
 
 HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
 SOON = RetryRules(first_wait_s=0.2, max_wait_s=0.4, give_up_after_s=30)

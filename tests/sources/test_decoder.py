@@ -12,8 +12,8 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from bench.hostile_media import KINDS, decode, is_alive, make_media, mutate
 
+from bench.hostile_media import KINDS, decode, is_alive, make_media, mutate
 from scribewire.audio.container import read_audio
 from scribewire.audio.decoder_messages import DecoderLimits
 from scribewire.audio.pcm import encode_pcm

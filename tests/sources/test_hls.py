@@ -15,18 +15,18 @@ from scribewire.sources.faults import SourceFault
 from scribewire.sources.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
-from scribewire.testing.likeness import measure_likeness
-from scribewire.testing.media import HLS_KINDS, decode_file, make_discontinuous_hls, make_hls
-from scribewire.testing.origin import HangUp, Origin, Reset, Stall, Status, run_origin
-from scribewire.testing.parts import need_part
-from scribewire.testing.playlists import (
+from scribewire.types import SAMPLE_RATE
+from tests.parts.installed import need_part
+from tests.parts.likeness import measure_likeness
+from tests.parts.media import HLS_KINDS, decode_file, make_discontinuous_hls, make_hls
+from tests.parts.origin import HangUp, Origin, Reset, Stall, Status, run_origin
+from tests.parts.playlists import (
     Rendition,
     RollingPlaylist,
     Variant,
     read_segments,
     write_master,
 )
-from scribewire.types import SAMPLE_RATE
 
 HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
 QUICK = RetryRules(first_wait_s=0.001, max_wait_s=0.001)

@@ -10,14 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import pytest
-from tests.sources.test_hostile_urls import (
-    INVALID,
-    NOT_ALLOWED,
-    URLS,
-    Listener,
-    look_up,
-    with_listener,
-)
 
 from scribewire.errors import CloseCode
 from scribewire.sources.addresses import AddressPolicy, parse_address_rule
@@ -26,6 +18,14 @@ from scribewire.sources.faults import SourceFault
 from scribewire.sources.fetcher import FetchLimits, GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
+from tests.sources.test_hostile_urls import (
+    INVALID,
+    NOT_ALLOWED,
+    URLS,
+    Listener,
+    look_up,
+    with_listener,
+)
 
 # One's own servers are at 127.0.0.2 and 127.0.0.3; what they point at is not.
 ALLOWED = AddressPolicy(allowed=tuple(map(parse_address_rule, ("127.0.0.2", "127.0.0.3"))))

@@ -20,8 +20,8 @@ from scribewire.sources.playlist import MediaPlaylist, parse_playlist
 from scribewire.sources.retry import RetryRules
 from scribewire.sources.segment_queue import LoadedSegment, SegmentQueue, read_page
 from scribewire.sources.urls import check_url
-from scribewire.testing.origin import Origin, Reset, Stall, Status, run_origin
-from scribewire.testing.playlists import RollingPlaylist, Segment, write_playlist
+from tests.parts.origin import Origin, Reset, Stall, Status, run_origin
+from tests.parts.playlists import RollingPlaylist, Segment, write_playlist
 
 HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
 QUICK = RetryRules(first_wait_s=0.001, max_wait_s=0.001, give_up_after_s=30)

@@ -17,8 +17,8 @@ from scribewire.types import Mode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scribewire.testing.latency import Distribution
-    from scribewire.testing.probe import Capacity, Trial
+    from scribewire.capacity.latency import Distribution
+    from scribewire.capacity.trials import Capacity, Trial
 
 Format = Literal["text", "json"]
 """A table for people, or one object for programs."""
@@ -61,12 +61,12 @@ def bench(
 
 
 async def _probe(mode: Mode, err: TextIO) -> Capacity:
-    from scribewire.testing.probe import probe_capacity
+    from scribewire.capacity.trials import measure_capacity
 
     with _progress(err) as (show, step):
         ticking = asyncio.create_task(_tick(step))
         try:
-            return await probe_capacity(
+            return await measure_capacity(
                 mode,
                 on_trial=lambda streams: show(f"{_count(streams)} ..."),
                 on_result=lambda trial: show(_sum_up(trial)),
@@ -84,8 +84,8 @@ async def _tick(step: Callable[[], None]) -> None:
 @contextlib.contextmanager
 def _progress(err: TextIO) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
     """Give what shows a text, and what moves the bar; a text that is final ends without dots."""
+    from scribewire.capacity.trials import EXPECTED_S
     from scribewire.cli.screen import is_terminal
-    from scribewire.testing.probe import EXPECTED_S
 
     if not is_terminal(err):
 
@@ -172,7 +172,7 @@ def describe(capacity: Capacity) -> dict[str, object]:
 def _describe_trial(trial: Trial) -> dict[str, object]:
     from dataclasses import asdict
 
-    from scribewire.testing.latency import distribution
+    from scribewire.capacity.latency import distribution
 
     latencies = trial.latencies
     values = {
@@ -200,7 +200,7 @@ def _rounded(values: dict[str, float]) -> dict[str, float]:
 
 
 def _row(trial: Trial) -> list[str]:
-    from scribewire.testing.latency import distribution
+    from scribewire.capacity.latency import distribution
 
     final = distribution(trial.latencies.speech_to_final_ms)
     first = distribution(trial.latencies.first_partial_ms)

@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scribewire.client import FinalResult, RefusedError
-from scribewire.testing.load import (
+from scribewire.capacity.load import (
     CHUNK_BYTES,
     Source,
     StreamRecord,
@@ -14,6 +13,7 @@ from scribewire.testing.load import (
     push,
     run_load,
 )
+from scribewire.client import FinalResult, RefusedError
 from scribewire.testing.scripted import draw_pcm
 
 if TYPE_CHECKING:

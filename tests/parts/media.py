@@ -1,7 +1,7 @@
 """Speech as media: every container and every kind of HLS playlist, made by ffmpeg.
 
 All of it is made from PCM as the server hears it (16-bit little-endian, 16 kHz, mono) and lies in
-a folder that the caller gives; `scribewire.testing.origin` serves one.
+a folder that the caller gives; `tests.parts.origin` serves one.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from scribewire.errors import ServerFault
-from scribewire.testing.parts import find_part
-from scribewire.testing.playlists import join_playlists, read_segments, write_playlist
 from scribewire.types import SAMPLE_RATE
+from tests.parts.installed import find_part
+from tests.parts.playlists import join_playlists, read_segments, write_playlist
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -289,7 +289,7 @@ def run_ffmpeg(arguments: Sequence[str], given: bytes = b"") -> bytes:
     """Run ffmpeg on `given` and return what it writes to its output. Raises ServerFault."""
     command = [find_part("ffmpeg"), "-hide_banner", "-nostdin", "-loglevel", "error", "-y"]
     # A list of arguments without a shell: nothing in it is read as a command.
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [*command, *arguments],
         input=given,
         capture_output=True,

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from scribewire.capacity.load import push
+from scribewire.capacity.server_process import own_usage, run_server_process
 from scribewire.errors import ServerFault
-from scribewire.testing.load import push
 from scribewire.testing.scripted import draw_pcm
-from scribewire.testing.server_process import own_usage, run_server_process
 
 
 @pytest.mark.slow

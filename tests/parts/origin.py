@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from scribewire.testing.playlists import RollingPlaylist
+    from tests.parts.playlists import RollingPlaylist
 
 _LOOPBACK: Final = "127.0.0.1"
 _PIECE_BYTES = 1 << 16

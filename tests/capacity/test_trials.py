@@ -3,15 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scribewire.engines.silero import SileroVad
-from scribewire.models.catalog import SILERO_VAD
-from scribewire.testing.latency import Latencies
-from scribewire.testing.probe import (
+from scribewire.capacity.latency import Latencies
+from scribewire.capacity.trials import (
     Trial,
     cut_utterances,
     find_recordings,
     first_guess,
 )
+from scribewire.engines.silero import SileroVad
+from scribewire.models.catalog import SILERO_VAD
 from scribewire.testing.scripted import ScriptedVad, draw_speech
 from scribewire.types import SAMPLE_RATE
 

@@ -121,7 +121,7 @@ def find_free_port() -> int:
     before a program does, or while one is restarted.
     """
     while True:
-        port = random.choice(_SERVER_PORTS)  # noqa: S311 - two tests at once should not meet
+        port = random.choice(_SERVER_PORTS)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))

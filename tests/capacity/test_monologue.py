@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scribewire.testing.monologue import END_SILENCE_S, Recording, join_recordings
+from scribewire.capacity.monologue import END_SILENCE_S, Recording, join_recordings
 from scribewire.types import SAMPLE_RATE
 
 LETTERS = [

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from scribewire.errors import ServerFault
-from scribewire.testing.media import (
+from scribewire.types import SAMPLE_RATE
+from tests.parts.installed import need_part
+from tests.parts.media import (
     FILE_KINDS,
     HLS_KINDS,
     decode_file,
@@ -17,9 +19,7 @@ from scribewire.testing.media import (
     run_ffmpeg,
     timestamp_tag,
 )
-from scribewire.testing.parts import need_part
-from scribewire.testing.playlists import read_segments
-from scribewire.types import SAMPLE_RATE
+from tests.parts.playlists import read_segments
 
 SECONDS = 2.5
 BYTES_PER_S = 2 * SAMPLE_RATE

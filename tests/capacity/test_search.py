@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from scribewire.testing.capacity import (
+from scribewire.capacity.latency import Latencies
+from scribewire.capacity.search import (
     CapacitySearch,
     find_shortfalls,
     plan_starts,
 )
-from scribewire.testing.latency import Latencies
 
 
 def latencies(

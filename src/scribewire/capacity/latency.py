@@ -22,9 +22,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from scribewire.capacity.load import CHUNK_MS, Arrival, StreamRecord
+from scribewire.capacity.utterances import Utterance
 from scribewire.client import FinalResult
-from scribewire.testing.load import CHUNK_MS, Arrival, StreamRecord
-from scribewire.testing.utterances import Utterance
 
 MATCH_MS = 1_000  # what a final hears of the silence after it is shorter
 EARLY_MS = 300  # two voice detectors differ by less about where the same speech ends

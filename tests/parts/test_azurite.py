@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from scribewire.errors import ServerFault
-from scribewire.testing.azurite import Azurite, run_azurite
-from scribewire.testing.parts import need_part
-from scribewire.testing.plain_http import PlainAnswer, ask
+from tests.parts.azurite import Azurite, run_azurite
+from tests.parts.installed import need_part
+from tests.parts.plain_http import PlainAnswer, ask
 
 DATA = bytes(range(256)) * 40
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scribewire.testing.origin import HangUp, Origin, Reset, Stall, Status, run_origin
-from scribewire.testing.playlists import RollingPlaylist, Segment
+from tests.parts.origin import HangUp, Origin, Reset, Stall, Status, run_origin
+from tests.parts.playlists import RollingPlaylist, Segment
 
 BODY = bytes(range(256)) * 1000
 LIST = '#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI="a.key"\n#EXTINF:1,\na.ts\n'

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from scribewire.errors import ServerFault
-from scribewire.testing.icecast import Icecast, run_icecast
-from scribewire.testing.media import make_file
-from scribewire.testing.parts import need_part
 from scribewire.types import SAMPLE_RATE
+from tests.parts.icecast import Icecast, run_icecast
+from tests.parts.installed import need_part
+from tests.parts.media import make_file
 
 # Noise: silence would be sent in so few bytes that nothing comes for seconds.
 NOISE = np.random.default_rng(1).integers(-9000, 9000, 3 * SAMPLE_RATE).astype("<i2").tobytes()

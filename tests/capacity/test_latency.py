@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scribewire.client import FinalResult, PartialResult
-from scribewire.testing.latency import (
+from scribewire.capacity.latency import (
     Distribution,
     Latencies,
     Slope,
@@ -15,8 +14,9 @@ from scribewire.testing.latency import (
     measure_stream,
     slope,
 )
-from scribewire.testing.load import Arrival, StreamRecord
-from scribewire.testing.utterances import Utterance
+from scribewire.capacity.load import Arrival, StreamRecord
+from scribewire.capacity.utterances import Utterance
+from scribewire.client import FinalResult, PartialResult
 from scribewire.types import Word
 
 LONG = Utterance(start_ms=1_000, end_ms=4_000, settled_ms=4_512)

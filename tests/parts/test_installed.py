@@ -8,7 +8,7 @@ from unittest import SkipTest
 
 import pytest
 
-from scribewire.testing.parts import NEEDS_PARTS, PartMissing, find_part, need_part
+from tests.parts.installed import NEEDS_PARTS, PartMissing, find_part, need_part
 
 NOWHERE = "a-program-that-nobody-has"
 
@@ -34,7 +34,7 @@ def test_a_missing_part_fails_the_test_in_continuous_integration() -> None:
 
 TESTS = f"""
 import pytest
-from scribewire.testing.parts import need_part
+from tests.parts.installed import need_part
 
 @pytest.fixture
 def part():

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scribewire.capacity.utterances import Utterance, find_utterances, place_utterances
 from scribewire.recognition.endpointer import EndpointRules
 from scribewire.testing.scripted import ScriptedVad, draw_speech
-from scribewire.testing.utterances import Utterance, find_utterances, place_utterances
 
 RULES = EndpointRules(
     min_speech=2,

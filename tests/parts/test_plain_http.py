@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from scribewire.testing.plain_http import PlainAnswer, ask
+from tests.parts.plain_http import PlainAnswer, ask
 
 
 async def ask_for(answer: bytes, **options: str) -> tuple[PlainAnswer, bytes]:

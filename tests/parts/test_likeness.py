@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scribewire.testing.likeness import Likeness, measure_likeness
 from scribewire.types import SAMPLE_RATE
+from tests.parts.likeness import Likeness, measure_likeness
 
 RANDOM = np.random.default_rng(7)
 SPEECH = RANDOM.normal(0, 3000, SAMPLE_RATE).astype("<i2").tobytes()

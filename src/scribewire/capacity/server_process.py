@@ -1,6 +1,6 @@
 """A real server in a process of its own, so that its cost can be told from its clients'.
 
-`python -m scribewire.testing.server_process` is that process. It prints one line of JSON once the
+`python -m scribewire.capacity.server_process` is that process. It prints one line of JSON once the
 port is open, answers each line on its standard input with what it has used, and drains and ends
 when its input ends: a measurement that dies leaves no server behind.
 """
@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from scribewire.capacity.load import Target
 from scribewire.engines.loader import load_engines
 from scribewire.engines.onnx import OnnxSession, Tensor
 from scribewire.errors import ServerFault
@@ -29,7 +30,6 @@ from scribewire.models.cache import ModelCache
 from scribewire.runtime.self_measurement import measure_costs
 from scribewire.server.run import prepare_process, serving
 from scribewire.settings import Settings
-from scribewire.testing.load import Target
 
 ADMIT_ALL: Final = {"SCRIBEWIRE_MAX_FINAL_LATENCY_MS": "0"}
 """Setting of a server that refuses nobody: what lies beyond capacity is what a load looks for."""
@@ -96,7 +96,7 @@ async def run_server_process(
     """
     key = secrets.token_urlsafe()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "scribewire.testing.server_process"),
+        *(sys.executable, "-m", "scribewire.capacity.server_process"),
         stdin=PIPE,
         stdout=PIPE,
         start_new_session=True,  # else Ctrl-C at our terminal would reach it before we do

@@ -26,7 +26,7 @@ _REMEDIES: Final = {
     "azurite-blob": "install Node.js and run `npm ci --prefix tests/parts --ignore-scripts`",
 }
 # Where npm puts the storage emulator, in a checkout.
-_NODE_PROGRAMS: Final = Path(__file__).parents[3] / "tests/parts/node_modules/.bin"
+_NODE_PROGRAMS: Final = Path(__file__).parent / "node_modules/.bin"
 # Debian keeps servers where only root's path looks.
 _FURTHER_FOLDERS: Final = (str(_NODE_PROGRAMS), "/usr/sbin", "/usr/local/sbin")
 

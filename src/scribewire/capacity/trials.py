@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scribewire.audio.container import read_audio
+from scribewire.capacity.latency import Latencies, Window, add_up, distribution, measure_stream
+from scribewire.capacity.load import Source, run_load
+from scribewire.capacity.monologue import Monologue, Recording, join_recordings
+from scribewire.capacity.search import CapacitySearch, Shortfall, find_shortfalls, plan_starts
+from scribewire.capacity.server_process import ADMIT_ALL, ServerProcess, run_server_process
+from scribewire.capacity.utterances import Utterance, find_utterances
 from scribewire.engines.silero import SileroVad
 from scribewire.models.catalog import MOONSHINE_TINY_EN, SILERO_VAD
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.cores import available_cores
-from scribewire.testing.capacity import CapacitySearch, Shortfall, find_shortfalls, plan_starts
-from scribewire.testing.latency import Latencies, Window, add_up, distribution, measure_stream
-from scribewire.testing.load import Source, run_load
-from scribewire.testing.monologue import Monologue, Recording, join_recordings
-from scribewire.testing.server_process import ADMIT_ALL, ServerProcess, run_server_process
-from scribewire.testing.utterances import Utterance, find_utterances
 from scribewire.types import Mode, ms_to_samples
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Capacity:
     wall_s: float
 
 
-async def probe_capacity(
+async def measure_capacity(
     mode: Mode = "fast",
     *,
     on_trial: Callable[[int], None] = lambda _: None,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scribewire.testing.playlists import (
+from tests.parts.playlists import (
     Rendition,
     RollingPlaylist,
     Segment,

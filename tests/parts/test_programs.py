@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scribewire.errors import ServerFault
-from scribewire.testing.programs import Program, find_free_port, wait_until
+from tests.parts.programs import Program, find_free_port, wait_until
 
 # Says that it is there, and stays.
 STAYING = "import signal, sys; {}; print('here', flush=True); sys.stdin.close(); signal.pause()"
@@ -57,7 +57,7 @@ async def test_a_program_that_a_signal_ends_has_crashed(tmp_path: Path) -> None:
 async def test_a_stubborn_program_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scribewire.testing.programs.END_PATIENCE_S", 0.01)
+    monkeypatch.setattr("tests.parts.programs.END_PATIENCE_S", 0.01)
     program = await start(STUBBORN, tmp_path)
 
     await program.end()

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from scribewire.testing.latency import Latencies, distribution
+from scribewire.capacity.latency import Latencies, distribution
 from scribewire.types import Mode
 
 if TYPE_CHECKING:

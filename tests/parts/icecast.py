@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from scribewire.errors import ServerFault
-from scribewire.testing.parts import find_part
-from scribewire.testing.plain_http import ask
-from scribewire.testing.programs import Program, find_free_port
+from tests.parts.installed import find_part
+from tests.parts.plain_http import ask
+from tests.parts.programs import Program, find_free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
