@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from scribewire.cli.captions import Captions, Format, format_time
+from scribewire.cli.captions import Captions, format_time
+from scribewire.cli.options import Format
 from scribewire.cli.transcribers import Result
 from scribewire.protocol.results import FinalResult, PartialResult
 

@@ -11,7 +11,7 @@ from scribewire.sources.download import ENOUGH_BYTES, Clock, Download
 from scribewire.sources.faults import SourceFault, invalid_stream
 from scribewire.sources.headers import Headers
 from scribewire.sources.limits import FetchLimits
-from scribewire.sources.response import Answer, Response, check_status
+from scribewire.sources.response import Reply, Response, check_status
 from scribewire.sources.retry import RetryRules
 from scribewire.sources.urls import check_url
 
@@ -72,7 +72,7 @@ def respond(part: Part, asked_from: int, *, has_range: bool) -> Response:
     fields = {"content-length": str(size - start), **part.fields}
     if has_range:
         fields = {"content-range": f"bytes {start}-{size - 1}/{size}"} | fields
-    answer = Answer(
+    answer = Reply(
         status=206 if has_range else 200,
         headers=Headers(fields.items()),
         read_some=pieces_of(part.whole[start : start + part.size], part.fault),

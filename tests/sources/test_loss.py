@@ -13,7 +13,7 @@ from scribewire.sources.events import (
     SourceOpened,
 )
 from scribewire.sources.loss import MOST_SENT_AGAIN_S, SETTLE_S, Loss
-from scribewire.sources.splice import BYTES_PER_S
+from scribewire.types import PCM_BYTES_PER_S
 
 AIR = np.random.default_rng(0).integers(-5000, 5000, 16_000 * 60).astype("<i2").tobytes()
 INFO = AudioInfo(container="mp3", codec="mp3", rate_hz=16_000, channels=1, duration_ms=None)
@@ -21,13 +21,13 @@ OPENED = SourceOpened(INFO, is_live=True)
 
 
 def audio(start_s: float, end_s: float) -> SourceAudio:
-    return SourceAudio(AIR[round(start_s * BYTES_PER_S) : round(end_s * BYTES_PER_S)])
+    return SourceAudio(AIR[round(start_s * PCM_BYTES_PER_S) : round(end_s * PCM_BYTES_PER_S)])
 
 
 def total(events: Iterable[SourceEvent]) -> float:
     """Return how far the timeline has come."""
     return sum(
-        event.seconds if isinstance(event, SourceGap) else len(event.pcm) / BYTES_PER_S
+        event.seconds if isinstance(event, SourceGap) else len(event.pcm) / PCM_BYTES_PER_S
         for event in events
         if isinstance(event, SourceGap | SourceAudio)
     )

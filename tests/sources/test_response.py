@@ -8,7 +8,7 @@ import pytest
 from scribewire.sources.faults import SourceFault, invalid_stream
 from scribewire.sources.headers import Headers
 from scribewire.sources.limits import FetchLimits
-from scribewire.sources.response import Answer, Response, check_answer, check_status
+from scribewire.sources.response import Reply, Response, check_answer, check_status
 from scribewire.sources.urls import check_url
 
 
@@ -19,7 +19,7 @@ def response(status: int = 200, body: bytes = b"", **fields: str) -> Response:
         return pieces.pop(0) if pieces else b""
 
     headers = Headers((name.replace("_", "-"), value) for name, value in fields.items())
-    answer = Answer(status=status, headers=headers, read_some=read_some)
+    answer = Reply(status=status, headers=headers, read_some=read_some)
     return Response(answer, check_url("http://a.example/"), FetchLimits())
 
 
@@ -97,7 +97,7 @@ async def test_silence_is_a_passing_fault() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    answer = Answer(status=200, headers=Headers(), read_some=never)
+    answer = Reply(status=200, headers=Headers(), read_some=never)
     silent = Response(answer, check_url("http://a.example/"), FetchLimits(stall_s=0))
     with pytest.raises(SourceFault, match="nothing came for 0 s") as caught:
         await silent.read(10)
@@ -139,7 +139,7 @@ async def test_what_was_looked_at_is_still_read() -> None:
     assert await response(body=b"ab").peek(10) == b"ab"
 
 
-async def refusal_of(answer: Answer, limits: FetchLimits | None = None) -> SourceFault:
+async def refusal_of(answer: Reply, limits: FetchLimits | None = None) -> SourceFault:
     with pytest.raises(SourceFault) as caught:
         await check_answer(answer, check_url("http://a.example/"), limits or FetchLimits())
     return caught.value
@@ -182,7 +182,7 @@ async def test_a_service_says_in_its_words_why_it_refuses(
         return pieces.pop() if pieces else b""
 
     headers = Headers(fields.items())
-    fault = await refusal_of(Answer(status=status, headers=headers, read_some=read_some))
+    fault = await refusal_of(Reply(status=status, headers=headers, read_some=read_some))
     assert fault.message.startswith(words)
     assert fault.status == status
 
@@ -195,7 +195,7 @@ async def test_an_endless_refusal_is_read_up_to_the_limit() -> None:
         reads += 1
         return bytes(1000)
 
-    answer = Answer(status=404, headers=Headers(AZURE.items()), read_some=endless)
+    answer = Reply(status=404, headers=Headers(AZURE.items()), read_some=endless)
     assert (await refusal_of(answer)).status == 404
     assert reads == 17
 
@@ -210,7 +210,7 @@ async def test_a_refusal_that_hangs_or_breaks_is_still_one() -> None:
 
     headers = Headers({**AZURE, "x-ms-error-code": "ServerBusy"}.items())
     for read_some in (never, breaks):
-        answer = Answer(status=503, headers=headers, read_some=read_some)
+        answer = Reply(status=503, headers=headers, read_some=read_some)
         fault = await refusal_of(answer, FetchLimits(refusal_s=0))
         assert "the storage service is busy (HTTP 503 ServerBusy)" in fault.message
         assert fault.is_transient
@@ -220,5 +220,5 @@ async def test_success_has_nothing_to_explain() -> None:
     async def unread() -> bytes:
         raise AssertionError
 
-    answer = Answer(status=206, headers=Headers(AZURE.items()), read_some=unread)
+    answer = Reply(status=206, headers=Headers(AZURE.items()), read_some=unread)
     await check_answer(answer, check_url("http://a.example/"), FetchLimits())

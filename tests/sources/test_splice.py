@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scribewire.sources.splice import BYTES_PER_S, Joint, Splice, find_end
-from scribewire.types import SAMPLE_RATE
+from scribewire.sources.splice import Joint, Splice, find_end
+from scribewire.types import PCM_BYTES_PER_S, SAMPLE_RATE
 
 
 def noise(seconds: float, *, seed: int = 0, amplitude: int = 5000) -> bytes:
@@ -18,7 +18,7 @@ AIR = noise(30)
 
 
 def cut(start_s: float, end_s: float) -> bytes:
-    return AIR[round(start_s * BYTES_PER_S) : round(end_s * BYTES_PER_S)]
+    return AIR[round(start_s * PCM_BYTES_PER_S) : round(end_s * PCM_BYTES_PER_S)]
 
 
 def heard(pcm: bytes, piece: int = 6400) -> Splice:
@@ -42,7 +42,7 @@ def test_it_is_found_though_it_was_decoded_anew() -> None:
 
     joint = heard(cut(0, 10)).join(again, passed_s=4)
 
-    assert joint == Joint(again[3 * BYTES_PER_S :], 0.0)
+    assert joint == Joint(again[3 * PCM_BYTES_PER_S :], 0.0)
 
 
 def test_time_in_which_nothing_came_is_a_gap() -> None:

@@ -11,15 +11,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scribewire.types import SAMPLE_RATE
+from scribewire.types import PCM_BYTES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from scribewire.types import Pace
-
-PCM_BYTES_PER_S = 2 * SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ import contextlib
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from scribewire.cli.exits import ExitCode
+from scribewire.cli.options import Format
 from scribewire.types import Mode
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     from scribewire.capacity.latency import Distribution
     from scribewire.capacity.trials import Capacity, Trial
-
-Format = Literal["text", "json"]
-"""A table for people, or one object for programs."""
 
 TICK_S = 0.5  # how often the bar moves: smooth enough, and nothing beside what is measured
 

@@ -6,16 +6,14 @@ the next partial and vanishes into the final.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from scribewire.cli.options import Format
 from scribewire.protocol.results import FinalResult
 from scribewire.protocol.scriptix.codec import serialise_server
 
 if TYPE_CHECKING:
     from scribewire.cli.transcribers import Result
-
-Format = Literal["text", "json"]
-"""Lines for people, or the wire's messages for programs."""
 
 
 class Captions:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.cli.options import read_settings, variable_of
+from scribewire.cli.options import Format, read_settings, variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scribewire.cli.checks import Check, Status
     from scribewire.settings import Settings
-
-Format = Literal["text", "json"]
-"""Lines for people, or one object for programs."""
 
 _COLOURS: Final[dict[Status, str]] = {"ok": "green", "warning": "yellow", "failed": "red"}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 from pydantic import ValidationError
@@ -19,6 +19,9 @@ from scribewire.settings import Settings
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
+
+Format = Literal["text", "json"]
+"""What a command prints: for people, or for programs."""
 
 Given = Mapping[str, object]
 """The settings that were given as options, by their names."""

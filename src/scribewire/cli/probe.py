@@ -6,20 +6,17 @@ import asyncio
 import json
 import logging
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.cli.options import Given, read_settings, with_settings
+from scribewire.cli.options import Format, Given, read_settings, with_settings
 
 if TYPE_CHECKING:
     from scribewire.engines.silero import SileroVad
     from scribewire.settings import Settings
     from scribewire.sources.probe import SourceReport
-
-Format = Literal["text", "json"]
-"""Lines for people, or one object for programs."""
 
 MAX_SECONDS = 60.0  # it is held in memory, and whoever waits longer wants `transcribe`
 

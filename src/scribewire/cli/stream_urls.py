@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scribewire.cli.audio_sources import PCM_BYTES_PER_S, AudioSource, SourceNote
+from scribewire.cli.audio_sources import AudioSource, SourceNote
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.transcribers import opening_session, results_of
 from scribewire.protocol.scriptix.states import ConnectionState
+from scribewire.types import PCM_BYTES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 
 import typer
 
-from scribewire.cli.captions import Captions, Format
+from scribewire.cli.captions import Captions
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.cli.options import Given, read_settings, with_settings
+from scribewire.cli.options import Format, Given, read_settings, with_settings
 from scribewire.protocol.scriptix.handshake import Endpoint, parse_handshake
 from scribewire.types import Mode, Pace
 

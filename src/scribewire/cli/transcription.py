@@ -16,8 +16,9 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from scribewire.cli.audio_sources import PCM_BYTES_PER_S, SourceNote
+from scribewire.cli.audio_sources import SourceNote
 from scribewire.cli.exits import ExitCode
+from scribewire.types import PCM_BYTES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -60,16 +61,20 @@ async def _feed(
     try:
         async for pcm in chunks:
             if isinstance(pcm, SourceNote):
-                if pcm.words:
-                    screen.tell(pcm.words)
-                if pcm.is_break:
-                    transcriber.end_utterance()
+                _take_note(pcm, transcriber, screen)
                 continue
             await transcriber.send_audio(pcm)
             fed_bytes += len(pcm)
             screen.show_progress(fed_bytes * 1000 // PCM_BYTES_PER_S)
     finally:
         await transcriber.stop()
+
+
+def _take_note(note: SourceNote, transcriber: Transcriber, screen: Screen) -> None:
+    if note.words:
+        screen.tell(note.words)
+    if note.is_break:
+        transcriber.end_utterance()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scribewire.sources.events import SourceAudio, SourceOpened
-from scribewire.types import SAMPLE_RATE
+from scribewire.types import PCM_BYTES_PER_S, SAMPLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from scribewire.runtime.stream import Stream
     from scribewire.sources.events import SourceEvent
     from scribewire.types import Pace
-
-_BYTES_PER_S = 2 * SAMPLE_RATE  # 16-bit mono
 
 
 async def pace_events(events: AsyncIterator[SourceEvent], pace: Pace) -> AsyncIterator[SourceEvent]:
@@ -31,7 +29,7 @@ async def pace_events(events: AsyncIterator[SourceEvent], pace: Pace) -> AsyncIt
             begun_at, played_s = (clock() if is_held else None), 0.0
         elif isinstance(event, SourceAudio) and begun_at is not None:
             await asyncio.sleep(max(begun_at + played_s - clock(), 0.0))
-            played_s += len(event.pcm) / _BYTES_PER_S
+            played_s += len(event.pcm) / PCM_BYTES_PER_S
         yield event
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from scribewire.sources.faults import SourceFault, address_not_allowed
-from scribewire.sources.networks import Address, Network, hidden_addresses, why_not_public
+from scribewire.sources.networks import IpAddress, Network, hidden_addresses, why_not_public
 from scribewire.sources.urls import HttpUrl, check_url, normalise_host, shown
 
 __all__ = ["AddressPolicy", "AddressRule", "HttpUrl", "check_url", "parse_address_rule", "shown"]
@@ -32,7 +32,7 @@ class AddressRule:
         """Tell whether the rule is about this host name (normalised)."""
         return host == self.host or (self.parent is not None and host.endswith("." + self.parent))
 
-    def holds(self, address: Address) -> bool:
+    def holds(self, address: IpAddress) -> bool:
         """Tell whether the rule is about this address."""
         return self.network is not None and address in self.network
 
@@ -102,9 +102,9 @@ class AddressPolicy:
                 raise address_not_allowed(f"{host} {'is' if is_literal else 'leads to'} {kind}")
 
 
-def _holds(rule: AddressRule, addresses: tuple[Address, ...]) -> bool:
+def _holds(rule: AddressRule, addresses: tuple[IpAddress, ...]) -> bool:
     return any(rule.holds(address) for address in addresses)
 
 
-def _without_scope(address: Address) -> Address:
+def _without_scope(address: IpAddress) -> IpAddress:
     return address if isinstance(address, IPv4Address) else IPv6Address(int(address))

@@ -11,6 +11,7 @@ must be about the same resource as the first one: no byte of another is ever han
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -58,6 +59,7 @@ class Download:
         self._backoff = Backoff(retry, clock.random)
         self._received = 0  # bytes handed over
         self._unrewarded = 0  # of these, what has not yet earned a connection
+        self._fault = _broke_off()  # what ended the latest connection
         self.interruption: str | None = None
         """Why nothing comes at the moment, fit for a log; None while bytes come."""
         self.turned = asyncio.Event()
@@ -69,23 +71,28 @@ class Download:
         Raises SourceFault when the rest cannot be had: at once where trying again cannot help,
         with close code 1011 when it was tried for as long as the rules say.
         """
-        fault = _broke_off()
         try:
             async for chunk in self._rest_of(self._first):
                 yield chunk
         except SourceFault as found:
-            fault = _unless_final(found)
+            self._fault = _unless_final(found)
         while self._received < self._length:
-            await self._wait(fault)
-            fault = _broke_off()
-            try:
-                async with self._reopen(self._received, self._length) as response:
-                    _check_same(self._first, response)
-                    async for chunk in self._rest_of(response):
-                        self._note(None)
-                        yield chunk
-            except SourceFault as found:
-                fault = _unless_final(found)
+            await self._wait(self._fault)
+            async with contextlib.aclosing(self._resume()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def _resume(self) -> AsyncGenerator[bytes, None]:
+        """Give what another connection brings; what breaks it off is kept in `_fault`."""
+        self._fault = _broke_off()
+        try:
+            async with self._reopen(self._received, self._length) as response:
+                _check_same(self._first, response)
+                async for chunk in self._rest_of(response):
+                    self._note(None)
+                    yield chunk
+        except SourceFault as found:
+            self._fault = _unless_final(found)
 
     async def _rest_of(self, response: Response) -> AsyncGenerator[bytes, None]:
         """Give what is new in an answer, which may begin before the byte that is due."""

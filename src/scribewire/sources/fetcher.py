@@ -26,7 +26,7 @@ from scribewire.sources.headers import Headers
 from scribewire.sources.icy_connection import open_icy
 from scribewire.sources.limits import FetchLimits
 from scribewire.sources.resolver import CheckedResolver, LookUp, is_address, system_look_up
-from scribewire.sources.response import REDIRECTS, Answer, Response, check_answer
+from scribewire.sources.response import REDIRECTS, Reply, Response, check_answer
 from scribewire.sources.urls import HttpUrl, check_url
 
 __all__ = ["FetchLimits", "GuardedFetcher", "LookUp", "Response", "system_look_up"]
@@ -105,7 +105,7 @@ class GuardedFetcher:
 
     async def _follow(
         self, url: HttpUrl, fields: dict[str, str], stack: AsyncExitStack
-    ) -> tuple[HttpUrl, Answer]:
+    ) -> tuple[HttpUrl, Reply]:
         for _ in range(self.limits.redirects + 1):
             async with AsyncExitStack() as attempt:
                 answer = await self._ask(url, _with_credentials(fields, url), attempt)
@@ -122,7 +122,7 @@ class GuardedFetcher:
             url = following
         raise invalid_stream(f"it redirects more than {self.limits.redirects} times")
 
-    async def _ask(self, url: HttpUrl, fields: dict[str, str], attempt: AsyncExitStack) -> Answer:
+    async def _ask(self, url: HttpUrl, fields: dict[str, str], attempt: AsyncExitStack) -> Reply:
         if is_address(url.host):  # the library does not ask its resolver about these
             await self._resolver.addresses_of(url.host, url.port)
         with _telling_faults():
@@ -134,7 +134,7 @@ class GuardedFetcher:
                 return _guarded(await attempt.enter_async_context(icy))
 
     @asynccontextmanager
-    async def _ask_http(self, url: HttpUrl, fields: dict[str, str]) -> AsyncIterator[Answer]:
+    async def _ask_http(self, url: HttpUrl, fields: dict[str, str]) -> AsyncIterator[Reply]:
         # From the checked parts, so that the library reads the URL as we did.
         path, _, query = url.target.partition("?")
         target = URL.build(
@@ -160,7 +160,7 @@ class GuardedFetcher:
             return data
 
         try:
-            yield _guarded(Answer(status=response.status, headers=headers, read_some=read_some))
+            yield _guarded(Reply(status=response.status, headers=headers, read_some=read_some))
         finally:
             response.close()
 
@@ -171,12 +171,12 @@ def _with_credentials(fields: dict[str, str], url: HttpUrl) -> dict[str, str]:
     return {**fields, "Authorization": url.authorization}
 
 
-def _guarded(answer: Answer) -> Answer:
+def _guarded(answer: Reply) -> Reply:
     async def read_some() -> bytes:
         with _telling_faults():
             return await answer.read_some()
 
-    return Answer(status=answer.status, headers=answer.headers, read_some=read_some)
+    return Reply(status=answer.status, headers=answer.headers, read_some=read_some)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from scribewire.sources.events import (
 from scribewire.sources.faults import SourceFault, invalid_stream
 from scribewire.sources.playlist import MediaPlaylist, parse_playlist
 from scribewire.sources.segment_queue import LoadedSegment, PlaylistPage, SegmentQueue, read_page
-from scribewire.types import SAMPLE_RATE
+from scribewire.types import PCM_BYTES_PER_S
 
 if TYPE_CHECKING:
     from scribewire.audio.container import AudioInfo
@@ -41,7 +41,6 @@ UNHEARD_SEGMENTS = 2
 """No more are on their way to a decoder and in it."""
 MIN_RUN_S = 0.5
 """From one decoder's start to the next: a playlist cannot make us start processes all the time."""
-_BYTES_PER_S = 2 * SAMPLE_RATE  # 16-bit mono
 _EVENTS_AHEAD = 4
 
 _Told: TypeAlias = SourceEvent | Exception | None  # None at the end
@@ -62,18 +61,10 @@ async def read_hls(
     segments = SegmentQueue(fetcher, page, playlist, retry, events.put)
     playing = asyncio.create_task(_Playing(segments, events).run())
     try:
-        missed_s = 0.0  # before the first sound: told behind the opening, which comes first
-        try:
-            async with asyncio.timeout_at(opens_by):
-                while isinstance(event := await events.get(), SourceGap | SourceLost):
-                    missed_s += event.seconds if isinstance(event, SourceGap) else 0.0
-        except TimeoutError:
-            raise segments.last_fault or TimeoutError from None
+        event, missed_s = await _await_opening(events, segments, opens_by)
         while event is not None:
             if isinstance(event, Exception):
-                if isinstance(event, SourceFault) and not segments.is_live:
-                    event.is_final = True  # opened again, it would begin at its beginning
-                raise event
+                raise _as_told(event, is_live=segments.is_live)
             yield event
             if missed_s:
                 yield SourceGap(missed_s)
@@ -82,6 +73,26 @@ async def read_hls(
     finally:
         playing.cancel()
         await asyncio.gather(playing, return_exceptions=True)
+
+
+async def _await_opening(
+    events: asyncio.Queue[_Told], segments: SegmentQueue, opens_by: float
+) -> tuple[_Told, float]:
+    """Return what comes first, and the seconds missed before it, to be told behind the opening."""
+    missed_s = 0.0
+    try:
+        async with asyncio.timeout_at(opens_by):
+            while isinstance(event := await events.get(), SourceGap | SourceLost):
+                missed_s += event.seconds if isinstance(event, SourceGap) else 0.0
+    except TimeoutError:
+        raise segments.last_fault or TimeoutError from None
+    return event, missed_s
+
+
+def _as_told(error: Exception, *, is_live: bool) -> Exception:
+    if isinstance(error, SourceFault) and not is_live:
+        error.is_final = True  # opened again, it would begin at its beginning
+    return error
 
 
 async def _find_segments(
@@ -205,7 +216,7 @@ class _Playing:
             await self._events.put(self._opened(info))
         self._info = info
         async for pcm in decoder.pcm():
-            self._heard_s += len(pcm) / _BYTES_PER_S
+            self._heard_s += len(pcm) / PCM_BYTES_PER_S
             await self._events.put(SourceAudio(pcm))
 
     def _opened(self, info: AudioInfo) -> SourceOpened:

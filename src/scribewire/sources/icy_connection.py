@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from scribewire.sources.faults import SourceFault, invalid_stream
 from scribewire.sources.headers import Headers
 from scribewire.sources.limits import FetchLimits
-from scribewire.sources.response import Answer
+from scribewire.sources.response import Reply
 from scribewire.sources.urls import HttpUrl
 
 _STATUS_LINE = re.compile(rb"ICY ([1-5][0-9]{2})(?: .*)?\r?\n", re.DOTALL)
@@ -30,7 +30,7 @@ async def open_icy(
     fields: Mapping[str, str],
     tls: ssl.SSLContext,
     limits: FetchLimits,
-) -> AsyncIterator[Answer]:
+) -> AsyncIterator[Reply]:
     """Ask one of the (checked) addresses for the URL and give its ICY answer."""
     reader, writer = await _connect(url, addresses, tls, limits)
     try:
@@ -42,7 +42,7 @@ async def open_icy(
         async def read_some() -> bytes:
             return await reader.read(limits.piece_bytes)
 
-        yield Answer(status=status, headers=headers, read_some=read_some)
+        yield Reply(status=status, headers=headers, read_some=read_some)
     finally:
         writer.close()
 

@@ -11,14 +11,15 @@ from scribewire.sources.events import (
     SourceLost,
     SourceOpened,
 )
-from scribewire.sources.splice import BYTES_PER_S, Splice
+from scribewire.sources.splice import Splice
+from scribewire.types import PCM_BYTES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SETTLE_S = 1.0
 """What is sent once more has come by then, after a loss, and can be told from what is new."""
-ENOUGH_BYTES = BYTES_PER_S // 2
+ENOUGH_BYTES = PCM_BYTES_PER_S // 2
 """A source that gives less than half a second each time is not back."""
 MOST_SENT_AGAIN_S = 30.0
 """No radio server sends more: 64 KiB are usual, which is 22 s of 24 kbit/s."""
@@ -52,7 +53,7 @@ class Loss:
             self._opened, self._settles_at = event, now + SETTLE_S
         elif self._opened is not None and isinstance(event, SourceAudio):
             self._fresh += event.pcm
-            if now >= self._settles_at or len(self._fresh) >= MOST_SENT_AGAIN_S * BYTES_PER_S:
+            if now >= self._settles_at or len(self._fresh) >= MOST_SENT_AGAIN_S * PCM_BYTES_PER_S:
                 yield from self.settle(now)
         else:
             if isinstance(event, SourceAudio):

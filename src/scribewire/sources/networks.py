@@ -10,7 +10,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final, TypeAlias
 
-Address: TypeAlias = IPv4Address | IPv6Address
+IpAddress: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 _METADATA: Final = (
@@ -70,7 +70,7 @@ _LAST_32_BITS: Final = tuple(
 _ISATAP: Final = (0x0000_5EFE, 0x0200_5EFE)
 
 
-def why_not_public(address: Address) -> str | None:
+def why_not_public(address: IpAddress) -> str | None:
     """Say what kind of address this is, where it is not a public one."""
     if any(address in network for network in _METADATA):
         return "a cloud metadata address"
@@ -86,7 +86,7 @@ def why_not_public(address: Address) -> str | None:
     return None
 
 
-def hidden_addresses(address: Address) -> tuple[IPv4Address, ...]:
+def hidden_addresses(address: IpAddress) -> tuple[IPv4Address, ...]:
     """Return the IPv4 addresses that a gateway would take out of this one."""
     if isinstance(address, IPv4Address):
         return ()

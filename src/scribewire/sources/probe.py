@@ -94,17 +94,26 @@ async def _hear(events: AsyncGenerator[SourceEvent, None], seconds: float) -> _H
     """Return the first `seconds` of audio, or as much of it as comes in time."""
     wanted_bytes = 2 * round(seconds * SAMPLE_RATE)
     pcm = bytearray()
+    lost_cause: str | None = None
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds + PATIENCE_S):
-            while len(pcm) < wanted_bytes:
-                match await anext(events, None):
-                    case SourceAudio(pcm=piece):
-                        pcm += piece
-                    case SourceLost(cause=cause):
-                        return _Heard(bytes(pcm), cause)
-                    case None:
-                        break
-    return _Heard(bytes(pcm[:wanted_bytes]))
+            lost_cause = await _fill(pcm, events, wanted_bytes)
+    return _Heard(bytes(pcm[:wanted_bytes]), lost_cause)
+
+
+async def _fill(
+    pcm: bytearray, events: AsyncGenerator[SourceEvent, None], wanted_bytes: int
+) -> str | None:
+    """Add audio until there is enough or no more; return why the source was lost, if it was."""
+    while len(pcm) < wanted_bytes:
+        match await anext(events, None):
+            case SourceAudio(pcm=piece):
+                pcm += piece
+            case SourceLost(cause=cause):
+                return cause
+            case None:
+                break
+    return None
 
 
 def _duration_s(opened: SourceOpened) -> float | None:

@@ -96,20 +96,30 @@ async def _hear(
     try:
         while True:
             await asyncio.wait((hearing, turning), return_when=asyncio.FIRST_COMPLETED)
+            told: list[ProgressiveEvent] = []
             if download is not None and turning.done():
                 turned.clear()
                 turning = asyncio.create_task(turned.wait())
-                interruption = download.interruption
-                if is_lost is (interruption is None):
-                    is_lost = not is_lost
-                    yield opened if interruption is None else SourceLost(interruption)
-            if hearing.done():
-                if not (pcm := hearing.result()):
-                    return
-                yield SourceAudio(pcm)
-                hearing = asyncio.create_task(_next(pieces))
+                told, is_lost = _tell(download.interruption, is_lost=is_lost, opened=opened)
+            for event in told:
+                yield event
+            if not hearing.done():
+                continue
+            if not (pcm := hearing.result()):
+                return
+            yield SourceAudio(pcm)
+            hearing = asyncio.create_task(_next(pieces))
     finally:
         await _end(hearing, turning)
+
+
+def _tell(
+    interruption: str | None, *, is_lost: bool, opened: SourceOpened
+) -> tuple[list[ProgressiveEvent], bool]:
+    """Return what to tell of a download, nothing of what was told; and whether it is lost now."""
+    if is_lost is (interruption is not None):
+        return [], is_lost
+    return [opened if interruption is None else SourceLost(interruption)], not is_lost
 
 
 async def _next(pieces: AsyncIterator[bytes]) -> bytes:

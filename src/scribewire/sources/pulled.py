@@ -17,7 +17,7 @@ import random
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from scribewire.sources.events import SourceEvent, SourceOpened
 from scribewire.sources.faults import SourceFault, connection_timeout, invalid_stream
@@ -32,6 +32,9 @@ from scribewire.sources.urls import check_url
 if TYPE_CHECKING:
     from scribewire.sources.fetcher import GuardedFetcher
     from scribewire.sources.urls import HttpUrl
+
+_Coming: TypeAlias = "asyncio.Future[SourceEvent | None]"
+"""The next event, None at the end."""
 
 NOT_FOUND = 404
 LOOK_EVERY_S = 1.0
@@ -60,22 +63,19 @@ async def _pull(
 ) -> AsyncGenerator[SourceEvent, None]:
     backoff = Backoff(retry, random.random)
     loss = Loss()
-    was_live = False
+    attempt = _Attempt()
     while True:
-        try:
-            async with contextlib.aclosing(_read(fetcher, url, retry, open_timeout_s)) as events:
-                async for event in _with_time(events, loss):
-                    if isinstance(event, SourceOpened):
-                        was_live = event.is_live
-                    yield event
+        reading = _read(fetcher, url, retry, open_timeout_s)
+        async with contextlib.aclosing(attempt.pass_on(reading, loss)) as events:
+            async for event in events:
+                yield event
+        if (fault := attempt.fault) is None:
             return
-        except SourceFault as found:
-            fault = found
         for event in loss.settle(time.monotonic()):
             yield event
         if loss.is_back:
             backoff.note_audio()
-        if not (was_live and _may_pass(fault)):
+        if not (attempt.was_live and _may_pass(fault)):
             raise fault
         for event in loss.begin(fault.message, time.monotonic()):
             yield event
@@ -84,29 +84,69 @@ async def _pull(
             yield event
 
 
+class _Attempt:
+    """The present connection: what ended it, and whether it or one before it was live."""
+
+    def __init__(self) -> None:
+        self.fault: SourceFault | None = None
+        self.was_live = False
+
+    async def pass_on(
+        self, events: AsyncGenerator[SourceEvent, None], loss: Loss
+    ) -> AsyncGenerator[SourceEvent, None]:
+        """Pass events on, and keep the fault that ends them."""
+        self.fault = None
+        try:
+            async with contextlib.aclosing(events):
+                async for event in _with_time(events, loss):
+                    self._note(event)
+                    yield event
+        except SourceFault as found:
+            self.fault = found
+
+    def _note(self, event: SourceEvent) -> None:
+        if isinstance(event, SourceOpened):
+            self.was_live = event.is_live
+
+
 async def _with_time(
     events: AsyncGenerator[SourceEvent, None], loss: Loss
 ) -> AsyncGenerator[SourceEvent, None]:
     """Pass events on through `loss`, which may hold some back for a while."""
-    while True:
-        wait_s = loss.settles_in_s(time.monotonic())
-        if wait_s is None:
-            event = await anext(events, None)
-        else:
-            coming = asyncio.ensure_future(anext(events, None))
-            try:
-                await asyncio.wait({coming}, timeout=wait_s)
-                if not coming.done():
-                    for told in loss.settle(time.monotonic()):
-                        yield told
-                event = await coming
-            finally:
-                coming.cancel()
-                await asyncio.gather(coming, return_exceptions=True)
-        if event is None:
-            return
-        for told in loss.receive(event, time.monotonic()):
-            yield told
+    coming: _Coming | None = None
+    try:
+        while True:
+            coming = await _wait_to_settle(events, loss)
+            is_late = coming is not None and not coming.done()
+            for told in loss.settle(time.monotonic()) if is_late else ():
+                yield told
+            event = await (anext(events, None) if coming is None else coming)
+            if event is None:
+                return
+            for told in loss.receive(event, time.monotonic()):
+                yield told
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+
+
+async def _wait_to_settle(events: AsyncGenerator[SourceEvent, None], loss: Loss) -> _Coming | None:
+    """Ask for the next event and return when it is there or `loss` is to settle.
+
+    None where `loss` holds nothing back: then a task for each piece of audio is saved.
+    """
+    wait_s = loss.settles_in_s(time.monotonic())
+    if wait_s is None:
+        return None
+    coming = asyncio.ensure_future(anext(events, None))
+    try:
+        await asyncio.wait({coming}, timeout=wait_s)
+    except asyncio.CancelledError:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+        raise
+    return coming
 
 
 async def _wait(wait_s: float, loss: Loss) -> AsyncGenerator[SourceEvent, None]:

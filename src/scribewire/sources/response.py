@@ -27,7 +27,7 @@ _RANGE_START = re.compile(r"bytes (\d{1,18})-", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Reply:
     """What a connection brought, before anything is made of it."""
 
     status: int
@@ -39,7 +39,7 @@ class Answer:
 class Response:
     """An answer with media in it."""
 
-    def __init__(self, answer: Answer, url: HttpUrl, limits: FetchLimits) -> None:
+    def __init__(self, answer: Reply, url: HttpUrl, limits: FetchLimits) -> None:
         self.status = answer.status
         """200, or 206 where a later start was asked for and given."""
         self.headers = answer.headers
@@ -80,16 +80,19 @@ class Response:
 
     async def read(self, max_bytes: int) -> bytes:
         """Return the whole body, or raise `SourceFault` where it is longer or takes too long."""
-        body = bytearray()
         try:
             async with asyncio.timeout(self._limits.whole_s):
-                async for chunk in self.chunks():
-                    if len(body) + len(chunk) > max_bytes:
-                        raise invalid_stream(f"it is longer than {max_bytes} bytes")
-                    body += chunk
+                return await self._read_all(max_bytes)
         except TimeoutError:
             cause = f"it was not complete after {self._limits.whole_s:g} s"
             raise invalid_stream(cause, is_transient=True) from None
+
+    async def _read_all(self, max_bytes: int) -> bytes:
+        body = bytearray()
+        async for chunk in self.chunks():
+            if len(body) + len(chunk) > max_bytes:
+                raise invalid_stream(f"it is longer than {max_bytes} bytes")
+            body += chunk
         return bytes(body)
 
     async def _read_pieces(self) -> AsyncIterator[bytes]:
@@ -112,7 +115,7 @@ class Response:
             raise invalid_stream(cause, is_transient=True) from None
 
 
-async def check_answer(answer: Answer, url: HttpUrl, limits: FetchLimits) -> None:
+async def check_answer(answer: Reply, url: HttpUrl, limits: FetchLimits) -> None:
     """Raise the `SourceFault` that an answer means, in the words of a service that has some."""
     if OK <= answer.status < MULTIPLE_CHOICES:
         return
@@ -146,7 +149,7 @@ def check_status(status: int, code: str = "") -> None:
         raise invalid_stream(cause, is_transient=may_pass, status=status)
 
 
-async def _start_of_body(answer: Answer, limits: FetchLimits) -> bytes:
+async def _start_of_body(answer: Reply, limits: FetchLimits) -> bytes:
     """Return what comes soon of a body that only explains."""
     body = bytearray()
     with suppress(TimeoutError, SourceFault):
@@ -156,7 +159,7 @@ async def _start_of_body(answer: Answer, limits: FetchLimits) -> bytes:
     return bytes(body[: limits.refusal_bytes])
 
 
-def _length_of(answer: Answer) -> int | None:
+def _length_of(answer: Reply) -> int | None:
     if answer.status == PARTIAL_CONTENT:
         found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
         return int(found[1]) if found else None
@@ -164,7 +167,7 @@ def _length_of(answer: Answer) -> int | None:
     return int(found[0]) if found else None
 
 
-def _start_of(answer: Answer) -> int:
+def _start_of(answer: Reply) -> int:
     if answer.status != PARTIAL_CONTENT:
         return 0
     found = _RANGE_START.match(answer.headers.get("content-range", ""))

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scribewire.types import SAMPLE_RATE
+from scribewire.types import PCM_BYTES_PER_S, SAMPLE_RATE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BYTES_PER_S = 2 * SAMPLE_RATE  # 16-bit mono
 TAIL_S = 1.0
 """So much of what was heard last is searched for."""
 MIN_LIKENESS = 0.9
@@ -48,7 +47,7 @@ class Splice:
 
     def note_heard(self, pcm: bytes) -> None:
         """Remember the end of what was heard."""
-        self._tail = (self._tail + pcm)[-round(TAIL_S * BYTES_PER_S) :]
+        self._tail = (self._tail + pcm)[-round(TAIL_S * PCM_BYTES_PER_S) :]
 
     def join(self, fresh: bytes, passed_s: float) -> Joint:
         """Return how `fresh` follows, which has come by `passed_s` after the last was heard."""
@@ -59,7 +58,7 @@ class Splice:
 
 
 def _seconds(pcm: bytes) -> float:
-    return len(pcm) / BYTES_PER_S
+    return len(pcm) / PCM_BYTES_PER_S
 
 
 def find_end(heard: bytes, fresh: bytes) -> int | None:
