@@ -26,7 +26,7 @@ from websockets.asyncio.client import connect
 from bench.live_files import FilesRun
 from bench.live_speech import Speech
 from bench.scoring import WordErrors, count_errors
-from scribewire.models.catalog import MOONSHINE_TINY_EN
+from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.models.store import find_model
 from scribewire.types import SAMPLE_RATE, ms_to_samples
 
@@ -106,9 +106,8 @@ async def _server(binary: Path, threads: int) -> AsyncIterator[tuple[psutil.Proc
             "--num-io-threads=1",
             "--num-threads=1",
             "--max-batch-size=1",
-            f"--moonshine-encoder={find_model(MOONSHINE_TINY_EN.file('encoder_model.ort'))}",
-            "--moonshine-merged-decoder="
-            f"{find_model(MOONSHINE_TINY_EN.file('decoder_model_merged.ort'))}",
+            f"--moonshine-encoder={find_model(TINY_EN.file('encoder_model.ort'))}",
+            f"--moonshine-merged-decoder={find_model(TINY_EN.file('decoder_model_merged.ort'))}",
             f"--tokens={tokens}",
             f"--log-file={Path(folder) / 'log'}",
             stdout=asyncio.subprocess.DEVNULL,
@@ -125,7 +124,7 @@ async def _server(binary: Path, threads: int) -> AsyncIterator[tuple[psutil.Proc
 
 def _write_tokens(path: Path) -> None:
     """Write the vocabulary as sherpa-onnx reads it: the bytes of a token in base64, then its id."""
-    data = find_model(MOONSHINE_TINY_EN.file("tokenizer.bin")).read_bytes()
+    data = find_model(TINY_EN.file("tokenizer.bin")).read_bytes()
     lines = (
         f"{base64.b64encode(entry).decode('ascii')}\t{number}"
         for number, entry in enumerate(split_entries(data))

@@ -13,8 +13,8 @@ from bench.server_process import BenchServer
 from bench.table import Progress
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.loader import load_speech_engine
+from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.engines.protocols import SpeechEngine
-from scribewire.models.catalog import MOONSHINE_TINY_EN
 from scribewire.recognition.requests import DecodeRequest
 from scribewire.types import SAMPLE_RATE, Mode
 
@@ -70,7 +70,7 @@ async def run_server(
 def run_whole_clip(clips: Sequence[Clip]) -> System:
     """Decode each clip greedily in one piece: what segmenting a stream can lose."""
     progress = Progress("whole clip", len(clips))
-    engine = load_speech_engine(MOONSHINE_TINY_EN.name)
+    engine = load_speech_engine(TINY_EN.name)
     transcripts = {}
     for clip in clips:
         samples = decode_pcm(read_pcm(clip.path), WIRE_PCM)

@@ -10,8 +10,9 @@ import pytest
 
 from scribewire.audio.container import read_audio
 from scribewire.engines.moonshine.engine import MoonshineEngine
+from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.engines.silero import SileroVad
-from scribewire.models.catalog import MOONSHINE_TINY_EN, SILERO_VAD
+from scribewire.models.catalog import SILERO_VAD
 from scribewire.models.store import find_model
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def moonshine() -> Iterator[MoonshineEngine]:
-    engine = MoonshineEngine.load(MOONSHINE_TINY_EN)
+    engine = MoonshineEngine.load(TINY_EN)
     yield engine
     engine.close()
 
@@ -35,7 +36,7 @@ def silero() -> Iterator[SileroVad]:
 @pytest.fixture(scope="session")
 def read_recording() -> Callable[[str], Samples]:
     """Read one of the recordings beside the model, by its name."""
-    folder = find_model(MOONSHINE_TINY_EN.file("tokenizer.bin")).parents[1]
+    folder = find_model(TINY_EN.file("tokenizer.bin")).parents[1]
 
     def read(name: str) -> Samples:
         return np.concatenate(list(read_audio(folder / name)))

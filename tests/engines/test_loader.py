@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from scribewire.engines.families import MODELS
 from scribewire.engines.loader import load_engines, load_speech_engine, load_voices
 from scribewire.errors import ModelFault, ServerFault
-from scribewire.models.catalog import MODELS
 from scribewire.models.compiled import COMPILED_MODELS, compiled_model
 from scribewire.models.store import find_model
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest

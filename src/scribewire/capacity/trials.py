@@ -25,8 +25,9 @@ from scribewire.capacity.monologue import Monologue, Recording, join_recordings
 from scribewire.capacity.search import CapacitySearch, Shortfall, find_shortfalls, plan_starts
 from scribewire.capacity.server_process import ADMIT_ALL, ServerProcess, run_server_process
 from scribewire.capacity.utterances import Utterance, find_utterances
+from scribewire.engines.families import DEFAULT_MODEL
 from scribewire.engines.silero import SileroVad
-from scribewire.models.catalog import MOONSHINE_TINY_EN, SILERO_VAD
+from scribewire.models.catalog import SILERO_VAD
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.cores import available_cores
 from scribewire.types import Mode, ms_to_samples
@@ -128,7 +129,7 @@ def first_guess(alone: Trial, cores: int) -> int:
 
 def find_recordings(vad: VadEngine) -> list[Recording]:
     """Return the utterances of the recordings that come with the default model."""
-    file = MOONSHINE_TINY_EN.files[0]
+    file = DEFAULT_MODEL.files[0]
     assets = Path(file.path).parent.parent
     distribution_ = metadata.distribution(file.distribution)
     utterances: list[Recording] = []

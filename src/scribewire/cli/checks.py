@@ -52,8 +52,8 @@ def check_python() -> Check:
 
 def check_models(settings: Settings) -> list[Check]:
     """Look for the models that nothing works without, and compare their contents."""
+    from scribewire.engines.families import MODELS
     from scribewire.errors import ModelFault
-    from scribewire.models.catalog import MODELS
     from scribewire.models.store import find_model
 
     checks = []

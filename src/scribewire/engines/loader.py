@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scribewire.engines.engines import Engines
-from scribewire.engines.moonshine.engine import MoonshineEngine
-from scribewire.engines.protocols import SpeechEngine, Voices
+from scribewire.engines.families import DEFAULT_MODEL, FAMILIES
+from scribewire.engines.protocols import Family, SpeechEngine, Voices
 from scribewire.engines.silero import SileroVad
 from scribewire.engines.speaker_embedding import SpeakerEmbedder
 from scribewire.engines.speaker_turns import SpeakerTurns
 from scribewire.errors import ModelFault
 from scribewire.models.cache import ModelCache
-from scribewire.models.catalog import MODELS, MOONSHINE_TINY_EN, SILERO_VAD, Model
+from scribewire.models.catalog import SILERO_VAD
 from scribewire.recognition.requests import FRAME_SAMPLES, DecodeRequest, VadRequest
-from scribewire.types import SAMPLE_RATE
+from scribewire.types import ms_to_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
     from pathlib import Path
 
-_log = logging.getLogger("scribewire.engines")
+WARM_UP_SAMPLES = ms_to_samples(500)  # room for more than one token, so that every graph runs
 
-# A new family is one file and one line here.
-_SPEECH_FAMILIES: Final[dict[str, Callable[[Model, Path | None, ModelCache], SpeechEngine]]] = {
-    "moonshine": MoonshineEngine.load,
-}
+_log = logging.getLogger("scribewire.engines")
 
 
 def load_engines(
@@ -36,17 +33,22 @@ def load_engines(
     cache: ModelCache | None = None,
     *,
     speaker_model: Path | None = None,
+    speech_models: Sequence[str] = (DEFAULT_MODEL.name,),
+    families: Sequence[Family] = FAMILIES,
 ) -> Engines:
-    """Find, verify, prepare, load and warm up the default engines.
+    """Find, verify, prepare, load and warm up the engines.
 
-    With `model_dir`, all files are taken from there; what is prepared of them is kept in `cache`,
-    by default the user's own. Raises ModelFault, with the remedy. Without the models that tell
-    speakers apart it warns and goes on: text without names is worth much.
+    `speech_models` come in order of preference. With `model_dir`, all files are taken from there;
+    what is prepared of them is kept in `cache`, by default the user's own. Raises ModelFault, with
+    the remedy. Without the models that tell speakers apart it warns and goes on: text without
+    names is worth much.
     """
     cache = cache or ModelCache()
     engines = Engines(
         vad=SileroVad.load(SILERO_VAD, model_dir),
-        speech=(load_speech_engine(MOONSHINE_TINY_EN.name, model_dir, cache),),
+        speech=tuple(
+            load_speech_engine(name, model_dir, cache, families=families) for name in speech_models
+        ),
         voices=load_voices(model_dir, cache, speaker_model=speaker_model),
     )
     _warm_up(engines)
@@ -54,14 +56,18 @@ def load_engines(
 
 
 def load_speech_engine(
-    name: str, model_dir: Path | None = None, cache: ModelCache | None = None
+    name: str,
+    model_dir: Path | None = None,
+    cache: ModelCache | None = None,
+    *,
+    families: Sequence[Family] = FAMILIES,
 ) -> SpeechEngine:
-    """Load the speech engine for the catalogue's model `name`. Raises ModelFault."""
-    known = {model.name: model for model in MODELS if model.family in _SPEECH_FAMILIES}
-    model = known.get(name)
-    if model is None:
+    """Load the engine for the speech model `name`. Raises ModelFault."""
+    known = {model.name: (family, model) for family in families for model in family.models}
+    if name not in known:
         raise ModelFault(f"speech model {name}: expected one of {', '.join(sorted(known))}")
-    return _SPEECH_FAMILIES[model.family](model, model_dir, cache or ModelCache())
+    family, model = known[name]
+    return family.load(model, model_dir, cache or ModelCache())
 
 
 def load_voices(
@@ -86,13 +92,15 @@ def load_voices(
 def _warm_up(engines: Engines) -> None:
     """Decode once, so that the first client does not wait for pages to be read in."""
     engines.vad.measure(VadRequest(np.zeros(FRAME_SAMPLES, np.float32), None))
-    half_second = np.zeros(SAMPLE_RATE // 2, np.float32)
-    request = DecodeRequest(
-        utterance=0,
-        samples=half_second,
-        end_sample=half_second.size,
-        is_required=True,
-        wants_times=True,
-    )
     for engine in engines.speech:
-        engine.decode(request)
+        size = max(engine.traits.min_window_samples, WARM_UP_SAMPLES)
+        silence = np.zeros(size, np.float32)
+        engine.decode(
+            DecodeRequest(
+                utterance=0,
+                samples=silence,
+                end_sample=silence.size,
+                is_required=True,
+                wants_times=engine.traits.gives_times,
+            )
+        )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Tensor: TypeAlias = npt.NDArray[Any]  # its type and shape stand in the graph
 
 # onnxruntime raises these and some built-in ones; they have no root but Exception.
-_ORT_ERRORS: tuple[type[Exception], ...] = (
+ORT_ERRORS: tuple[type[Exception], ...] = (
     *(
         error
         for error in vars(ort_errors).values()
@@ -42,7 +42,7 @@ class OnnxSession:
             session = onnxruntime.InferenceSession(
                 str(path), _session_options(), providers=["CPUExecutionProvider"]
             )
-        except _ORT_ERRORS as error:
+        except ORT_ERRORS as error:
             raise ModelFault(f"model file {path}: onnxruntime cannot load it: {error}") from error
         self.name = path.name
         self._session: onnxruntime.InferenceSession | None = session  # None once closed
@@ -56,7 +56,7 @@ class OnnxSession:
         session = self.check_open()
         try:
             outputs: list[Tensor] = session.run(wanted, feeds)
-        except _ORT_ERRORS as error:
+        except ORT_ERRORS as error:
             raise ServerFault(f"{self.name}: {error}") from error
         return outputs
 

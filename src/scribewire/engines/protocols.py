@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from scribewire.models.cache import ModelCache
+    from scribewire.models.catalog import Model
     from scribewire.recognition.calibration import Calibration
     from scribewire.recognition.requests import (
         DecodeRequest,
@@ -99,3 +104,13 @@ class Voices:
         """Close both. Closing again does nothing."""
         self.embedding.close()
         self.turns.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Models that one kind of speech engine runs."""
+
+    models: tuple[Model, ...]
+    load: Callable[[Model, Path | None, ModelCache], SpeechEngine]
+    """Finds, verifies and loads one of them; where its files are, if not where they were
+    installed, and where to keep what is prepared of them. Raises ModelFault."""

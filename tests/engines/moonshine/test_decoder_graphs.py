@@ -7,10 +7,10 @@ import pytest
 
 from scribewire.engines.greedy import Logits
 from scribewire.engines.moonshine.decoder_graphs import DecoderGraphs, Encoding
+from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.engines.moonshine.prepared import prepared_decoder
 from scribewire.errors import ServerFault
 from scribewire.models.cache import ModelCache
-from scribewire.models.catalog import MOONSHINE_TINY_EN
 
 START, A, B = 1, 500, 600
 FRAMES = 12
@@ -30,7 +30,7 @@ def encoding() -> Encoding:
 
 
 def load() -> DecoderGraphs:
-    merged = MOONSHINE_TINY_EN.file("decoder_model_merged.ort")
+    merged = TINY_EN.file("decoder_model_merged.ort")
     with prepared_decoder(merged, None, ModelCache()) as files:
         return DecoderGraphs(files)
 

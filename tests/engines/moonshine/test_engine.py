@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from scribewire.engines.moonshine.engine import MAX_TOKENS_PER_SECOND, MIN_SAMPLES, MoonshineEngine
+from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.errors import ModelFault, ServerFault
-from scribewire.models.catalog import MOONSHINE_TINY_EN
 from scribewire.recognition.requests import DecodeRequest, Hypothesis
 from scribewire.testing import check_engine
 
@@ -219,12 +219,12 @@ def test_it_says_which_languages_it_understands(moonshine: MoonshineEngine) -> N
 
 @pytest.mark.slow
 def test_it_keeps_the_contract_of_an_engine() -> None:
-    check_engine(lambda: MoonshineEngine.load(MOONSHINE_TINY_EN))
+    check_engine(lambda: MoonshineEngine.load(TINY_EN))
 
 
 @pytest.mark.slow
 def test_after_closing_even_no_samples_are_refused() -> None:
-    engine = MoonshineEngine.load(MOONSHINE_TINY_EN)
+    engine = MoonshineEngine.load(TINY_EN)
     engine.close()
 
     with pytest.raises(ServerFault, match="used after it was closed"):
@@ -233,4 +233,4 @@ def test_after_closing_even_no_samples_are_refused() -> None:
 
 def test_missing_files_are_a_model_fault(tmp_path: Path) -> None:
     with pytest.raises(ModelFault, match=r"tokenizer\.bin: no such file"):
-        MoonshineEngine.load(MOONSHINE_TINY_EN, tmp_path)
+        MoonshineEngine.load(TINY_EN, tmp_path)

@@ -11,10 +11,10 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.engines.moonshine.prepare import split_decoder
 from scribewire.engines.moonshine.prepared import ATTENTION, FIRST, NEXT
 from scribewire.errors import ModelFault
-from scribewire.models.catalog import MOONSHINE_TINY_EN
 from scribewire.models.store import find_model
 
 Tensors = dict[str, npt.NDArray[np.generic]]
@@ -25,7 +25,7 @@ KNOWN = np.array([[1, 500, 600]], np.int64)
 
 @pytest.fixture(scope="module")
 def source() -> Path:
-    return find_model(MOONSHINE_TINY_EN.file("decoder_model_merged.ort"))
+    return find_model(TINY_EN.file("decoder_model_merged.ort"))
 
 
 @pytest.fixture(scope="module")

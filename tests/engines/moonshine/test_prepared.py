@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.engines.moonshine.prepared import RECIPE, prepared_decoder
 from scribewire.errors import ModelFault
 from scribewire.models.cache import ModelCache
-from scribewire.models.catalog import MOONSHINE_TINY_EN
 
-MERGED = MOONSHINE_TINY_EN.file("decoder_model_merged.ort")
+MERGED = TINY_EN.file("decoder_model_merged.ort")
 
 
 @pytest.mark.slow

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.engines.moonshine.tokenizer import END, START, Tokenizer
 from scribewire.errors import ModelFault
-from scribewire.models.catalog import MOONSHINE_TINY_EN
 from scribewire.models.store import find_model
 
 MARKS = [b"<unk>", b"<s>", b"</s>"]
@@ -128,7 +128,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_the_vocabulary_of_the_model_is_whole() -> None:
-    tokenizer = Tokenizer.load(find_model(MOONSHINE_TINY_EN.file("tokenizer.bin")))
+    tokenizer = Tokenizer.load(find_model(TINY_EN.file("tokenizer.bin")))
 
     assert len(tokenizer) == 32_768
     assert tokenizer.decode([byte_id(0x41), byte_id(0x7A)]) == "Az"

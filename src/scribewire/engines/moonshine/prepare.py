@@ -17,20 +17,14 @@ from typing import TypeVar
 import onnx
 import onnxruntime
 from onnx import helper
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from scribewire.engines.moonshine.dequantise import dequantise
 from scribewire.engines.moonshine.prepared import ATTENTION, ENCODER, FIRST, NEXT
+from scribewire.engines.onnx import ERRORS_ONLY, ORT_ERRORS
 from scribewire.errors import ModelFault
 
 _CACHED_BRANCH, _FIRST_BRANCH = "then_branch", "else_branch"
 _ATTENTION_SUFFIX = "/encoder_attn/Softmax_output_0"  # the exporter names outputs by module path
-_ORT_ERRORS = tuple(
-    error
-    for error in vars(ort_errors).values()
-    if isinstance(error, type) and issubclass(error, Exception)
-)
-_ERRORS_ONLY = 3  # onnxruntime's scale, as in engines/onnx.py
 
 Named = TypeVar("Named", onnx.ValueInfoProto, onnx.TensorProto)
 
@@ -81,10 +75,10 @@ def _read_as_onnx(source: Path, scratch: Path) -> onnx.ModelProto:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.optimized_model_filepath = str(scratch)
     options.add_session_config_entry("session.save_model_format", "ONNX")
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = ERRORS_ONLY
     try:
         onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
-    except _ORT_ERRORS as error:
+    except ORT_ERRORS as error:
         raise ModelFault(f"model file {source}: onnxruntime cannot load it: {error}") from error
     model = onnx.load(scratch)
     scratch.unlink()

@@ -1,0 +1,51 @@
+"""The Moonshine models we know: a new one is an entry here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from scribewire.engines.protocols import Family, SpeechEngine
+from scribewire.models.cache import ModelCache
+from scribewire.models.catalog import Model, ModelFile
+
+
+def _tiny_en(name: str, sha256: str) -> ModelFile:
+    return ModelFile(
+        name=name,
+        distribution="moonshine-voice",
+        version="0.0.73",  # 0.1.1 and later carry no model files
+        path=f"moonshine_voice/assets/tiny-en/{name}",
+        sha256=sha256,
+    )
+
+
+TINY_EN: Final = Model(
+    name="moonshine-tiny-en",
+    languages=frozenset({"en"}),
+    licence="MIT",
+    files=(
+        _tiny_en(
+            "encoder_model.ort",
+            "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221",
+        ),
+        _tiny_en(
+            "decoder_model_merged.ort",
+            "cf524c4862d36e9e5ab032eddc73637efd822d70e868ac575cf1a46e1e4708a0",
+        ),
+        _tiny_en(
+            "tokenizer.bin",
+            "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d",
+        ),
+    ),
+)
+
+
+def _load(model: Model, model_dir: Path | None, cache: ModelCache) -> SpeechEngine:
+    # Whoever only asks which models there are does not load onnxruntime for it.
+    from scribewire.engines.moonshine.engine import MoonshineEngine  # noqa: PLC0415
+
+    return MoonshineEngine.load(model, model_dir, cache)
+
+
+MOONSHINE: Final = Family(models=(TINY_EN,), load=_load)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scribewire.engines.moonshine.family import MOONSHINE, TINY_EN
+from scribewire.errors import ModelFault
+from scribewire.models.cache import ModelCache
+
+
+def test_a_missing_file_is_a_model_fault(tmp_path: Path) -> None:
+    with pytest.raises(ModelFault, match=r"tokenizer\.bin: no such file"):
+        MOONSHINE.load(TINY_EN, tmp_path, ModelCache())
+
+
+@pytest.mark.slow
+def test_who_asks_which_models_there_are_loads_no_engine() -> None:
+    program = (
+        "import sys\n"
+        "import scribewire.engines.families\n"
+        "sys.exit('loaded' if 'onnxruntime' in sys.modules else 0)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(Path(__file__).resolve().parents[3] / "src")},
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
