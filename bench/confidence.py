@@ -36,9 +36,12 @@ from bench.table import Progress, format_table
 from bench.word_truth import right_words
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.engines import Engines
+from scribewire.engines.families import DEFAULT_MODEL
 from scribewire.engines.loader import load_engines
 from scribewire.events import Final
-from scribewire.recognition.confidence import WEIGHTS, confidence_features
+from scribewire.models.fitted import read_fitted, write_fitted
+from scribewire.recognition.calibration import Calibration, ConfidenceCurve
+from scribewire.recognition.confidence import confidence_features
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult, Hypothesis
 from scribewire.recognition.rules import rules_for
@@ -94,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="confidence", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--manifest", type=Path, required=True, help="JSON lines, one per clip")
     parser.add_argument("--fit", action="store_true", help="print the numbers fitted on all words")
+    parser.add_argument("--write", action="store_true", help="and put them into the model's file")
     parser.add_argument("--json", type=Path, default=ROOT / "bench/results/confidence.json")
     options = parser.parse_args(arguments)
     try:
@@ -104,8 +108,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"confidence: {options.manifest}: no English clip with a trusted reference")
     words = list(judge_clips(clips))
     print(format_report(words))
-    if options.fit:
-        print(format_fit(words))
+    fitted = DEFAULT_MODEL.fitted
+    assert fitted is not None
+    if options.fit or options.write:
+        print(format_fit(words, read_fitted(fitted, "calibration", Calibration).confidence))
+    if options.write:
+        write_fit(words, fitted)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     document = {**asdict(note_circumstances()), "words": [asdict(word) for word in words]}
     options.json.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
@@ -189,12 +197,24 @@ def try_on_unseen(words: Sequence[JudgedWord]) -> tuple[Numbers, Flags, list[flo
     return np.concatenate(said), np.concatenate(truth), errors
 
 
-def format_fit(words: Sequence[JudgedWord]) -> str:
-    """Return the weights fitted on all words, ready for recognition/confidence.py."""
-    weights = fit_logistic(_features(words), _truth(words))
-    fitted = ", ".join(f"{weight:.2f}" for weight in weights)
-    shipped = ", ".join(f"{weight:.2f}" for weight in WEIGHTS)
-    return f"\nWEIGHTS = ({fitted})  # shipped: ({shipped})"
+def fit_curve(words: Sequence[JudgedWord]) -> ConfidenceCurve:
+    """Return the curve fitted on all words, to the two digits that are worth anything."""
+    one, least = fit_logistic(_features(words), _truth(words)).round(2).tolist()
+    return ConfidenceCurve(one=one, least=least)
+
+
+def format_fit(words: Sequence[JudgedWord], shipped: ConfidenceCurve) -> str:
+    """Return the curve fitted on all words, beside the one that is shipped."""
+    return f"\nfitted:  {_format_curve(fit_curve(words))}\nshipped: {_format_curve(shipped)}"
+
+
+def write_fit(words: Sequence[JudgedWord], file: Path) -> None:
+    """Put the curve fitted on all words into a model's file."""
+    write_fitted(file, ("calibration", "confidence"), asdict(fit_curve(words)))
+
+
+def _format_curve(curve: ConfidenceCurve) -> str:
+    return ", ".join(f"{name} {value:.2f}" for name, value in asdict(curve).items())
 
 
 def _format_bins(bins: Sequence[Bin]) -> str:

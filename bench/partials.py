@@ -34,6 +34,8 @@ from bench.stability_fit import (
     reliability,
 )
 from bench.table import NOTHING, format_table
+from scribewire.engines.families import DEFAULT_MODEL
+from scribewire.models.fitted import write_fitted
 
 CALIBRATION_BAR, CHANGED_BAR = 0.07, 12.0
 
@@ -43,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="partials", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--manifest", type=Path, required=True, help="JSON lines, one per clip")
     parser.add_argument("--fit", action="store_true", help="fit stability instead, on all English")
+    parser.add_argument("--write", action="store_true", help="and put it into the model's file")
     parser.add_argument("--no-peer", action="store_true", help="measure ours alone, in a minute")
     parser.add_argument("--json", type=Path, default=ROOT / "bench/results/partials.json")
     options = parser.parse_args(arguments)
@@ -50,12 +53,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         clips = read_manifest(options.manifest)
     except (OSError, ValueError) as error:
         sys.exit(f"partials: {error}")
-    chosen = choose_clips(clips, for_fit=options.fit)
+    is_fit = options.fit or options.write
+    chosen = choose_clips(clips, for_fit=is_fit)
     if not chosen:
         sys.exit(f"partials: {options.manifest}: no English clip with a trusted reference")
     runs = run_ours(chosen)
-    if options.fit:
-        print(format_fit(fit_stability([one for run in runs for one in run.judged])))
+    if is_fit:
+        fit = fit_stability([one for run in runs for one in run.judged])
+        print(format_fit(fit))
+        if options.write:
+            assert DEFAULT_MODEL.fitted is not None
+            write_fit(fit, DEFAULT_MODEL.fitted)
         return
     peer = PeerLines(note="left out") if options.no_peer else run_peer_lines(chosen)
     print(format_report(runs, peer))
@@ -102,7 +110,7 @@ def format_stability(judged: Sequence[Judged]) -> str:
 
 
 def format_fit(fit: Fit) -> str:
-    """Return the numbers for recognition/stability.py and what they are worth."""
+    """Return the numbers of the model's stability curve and what they are worth."""
     numbers = format_table(["number", "fitted"], [[k, f"{v:+.2f}"] for k, v in fit.numbers.items()])
     return (
         f"{numbers}\n\non speakers that were not fitted on, {len(fit.errors)} halvings:\n"
@@ -111,6 +119,12 @@ def format_fit(fit: Fit) -> str:
         f"speakers, each unseen; {_spread(fit.half_errors)} of one half; "
         f"{fit.pooled_error:.3f} of all halvings together"
     )
+
+
+def write_fit(fit: Fit, file: Path) -> None:
+    """Put the numbers into a model's file, to the two digits that are printed."""
+    numbers = {name: round(value, 2) for name, value in fit.numbers.items()}
+    write_fitted(file, ("calibration", "stability"), numbers)
 
 
 def _spread(errors: Sequence[float]) -> str:

@@ -1,4 +1,4 @@
-"""Fit the numbers of recognition/stability.py, and judge the fit on speakers it has not heard.
+"""Fit a model's stability curve, and judge the fit on speakers that it has not heard.
 
 Theory of operation. Logistic regression by Newton's method with a small ridge, which keeps a
 number near zero where little speaks for it. Half of the speakers are drawn for the fit, the other

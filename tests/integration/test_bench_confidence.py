@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +17,20 @@ from bench.calibration import (
     random_halves,
     reliability,
 )
-from bench.confidence import JudgedWord, format_fit, format_report, judge_clip
+from bench.confidence import (
+    JudgedWord,
+    fit_curve,
+    format_fit,
+    format_report,
+    judge_clip,
+    write_fit,
+)
 from bench.manifest import Clip
 from bench.word_truth import right_words
 from scribewire.engines.engines import Engines
+from scribewire.engines.families import DEFAULT_MODEL
+from scribewire.models.fitted import read_fitted
+from scribewire.recognition.calibration import Calibration, ConfidenceCurve
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
 
 TRUTHS = [
@@ -100,8 +112,8 @@ def test_the_words_of_a_clip_are_judged(tmp_path: Path) -> None:
     assert {(word.speaker, word.groups) for word in words} == {("clip", ("core", "noisy"))}
 
 
-def test_the_report_says_what_was_wanted() -> None:
-    words = [
+def judged_words() -> list[JudgedWord]:
+    return [
         JudgedWord(
             clip=str(number),
             speaker=str(number % 10),
@@ -115,5 +127,23 @@ def test_the_report_says_what_was_wanted() -> None:
         for number in range(200)
     ]
 
+
+def test_the_report_says_what_was_wanted() -> None:
+    words = judged_words()
+
     assert "wanted: at most 0.05" in format_report(words)
-    assert "WEIGHTS = (" in format_fit(words)
+    shipped = ConfidenceCurve(one=0.5, least=1.0)
+    assert "shipped: one 0.50, least 1.00" in format_fit(words, shipped)
+
+
+def test_a_fit_goes_into_the_models_file(tmp_path: Path) -> None:
+    assert DEFAULT_MODEL.fitted is not None
+    file = Path(shutil.copy(DEFAULT_MODEL.fitted, tmp_path))
+    before = read_fitted(file, "calibration", Calibration)
+    words = judged_words()
+
+    write_fit(words, file)
+
+    after = read_fitted(file, "calibration", Calibration)
+    assert after == replace(before, confidence=fit_curve(words))
+    assert after != before

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench.partial_runs import Judged
+from bench.partials import write_fit
 from bench.peer import Update, read_lines
 from bench.showing import Line, Showing, Shown, measure, plain_words
 from bench.stability_fit import calibration_error, fit_logistic, fit_stability, predict, reliability
+from scribewire.engines.families import DEFAULT_MODEL
+from scribewire.models.fitted import read_fitted
+from scribewire.recognition.calibration import Calibration
 from scribewire.recognition.stabilizer import HeardWord, ShownText
 from scribewire.types import Word
 
@@ -132,11 +138,27 @@ def test_the_fit_finds_the_numbers_that_made_the_data() -> None:
     assert fit_logistic(features, truths) == pytest.approx([0.5, 1.0, -2.0], abs=0.1)
 
 
-def test_a_fit_is_judged_on_speakers_that_it_has_not_heard() -> None:
+def judged_partials() -> list[Judged]:
+    """One speaker whose partials last, and one whose partials do not."""
     shown = ShownText((HeardWord("word", 0.9),), 0, 0, is_settled=False)
     sure = Judged(speaker="a", shown=shown, stability=0.5, has_lasted=True)
-    judged = [sure] * 50 + [replace(sure, speaker="b", has_lasted=False)] * 50
+    return [sure] * 50 + [replace(sure, speaker="b", has_lasted=False)] * 50
 
-    fit = fit_stability(judged)
+
+def test_a_fit_is_judged_on_speakers_that_it_has_not_heard() -> None:
+    fit = fit_stability(judged_partials())
 
     assert min(fit.half_errors) > 0.9
+
+
+def test_a_fit_goes_into_the_models_file(tmp_path: Path) -> None:
+    assert DEFAULT_MODEL.fitted is not None
+    file = Path(shutil.copy(DEFAULT_MODEL.fitted, tmp_path))
+    before = read_fitted(file, "calibration", Calibration)
+    fit = fit_stability(judged_partials())
+
+    write_fit(fit, file)
+
+    after = read_fitted(file, "calibration", Calibration)
+    assert replace(after, stability=before.stability) == before
+    assert asdict(after.stability) == pytest.approx(fit.numbers, abs=0.006)

@@ -8,6 +8,7 @@ that differs is another model and is refused.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class Model:
     """ISO 639-1 codes; empty when the model does not depend on the language."""
     licence: str
     files: tuple[ModelFile, ...]
+    fitted: Path | None = None
+    """Where the numbers that were fitted for it lie (models/fitted.py); None: it has none."""
 
     def file(self, name: str) -> ModelFile:
         """Return the file of that name, which must exist."""

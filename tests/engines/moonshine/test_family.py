@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from scribewire.engines.moonshine.alignment import AlignmentRules
 from scribewire.engines.moonshine.family import MOONSHINE, TINY_EN
 from scribewire.errors import ModelFault
 from scribewire.models.cache import ModelCache
+from scribewire.models.fitted import read_fitted
+from scribewire.recognition.calibration import Calibration
 
 
 def test_a_missing_file_is_a_model_fault(tmp_path: Path) -> None:
@@ -33,3 +36,11 @@ def test_who_asks_which_models_there_are_loads_no_engine() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_model_has_its_fitted_numbers() -> None:
+    for model in MOONSHINE.models:
+        assert model.fitted is not None
+        calibration = read_fitted(model.fitted, "calibration", Calibration)
+        assert calibration.final_width.keys() == {"fast", "quality"}
+        assert read_fitted(model.fitted, "alignment", AlignmentRules).heads

@@ -48,7 +48,12 @@ class AttentionHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlignmentRules:
-    """What of a model's attention is used, and how silence is told from speech."""
+    """What of a model's attention is used, and how silence is told from speech.
+
+    Those of the English model were chosen one by one for the least error on the 82 clips of
+    bench/word_times.py. Chosen the same way on half of the speakers, they place the words of the
+    other half within 24 to 26 ms in the median and 74 to 83 ms at the 90th percentile.
+    """
 
     heads: tuple[AttentionHead, ...]
     silence_score: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from scribewire.engines.moonshine.alignment import (
     FIRST_FRAME_SAMPLE,
     HOP_SAMPLES,
     AlignmentRules,
-    AttentionHead,
     align_tokens,
 )
 from scribewire.engines.moonshine.decoder_graphs import DecoderGraphs, Encoding
@@ -25,18 +24,12 @@ from scribewire.engines.moonshine.tokenizer import END, START, Tokenizer
 from scribewire.engines.onnx import OnnxSession, Tensor
 from scribewire.engines.waveform import clean_samples
 from scribewire.models.cache import ModelCache
+from scribewire.models.fitted import read_fitted
 from scribewire.models.store import find_model
-from scribewire.recognition.calibration import (
-    Calibration,
-    ConfidenceCurve,
-    JudgeBounds,
-    ShowingBounds,
-    StabilityCurve,
-    WindowLengths,
-)
+from scribewire.recognition.calibration import Calibration
 from scribewire.recognition.requests import DecodeRequest, DecodeResult, Hypothesis, Token
 from scribewire.recognition.traits import Traits
-from scribewire.types import SAMPLE_RATE, ms_to_samples
+from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,46 +41,6 @@ MIN_SAMPLES = 895  # 56 ms: with fewer, the encoder's convolutions leave no hidd
 MAX_WIDTH = 16  # each hypothesis has a cache of its own; a wider search finds nothing more
 # Nobody speaks faster; a decode that goes on repeats itself. The model's authors take it too.
 MAX_TOKENS_PER_SECOND = 6.5
-
-# Chosen one by one for the least error on the 82 clips of bench/word_times.py. Chosen the same way
-# on half of the speakers, they place the words of the other half within 24 to 26 ms in the median
-# and 74 to 83 ms at the 90th percentile.
-TINY_EN_ALIGNMENT: Final = AlignmentRules(
-    heads=(
-        AttentionHead(layer=3, number=6, lag_frames=1),
-        AttentionHead(layer=3, number=7, lag_frames=-1),
-        AttentionHead(layer=4, number=6, lag_frames=0),
-        AttentionHead(layer=4, number=4, lag_frames=-1),
-    ),
-    silence_score=0.5,
-    silence_slope=10.0,
-    silence_loudness=0.35,
-)
-
-TINY_EN_CALIBRATION: Final = Calibration(
-    judge=JudgeBounds(
-        min_highest=0.8,
-        min_highest_of_one_word=0.9,
-        min_mean_of_one_word=0.65,
-        sure_highest=0.96,
-        sure_mean=0.75,
-        min_logprob=-1.5,
-        doubtful_logprob=-0.48,
-    ),
-    confidence=ConfidenceCurve(one=0.55, least=0.96),
-    stability=StabilityCurve(one=2.46, least=2.10, length=-0.09, unseen=-0.17, settled=0.53),
-    showing=ShowingBounds(min_probability=0.7, min_first_probability=0.3),
-    windows=WindowLengths(
-        max_window_samples=ms_to_samples(6000),
-        lead_in_samples=ms_to_samples(2500),
-        open_samples=ms_to_samples(2000),
-    ),
-    pad_before_samples=ms_to_samples(500),
-    max_pad_after_samples=ms_to_samples(400),
-    context_samples={"fast": ms_to_samples(8000), "quality": ms_to_samples(12_000)},
-    final_width={"fast": 1, "quality": 4},
-    speech_per_noise=4.0,
-)
 
 
 class MoonshineEngine:
@@ -101,7 +54,7 @@ class MoonshineEngine:
         tokenizer: Tokenizer,
         alignment: AlignmentRules,
         languages: frozenset[str],
-        calibration: Calibration = TINY_EN_CALIBRATION,
+        calibration: Calibration,
     ) -> None:
         self._encoder = encoder
         self._decoder = decoder
@@ -124,6 +77,9 @@ class MoonshineEngine:
         cls, model: Model, model_dir: Path | None = None, cache: ModelCache | None = None
     ) -> MoonshineEngine:
         """Find, verify, prepare and load the files of `model`. Raises ModelFault."""
+        assert model.fitted is not None, f"{model.name}: no entry says what was fitted for it"
+        calibration = read_fitted(model.fitted, "calibration", Calibration)
+        alignment = read_fitted(model.fitted, "alignment", AlignmentRules)
         tokenizer = find_model(model.file("tokenizer.bin"), model_dir)
         merged = model.file("decoder_model_merged.ort")
         cache = cache or ModelCache()
@@ -135,8 +91,9 @@ class MoonshineEngine:
             encoder,
             decoder,
             tokenizer=Tokenizer.load(tokenizer),
-            alignment=TINY_EN_ALIGNMENT,
+            alignment=alignment,
             languages=model.languages,
+            calibration=calibration,
         )
 
     def decode(self, request: DecodeRequest) -> DecodeResult:

@@ -1,4 +1,4 @@
-"""The Moonshine models we know: a new one is an entry here."""
+"""The Moonshine models we know: a new one is an entry here, and its file of fitted numbers."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ TINY_EN: Final = Model(
     name="moonshine-tiny-en",
     languages=frozenset({"en"}),
     licence="MIT",
+    fitted=Path(__file__).with_name("tiny-en.json"),
     files=(
         _tiny_en(
             "encoder_model.ort",
