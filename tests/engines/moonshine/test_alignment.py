@@ -13,13 +13,13 @@ from scribewire.engines.moonshine.alignment import (
     HOP_SAMPLES,
     AlignmentRules,
     AttentionHead,
-    FrameSpan,
     Scores,
     align_tokens,
     find_best_path,
     measure_loudness,
     score_tokens,
 )
+from scribewire.types import Span
 
 if TYPE_CHECKING:
     from scribewire.types import Samples
@@ -126,7 +126,7 @@ def test_tokens_are_found_where_they_are_heard(
 ) -> None:
     spans = align_tokens(texts, draw_attention(attention), draw_sound(sound), RULES)
 
-    assert spans == [FrameSpan(*span) for span in expected]
+    assert spans == [Span(*span) for span in expected]
 
 
 def test_more_tokens_than_frames_are_spread_over_them() -> None:
@@ -134,7 +134,7 @@ def test_more_tokens_than_frames_are_spread_over_them() -> None:
 
     spans = align_tokens([" a"] * 4, attention, np.zeros(1200, np.float32), RULES)
 
-    assert spans == [FrameSpan(0, 0), FrameSpan(0, 1), FrameSpan(1, 1), FrameSpan(1, 2)]
+    assert spans == [Span(0, 0), Span(0, 1), Span(1, 1), Span(1, 2)]
 
 
 @given(

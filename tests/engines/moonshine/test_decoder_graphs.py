@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scribewire.engines.greedy import Logits
-from scribewire.engines.moonshine.decoder_graphs import DecoderGraphs, Encoding
+from scribewire.engines.moonshine.decoder_graphs import DecoderGraphs, EncodedAudio
 from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.engines.moonshine.prepared import prepared_decoder
 from scribewire.errors import ServerFault
@@ -24,9 +24,9 @@ def decoder() -> Iterator[DecoderGraphs]:
 
 
 @pytest.fixture(scope="module")
-def encoding() -> Encoding:
+def encoding() -> EncodedAudio:
     hidden = np.random.default_rng(3).normal(size=(1, FRAMES, 288)).astype(np.float32)
-    return Encoding(hidden, np.ones((1, FRAMES * 384 + 511), np.int64))
+    return EncodedAudio(hidden, np.ones((1, FRAMES * 384 + 511), np.int64))
 
 
 def load() -> DecoderGraphs:
@@ -41,7 +41,9 @@ def likeness(one: Logits, other: Logits) -> float:
 
 
 @pytest.mark.slow
-def test_a_step_remembers_the_tokens_before_it(decoder: DecoderGraphs, encoding: Encoding) -> None:
+def test_a_step_remembers_the_tokens_before_it(
+    decoder: DecoderGraphs, encoding: EncodedAudio
+) -> None:
     steps = decoder.begin(encoding)
     one_by_one = [steps.next_logits(token) for token in (START, A, B)]
 
@@ -53,7 +55,7 @@ def test_a_step_remembers_the_tokens_before_it(decoder: DecoderGraphs, encoding:
 
 
 @pytest.mark.slow
-def test_decodes_under_way_share_nothing(decoder: DecoderGraphs, encoding: Encoding) -> None:
+def test_decodes_under_way_share_nothing(decoder: DecoderGraphs, encoding: EncodedAudio) -> None:
     alone = decoder.begin(encoding)
     expected = [alone.next_logits(token) for token in (START, A)]
 
@@ -67,7 +69,7 @@ def test_decodes_under_way_share_nothing(decoder: DecoderGraphs, encoding: Encod
 
 @pytest.mark.slow
 def test_several_tokens_may_be_taken_at_once_and_taken_back(
-    decoder: DecoderGraphs, encoding: Encoding
+    decoder: DecoderGraphs, encoding: EncodedAudio
 ) -> None:
     expected = decoder.begin(encoding)
     one_by_one = [expected.next_logits(token) for token in (START, A, B, A)]
@@ -84,7 +86,7 @@ def test_several_tokens_may_be_taken_at_once_and_taken_back(
 
 
 @pytest.mark.slow
-def test_attention_has_a_row_for_each_token(decoder: DecoderGraphs, encoding: Encoding) -> None:
+def test_attention_has_a_row_for_each_token(decoder: DecoderGraphs, encoding: EncodedAudio) -> None:
     attention = decoder.attend(encoding, [START, A, B])
 
     assert attention.shape == (6, 8, 3, FRAMES)
@@ -92,7 +94,7 @@ def test_attention_has_a_row_for_each_token(decoder: DecoderGraphs, encoding: En
 
 
 @pytest.mark.slow
-def test_once_closed_it_is_refused(encoding: Encoding) -> None:
+def test_once_closed_it_is_refused(encoding: EncodedAudio) -> None:
     decoder = load()
     decoder.close()
     decoder.close()

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from scribewire.types import Span
+
 if TYPE_CHECKING:
     from scribewire.types import Samples
 
@@ -66,18 +68,10 @@ class AlignmentRules:
     """A flatter utterance has no silence of its own: its loudest frame counts as this far up."""
 
 
-@dataclass(frozen=True, slots=True)
-class FrameSpan:
-    """From the first frame of something to just before the frame after its last."""
-
-    start: int
-    end: int
-
-
 def align_tokens(
     texts: Sequence[str], attention: Scores, samples: Samples, rules: AlignmentRules
-) -> list[FrameSpan]:
-    """Return where each token is heard; spans come in order and do not overlap.
+) -> list[Span]:
+    """Return in which frames each token is heard; spans come in order and do not overlap.
 
     `attention` has the shape (layers, heads, tokens, frames); `texts` are the tokens as they
     are spelled, a space at the beginning of each word.
@@ -155,7 +149,6 @@ class _Chain:
 
     def __init__(self, texts: Sequence[str]) -> None:
         silence = len(texts)  # the row of the scores after those of the tokens
-        self._texts = texts
         rows: list[int] = []
         self._states: list[int | None] = []  # of each token; None: it is not heard
         for token, text in enumerate(texts):
@@ -171,18 +164,18 @@ class _Chain:
         after_silence = np.concatenate([[False], self.rows[:-1] == silence])
         self.may_skip = after_silence & (self.rows != silence)
 
-    def spans(self, path: npt.NDArray[np.intp]) -> list[FrameSpan]:
+    def spans(self, path: npt.NDArray[np.intp]) -> list[Span]:
         states = np.arange(len(self.rows))
         starts = np.searchsorted(path, states, "left")
         ends = np.searchsorted(path, states, "right")
-        spans: list[FrameSpan] = []
+        spans: list[Span] = []
         end = 0
         for state in self._states:
             if state is None:
-                spans.append(FrameSpan(end, end))
+                spans.append(Span(end, end))
                 continue
             end = int(ends[state])
-            spans.append(FrameSpan(int(starts[state]), end))
+            spans.append(Span(int(starts[state]), end))
         return spans
 
 
@@ -195,6 +188,6 @@ def _begins_word(texts: Sequence[str], token: int) -> bool:
     return True
 
 
-def _spread(count: int, frame_count: int) -> list[FrameSpan]:
+def _spread(count: int, frame_count: int) -> list[Span]:
     edges = np.linspace(0, frame_count, count + 1).astype(int)
-    return [FrameSpan(int(a), int(b)) for a, b in pairwise(edges)]
+    return [Span(int(a), int(b)) for a, b in pairwise(edges)]

@@ -27,7 +27,7 @@ _OWN_CACHE = ".decoder."  # keys and values of the tokens; the others are of the
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
+class EncodedAudio:
     """What the encoder made of a waveform."""
 
     hidden: Tensor
@@ -48,11 +48,11 @@ class DecoderGraphs:
         self._next = OnnxSession(files.next)
         self._attention = OnnxSession(files.attention)
 
-    def begin(self, encoding: Encoding, known: Sequence[int] = ()) -> DecoderSteps:
+    def begin(self, encoding: EncodedAudio, known: Sequence[int] = ()) -> DecoderSteps:
         """Return a decode in which `known` stand before the first token that is given."""
         return DecoderSteps(self._first, self._next, encoding=encoding, known=known)
 
-    def attend(self, encoding: Encoding, tokens: Sequence[int]) -> Tensor:
+    def attend(self, encoding: EncodedAudio, tokens: Sequence[int]) -> Tensor:
         """Return where the decoder looks as it takes each token to find the one after it.
 
         The shape is (layers, heads, tokens, frames).
@@ -75,7 +75,7 @@ class DecoderSteps:
         first: OnnxSession,
         later: OnnxSession,
         *,
-        encoding: Encoding,
+        encoding: EncodedAudio,
         known: Sequence[int],
     ) -> None:
         self._session = first

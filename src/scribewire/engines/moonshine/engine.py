@@ -18,7 +18,7 @@ from scribewire.engines.moonshine.alignment import (
     AlignmentRules,
     align_tokens,
 )
-from scribewire.engines.moonshine.decoder_graphs import DecoderGraphs, Encoding
+from scribewire.engines.moonshine.decoder_graphs import DecoderGraphs, EncodedAudio
 from scribewire.engines.moonshine.prepared import prepared_decoder, prepared_encoder
 from scribewire.engines.moonshine.tokenizer import END, START, Tokenizer
 from scribewire.engines.onnx import OnnxSession, Tensor
@@ -128,12 +128,12 @@ class MoonshineEngine:
         self._encoder.close()
         self._decoder.close()
 
-    def _encode(self, samples: Samples) -> Encoding:
+    def _encode(self, samples: Samples) -> EncodedAudio:
         waveform = samples[np.newaxis]
         mask = np.ones(waveform.shape, np.int64)
         feeds: dict[str, Tensor] = {"input_values": waveform, "attention_mask": mask}
         (hidden,) = self._encoder.run(("last_hidden_state",), feeds)
-        return Encoding(hidden, mask)
+        return EncodedAudio(hidden, mask)
 
     def _spell(self, tokens: Sequence[Token]) -> tuple[Token, ...]:
         kept = [token for token in tokens if self.tokenizer.is_text(token.id)]
@@ -146,7 +146,7 @@ class MoonshineEngine:
         prefix: Sequence[int],
         *,
         samples: Samples,
-        encoding: Encoding,
+        encoding: EncodedAudio,
     ) -> tuple[Token, ...]:
         """Return the tokens with their times; the prefix takes its part of the samples too."""
         ids = [*prefix, *(token.id for token in tokens)]
