@@ -30,6 +30,7 @@ from bench.live_sherpa import run_sherpa_files
 from bench.live_speech import Speeches
 from bench.manifest import read_manifest
 from bench.server_process import ROOT
+from scribewire.capacity.load import ENGLISH
 from scribewire.capacity.search import CapacitySearch
 from scribewire.capacity.server_process import ADMIT_ALL
 
@@ -96,8 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (OSError, ValueError) as error:
         sys.exit(f"live: {error}")
     conditions = Conditions(
-        mode=options.type,
-        has_speakers=options.speakers,
+        wishes=replace(ENGLISH, mode=options.type, speakers=options.speakers),
         seconds=options.seconds,
         environment={**ADMIT_ALL, "SCRIBEWIRE_LOG_LEVEL": "error"},
     )
@@ -167,8 +167,8 @@ async def _measure(
         found.idle = await run_idle(options.idle, speeches, conditions)
     if options.files:
         chosen, threads = speeches.first(options.files), options.threads
-        for has_speakers in (True, False):
-            asked = replace(conditions, has_speakers=has_speakers)
+        for speakers in (True, False):
+            asked = replace(conditions, wishes=replace(conditions.wishes, speakers=speakers))
             found.add_files(await run_our_files(chosen, asked, threads=threads))
         found.add_files(await run_sherpa_files(chosen, threads=threads))
     if options.drill:

@@ -51,14 +51,14 @@ async def run_drill(capacity: int, speeches: Speeches, conditions: Conditions) -
         for number, (speech, at) in enumerate(zip(chosen, starts, strict=True))
     ]
     async with run_server_process(conditions.environment) as server:
-        target = replace(server.target, mode=conditions.mode, has_speakers=conditions.has_speakers)
+        target = replace(server.target, wishes=conditions.wishes)
         rss_bytes: list[int] = []
         watching = asyncio.create_task(_watch(server, rss_bytes))
         records = await run_load(target, sources)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
     alone = await speeches.finals_alone(
-        streams, has_speakers=conditions.has_speakers, environment=conditions.environment
+        streams, speakers=conditions.wishes.speakers, environment=conditions.environment
     )
     end_s = leaves_s + CALM_S
     return Drill(

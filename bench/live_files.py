@@ -43,17 +43,12 @@ async def run_our_files(
     """Push every file at once into a server with so many threads."""
     environment = {**conditions.environment, "SCRIBEWIRE_WORKERS": str(threads)}
     async with run_server_process(environment) as server:
-        target = replace(
-            server.target,
-            mode=conditions.mode,
-            has_partials=False,
-            has_speakers=conditions.has_speakers,
-        )
+        target = replace(server.target, wishes=replace(conditions.wishes, partials=False))
         before, began_s = await server.usage(), time.perf_counter()
         records = await asyncio.gather(*(push(target, speech.pcm) for speech in speeches))
         wall_s, after = time.perf_counter() - began_s, await server.usage()
     return FilesRun(
-        system=OURS + ("" if conditions.has_speakers else ", no speakers"),
+        system=OURS + ("" if conditions.wishes.speakers else ", no speakers"),
         files=len(speeches),
         threads=threads,
         audio_s=sum(len(one.pcm) for one in speeches) / 2 / SAMPLE_RATE,

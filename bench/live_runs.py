@@ -14,7 +14,7 @@ from scribewire.capacity.load import Source, StreamRecord, run_load
 from scribewire.capacity.search import Shortfall, find_shortfalls, plan_starts
 from scribewire.capacity.server_process import run_server_process
 from scribewire.protocol.results import FinalResult
-from scribewire.types import Mode
+from scribewire.wishes import Wishes
 
 OURS = "scribewire"
 SPREAD_S = 10.0  # over which the streams start: longer than most utterances, so they do not meet
@@ -24,8 +24,7 @@ SPREAD_S = 10.0  # over which the streams start: longer than most utterances, so
 class Conditions:
     """What all loads of one call have in common."""
 
-    mode: Mode
-    has_speakers: bool
+    wishes: Wishes
     seconds: float
     """In which all streams speak; each is `SPREAD_S` longer."""
     environment: Mapping[str, str]
@@ -64,7 +63,7 @@ async def run_ours(
     chosen = speeches.first(streams)
     starts = plan_starts(streams, spread_s=SPREAD_S)
     async with run_server_process(conditions.environment) as server:
-        target = replace(server.target, mode=conditions.mode, has_speakers=conditions.has_speakers)
+        target = replace(server.target, wishes=conditions.wishes)
         before, client_before = await server.usage(), time.process_time()
         records = await run_load(
             target,
@@ -88,7 +87,7 @@ async def run_ours(
         differing_streams=await _find_differing(records, speeches, conditions)
         if is_compared
         else None,
-        shortfalls=find_shortfalls(latencies, mode=conditions.mode),
+        shortfalls=find_shortfalls(latencies, mode=conditions.wishes.mode),
         texts=tuple(map(text_of, records)),
     )
 
@@ -119,7 +118,7 @@ async def _find_differing(
     """Return, for each stream that was heard otherwise, the first final and what it is alone."""
     alone = await speeches.finals_alone(
         len(records),
-        has_speakers=conditions.has_speakers,
+        speakers=conditions.wishes.speakers,
         environment=conditions.environment,
     )
     pairs = zip(records, alone, strict=True)

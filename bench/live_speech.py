@@ -9,7 +9,7 @@ from functools import cached_property
 from bench.manifest import SPEECH_GROUPS, Clip, read_pcm
 from bench.table import Progress
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
-from scribewire.capacity.load import push
+from scribewire.capacity.load import ENGLISH, push
 from scribewire.capacity.monologue import Monologue, Recording, join_recordings
 from scribewire.capacity.server_process import run_server_process
 from scribewire.capacity.utterances import Utterance, find_utterances
@@ -49,19 +49,17 @@ class Speeches:
         return self._made[:count]
 
     async def finals_alone(
-        self, count: int, *, has_speakers: bool, environment: Mapping[str, str]
+        self, count: int, *, speakers: bool, environment: Mapping[str, str]
     ) -> Sequence[tuple[FinalResult, ...]]:
         """Return the finals of the first streams when the server has nothing else to do."""
-        known = self._alone[has_speakers]
+        known = self._alone[speakers]
         missing = self.first(count)[len(known) :]
         if missing:
             progress = Progress("each alone", len(missing))
             async with run_server_process(environment) as server:
                 target = replace(
                     server.target,
-                    mode=self._mode,
-                    has_partials=False,
-                    has_speakers=has_speakers,
+                    wishes=replace(ENGLISH, mode=self._mode, partials=False, speakers=speakers),
                 )
                 for speech in missing:
                     known.append((await push(target, speech.pcm)).finals)

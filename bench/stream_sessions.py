@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from bench.scoring import WordErrors, count_errors
-from scribewire.capacity.load import push
+from scribewire.capacity.load import ENGLISH, push
 from scribewire.client import ClientError, ConnectionState, FinalResult, connect
 
 if TYPE_CHECKING:
@@ -70,6 +70,6 @@ async def pull(server: BenchServer, url: str, *, mode: Mode = "fast") -> Heard:
 
 async def push_pcm(server: BenchServer, pcm: bytes, *, mode: Mode = "fast") -> Heard:
     """Let the server hear the same as pushed audio."""
-    target = replace(server.target, mode=mode, has_partials=False)
+    target = replace(server.target, wishes=replace(ENGLISH, mode=mode, partials=False))
     record = await push(target, pcm)
     return Heard(finals=record.finals, error=record.failure)

@@ -7,8 +7,8 @@ in the dialect, and the place that grants it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TypedDict
+from dataclasses import asdict, dataclass, field
+from typing import Final, TypedDict, cast
 
 from scribewire.types import Mode, Pace
 
@@ -34,6 +34,14 @@ class Wishes:
     credentials."""
     pace: Pace = "fast"
     """How quickly a finite source at `url` is read."""
+
+    def fields(self) -> WishFields:
+        """Return them as keyword arguments, for whoever takes them one by one."""
+        return cast("WishFields", asdict(self))  # these are its fields: tests/test_wishes.py
+
+
+USUAL: Final = Wishes()
+"""What a session asks for that says nothing."""
 
 
 class WishFields(TypedDict, total=False):

@@ -4,8 +4,7 @@ import pytest
 
 from scribewire.cli.captions import Captions, format_time
 from scribewire.cli.options import Format
-from scribewire.cli.transcribers import Result
-from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.results import FinalResult, PartialResult, ResultMessage
 
 
 def partial(text: str) -> PartialResult:
@@ -16,7 +15,7 @@ def final(text: str) -> FinalResult:
     return FinalResult(text=text, offset_ms=1500)
 
 
-CASES: list[tuple[Format, list[Result], list[tuple[str | None, str]]]] = [
+CASES: list[tuple[Format, list[ResultMessage], list[tuple[str | None, str]]]] = [
     # format, results, (line for good, live text) after each
     ("text", [partial("so it")], [(None, "so it")]),
     (
@@ -48,7 +47,7 @@ IDS = [
 
 @pytest.mark.parametrize(("output", "results", "expected"), CASES, ids=IDS)
 def test_what_results_look_like(
-    output: Format, results: list[Result], expected: list[tuple[str | None, str]]
+    output: Format, results: list[ResultMessage], expected: list[tuple[str | None, str]]
 ) -> None:
     captions = Captions(output)
 
@@ -62,7 +61,7 @@ def test_what_results_look_like(
     [([], False), ([partial("uh"), final("")], False), ([final("So."), final("")], True)],
     ids=["nothing", "a mistake", "a word"],
 )
-def test_speech_is_a_final_with_text(results: list[Result], has_speech: bool) -> None:
+def test_speech_is_a_final_with_text(results: list[ResultMessage], has_speech: bool) -> None:
     captions = Captions("text")
 
     for result in results:

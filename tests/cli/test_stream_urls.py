@@ -13,13 +13,14 @@ from scribewire.cli.captions import Captions
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.screen import Screen
 from scribewire.cli.stream_urls import check_stream_url, pulling_here, pulling_there
-from scribewire.cli.transcribers import Transcriber, Wishes, transcribing_here
+from scribewire.cli.transcribers import Transcriber, transcribing_here
 from scribewire.cli.transcription import run_transcription
 from scribewire.engines.engines import Engines
 from scribewire.settings import Settings
 from scribewire.sources.faults import SourceFault
 from scribewire.testing.running import KEYS, RunningServer, run_server
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
+from scribewire.wishes import Wishes
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Origin, RunOrigin
@@ -77,8 +78,8 @@ async def hear(source: AudioSource, transcriber: Transcriber) -> tuple[ExitCode,
 async def hear_here(url: str, settings: Settings | None = None) -> tuple[ExitCode, str, str]:
     settings = settings or Settings()
     async with (
-        pulling_here(url, settings, pace="fast") as source,
-        transcribing_here(Wishes(), scripted(), settings) as there,
+        pulling_here(Wishes(url=url), settings) as source,
+        transcribing_here(Wishes(partials=False), scripted(), settings) as there,
     ):
         return await hear(source, there)
 
@@ -88,7 +89,7 @@ async def test_a_file_is_fetched_whole_with_the_password_of_its_url(
 ) -> None:
     async with (
         run_origin(origin.file(HELLO)) as media,
-        pulling_here(media.url, Settings(), pace="fast") as source,
+        pulling_here(Wishes(url=media.url), Settings()) as source,
     ):
         chunks = await chunks_of(source)
 
@@ -110,7 +111,7 @@ async def test_the_length_of_a_file_is_known_where_it_says_so(
 
     async with (
         run_origin(origin.whole(file.getvalue())) as media,
-        pulling_here(media.url, Settings(), pace="fast") as source,
+        pulling_here(Wishes(url=media.url), Settings()) as source,
     ):
         duration_ms = source.duration_ms
 
@@ -124,7 +125,7 @@ async def test_here_and_on_a_server_the_same_is_written(
     async with run_origin(origin.file(HELLO + WORLD)) as media:
         here = await hear_here(media.url)
         async with pulling_there(
-            Wishes(), server=own_server.address.url, key=KEYS[0], url=media.url, pace="fast"
+            Wishes(url=media.url, partials=False), server=own_server.address.url, key=KEYS[0]
         ) as remote:
             there = await hear(remote.source, remote.transcriber)
 
@@ -141,7 +142,7 @@ async def test_a_lost_source_is_told_in_a_line_and_breaks_off(
     pcm, notes = b"", []
     async with (
         run_origin(origin.live(HELLO), origin.live(WORLD), hangs=True) as media,
-        pulling_here(media.url, Settings(), pace="fast") as source,
+        pulling_here(Wishes(url=media.url), Settings()) as source,
     ):
         async for chunk in source.chunks:
             if isinstance(chunk, SourceNote):
@@ -165,7 +166,7 @@ async def test_what_a_server_says_of_a_lost_source_is_told_too(
     async with (
         run_origin(origin.live(HELLO), origin.live(WORLD), hangs=True) as media,
         pulling_there(
-            Wishes(), server=own_server.address.url, key=KEYS[0], url=media.url, pace="fast"
+            Wishes(url=media.url, partials=False), server=own_server.address.url, key=KEYS[0]
         ) as remote,
     ):
         results = remote.transcriber.results()
@@ -184,8 +185,8 @@ async def test_a_source_that_is_given_up_is_a_fault_after_what_was_heard(
     out, settings = io.StringIO(), Settings(source_retry_ms=0)
     async with (
         run_origin(origin.live(HELLO), origin.head("404 Not Found")) as media,
-        pulling_here(media.url, settings, pace="fast") as source,
-        transcribing_here(Wishes(), scripted(), settings) as hearer,
+        pulling_here(Wishes(url=media.url), settings) as source,
+        transcribing_here(Wishes(partials=False), scripted(), settings) as hearer,
     ):
         with Screen(out, io.StringIO()) as screen, pytest.raises(SourceFault, match="has ended"):
             await run_transcription(source.chunks, hearer, Captions("text"), screen)
@@ -217,7 +218,7 @@ async def test_here_and_on_a_server_a_fault_has_the_same_words(
             await hear_here(media.url)
         with pytest.raises(CommandFault) as there:
             async with pulling_there(
-                Wishes(), server=own_server.address.url, key=KEYS[0], url=media.url, pace="fast"
+                Wishes(url=media.url, partials=False), server=own_server.address.url, key=KEYS[0]
             ):
                 pass
 

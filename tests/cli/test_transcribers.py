@@ -8,25 +8,24 @@ import pytest
 from scribewire.audio.pcm import encode_pcm
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.transcribers import (
-    Result,
     Transcriber,
-    Wishes,
     transcribing_here,
     transcribing_there,
 )
 from scribewire.engines.engines import Engines
-from scribewire.protocol.results import PartialResult
+from scribewire.protocol.results import PartialResult, ResultMessage
 from scribewire.settings import Settings
 from scribewire.testing.running import KEYS, RunningServer, run_server
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech
+from scribewire.wishes import Wishes
 
 PICTURE = "....aaaaaaaabbbbbbbb" + "." * 30 + "cccccccccc" + "." * 30
 PCM = encode_pcm(draw_speech(PICTURE))
 
 WISHES = [
-    Wishes(),
-    Wishes(mode="quality", language="en"),
-    Wishes(endpointing_ms=2000),
+    Wishes(partials=False),
+    Wishes(partials=False, mode="quality", language="en"),
+    Wishes(partials=False, endpointing_ms=2000),
 ]
 
 
@@ -40,14 +39,14 @@ def scripted() -> Engines:
     return Engines(ScriptedVad(), (ScriptedEngine(),))
 
 
-async def results_of(transcriber: Transcriber, pcm: bytes = PCM) -> list[Result]:
+async def results_of(transcriber: Transcriber, pcm: bytes = PCM) -> list[ResultMessage]:
     await transcriber.send_audio(pcm)
     await transcriber.stop()
     return [result async for result in transcriber.results()]
 
 
 async def test_finals_tell_what_was_said_and_how_far_it_was_heard() -> None:
-    async with transcribing_here(Wishes(), scripted(), Settings()) as transcriber:
+    async with transcribing_here(Wishes(partials=False), scripted(), Settings()) as transcriber:
         finals = await results_of(transcriber)
 
     assert [(final.text, final.offset_ms) for final in finals] == [
@@ -68,7 +67,7 @@ async def test_here_and_there_give_the_same_finals(server: RunningServer, wishes
 
 
 async def test_partials_come_when_they_are_wished_for(server: RunningServer) -> None:
-    wishes = Wishes(has_partials=True)
+    wishes = Wishes(partials=True)
     still_speaking = encode_pcm(draw_speech("...." + "a" * 40))
 
     for opening in (
@@ -82,8 +81,8 @@ async def test_partials_come_when_they_are_wished_for(server: RunningServer) -> 
 
 async def test_a_transcriber_may_be_left_before_its_end(server: RunningServer) -> None:
     for opening in (
-        transcribing_here(Wishes(), scripted(), Settings()),
-        transcribing_there(Wishes(), server=server.address.url, key=KEYS[0]),
+        transcribing_here(Wishes(partials=False), scripted(), Settings()),
+        transcribing_there(Wishes(partials=False), server=server.address.url, key=KEYS[0]),
     ):
         async with opening as transcriber:
             await transcriber.send_audio(PCM)
@@ -108,7 +107,9 @@ async def test_a_language_without_a_model_is_told_with_what_there_is(
 
 async def test_a_refused_key_has_its_own_exit_code(server: RunningServer) -> None:
     with pytest.raises(CommandFault, match="unknown token") as caught:
-        async with transcribing_there(Wishes(), server=server.address.url, key="key-9"):
+        async with transcribing_there(
+            Wishes(partials=False), server=server.address.url, key="key-9"
+        ):
             pass
 
     assert caught.value.code is ExitCode.KEY_REFUSED
@@ -119,7 +120,9 @@ async def test_an_unreachable_server_has_its_own_exit_code() -> None:
         port = unused.getsockname()[1]
 
     with pytest.raises(CommandFault, match="cannot reach") as caught:
-        async with transcribing_there(Wishes(), server=f"ws://127.0.0.1:{port}", key="key-1"):
+        async with transcribing_there(
+            Wishes(partials=False), server=f"ws://127.0.0.1:{port}", key="key-1"
+        ):
             pass
 
     assert caught.value.code is ExitCode.UNREACHABLE
@@ -127,7 +130,7 @@ async def test_an_unreachable_server_has_its_own_exit_code() -> None:
 
 async def test_an_address_that_is_none_is_a_usage_error() -> None:
     with pytest.raises(CommandFault, match="expected ws://host") as caught:
-        async with transcribing_there(Wishes(), server="ws://", key="key-1"):
+        async with transcribing_there(Wishes(partials=False), server="ws://", key="key-1"):
             pass
 
     assert caught.value.code is ExitCode.USAGE

@@ -11,10 +11,9 @@ from scribewire.cli.audio_sources import SourceNote
 from scribewire.cli.captions import Captions
 from scribewire.cli.exits import ExitCode
 from scribewire.cli.screen import Screen
-from scribewire.cli.transcribers import Result
 from scribewire.cli.transcription import run_transcription
 from scribewire.errors import ClientFault, ServerFault
-from scribewire.protocol.results import FinalResult
+from scribewire.protocol.results import FinalResult, ResultMessage
 
 
 class FakeTranscriber:
@@ -36,7 +35,7 @@ class FakeTranscriber:
             self._texts.put_nowait("the end")
             self._texts.put_nowait(None)
 
-    async def results(self) -> AsyncIterator[Result]:
+    async def results(self) -> AsyncIterator[ResultMessage]:
         while (text := await self._texts.get()) is not None:
             if text == self._fails_at.decode() != "":
                 raise ServerFault("the engine failed")

@@ -184,7 +184,7 @@ async def test_a_stream_is_followed_to_its_end(peers: Peers) -> None:
         messages = await in_thread(program, address)
 
     assert len(messages) == 2
-    assert server.paths == ["/v2/client/-?url=http%3A%2F%2Fx%2Fa%3Fb%3Dc&type=fast&pace=realtime"]
+    assert server.paths == ["/v2/client/-?pace=realtime&url=http%3A%2F%2Fx%2Fa%3Fb%3Dc"]
     assert [state.value for state in states] == [
         "connecting", "loading", "listening", "connected", "loading", "listening", "disconnected",
     ]  # fmt: skip

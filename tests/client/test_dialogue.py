@@ -19,6 +19,7 @@ from scribewire.protocol.results import FinalResult, PartialResult
 from scribewire.protocol.scriptix.handshake import Endpoint
 from scribewire.protocol.scriptix.messages import ShuttingDown
 from scribewire.protocol.scriptix.states import ConnectionState
+from scribewire.wishes import USUAL, Wishes
 
 LISTENING = '{"state":"listening","session_id":"5e55"}'
 PARTIAL = '{"text":"hel","is_final":false,"offset_ms":320}'
@@ -32,15 +33,13 @@ def open_dialogue(
     *,
     endpoint: Endpoint = Endpoint.MICROPHONE,
     states: list[ConnectionState] | None = None,
-    partials: bool = True,
-    actual_numbers: bool = False,
+    wishes: Wishes = USUAL,
 ) -> Dialogue:
     opening = Opening(
         url="ws://h" + endpoint.value,
         endpoint=endpoint,
         key="key-1",
-        partials=partials,
-        actual_numbers=actual_numbers,
+        wishes=wishes,
         timeout_s=15,
     )
     return Dialogue(opening, now=100, on_state_change=None if states is None else states.append)
@@ -60,7 +59,7 @@ def messages_of(dialogue: Dialogue) -> Iterator[Message]:
 
 
 def test_start_says_what_the_opening_wants() -> None:
-    dialogue = open_dialogue(partials=False, actual_numbers=True)
+    dialogue = open_dialogue(wishes=Wishes(partials=False, digits=True))
 
     dialogue.send_start()
 
@@ -118,7 +117,7 @@ def test_pushed_audio_is_welcome() -> None:
 
 
 def test_partials_of_a_stream_can_be_declined() -> None:
-    dialogue = open_dialogue(endpoint=Endpoint.STREAM, partials=False)
+    dialogue = open_dialogue(endpoint=Endpoint.STREAM, wishes=Wishes(partials=False))
 
     for text in [LISTENING, PARTIAL, FINAL]:
         dialogue.receive(text)

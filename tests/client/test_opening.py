@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import array
+from typing import Unpack
 
 import pytest
 
@@ -13,43 +14,25 @@ from scribewire.client.opening import (
     prepare_opening,
 )
 from scribewire.protocol.scriptix.handshake import Endpoint
-from scribewire.types import Mode, Pace
+from scribewire.wishes import Wishes, WishFields
 
 
-def prepare(  # noqa: PLR0913 - as `prepare_opening`
+def prepare(
     base: str = "ws://captions.example",
     *,
     key: str | None = "key-1",
-    mode: Mode = "fast",
-    language: str | None = None,
-    endpointing_ms: int | None = None,
-    diarize: bool | None = None,
-    url: str | None = None,
-    pace: Pace | None = None,
-    actual_numbers: bool = False,
+    **wishes: Unpack[WishFields],
 ) -> Opening:
-    return prepare_opening(
-        base,
-        url=url,
-        pace=pace,
-        key=key,
-        mode=mode,
-        language=language,
-        partials=True,
-        actual_numbers=actual_numbers,
-        endpointing_ms=endpointing_ms,
-        diarize=diarize,
-        timeout_s=15.0,
-    )
+    return prepare_opening(base, Wishes(**wishes), key=key, timeout_s=15.0)
 
 
 @pytest.mark.parametrize(
     ("base", "url", "endpoint"),
     [
-        ("ws://h:8000", "ws://h:8000/v2/realtime?type=fast", Endpoint.MICROPHONE),
-        ("ws://h:8000/v2/realtime/", "ws://h:8000/v2/realtime?type=fast", Endpoint.MICROPHONE),
-        ("wss://h/speech", "wss://h/speech/v2/realtime?type=fast", Endpoint.MICROPHONE),
-        ("ws://h/realtime", "ws://h/realtime?type=fast", Endpoint.LEGACY),
+        ("ws://h:8000", "ws://h:8000/v2/realtime", Endpoint.MICROPHONE),
+        ("ws://h:8000/v2/realtime/", "ws://h:8000/v2/realtime", Endpoint.MICROPHONE),
+        ("wss://h/speech", "wss://h/speech/v2/realtime", Endpoint.MICROPHONE),
+        ("ws://h/realtime", "ws://h/realtime", Endpoint.LEGACY),
     ],
 )
 def test_an_address_may_be_bare_or_name_its_endpoint(
@@ -61,7 +44,7 @@ def test_an_address_may_be_bare_or_name_its_endpoint(
 
 
 def test_choices_go_into_the_query_and_the_key_does_not() -> None:
-    opening = prepare(mode="quality", language="nl", endpointing_ms=300, diarize=False)
+    opening = prepare(mode="quality", language="nl", endpointing_ms=300, speakers=False)
 
     assert opening.url == (
         "ws://captions.example/v2/realtime?type=quality&language=nl&endpointing=300&diarize=false"
@@ -91,8 +74,8 @@ def test_an_address_of_a_stream_asks_for_stream_mode_and_is_not_shown(base: str)
     opening = prepare(base, url="https://x/a?sig=secret&b=1", pace="realtime", mode="quality")
 
     assert opening.url == (
-        "ws://h/p/v2/client/-?url=https%3A%2F%2Fx%2Fa%3Fsig%3Dsecret%26b%3D1"
-        "&type=quality&pace=realtime"
+        "ws://h/p/v2/client/-?type=quality&pace=realtime"
+        "&url=https%3A%2F%2Fx%2Fa%3Fsig%3Dsecret%26b%3D1"
     )
     assert opening.is_stream
     assert "secret" not in repr(opening)
@@ -117,13 +100,13 @@ def test_a_stream_that_is_not_on_the_web_is_refused_unquoted(url: str) -> None:
 
 
 def test_what_only_start_can_ask_for_is_refused_in_stream_mode() -> None:
-    with pytest.raises(ValueError, match="actual_numbers: not in stream mode"):
-        prepare(url="http://x", actual_numbers=True)
+    with pytest.raises(ValueError, match="digits: not in stream mode"):
+        prepare(url="http://x", digits=True)
 
 
 def test_a_pace_is_for_streams() -> None:
     with pytest.raises(ValueError, match="pace: expected only with `url`"):
-        prepare(pace="fast")
+        prepare(pace="realtime")
 
 
 @pytest.mark.parametrize("base", ["http://h", "ws://", "h:8000", "ws://h?token=x", "ws://[::1"])

@@ -20,9 +20,9 @@ from scribewire.protocol.results import FinalResult
 from scribewire.protocol.scriptix.client import ClientConnection
 from scribewire.protocol.scriptix.client_events import ConnectionFailed, Disconnected
 from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
-from scribewire.protocol.scriptix.messages import Start
 from scribewire.protocol.scriptix.server import ServerConnection
 from scribewire.protocol.scriptix.states import ConnectionState, DialogueState, is_over
+from scribewire.wishes import Wishes
 
 POLICY = ServerPolicy(
     languages=frozenset({"en"}),
@@ -31,7 +31,7 @@ POLICY = ServerPolicy(
     serves_streams=True,
 )
 URL = "https://example.org/live?sig=1"
-STREAM = Handshake(endpoint=Endpoint.STREAM, keys=("good",), url=URL)
+STREAM = Handshake(endpoint=Endpoint.STREAM, keys=("good",), wishes=Wishes(url=URL))
 LOADING = '{"state":"loading"}'
 LISTENING = '{"state":"listening","session_id":"5e55"}'
 STOPPED = '{"state":"stopped"}'
@@ -39,9 +39,7 @@ FINAL = FinalResult(text="Hi.", offset_ms=20)
 FINAL_LINE = '{"text":"Hi.","is_final":true,"offset_ms":20}'
 GONE = ClientFault("invalid stream: HTTP 404")
 GONE_LINE = '{"error":"invalid stream: HTTP 404"}'
-STARTED = SessionStarted(
-    start=Start(), mode="fast", language="en", endpointing_ms=None, diarize=True, url=URL
-)
+STARTED = SessionStarted(Wishes(language="en", url=URL))
 
 
 def connect(handshake: Handshake = STREAM) -> ServerConnection:
@@ -57,36 +55,31 @@ def written(server: ServerConnection) -> list[str | Close]:
 
 
 def test_a_session_starts_by_itself_with_what_the_handshake_asked_for() -> None:
+    asked = Wishes(
+        mode="quality",
+        language="en",
+        url=URL,
+        endpointing_ms=700,
+        speakers=False,
+        pace="realtime",
+    )
     server = connect(
         Handshake(
             endpoint=Endpoint.STREAM,
             keys=("good",),
-            mode="quality",
-            language="en",
-            url=URL,
-            endpointing_ms=700,
-            diarize=False,
-            pace="realtime",
+            wishes=asked,
         )
     )
 
     assert written(server) == [LOADING]
     assert events(server) == [
-        SessionStarted(
-            start=Start(),
-            mode="quality",
-            language="en",
-            endpointing_ms=700,
-            diarize=False,
-            url=URL,
-            pace="realtime",
-        )
+        SessionStarted(asked),
     ]
     assert server.state is DialogueState.OPENING
 
 
 def test_without_a_key_nothing_starts() -> None:
-    server = connect(Handshake(endpoint=Endpoint.STREAM, url=URL))
+    server = connect(Handshake(endpoint=Endpoint.STREAM, wishes=Wishes(url=URL)))
 
     error = "missing token: expected a key in the path or in a header"
     assert written(server) == ['{"error":"' + error + '"}', Close(1008, error)]

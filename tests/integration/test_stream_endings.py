@@ -16,6 +16,7 @@ from scribewire.server.session import Session
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceGap, SourceOpened
 from scribewire.sources.pulled import Sources
 from scribewire.testing.running import RunningServer, run_server
+from scribewire.wishes import Wishes
 
 Events = Callable[[], AsyncGenerator[SourceEvent, None]]
 
@@ -57,7 +58,8 @@ async def open_stream(server: RunningServer, client: QuietClient, events: Events
     )
     websocket = WebSocket({"type": "websocket"}, client.waiting.get, client.send)
     await websocket.accept()
-    handshake = Handshake(endpoint=Endpoint.STREAM, keys=("key-1",), url="http://a.example/")
+    wishes = Wishes(url="http://a.example/")
+    handshake = Handshake(endpoint=Endpoint.STREAM, keys=("key-1",), wishes=wishes)
     return Session(websocket, handshake, replace(server.services, sources=scripted))
 
 

@@ -15,11 +15,11 @@ import pytest
 from scribewire.errors import ClientFault, CloseCode
 from scribewire.protocol.dialogue import AudioEnded, AudioReceived, Close, SessionAborted
 from scribewire.protocol.legacy.shape import parse_legacy
-from scribewire.protocol.policy import ServerPolicy, refuse_handshake
+from scribewire.protocol.policy import ServerPolicy, refuse_keys
 from scribewire.protocol.results import FinalResult, PartialResult
 from scribewire.protocol.scriptix.client import ClientConnection
 from scribewire.protocol.scriptix.codec import parse_client, parse_server
-from scribewire.protocol.scriptix.handshake import Endpoint, Handshake, client_url, parse_handshake
+from scribewire.protocol.scriptix.handshake import Handshake, client_url, parse_handshake
 from scribewire.protocol.scriptix.messages import (
     Audio,
     ErrorMessage,
@@ -195,8 +195,8 @@ class ClientPlayer:
         self.client.handle_timer(step.get("at_ms", 0) / 1000)
         said = parse_client(message)
         match said:
-            case Start(key=key, partial=partial, actual_numbers=actual_numbers):
-                self.client.send_start(key=key, partial=partial, actual_numbers=actual_numbers)
+            case Start(key=key, wishes=wishes):
+                self.client.send_start(wishes, key=key)
             case Stop():
                 self.client.send_stop()
             case Audio(pcm):
@@ -213,7 +213,7 @@ class ClientPlayer:
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
 def test_the_server_core_plays_the_dialogue(path: Path) -> None:
     header, steps = read_vector(path)
-    refusal = refuse_handshake(handshake_of(header), policy_of(header))
+    refusal = refuse_keys(handshake_of(header).keys, policy_of(header))
     if refusal is not None:
         assert steps == [{"from": "server", "http": refusal.status}]
         return
@@ -249,14 +249,9 @@ def test_an_sdk_can_ask_for_the_same_handshake(path: Path) -> None:
     expected = handshake_of(header)
     url = client_url(
         "wss://example.org/prefix",
+        expected.wishes,
         endpoint=expected.endpoint,
         key=expected.keys[0] if expected.keys else None,
-        mode=expected.mode,
-        language=expected.language,
-        endpointing_ms=expected.endpointing_ms,
-        diarize=expected.diarize,
-        url=expected.url,
-        pace=expected.pace if expected.endpoint is Endpoint.STREAM else None,
     )
 
     parts = urlsplit(url)
@@ -264,5 +259,4 @@ def test_an_sdk_can_ask_for_the_same_handshake(path: Path) -> None:
 
     assert asked is not None
     assert asked.keys == expected.keys[:1]
-    for name in ("endpoint", "mode", "language", "endpointing_ms", "diarize", "url", "pace"):
-        assert getattr(asked, name) == getattr(expected, name)
+    assert (asked.endpoint, asked.wishes) == (expected.endpoint, expected.wishes)

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scribewire.protocol.dialogue import MAX_REASON_BYTES, Close, SessionStarted
-from scribewire.protocol.scriptix.messages import Start
+from scribewire.protocol.dialogue import MAX_REASON_BYTES, Close
 
 REASONS = [
     # message, reason
@@ -22,24 +21,3 @@ def test_a_reason_fits_into_a_close_frame(message: str, reason: str) -> None:
 
     assert close == Close(1008, reason)
     assert len(close.reason.encode()) <= MAX_REASON_BYTES
-
-
-def test_the_address_of_a_stream_is_not_shown() -> None:
-    event = SessionStarted(
-        start=Start(),
-        mode="fast",
-        language="en",
-        endpointing_ms=None,
-        diarize=True,
-        url="https://x/?sig=secret",
-    )
-
-    assert "secret" not in repr(event)
-
-
-def test_a_key_is_not_shown() -> None:
-    event = SessionStarted(
-        start=Start(key="secret"), mode="fast", language="en", endpointing_ms=None, diarize=True
-    )
-
-    assert "secret" not in repr(event)

@@ -18,13 +18,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from scribewire.client import Client, ClientError, FinalResult, PartialResult, connect
-from scribewire.types import SAMPLE_RATE, Mode
+from scribewire.types import SAMPLE_RATE
+from scribewire.wishes import Wishes
 
 CHUNK_MS = 100  # as a browser or a phone sends
 CHUNK_BYTES = CHUNK_MS * SAMPLE_RATE // 1000 * 2
 PUSHED_BYTES = 32_000  # 1 s: when nothing is paced, the server's back-pressure sets the speed
 CONNECTING_AT_ONCE = 16  # more would only wait in the kernel's queue
 CONNECT_TIMEOUT_S = 60.0  # a server near its end answers late, and late is what we measure
+
+ENGLISH = Wishes(language="en")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +37,7 @@ class Target:
     url: str
     """ws://host:port, without a path."""
     key: str = field(repr=False)
-    mode: Mode = "fast"
-    has_partials: bool = True
-    has_speakers: bool = True
+    wishes: Wishes = ENGLISH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,13 +195,7 @@ class _Notes:
 
 def _connect(target: Target) -> contextlib.AbstractAsyncContextManager[Client]:
     return connect(
-        target.url,
-        key=target.key,
-        mode=target.mode,
-        language="en",
-        partials=target.has_partials,
-        diarize=target.has_speakers,
-        timeout_s=CONNECT_TIMEOUT_S,
+        target.url, key=target.key, timeout_s=CONNECT_TIMEOUT_S, **target.wishes.fields()
     )
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from scribewire.audio.container import read_audio
 from scribewire.capacity.latency import Latencies, Window, add_up, distribution, measure_stream
-from scribewire.capacity.load import Source, run_load
+from scribewire.capacity.load import ENGLISH, Source, run_load
 from scribewire.capacity.monologue import Monologue, Recording, join_recordings
 from scribewire.capacity.search import CapacitySearch, Shortfall, find_shortfalls, plan_starts
 from scribewire.capacity.server_process import ADMIT_ALL, ServerProcess, run_server_process
@@ -166,7 +166,7 @@ async def _attempt(
     utterances = [_utterances_of(speech, vad, mode) for speech in speeches]
     before, began_s = await server.usage(), time.perf_counter()
     records = await run_load(
-        replace(server.target, mode=mode),
+        replace(server.target, wishes=replace(ENGLISH, mode=mode)),
         [Source(pcm=s.pcm, starts_s=at) for s, at in zip(speeches, starts, strict=True)],
         patience_s=PATIENCE_S,
     )

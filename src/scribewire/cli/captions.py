@@ -13,7 +13,7 @@ from scribewire.protocol.results import FinalResult
 from scribewire.protocol.scriptix.codec import serialise_server
 
 if TYPE_CHECKING:
-    from scribewire.cli.transcribers import Result
+    from scribewire.protocol.results import ResultMessage
 
 
 class Captions:
@@ -24,7 +24,7 @@ class Captions:
         self.live = ""  # the open utterance as heard so far; text only
         self.has_speech = False  # whether any final had text
 
-    def receive(self, result: Result) -> str | None:
+    def receive(self, result: ResultMessage) -> str | None:
         """Take the next result; return the line that it adds for good, if any."""
         is_final = isinstance(result, FinalResult)
         self.has_speech = self.has_speech or (is_final and bool(result.text))

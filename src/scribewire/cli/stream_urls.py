@@ -21,11 +21,12 @@ from scribewire.types import PCM_BYTES_PER_S
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from scribewire.cli.transcribers import Result, Transcriber, Wishes
+    from scribewire.cli.transcribers import Transcriber
     from scribewire.client import Client
+    from scribewire.protocol.results import ResultMessage
     from scribewire.settings import Settings
     from scribewire.sources.events import SourceEvent, SourceOpened
-    from scribewire.types import Pace
+    from scribewire.wishes import Wishes
 
 _SILENCE_BYTES = PCM_BYTES_PER_S  # of a gap at once: it may be minutes long
 
@@ -52,18 +53,20 @@ def check_stream_url(text: str) -> None:
 
 
 @asynccontextmanager
-async def pulling_here(url: str, settings: Settings, *, pace: Pace) -> AsyncIterator[AudioSource]:
-    """Give the audio at a URL, opened. Raises SourceFault when there is none."""
+async def pulling_here(wishes: Wishes, settings: Settings) -> AsyncIterator[AudioSource]:
+    """Give the audio at their URL, opened. Raises SourceFault when there is none."""
     from scribewire.runtime.look_up import LookUpThreads
     from scribewire.server.pulling import pace_events
     from scribewire.sources.configured import configured_sources
     from scribewire.sources.events import SourceOpened
 
+    url = wishes.url
+    assert url is not None
     async with (
         configured_sources(settings, named=url, look_up=LookUpThreads()) as sources,
         contextlib.aclosing(sources.pull(url)) as pulled,
     ):
-        events = pace_events(pulled, pace)
+        events = pace_events(pulled, wishes.pace)
         opened = await anext(events)
         assert isinstance(opened, SourceOpened), "a source is opened before it gives anything"
         yield AudioSource(_read_events(events), _duration_ms(opened))
@@ -121,14 +124,12 @@ class OpenedStream:
 
 
 @asynccontextmanager
-async def pulling_there(
-    wishes: Wishes, *, server: str, key: str, url: str, pace: Pace
-) -> AsyncIterator[OpenedStream]:
-    """Have the server at a ws:// or wss:// address pull a URL. Raises CommandFault.
+async def pulling_there(wishes: Wishes, *, server: str, key: str) -> AsyncIterator[OpenedStream]:
+    """Have the server at a ws:// or wss:// address pull their URL. Raises CommandFault.
 
     The source has notes only, and lasts until the last result.
     """
-    async with opening_session(wishes, server=server, key=key, url=url, pace=pace) as client:
+    async with opening_session(wishes, server=server, key=key) as client:
         session = _Pulled(client)
         yield OpenedStream(AudioSource(session.notes()), session)
 
@@ -150,7 +151,7 @@ class _Pulled:
     async def stop(self) -> None:
         await self._client.stop()
 
-    async def results(self) -> AsyncIterator[Result]:
+    async def results(self) -> AsyncIterator[ResultMessage]:
         try:
             async for result in results_of(self._client):
                 yield result

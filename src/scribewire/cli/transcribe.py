@@ -11,14 +11,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlencode
 
 import typer
 
 from scribewire.cli.captions import Captions
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.options import Format, Given, read_settings, with_settings
-from scribewire.protocol.scriptix.handshake import Endpoint, parse_handshake
+from scribewire.protocol.scriptix.parameters import REQUEST, read_query
 from scribewire.types import Mode, Pace
 
 if TYPE_CHECKING:
@@ -26,8 +25,9 @@ if TYPE_CHECKING:
 
     from scribewire.cli.audio_sources import AudioSource
     from scribewire.cli.stream_urls import OpenedStream
-    from scribewire.cli.transcribers import Transcriber, Wishes
+    from scribewire.cli.transcribers import Transcriber
     from scribewire.settings import Settings
+    from scribewire.wishes import Wishes
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _ALMOST_URL = re.compile(r"(https?:/*)?[a-z0-9.-]+\.[a-z]{2,}(:[0-9]+)?/|https?:", re.IGNORECASE)
@@ -85,7 +85,7 @@ class _Order:
 
     @property
     def is_url(self) -> bool:
-        return _URL.match(self.source) is not None
+        return self.wishes.url is not None
 
 
 @with_settings("allow_source", "deny_source", "source_retry_ms")
@@ -122,9 +122,11 @@ def transcribe(  # noqa: PLR0913 - one option for each thing that a person may c
         pace=pace,
         output=output,
         wishes=replace(
-            _read_wishes(mode, language, endpointing),
-            has_partials=_wants_partials(output, partials=partials),
-            has_speakers=output == "json",
+            _read_wishes({"type": mode, "language": language, "endpointing": endpointing}),
+            partials=_wants_partials(output, partials=partials),
+            speakers=output == "json",
+            url=source if _URL.match(source) else None,
+            pace=pace if _URL.match(source) else "fast",
         ),
         pulling=settings,
     )
@@ -139,21 +141,13 @@ def _wants_partials(output: Format, *, partials: bool) -> bool:
     return is_terminal(sys.stdout) if output == "text" else partials
 
 
-def _read_wishes(mode: Mode, language: str | None, endpointing: int | None) -> Wishes:
+def _read_wishes(options: dict[str, str | int | None]) -> Wishes:
     """Check the options by the rules of the wire, whoever will transcribe."""
-    from scribewire.cli.transcribers import Wishes
-
-    given = {"type": mode, "language": language, "endpointing": endpointing}
-    query = urlencode({name: value for name, value in given.items() if value is not None})
-    handshake = parse_handshake(Endpoint.MICROPHONE.value, query, [])
-    assert handshake is not None
-    if handshake.fault is not None:
-        raise CommandFault(f"--{handshake.fault.message}", ExitCode.USAGE)
-    return Wishes(
-        mode=handshake.mode,
-        language=handshake.language,
-        endpointing_ms=handshake.endpointing_ms,
-    )
+    given = {name: str(value) for name, value in options.items() if value is not None}
+    wishes, fault = read_query(given, REQUEST)
+    if fault is not None:
+        raise CommandFault(f"--{fault.message}", ExitCode.USAGE)
+    return wishes
 
 
 def _check(order: _Order) -> None:
@@ -226,9 +220,7 @@ async def _open(order: _Order, stack: AsyncExitStack) -> OpenedStream:
         source = await _open_source(order, settings, stack)
         return OpenedStream(source, await stack.enter_async_context(_load(order.wishes, settings)))
     if order.is_url:
-        there = pulling_there(
-            order.wishes, server=order.server, key=order.key, url=order.source, pace=order.pace
-        )
+        there = pulling_there(order.wishes, server=order.server, key=order.key)
         return await stack.enter_async_context(there)
     source = _open_input(order)
     pushing = transcribing_there(order.wishes, server=order.server, key=order.key)
@@ -240,7 +232,7 @@ async def _open_source(order: _Order, settings: Settings, stack: AsyncExitStack)
         return _open_input(order)
     from scribewire.cli.stream_urls import pulling_here
 
-    return await stack.enter_async_context(pulling_here(order.source, settings, pace=order.pace))
+    return await stack.enter_async_context(pulling_here(order.wishes, settings))
 
 
 def _open_input(order: _Order) -> AudioSource:

@@ -6,43 +6,26 @@ Both are a `Transcriber`, and for the same audio both give the same finals.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.protocol.results import FinalResult, PartialResult
-from scribewire.types import Mode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from scribewire.client import Client
     from scribewire.engines.engines import Engines
+    from scribewire.protocol.results import ResultMessage
     from scribewire.runtime.stream import Stream
     from scribewire.settings import Settings
-    from scribewire.types import Pace
-
-Result: TypeAlias = PartialResult | FinalResult
+    from scribewire.wishes import Wishes
 
 LISTENING_TIMEOUT_S = 15.0
 # Of a server that opens a stream URL: it gives up itself after 15 s, and then it says why.
 OPENING_TIMEOUT_S = 30.0
 
 _UNAUTHORIZED = (401, 403)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What is asked for, of an engine here or of a server."""
-
-    mode: Mode = "fast"
-    language: str | None = None
-    """ISO 639-1 code; None leaves it to the transcriber."""
-    endpointing_ms: int | None = None
-    """Silence that ends an utterance; None leaves it to the mode."""
-    has_partials: bool = False
-    has_speakers: bool = False
-    """Whether finals say who speaks."""
 
 
 class Transcriber(Protocol):
@@ -57,7 +40,7 @@ class Transcriber(Protocol):
     async def stop(self) -> None:
         """Say that the audio is over; the remaining results follow."""
 
-    def results(self) -> AsyncIterator[Result]:
+    def results(self) -> AsyncIterator[ResultMessage]:
         """Yield every result until the last one after `stop`."""
 
 
@@ -78,8 +61,8 @@ async def transcribing_here(
     rules = rules_for(
         wishes.mode,
         endpointing_ms=wishes.endpointing_ms,
-        has_partials=wishes.has_partials,
-        has_speakers=wishes.has_speakers and engines.voices is not None,
+        has_partials=wishes.partials,
+        has_speakers=wishes.speakers and engines.voices is not None,
         max_utterance_ms=settings.max_utterance_ms,
     )
     scheduler = Scheduler(
@@ -114,7 +97,7 @@ class _Here:
     async def stop(self) -> None:
         self._stream.end(self._decoder.receive_end())
 
-    async def results(self) -> AsyncIterator[Result]:
+    async def results(self) -> AsyncIterator[ResultMessage]:
         from scribewire.protocol.results import as_result
 
         async for event in self._stream.events():
@@ -144,26 +127,14 @@ async def transcribing_there(
 
 
 @asynccontextmanager
-async def opening_session(
-    wishes: Wishes, *, server: str, key: str, url: str | None = None, pace: Pace | None = None
-) -> AsyncIterator[Client]:
-    """Open a session on a server, in stream mode if there is a `url`. Raises CommandFault."""
+async def opening_session(wishes: Wishes, *, server: str, key: str) -> AsyncIterator[Client]:
+    """Open a session on a server, in stream mode if there is a URL. Raises CommandFault."""
     from scribewire.client import connect
     from scribewire.client.errors import ClientError
 
+    timeout_s = LISTENING_TIMEOUT_S if wishes.url is None else OPENING_TIMEOUT_S
     try:
-        async with connect(
-            server,
-            url=url,
-            pace=pace,
-            key=key,
-            mode=wishes.mode,
-            language=wishes.language,
-            partials=wishes.has_partials,
-            endpointing_ms=wishes.endpointing_ms,
-            diarize=wishes.has_speakers,
-            timeout_s=LISTENING_TIMEOUT_S if url is None else OPENING_TIMEOUT_S,
-        ) as client:
+        async with connect(server, key=key, timeout_s=timeout_s, **wishes.fields()) as client:
             yield client
     except ValueError as error:
         raise CommandFault(f"--server or --key: {error}", ExitCode.USAGE) from error
@@ -186,12 +157,12 @@ class _There:
     async def stop(self) -> None:
         await self._client.stop()
 
-    async def results(self) -> AsyncIterator[Result]:
+    async def results(self) -> AsyncIterator[ResultMessage]:
         async for result in results_of(self._client):
             yield result
 
 
-async def results_of(client: Client) -> AsyncIterator[Result]:
+async def results_of(client: Client) -> AsyncIterator[ResultMessage]:
     """Yield what a session hears, until it is over."""
     async for message in client:
         if isinstance(message, PartialResult | FinalResult):

@@ -16,7 +16,7 @@ import selectors
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Self
+from typing import Self, Unpack
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.protocol import State
@@ -28,48 +28,29 @@ from scribewire.client.opening import Opening, cut_audio, prepare_opening
 from scribewire.client.outcome import explain_opening
 from scribewire.protocol.dialogue import Close
 from scribewire.protocol.scriptix.states import ConnectionState
-from scribewire.types import Mode, Pace
+from scribewire.wishes import Wishes, WishFields
 
 _CHECK_S = 0.1  # how soon a sender that waits for room sees that the connection has gone
 
 
 @contextlib.contextmanager
-def connect(  # noqa: PLR0913 - one argument per choice, all by name
+def connect(
     server: str,
     *,
-    url: str | None = None,
-    pace: Pace | None = None,
     key: str | None = None,
-    mode: Mode = "fast",
-    language: str | None = None,
-    partials: bool = True,
-    actual_numbers: bool = False,
-    endpointing_ms: int | None = None,
-    diarize: bool | None = None,
     timeout_s: float = 15.0,
     on_state_change: StateCallback | None = None,
+    **wishes: Unpack[WishFields],
 ) -> Iterator[Client]:
     """Give a client that is being listened to; leaving the context closes it.
 
-    `server` is its ws:// or wss:// address, with or without an endpoint's path. What is None is
-    left to the server. With `url` the audio is not sent: the server fetches it from this http://
-    or https:// address (stream mode), a file at the given `pace`; the client is given once that
-    has begun. Raises `ValueError` for an address or key that cannot be one, and a `ClientError`
-    for everything else.
+    `server` is its ws:// or wss:// address, with or without an endpoint's path. The wishes are
+    the fields of `Wishes`; what is left out is as usual. With `url` the audio is not sent: the
+    server fetches it from this http:// or https:// address (stream mode), a file at the given
+    `pace`; the client is given once that has begun. Raises `ValueError` for an address or key
+    that cannot be one, and a `ClientError` for everything else.
     """
-    opening = prepare_opening(
-        server,
-        url=url,
-        pace=pace,
-        key=key,
-        mode=mode,
-        language=language,
-        partials=partials,
-        actual_numbers=actual_numbers,
-        endpointing_ms=endpointing_ms,
-        diarize=diarize,
-        timeout_s=timeout_s,
-    )
+    opening = prepare_opening(server, Wishes(**wishes), key=key, timeout_s=timeout_s)
     dialogue = Dialogue(opening, now=time.monotonic(), on_state_change=on_state_change)
     dialogue.tell_states()
     with contextlib.ExitStack() as stack:

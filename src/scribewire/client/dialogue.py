@@ -124,9 +124,7 @@ class Dialogue:
     def send_start(self) -> None:
         """Open recognition, as the opening wants it; in stream mode nothing is outgoing."""
         if not self._opening.is_stream:
-            self._connection.send_start(
-                partial=self._opening.partials, actual_numbers=self._opening.actual_numbers
-            )
+            self._connection.send_start(self._opening.wishes)
 
     def check_pushing(self) -> None:
         """Raise `StreamModeError` if it is the server that brings the audio."""
@@ -185,7 +183,7 @@ class Dialogue:
 
     def _accept(self, event: ClientEvent) -> None:
         match event:
-            case PartialResult() if not self._opening.partials:
+            case PartialResult() if not self._opening.wishes.partials:
                 pass  # stream mode has no `start` in which to decline them
             case PartialResult() | FinalResult() | ShuttingDown():
                 self._messages.append(event)

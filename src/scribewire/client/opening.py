@@ -9,9 +9,10 @@ from typing import Final, Literal, TypedDict
 from urllib.parse import urlsplit
 
 from scribewire.client.errors import MissingTokenError, MissingUrlError
-from scribewire.protocol.scriptix.handshake import Endpoint, client_url, is_stream_url
+from scribewire.protocol.scriptix.handshake import Endpoint, client_url
+from scribewire.protocol.scriptix.parameters import is_stream_url
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
-from scribewire.types import Mode, Pace
+from scribewire.wishes import USUAL, Wishes
 
 KEY_HEADER = "x-api-key"  # a query ends up in the logs of proxies, a header does not
 
@@ -44,10 +45,8 @@ class Opening:
     """Which dialogue will follow."""
     key: str = field(repr=False)
     """Who we are; never shown."""
-    partials: bool = True
-    """False: finals only."""
-    actual_numbers: bool = False
-    """True: digits instead of number words."""
+    wishes: Wishes = USUAL
+    """What the session is asked for."""
     timeout_s: float = 15.0
     """How long the server may take until it is listening."""
 
@@ -77,46 +76,20 @@ class Opening:
         }
 
 
-def prepare_opening(  # noqa: PLR0913 - one argument per choice, all by name
-    base: str,
-    *,
-    url: str | None = None,
-    pace: Pace | None = None,
-    key: str | None,
-    mode: Mode,
-    language: str | None,
-    partials: bool,
-    actual_numbers: bool,
-    endpointing_ms: int | None,
-    diarize: bool | None,
-    timeout_s: float,
-) -> Opening:
+def prepare_opening(base: str, wishes: Wishes, *, key: str | None, timeout_s: float) -> Opening:
     """Check what can be checked without a server.
 
     Raises `MissingTokenError`, `MissingUrlError`, or `ValueError` for what cannot be asked for.
     """
-    address = client_url(
-        base,
-        mode=mode,
-        language=language,
-        endpointing_ms=endpointing_ms,
-        diarize=diarize,
-        endpoint=None if url is None else Endpoint.STREAM,
-        url=url,
-        pace=pace,
-    )
+    endpoint = None if wishes.url is None else Endpoint.STREAM
+    address = client_url(base, wishes, endpoint=endpoint)
     endpoint = _endpoint_of(address)
     if endpoint is Endpoint.STREAM:
-        _check_stream(url, actual_numbers=actual_numbers)
-    elif pace is not None:
+        _check_stream(wishes)
+    elif wishes.pace != USUAL.pace:
         raise ValueError("pace: expected only with `url`; audio that is sent has its sender's pace")
     return Opening(
-        url=address,
-        endpoint=endpoint,
-        key=_check_key(key),
-        partials=partials,
-        actual_numbers=actual_numbers,
-        timeout_s=timeout_s,
+        url=address, endpoint=endpoint, key=_check_key(key), wishes=wishes, timeout_s=timeout_s
     )
 
 
@@ -145,13 +118,13 @@ def _endpoint_of(url: str) -> Endpoint:
     return next((end for end in _PUSHING if path.endswith(end.value)), Endpoint.STREAM)
 
 
-def _check_stream(url: str | None, *, actual_numbers: bool) -> None:
-    if not url:
+def _check_stream(wishes: Wishes) -> None:
+    if not wishes.url:
         raise MissingUrlError
-    if not is_stream_url(url):  # not quoted: it may hold credentials
+    if not is_stream_url(wishes.url):  # not quoted: it may hold credentials
         raise ValueError("url: expected the http:// or https:// address of a stream, with a host")
-    if actual_numbers:
-        raise ValueError("actual_numbers: not in stream mode, which has no way to ask for it")
+    if wishes.digits:
+        raise ValueError("digits: not in stream mode, which has no way to ask for it")
 
 
 def _check_key(key: str | None) -> str:

@@ -8,11 +8,10 @@ by itself, and there is no `AudioReceived`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from scribewire.protocol.scriptix.messages import Start
-from scribewire.types import Mode, Pace
+from scribewire.wishes import Wishes
 
 MAX_REASON_BYTES = 123  # RFC 6455: a control frame carries 125 bytes, the close code takes two
 
@@ -37,27 +36,15 @@ class Close:
         return cls(code, encoded.decode("utf-8", "ignore"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class SessionStarted:
     """A valid `start` has come: make ready to recognize, then call `send_listening`.
 
     In stream mode a valid handshake is enough: open the source as well, before `send_listening`.
     """
 
-    start: Start
-    """As sent, with its key judged valid if it has one; all defaults in stream mode."""
-    mode: Mode
-    """Earliest finals or best ones."""
-    language: str
-    """One of the policy's languages."""
-    endpointing_ms: int | None
-    """Silence that ends an utterance; None leaves it to the mode."""
-    diarize: bool
-    """Whether to tell speakers apart."""
-    url: str | None = field(default=None, repr=False)
-    """Where to pull the audio from, None for pushed audio; not shown, it may hold credentials."""
-    pace: Pace = "fast"
-    """How quickly a finite source is read."""
+    wishes: Wishes
+    """What is asked for; the language is one of the policy's."""
 
 
 @dataclass(frozen=True, slots=True)

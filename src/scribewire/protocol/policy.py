@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from scribewire.errors import ClientFault, ServerFault
-from scribewire.protocol.scriptix.handshake import Handshake
 
 UNAUTHORIZED = 401
 
@@ -45,21 +44,20 @@ class HttpRefusal:
     """JSON, with `error` for programs and `message` for people."""
 
 
-def refuse_handshake(handshake: Handshake, policy: ServerPolicy) -> HttpRefusal | None:
-    """Return the refusal of a handshake that holds a bad key; None to accept it.
+def refuse_keys(keys: Iterable[str], policy: ServerPolicy) -> HttpRefusal | None:
+    """Return the refusal of a request that holds a bad key; None to accept it.
 
-    Accepting is not approving: give an accepted handshake to `ServerConnection`, which reports
-    a missing key and bad parameters in the dialogue.
+    Accepting is not approving: a missing key and bad parameters are reported in the dialogue.
     """
-    if all(policy.is_valid_key(key) for key in handshake.keys):
+    if all(policy.is_valid_key(key) for key in keys):
         return None
     message = "unknown token: a key given with the request is unknown, expired or revoked"
     return HttpRefusal(UNAUTHORIZED, json.dumps({"error": "unknown token", "message": message}))
 
 
-def choose_language(handshake: Handshake, policy: ServerPolicy) -> str:
+def choose_language(asked: str | None, policy: ServerPolicy) -> str:
     """Return the language to recognize, or raise `ClientFault` when there is no model for it."""
-    language = handshake.language or policy.default_language
+    language = asked or policy.default_language
     if language in policy.languages:
         return language
     available = ", ".join(sorted(policy.languages))

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from scribewire import __version__
-from scribewire.protocol.policy import refuse_handshake
+from scribewire.protocol.policy import refuse_keys
 from scribewire.protocol.scriptix.handshake import Endpoint, parse_handshake
 from scribewire.server.session import Session
 
@@ -92,7 +92,7 @@ def _refuse(handshake: Handshake | None, services: Services) -> Response | None:
         return JSONResponse({"error": "not found", "message": _NO_SUCH_PATH}, 404)
     if services.draining.is_set():
         return _unavailable("shutting down", _DRAINING)
-    refusal = refuse_handshake(handshake, services.policy)
+    refusal = refuse_keys(handshake.keys, services.policy)
     if refusal is not None:
         return Response(refusal.body, refusal.status, media_type="application/json")
     reason = services.admission.refusal(services.scheduler.load(), _now())

@@ -74,7 +74,7 @@ class Session:
         """Serve the client until either side ends the session."""
         self._services.sessions.add(self)
         asked = self._handshake
-        _log.info("%s = open %s %s", self.id, asked.endpoint.value, asked.mode)
+        _log.info("%s = open %s %s", self.id, asked.endpoint.value, asked.wishes.mode)
         if asked.unknown_parameters:
             # Not their names: a key may stand there by mistake.
             _log.debug("%s = ignored %d parameters", self.id, len(asked.unknown_parameters))
@@ -156,21 +156,22 @@ class Session:
         await self._send_outgoing()
 
     def _start(self, event: SessionStarted) -> None:
+        wishes = event.wishes
         rules = rules_for(
-            event.mode,
-            endpointing_ms=event.endpointing_ms,
-            has_partials=event.start.partial,
-            has_speakers=event.diarize and self._services.scheduler.can_tell_speakers,
+            wishes.mode,
+            endpointing_ms=wishes.endpointing_ms,
+            has_partials=wishes.partials,
+            has_speakers=wishes.speakers and self._services.scheduler.can_tell_speakers,
             max_utterance_ms=self._services.settings.max_utterance_ms,
         )
-        self._digits_in = event.language if event.start.actual_numbers else None
+        self._digits_in = wishes.language if wishes.digits else None
         self._stream = Stream(Recognizer(rules), self._services.scheduler)
         self._has_stream.set()
         _log.info("%s < start", self.id)
-        if event.url is None:
+        if wishes.url is None:
             self._connection.send_listening()
         else:
-            pulling = self._pull(event.url, event.pace, self._stream)
+            pulling = self._pull(wishes.url, wishes.pace, self._stream)
             self._pulling = asyncio.create_task(pulling)
 
     async def _receive_audio(self, pcm: bytes) -> None:

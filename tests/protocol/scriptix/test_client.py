@@ -23,6 +23,7 @@ from scribewire.protocol.scriptix.messages import (
     UnknownMessage,
 )
 from scribewire.protocol.scriptix.states import ConnectionState
+from scribewire.wishes import Wishes
 
 START = '{"action":"start"}'
 STOP = '{"action":"stop"}'
@@ -62,7 +63,7 @@ def test_a_session_from_start_to_end() -> None:
     client = connect()
     assert client.state is CONNECTING
 
-    client.send_start(key="abc", partial=False, actual_numbers=True)
+    client.send_start(Wishes(partials=False, digits=True), key="abc")
     client.receive_text('{"state":"loading"}')
     client.receive_text(LISTENING)
     client.send_audio(b"\0\0")

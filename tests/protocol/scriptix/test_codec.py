@@ -28,6 +28,7 @@ from scribewire.protocol.scriptix.messages import (
 )
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 from scribewire.types import Word
+from scribewire.wishes import Wishes
 
 WORD = Word(text="Hi.", start_ms=0, end_ms=500, confidence=0.95)
 
@@ -37,7 +38,7 @@ CLIENT_LINES: list[tuple[str | bytes, ClientMessage]] = [
     ('{"action":"start","key":""}', Start(key="")),
     (
         '{"action":"start","partial":false,"actual_numbers":true}',
-        Start(partial=False, actual_numbers=True),
+        Start(wishes=Wishes(partials=False, digits=True)),
     ),
     ('{"action":"stop"}', Stop()),
     ('{"action":"dance"}', UnknownAction("dance")),
@@ -148,8 +149,7 @@ CLIENT_MESSAGES = st.one_of(
     st.builds(
         Start,
         key=st.none() | st.text(),
-        partial=st.booleans(),
-        actual_numbers=st.booleans(),
+        wishes=st.builds(Wishes, partials=st.booleans(), digits=st.booleans()),
     ),
     st.just(Stop()),
     st.builds(Audio, st.binary()),

@@ -18,10 +18,10 @@ from scribewire.protocol.dialogue import (
 from scribewire.protocol.policy import ServerPolicy
 from scribewire.protocol.results import FinalResult, PartialResult
 from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
-from scribewire.protocol.scriptix.messages import Start
 from scribewire.protocol.scriptix.server import ServerConnection
 from scribewire.protocol.scriptix.states import DialogueState
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
+from scribewire.wishes import Wishes
 
 POLICY = ServerPolicy(
     languages=frozenset({"en"}), default_language="en", is_valid_key=lambda key: key == "good"
@@ -37,9 +37,7 @@ PARTIAL = PartialResult(text="hi", offset_ms=10)
 FINAL = FinalResult(text="Hi.", offset_ms=20)
 FINAL_LINE = '{"text":"Hi.","is_final":true,"offset_ms":20}'
 FAULT = ClientFault("no")
-STARTED = SessionStarted(
-    start=Start(), mode="fast", language="en", endpointing_ms=None, diarize=True
-)
+STARTED = SessionStarted(Wishes(language="en"))
 
 
 def connect(handshake: Handshake = MICROPHONE) -> ServerConnection:
@@ -76,10 +74,7 @@ def test_a_start_opens_a_session_with_what_the_handshake_asked_for() -> None:
         Handshake(
             endpoint=Endpoint.MICROPHONE,
             keys=("good",),
-            mode="quality",
-            language="en",
-            endpointing_ms=700,
-            diarize=False,
+            wishes=Wishes(mode="quality", language="en", endpointing_ms=700, speakers=False),
         )
     )
 
@@ -87,11 +82,9 @@ def test_a_start_opens_a_session_with_what_the_handshake_asked_for() -> None:
 
     assert events(server) == [
         SessionStarted(
-            start=Start(partial=False),
-            mode="quality",
-            language="en",
-            endpointing_ms=700,
-            diarize=False,
+            Wishes(
+                mode="quality", language="en", endpointing_ms=700, partials=False, speakers=False
+            )
         )
     ]
     assert written(server) == []
@@ -138,7 +131,7 @@ AT_ONCE = [
     # handshake, error
     (Handshake(endpoint=Endpoint.MICROPHONE, fault=ClientFault("type best")), "type best"),
     (
-        Handshake(endpoint=Endpoint.LEGACY, language="nl"),
+        Handshake(endpoint=Endpoint.LEGACY, wishes=Wishes(language="nl")),
         "language nl: no model on this server; available: en",
     ),
     (
@@ -163,7 +156,9 @@ def test_a_bad_handshake_is_told_before_anything_is_heard(
 
 def test_a_stream_that_is_refused_has_not_begun_and_so_does_not_end() -> None:
     handshake = Handshake(
-        endpoint=Endpoint.STREAM, keys=("good",), url="https://a.example/", language="nl"
+        endpoint=Endpoint.STREAM,
+        keys=("good",),
+        wishes=Wishes(url="https://a.example/", language="nl"),
     )
     policy = replace(POLICY, serves_streams=True)
 

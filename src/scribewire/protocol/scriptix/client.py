@@ -42,9 +42,11 @@ from scribewire.protocol.scriptix.states import (
     is_over,
     next_state,
 )
+from scribewire.wishes import USUAL, Wishes
 
 AUDIO_MESSAGE_BYTES = 64 * 1024  # 2 s of audio: far from the server's limit of 1 MiB
 LISTENING_TIMEOUT_MS = 15_000  # as long as the server waits for us
+
 
 _INPUTS: dict[type[ServerMessage], Input] = {
     Loading: Input.SERVER_LOADING,
@@ -90,10 +92,10 @@ class ClientConnection:
     # What to send. After each of these: take outgoing messages. Once the dialogue is over they
     # do nothing, because the server may end it at any time.
 
-    def send_start(
-        self, *, key: str | None = None, partial: bool = True, actual_numbers: bool = False
-    ) -> None:
+    def send_start(self, wishes: Wishes = USUAL, *, key: str | None = None) -> None:
         """Open recognition, once; audio may follow without waiting for `Listening`.
+
+        Of the wishes it says what the request could not.
 
         In stream mode, where the session starts by itself, it is a `ProtocolMisuseError`.
         """
@@ -103,8 +105,7 @@ class ClientConnection:
             raise ProtocolMisuseError("send_start in stream mode: the session starts by itself")
         if self._dialogue is not DialogueState.AWAITING_START:
             raise ProtocolMisuseError("send_start called twice: make a new connection to restart")
-        start = Start(key=key, partial=partial, actual_numbers=actual_numbers)
-        self._send(Input.CLIENT_START, start)
+        self._send(Input.CLIENT_START, Start(key=key, wishes=wishes))
 
     def send_audio(self, pcm: bytes) -> None:
         """Send audio cut anywhere; after `send_stop` it is dropped, as a late chunk is.

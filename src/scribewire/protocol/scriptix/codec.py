@@ -28,6 +28,7 @@ from scribewire.protocol.scriptix.messages import (
     UnknownAction,
     UnknownMessage,
 )
+from scribewire.protocol.scriptix.parameters import read_start, write_start
 from scribewire.protocol.strict_json import (
     MAX_MESSAGE_BYTES,
     Fields,
@@ -186,32 +187,12 @@ def _read_start(fields: Fields) -> Start:
     key = fields.get("key")
     if key is not None and not (isinstance(key, str) and is_sendable(key)):
         raise ClientFault("key: expected a string (the value is not shown); correct it in `start`")
-    return Start(
-        key=key,
-        partial=_read_flag(fields, "partial", default=True),
-        actual_numbers=_read_flag(fields, "actual_numbers", default=False),
-    )
-
-
-def _read_flag(fields: Fields, name: str, *, default: bool) -> bool:
-    value = fields.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, bool):
-        shown = describe(value)
-        raise ClientFault(f"{name} {shown}: expected true or false; correct it in `start`")
-    return value
+    return Start(key=key, wishes=read_start(fields))
 
 
 def _start_fields(start: Start) -> Fields:
-    return without_absent(
-        {
-            "action": "start",
-            "key": start.key,
-            "partial": None if start.partial else False,
-            "actual_numbers": True if start.actual_numbers else None,
-        }
-    )
+    key: Fields = {} if start.key is None else {"key": start.key}
+    return {"action": "start"} | key | write_start(start.wishes)
 
 
 def _notice_fields(

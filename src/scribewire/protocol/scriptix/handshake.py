@@ -10,22 +10,26 @@ key does.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from scribewire.errors import ClientFault
 from scribewire.protocol.quoting import shorten
-from scribewire.types import Mode, Pace
-
-MIN_ENDPOINTING_MS = 100  # shorter than the pauses inside words
-MAX_ENDPOINTING_MS = 5000  # longer and finals come too late to be of use
+from scribewire.protocol.scriptix.parameters import (
+    REQUEST,
+    STREAM_REQUEST,
+    Parameter,
+    read_query,
+    write_query,
+)
+from scribewire.wishes import USUAL, Wishes
 
 KEY_HEADERS = ("x-zoom-s2t-key", "x-api-key", "api-key")
 NO_PATH_KEY = "-"  # in the path of stream mode: the key is in a header
+
+_MISSING_URL = "url missing: expected the percent-encoded address of a stream in `url`"
 
 
 class Endpoint(Enum):
@@ -39,10 +43,6 @@ class Endpoint(Enum):
     """As `MICROPHONE`, with results in the legacy shape."""
 
 
-COMMON_PARAMETERS = frozenset({"token", "type", "language", "endpointing", "diarize"})
-STREAM_PARAMETERS = COMMON_PARAMETERS | {"url", "pace"}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handshake:
     """Everything a client said before its first message."""
@@ -51,18 +51,8 @@ class Handshake:
     """Which dialogue will follow."""
     keys: tuple[str, ...] = field(default=(), repr=False)
     """Every different key given anywhere, unjudged; never shown."""
-    mode: Mode = "fast"
-    """From `type`."""
-    language: str | None = None
-    """Two small letters; None leaves it to the server."""
-    url: str | None = field(default=None, repr=False)
-    """Where stream mode pulls from; not shown, for it may hold credentials."""
-    endpointing_ms: int | None = None
-    """Silence that ends an utterance; None leaves it to the mode."""
-    diarize: bool = True
-    """Whether to tell speakers apart."""
-    pace: Pace = "fast"
-    """Stream mode only."""
+    wishes: Wishes = USUAL
+    """What was asked for until now; `start` may add to it."""
     unknown_parameters: tuple[str, ...] = ()
     """Names that were ignored, shortened, for a debug log."""
     fault: ClientFault | None = None
@@ -78,68 +68,50 @@ def parse_handshake(path: str, query: str, headers: Iterable[tuple[str, str]]) -
     if located is None:
         return None
     endpoint, path_key = located
-    known = STREAM_PARAMETERS if endpoint is Endpoint.STREAM else COMMON_PARAMETERS
+    table = _table_of(endpoint)
+    known = {"token", *(parameter.name for parameter in table)}
     pairs = parse_qsl(query, keep_blank_values=True)
     tokens = [value for name, value in pairs if name == "token" and value]
     unknown = dict.fromkeys(shorten(name) for name, _ in pairs if name not in known)
-    read = _ParameterReader({name: value for name, value in pairs if name in known and value})
+    given = {name: value for name, value in pairs if value}
+    wishes, fault = read_query(given, table)
+    if endpoint is Endpoint.STREAM and "url" not in given:
+        fault = fault or ClientFault(_MISSING_URL)
     return Handshake(
         endpoint=endpoint,
         keys=tuple(dict.fromkeys([*path_key, *tokens, *_header_keys(headers)])),
-        mode=read.value("type", _as_mode, default="fast"),
-        language=read.value("language", _as_language, default=None),
-        endpointing_ms=read.value("endpointing", _as_endpointing_ms, default=None),
-        diarize=read.value("diarize", _as_flag, default=True),
-        pace=read.value("pace", _as_pace, default="fast"),
-        url=read.value("url", _as_url, default=None),
+        wishes=wishes,
         unknown_parameters=tuple(unknown),
-        fault=read.fault or _missing_url(endpoint, read),  # last: it needs the others read
+        fault=fault,
     )
 
 
-def client_url(  # noqa: PLR0913 - one argument per parameter of the wire, all by name
+def client_url(
     base: str,
+    wishes: Wishes = USUAL,
     *,
     endpoint: Endpoint | None = None,
     key: str | None = None,
-    mode: Mode | None = None,
-    language: str | None = None,
-    endpointing_ms: int | None = None,
-    diarize: bool | None = None,
-    url: str | None = None,
-    pace: Pace | None = None,
 ) -> str:
-    """Return the address to connect to; what is None is left to the server.
+    """Return the address to connect to; what is as usual is left to the server.
 
     `base` is the server's ws:// or wss:// address, with or without an endpoint's path, below
-    any prefix. With `url` the stream endpoint is meant, else what `base` names, else the
+    any prefix. With a `url` the stream endpoint is meant, else what `base` names, else the
     microphone's. Raises `ValueError` for a base that is no such address.
     """
     scheme, netloc, prefix, named = _split_base(base)
-    chosen = endpoint or (Endpoint.STREAM if url else named) or Endpoint.MICROPHONE
+    chosen = endpoint or (Endpoint.STREAM if wishes.url else named) or Endpoint.MICROPHONE
     path = prefix + chosen.value
-    parameters: dict[str, str | int | None] = {
-        "token": None if chosen is Endpoint.STREAM else key,
-        "url": url,
-        "type": mode,
-        "language": language,
-        "endpointing": endpointing_ms,
-        "diarize": None if diarize is None else str(diarize).lower(),
-        "pace": pace,
-    }
+    token = {} if key is None else {"token": key}
     if chosen is Endpoint.STREAM:
         path += "/" + quote(key or NO_PATH_KEY, safe="")
-    given = {name: value for name, value in parameters.items() if value is not None}
-    return urlunsplit((scheme, netloc, path, urlencode(given), ""))
+        token = {}
+    query = urlencode(token | write_query(wishes, _table_of(chosen)))
+    return urlunsplit((scheme, netloc, path, query, ""))
 
 
-def is_stream_url(text: str) -> bool:
-    """Tell whether stream mode may be asked for this address, as far as its form says."""
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:  # a broken IPv6 address
-        return False
+def _table_of(endpoint: Endpoint) -> tuple[Parameter[str], ...]:
+    return STREAM_REQUEST if endpoint is Endpoint.STREAM else REQUEST
 
 
 # Where the request goes.
@@ -186,84 +158,3 @@ def _header_key(name: str, value: str) -> str:
         # Another scheme is for somebody else, such as a proxy in front of us.
         return key.strip() if scheme.lower() == "bearer" else ""
     return ""
-
-
-# Parameters. A converter returns the value, or the fault of it.
-
-_Value = TypeVar("_Value")
-
-
-class _ParameterReader:
-    """Convert parameters one by one, keeping the first fault."""
-
-    def __init__(self, given: dict[str, str]) -> None:
-        self._given = given
-        self.fault: ClientFault | None = None
-
-    def value(
-        self, name: str, convert: Callable[[str], _Value | ClientFault], *, default: _Value
-    ) -> _Value:
-        if name not in self._given:
-            return default
-        value = convert(self._given[name])
-        if isinstance(value, ClientFault):
-            self.fault = self.fault or value
-            return default
-        return value
-
-    def has(self, name: str) -> bool:
-        return name in self._given
-
-
-def _as_mode(text: str) -> Mode | ClientFault:
-    match text:
-        case "fast" | "quality":
-            return text
-        case _:
-            return ClientFault(f"type {shorten(text)}: expected `fast` or `quality`")
-
-
-def _as_language(text: str) -> str | ClientFault | None:
-    if re.fullmatch(r"[A-Za-z]{2}([-_][A-Za-z0-9]+)*", text):
-        return text[:2].lower()
-    return ClientFault(
-        f"language {shorten(text)}: expected an ISO 639-1 code of two letters such as `en`"
-    )
-
-
-def _as_endpointing_ms(text: str) -> int | ClientFault | None:
-    if re.fullmatch(r"[0-9]{1,4}", text):
-        endpointing_ms = int(text)
-        if MIN_ENDPOINTING_MS <= endpointing_ms <= MAX_ENDPOINTING_MS:
-            return endpointing_ms
-    expected = f"{MIN_ENDPOINTING_MS} to {MAX_ENDPOINTING_MS}"
-    return ClientFault(f"endpointing {shorten(text)}: expected {expected} (milliseconds)")
-
-
-def _as_flag(text: str) -> bool | ClientFault:
-    match text:
-        case "true" | "false":
-            return text == "true"
-        case _:
-            return ClientFault(f"diarize {shorten(text)}: expected `true` or `false`")
-
-
-def _as_pace(text: str) -> Pace | ClientFault:
-    match text:
-        case "fast" | "realtime":
-            return text
-        case _:
-            return ClientFault(f"pace {shorten(text)}: expected `fast` or `realtime`")
-
-
-def _as_url(text: str) -> str | ClientFault | None:
-    if is_stream_url(text):
-        return text
-    # Not quoted: it may hold credentials.
-    return ClientFault("url: expected a percent-encoded http:// or https:// address with a host")
-
-
-def _missing_url(endpoint: Endpoint, read: _ParameterReader) -> ClientFault | None:
-    if endpoint is not Endpoint.STREAM or read.has("url"):
-        return None
-    return ClientFault("url missing: expected the percent-encoded address of a stream in `url`")

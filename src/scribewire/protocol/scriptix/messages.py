@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.wishes import USUAL, Wishes
 
 # From the client.
 
@@ -20,10 +21,8 @@ class Start:
 
     key: str | None = field(default=None, repr=False)
     """A key given here, besides or instead of one in the handshake; never shown."""
-    partial: bool = True
-    """False: send finals only."""
-    actual_numbers: bool = False
-    """True: write numbers as digits instead of words."""
+    wishes: Wishes = USUAL
+    """Of these, those that `start` can ask for; what it cannot is as usual."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ from scribewire.protocol.scriptix.messages import (
     Stopped,
     UnknownAction,
 )
+from scribewire.protocol.scriptix.parameters import with_start
 from scribewire.protocol.scriptix.states import (
     DialogueState,
     Input,
@@ -53,6 +54,7 @@ from scribewire.protocol.scriptix.states import (
     is_over,
     next_state,
 )
+from scribewire.wishes import Wishes
 
 _INPUTS: dict[type[ClientMessage], Input] = {
     Start: Input.CLIENT_START,
@@ -104,7 +106,7 @@ class ServerConnection:
         self._policy = policy
         self._session_id = session_id
         self._state = first_state(is_stream=self._is_stream)
-        self._start: Start | None = None  # set once it has been accepted
+        self._wishes: Wishes | None = None  # set once `start` has been accepted
         self._ending = _Ending(Close(CloseCode.NORMAL), Stopped())  # once it is flushed
         self._last_partial = ""  # as sent but for its offset; empty after a final
         self._start_deadline = now + policy.start_timeout_ms / 1000
@@ -134,7 +136,7 @@ class ServerConnection:
 
     def receive_disconnect(self) -> None:
         """Take note that the client is gone, with a close or without; nothing goes out after."""
-        was_running = self._start is not None and not is_over(self._state)
+        was_running = self._wishes is not None and not is_over(self._state)
         self._state = DialogueState.CLOSED
         self._outgoing.drop_all()
         if was_running:
@@ -162,7 +164,7 @@ class ServerConnection:
 
     def send_partial(self, partial: PartialResult) -> None:
         """Send a partial, unless the client wants none or has just seen the same."""
-        if self._start is not None and not self._start.partial:
+        if self._wishes is not None and not self._wishes.partials:
             return
         shown = self._serialise(replace(partial, offset_ms=0))
         if shown == self._last_partial:
@@ -272,7 +274,7 @@ class ServerConnection:
             elif self._is_stream:
                 self._begin_stream()
             else:
-                choose_language(self._handshake, self._policy)
+                choose_language(self._handshake.wishes.language, self._policy)
         except ClientFault as fault:
             self.reject(fault)
 
@@ -328,17 +330,10 @@ class ServerConnection:
             raise ClientFault(
                 "missing token: expected a key in the query (`token`), a header, or `start` (`key`)"
             )
-        language = choose_language(self._handshake, self._policy)
-        self._start = start  # last: what is rejected has not begun, so nothing of it can end
-        return SessionStarted(
-            start=start,
-            mode=self._handshake.mode,
-            language=language,
-            endpointing_ms=self._handshake.endpointing_ms,
-            diarize=self._handshake.diarize,
-            url=self._handshake.url,
-            pace=self._handshake.pace,
-        )
+        language = choose_language(self._handshake.wishes.language, self._policy)
+        wishes = replace(with_start(self._handshake.wishes, start.wishes), language=language)
+        self._wishes = wishes  # last: what is rejected has not begun, so nothing of it can end
+        return SessionStarted(wishes)
 
     # Sending and ending.
 
@@ -359,7 +354,7 @@ class ServerConnection:
         self._advance(given)
         if had_ended:
             return
-        if self._start is None:
+        if self._wishes is None:
             self.finish()
         else:
             self._events.add(AudioEnded())
@@ -367,7 +362,7 @@ class ServerConnection:
     def _abort(self, fault: ClientFault) -> None:
         """Close without a word and without the finals."""
         self._close(Close.because(fault.close_code, fault.message))
-        if self._start is not None:
+        if self._wishes is not None:
             self._events.add(SessionAborted())
 
     def _close(self, close: Close) -> None:
