@@ -22,8 +22,8 @@ from scribewire.events import Final, Partial, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult
 from scribewire.recognition.rules import rules_for
-from scribewire.runtime.scheduler import Scheduler
 from scribewire.runtime.stream import Stream
+from scribewire.runtime.threads import schedule_on_threads
 from scribewire.testing.scripted import recognize
 from scribewire.types import SAMPLE_RATE
 
@@ -121,8 +121,8 @@ async def test_streams_side_by_side_on_the_scheduler_hear_what_one_alone_hears(
     engines: Engines, beckett: Samples
 ) -> None:
     alone = recognize(Recognizer(FAST), [beckett], engines.vad, engines.speech[0])
-    scheduler = Scheduler(engines.vad, engines.speech[0])
-    streams = [Stream(Recognizer(FAST), scheduler) for _ in range(3)]
+    scheduler = schedule_on_threads(engines)
+    streams = [Stream(Recognizer(FAST), scheduler, engines.speech[0]) for _ in range(3)]
     for chunk in in_chunks(beckett, 8000):
         for stream in streams:
             await stream.write(chunk)

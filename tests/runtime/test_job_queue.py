@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scribewire.recognition.requests import DecodeRequest, EmbeddingRequest
-from scribewire.runtime.job_queue import SPEAKING_S, Job, JobQueue, Lane
+from scribewire.recognition.requests import DecodeRequest, EmbeddingRequest, VadRequest
+from scribewire.runtime.job_queue import SPEAKING_S, FrameQueue, Job, JobQueue, Lane
 
 NOW = 100.0
 LATER = NOW + 3600
@@ -38,23 +38,24 @@ def _decode(
     return Job(lane, request, due_at, asked_at)
 
 
-def queue_of(*jobs: Job) -> JobQueue:
-    queue = JobQueue()
+def queue_of(*jobs: Job, partial_interval_s: float = 0.0) -> JobQueue:
+    queue = JobQueue(lambda _speaking, _now: partial_interval_s)
     for job in jobs:
         queue.put(job)
     return queue
 
 
-def take_all(queue: JobQueue, *, now: float = NOW, partial_interval_s: float = 0.0) -> list[Job]:
+def take_all(queue: JobQueue | FrameQueue, *, now: float = NOW) -> list[Job]:
     taken = []
-    while (job := queue.take(now, partial_interval_s=partial_interval_s)) is not None:
+    while (job := queue.take(now)) is not None:
         taken.append(job)
     return taken
 
 
 def test_an_empty_queue_has_nothing() -> None:
-    assert JobQueue().take(NOW, partial_interval_s=0) is None
-    assert JobQueue().next_at(partial_interval_s=0) is None
+    for queue in (queue_of(), FrameQueue()):
+        assert queue.take(NOW) is None
+        assert queue.next_at(NOW) is None
 
 
 def test_live_finals_come_before_live_partials_before_files() -> None:
@@ -113,31 +114,31 @@ def test_an_embedding_leaves_the_partial_waiting() -> None:
 
 def test_partials_keep_the_interval_but_for_those_of_an_utterance_that_shows_nothing_yet() -> None:
     lane = Lane()
-    queue = queue_of(partial(lane))
-    assert len(take_all(queue, partial_interval_s=1.0)) == 1
+    queue = queue_of(partial(lane), partial_interval_s=1.0)
+    assert len(take_all(queue)) == 1
 
     again = partial(lane, asked_at=NOW + 0.5)
     queue.put(again)
-    assert take_all(queue, now=NOW + 0.9, partial_interval_s=1.0) == []
-    assert queue.next_at(partial_interval_s=1.0) == NOW + 1.0
-    assert take_all(queue, now=NOW + 1.0, partial_interval_s=1.0) == [again]
+    assert take_all(queue, now=NOW + 0.9) == []
+    assert queue.next_at(NOW + 0.9) == NOW + 1.0
+    assert take_all(queue, now=NOW + 1.0) == [again]
 
     first = partial(lane, asked_at=NOW + 1.1, is_awaited=True)
     queue.put(first)
-    assert take_all(queue, now=NOW + 1.1, partial_interval_s=1.0) == [first]
+    assert take_all(queue, now=NOW + 1.1) == [first]
 
 
 def test_the_stream_that_has_waited_longest_is_served_first() -> None:
     lanes = [Lane() for _ in range(3)]
-    queue = JobQueue()
+    queue = queue_of(partial_interval_s=0.5)
     for at, lane in enumerate(lanes):
         queue.put(partial(lane, asked_at=NOW + at))
-        queue.take(NOW + at, partial_interval_s=0.5)
+        queue.take(NOW + at)
     waiting = [partial(lane, asked_at=NOW + 5) for lane in reversed(lanes)]
     for job in waiting:
         queue.put(job)
 
-    assert take_all(queue, now=NOW + 9, partial_interval_s=0.5) == list(reversed(waiting))
+    assert take_all(queue, now=NOW + 9) == list(reversed(waiting))
 
 
 def test_dropping_a_stream_forgets_all_its_jobs_and_no_other() -> None:
@@ -170,3 +171,29 @@ def test_streams_that_ask_for_partials_count_as_speaking_for_a_while(
     )
 
     assert queue.speaking(NOW + after_s) == count
+
+
+def frames(lane: Lane, *, due_at: float = NOW) -> Job:
+    return Job(lane, VadRequest(NOTHING, None), due_at, NOW)
+
+
+def test_frames_of_what_is_due_come_before_those_of_files_and_else_as_they_came() -> None:
+    jobs = [frames(Lane(), due_at=due_at) for due_at in (LATER, NOW, LATER + 1, NOW, NOW - 1)]
+    queue = FrameQueue()
+    for job in jobs:
+        assert queue.put(job) is None
+
+    assert take_all(queue) == [jobs[index] for index in (4, 1, 3, 0, 2)]
+
+
+def test_dropping_a_stream_forgets_its_frames_and_clearing_all() -> None:
+    gone, kept = Lane(), frames(Lane())
+    queue = FrameQueue()
+    for job in (frames(gone), kept, frames(gone, due_at=LATER)):
+        queue.put(job)
+
+    queue.drop(gone)
+
+    assert len(queue) == 1
+    queue.clear()
+    assert take_all(queue) == []

@@ -37,7 +37,7 @@ def busy(meter: LoadMeter, *, required_share: float, workers: int, partial_s: fl
         now = NOW + tick / 10
         meter.note_required(required_share * workers / 10, now)
         meter.note_partial(partial_s, now)
-        meter.note_heard(0.4, now)
+        meter.note_judged(0.4, now)
     return NOW + 59.9
 
 

@@ -1,313 +1,271 @@
+"""What the scheduler decides, seen without a thread: a test fetches the calls by hand."""
+
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
-from scribewire.engines.protocols import Voices
 from scribewire.errors import ServerFault
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,
     DecodeResult,
     EmbeddingRequest,
-    EmbeddingResult,
     Hypothesis,
     Request,
-    TurnRequest,
-    TurnResult,
     VadRequest,
     VadResult,
 )
-from scribewire.runtime.scheduler import Answer, Scheduler
-from scribewire.testing.faulty import FailingEngine, StuckEngine
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, ScriptedVoices, draw_speech
+from scribewire.runtime.load import MAX_PARTIAL_INTERVAL_S
+from scribewire.runtime.scheduler import Scheduler, StreamLane
+from scribewire.runtime.workers import Call, CallSource, Outcome
+from scribewire.testing.scripted import ScriptedEngine
 
-SILENCE = np.zeros(FRAME_SAMPLES, np.float32)
-AN_HOUR = 3600.0
+NOW = 1000.0
+LATER = NOW + 3600
+NOTHING = np.zeros(0, np.float32)
+SECOND = np.zeros(31 * FRAME_SAMPLES, np.float32)
+ENGINE, OTHER_ENGINE = ScriptedEngine(), ScriptedEngine()
+LATE = ServerFault("an engine did not answer")
 
 
-def decode_request(
-    utterance: int, *, picture: str = "abc", is_required: bool = True
-) -> DecodeRequest:
-    samples = draw_speech(picture)
+class Hands:
+    """Workers that do nothing by themselves."""
+
+    def __init__(self, capacity: int = 1) -> None:
+        self.capacity = capacity
+        self.source: CallSource
+        self.calls: list[str] = []  # what they were told, in order
+
+    def start(self, source: CallSource) -> None:
+        self.source = source
+
+    def wake(self) -> None:
+        self.calls.append("wake")
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+    def join(self, patience_s: float) -> None:
+        assert patience_s > 0
+        self.calls.append("join")
+
+
+@dataclass
+class Desks:
+    """A scheduler with nobody at work, and a clock that stands."""
+
+    capacity: int = 1
+    now: float = NOW
+    hands: Hands = field(init=False)
+    listeners: Hands = field(default_factory=Hands)
+
+    def __post_init__(self) -> None:
+        self.hands = Hands(self.capacity)
+        self.scheduler = Scheduler(self.hands, listeners=self.listeners, clock=lambda: self.now)
+
+    def lane(self, speech: ScriptedEngine = ENGINE) -> tuple[StreamLane, list[Outcome]]:
+        outcomes: list[Outcome] = []
+        lane = self.scheduler.open_lane(lambda _, outcome: outcomes.append(outcome), speech=speech)
+        return lane, outcomes
+
+    def submit(self, *requests: Request, due_at: float = NOW) -> tuple[StreamLane, list[Outcome]]:
+        """Submit requests of a stream of its own."""
+        lane, outcomes = self.lane()
+        for request in requests:
+            self.scheduler.submit(lane, request, due_at=due_at)
+        return lane, outcomes
+
+
+def decode(utterance: int = 0, *, is_required: bool = True) -> DecodeRequest:
     return DecodeRequest(
-        utterance=utterance, samples=samples, end_sample=len(samples), is_required=is_required
+        utterance=utterance, samples=NOTHING, end_sample=0, is_required=is_required
     )
 
 
-class Asker:
-    """One stream's lane, and what it was answered."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-        self._lane = scheduler.open_lane(self._receive)
-        self._asked: dict[int, asyncio.Future[Answer]] = {}
-
-    def ask(self, request: Request, *, in_s: float = 0.0) -> asyncio.Future[Answer]:
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asked[id(request)] = future
-        self._scheduler.submit(self._lane, request, due_at=time.monotonic() + in_s)
-        return future
-
-    def close(self) -> None:
-        self._scheduler.close_lane(self._lane)
-
-    def _receive(self, request: Request, answer: Answer) -> None:
-        self._asked.pop(id(request)).set_result(answer)
+def text(number: int) -> DecodeResult:
+    return DecodeResult(Hypothesis(str(number), ()))
 
 
-@pytest.fixture
-def gated() -> Iterator[tuple[StuckEngine, Scheduler]]:
-    engine = StuckEngine()
-    scheduler = Scheduler(ScriptedVad(), engine, workers=1)
-    yield engine, scheduler
-    engine.release.set()
-    scheduler.close()
+async def test_live_finals_come_first_then_partials_then_files_whoever_asked_first() -> None:
+    desks = Desks()
+    partial, file = decode(1, is_required=False), decode(2)
+    voice, final = EmbeddingRequest(utterance=3, samples=NOTHING), decode(4)
+    for request, due_at in ((partial, NOW), (file, LATER), (voice, NOW), (final, NOW - 1)):
+        desks.submit(request, due_at=due_at)
+
+    calls = desks.hands.source.next_calls(at_most=9)
+
+    assert [call.request for call in calls] == [final, voice, partial, file]
+    assert desks.scheduler.waiting_jobs == 0
 
 
-async def hold(engine: StuckEngine, scheduler: Scheduler) -> asyncio.Future[Answer]:
-    """Occupy the only worker with utterance 0 of a stream of its own."""
-    first = Asker(scheduler).ask(decode_request(0))
-    await asyncio.to_thread(engine.has_begun.wait)
-    return first
+async def test_speech_is_measured_at_a_desk_of_its_own_and_only_its_workers_are_woken() -> None:
+    desks = Desks()
+    frames = VadRequest(SECOND, None)
+    desks.submit(frames)
+
+    assert desks.hands.source.next_calls() == []
+    assert [call.request for call in desks.listeners.source.next_calls(at_most=9)] == [frames]
+    assert (desks.hands.calls, desks.listeners.calls) == ([], ["wake"])
 
 
-async def test_a_request_is_run_on_its_engine_and_answered() -> None:
-    scheduler = Scheduler(ScriptedVad(), ScriptedEngine(), workers=2)
-    asker = Asker(scheduler)
+async def test_several_calls_are_fetched_at_once_and_brought_back_in_any_order() -> None:
+    desks = Desks(capacity=4)
+    lanes = [desks.submit(decode(number)) for number in range(6)]
+    source = desks.hands.source
 
-    decoded, measured = await asyncio.gather(
-        asker.ask(decode_request(0)), asker.ask(VadRequest(SILENCE, None))
-    )
-
-    scheduler.close()
-    assert isinstance(decoded, DecodeResult)
-    assert isinstance(decoded.hypothesis, Hypothesis)
-    assert decoded.hypothesis.text == "abc"
-    assert measured == VadResult((0.1,), 1)
-
-
-async def test_questions_about_speakers_go_to_their_engines() -> None:
-    voices = ScriptedVoices()
-    scheduler = Scheduler(ScriptedVad(), ScriptedEngine(), voices=Voices(voices, voices), workers=1)
-    samples = draw_speech("abc")
-    asker = Asker(scheduler)
-
-    embedding, turns = await asyncio.gather(
-        asker.ask(EmbeddingRequest(utterance=0, samples=samples)),
-        asker.ask(TurnRequest(utterance=0, samples=samples)),
-    )
-
-    scheduler.close()
-    assert scheduler.can_tell_speakers
-    assert isinstance(embedding, EmbeddingResult)
-    assert isinstance(turns, TurnResult)
-
-
-async def test_finals_run_before_partials_and_files_after_both(
-    gated: tuple[StuckEngine, Scheduler],
-) -> None:
-    engine, scheduler = gated
-    first = await hold(engine, scheduler)
-    waiting = [
-        Asker(scheduler).ask(decode_request(1), in_s=AN_HOUR),
-        Asker(scheduler).ask(decode_request(2, is_required=False)),
-        Asker(scheduler).ask(decode_request(3), in_s=0.5),
-        Asker(scheduler).ask(decode_request(4), in_s=0.1),
+    batch = source.next_calls(at_most=4)
+    assert [c.request.utterance for c in batch if isinstance(c.request, DecodeRequest)] == [
+        0,
+        1,
+        2,
+        3,
     ]
+    for number in (2, 0, 3, 1):
+        assert source.receive_outcome(batch[number], text(number))
+    rest = source.next_calls(at_most=4)
+    for number, call in enumerate(rest, start=4):
+        assert source.receive_outcome(call, text(number))
+    await asyncio.sleep(0)
 
-    engine.release.set()
-    await asyncio.gather(first, *waiting)
-
-    assert [r.utterance for r in engine.requests] == [0, 4, 3, 2, 1]
-
-
-async def test_speech_is_measured_while_every_worker_decodes(
-    gated: tuple[StuckEngine, Scheduler],
-) -> None:
-    engine, scheduler = gated
-    first = await hold(engine, scheduler)
-
-    answer = await Asker(scheduler).ask(VadRequest(SILENCE, None))
-
-    assert isinstance(answer, VadResult)
-    assert not first.done()
+    assert len(rest) == 2
+    assert [outcomes for _, outcomes in lanes] == [[text(number)] for number in range(6)]
 
 
-async def test_speech_of_a_live_stream_is_measured_before_that_of_files() -> None:
-    vad = GatedVad()
-    scheduler = Scheduler(vad, ScriptedEngine(), workers=1)
-    first = Asker(scheduler).ask(VadRequest(draw_speech("a"), None))
-    await asyncio.to_thread(vad.has_begun.wait)
-    waiting = [
-        Asker(scheduler).ask(VadRequest(draw_speech("b" * count), None), in_s=in_s)
-        for count, in_s in ((2, AN_HOUR), (3, 2 * AN_HOUR), (4, 0.0))
+async def test_each_call_carries_the_engine_of_its_stream() -> None:
+    desks = Desks()
+    for engine in (ENGINE, OTHER_ENGINE):
+        lane, _ = desks.lane(engine)
+        desks.scheduler.submit(lane, decode(), due_at=NOW)
+
+    calls = desks.hands.source.next_calls(at_most=2)
+
+    assert [call.speech for call in calls] == [ENGINE, OTHER_ENGINE]
+
+
+async def test_of_two_partials_the_newer_is_run_and_the_older_answered_with_nothing() -> None:
+    desks = Desks()
+    older, newer = decode(is_required=False), decode(is_required=False)
+    _, outcomes = desks.submit(older, newer)
+
+    calls = desks.hands.source.next_calls(at_most=2)
+    await asyncio.sleep(0)
+
+    assert [call.request for call in calls] == [newer]
+    assert outcomes == [DecodeResult(None)]
+
+
+async def test_a_partial_for_which_the_workers_have_no_time_is_worth_waking_for_later() -> None:
+    desks = Desks()
+    desks.submit(decode())
+    (final,) = desks.hands.source.next_calls()
+    desks.now += 10.0  # the only worker has done nothing else for long
+    desks.hands.source.receive_outcome(final, text(0))
+    lane, _ = desks.lane()
+    for _ in range(2):
+        desks.scheduler.submit(lane, decode(is_required=False), due_at=desks.now)
+        taken = desks.hands.source.next_calls()
+
+    assert taken == []
+    assert desks.hands.source.wait_s() == MAX_PARTIAL_INTERVAL_S
+    desks.now += MAX_PARTIAL_INTERVAL_S
+    assert len(desks.hands.source.next_calls()) == 1
+    assert desks.hands.source.wait_s() is None
+
+
+@pytest.mark.parametrize("is_given_up_first", [True, False])
+async def test_a_call_is_answered_once_whoever_comes_first(is_given_up_first: bool) -> None:
+    desks = Desks()
+    _, outcomes = desks.submit(decode())
+    source = desks.hands.source
+    (call,) = source.next_calls()
+
+    if is_given_up_first:
+        verdicts = source.give_up(call, LATE), source.receive_outcome(call, text(0))
+    else:
+        verdicts = source.receive_outcome(call, text(0)), source.give_up(call, LATE)
+    await asyncio.sleep(0)
+
+    assert verdicts == (True, False)
+    assert outcomes == [LATE if is_given_up_first else text(0)]
+    assert desks.scheduler.stuck_calls == int(is_given_up_first)
+
+
+async def test_a_call_that_nobody_fetched_here_is_nothing_to_answer() -> None:
+    source = Desks().hands.source
+
+    assert not source.receive_outcome(Call(decode(), ENGINE), text(0))
+
+
+async def test_a_closed_lane_has_nothing_to_fetch_and_hears_of_nothing() -> None:
+    desks = Desks()
+    lane, outcomes = desks.submit(decode(0), decode(1), VadRequest(SECOND, None))
+    source = desks.hands.source
+    (begun,) = source.next_calls()
+
+    desks.scheduler.close_lane(lane)
+    desks.scheduler.close_lane(lane)
+
+    assert source.next_calls(at_most=9) == desks.listeners.source.next_calls() == []
+    assert source.receive_outcome(begun, text(0))
+    await asyncio.sleep(0)
+    assert outcomes == []
+
+
+async def test_a_lane_that_closes_before_its_loop_has_told_it_hears_of_nothing() -> None:
+    desks = Desks()
+    lane, outcomes = desks.submit(decode())
+    (call,) = desks.hands.source.next_calls()
+
+    desks.hands.source.receive_outcome(call, text(0))
+    desks.scheduler.close_lane(lane)
+    await asyncio.sleep(0)
+
+    assert outcomes == []
+
+
+async def test_closing_drops_what_waits_and_takes_what_still_comes() -> None:
+    desks = Desks()
+    _, outcomes = desks.submit(decode(0), decode(1), VadRequest(SECOND, None))
+    (begun,) = desks.hands.source.next_calls()
+    told_before = [len(workers.calls) for workers in (desks.hands, desks.listeners)]
+
+    desks.scheduler.close()
+
+    assert desks.scheduler.waiting_jobs == 0
+    assert desks.hands.source.next_calls() == []
+    assert desks.hands.source.receive_outcome(begun, text(0))
+    await asyncio.sleep(0)
+    assert outcomes == [text(0)]
+    for workers, count in zip((desks.hands, desks.listeners), told_before, strict=True):
+        assert workers.calls[count:] == ["stop", "join"]
+
+
+async def test_what_calls_took_is_told_apart_and_what_was_given_up_is_not_counted() -> None:
+    desks = Desks()
+    work: list[tuple[Request, float]] = [
+        (decode(), NOW),
+        (decode(is_required=False), NOW),
+        (decode(), LATER),
+        (VadRequest(SECOND, None), NOW),
     ]
+    for request, due_at in work:
+        desks.submit(request, due_at=due_at)
+        hands = desks.listeners if isinstance(request, VadRequest) else desks.hands
+        (call,) = hands.source.next_calls()
+        desks.now += 0.5
+        hands.source.receive_outcome(call, VadResult((), None))
+    desks.submit(decode())
+    desks.hands.source.give_up(desks.hands.source.next_calls()[0], LATE)
 
-    vad.release.set()
-    await asyncio.gather(first, *waiting)
+    load = desks.scheduler.load()
 
-    scheduler.close()
-    assert vad.measured == [1, 4, 2, 3]
-
-
-async def test_a_newer_partial_takes_the_place_of_one_that_waits(
-    gated: tuple[StuckEngine, Scheduler],
-) -> None:
-    engine, scheduler = gated
-    first = await hold(engine, scheduler)
-    asker = Asker(scheduler)
-    older = asker.ask(decode_request(7, picture="a", is_required=False))
-    newer = asker.ask(decode_request(7, picture="ab", is_required=False))
-
-    assert await older == DecodeResult(None)
-    engine.release.set()
-    await first
-    answer = await newer
-
-    assert isinstance(answer, DecodeResult)
-    assert answer.hypothesis is not None
-    assert answer.hypothesis.text == "ab"
-    assert [r.utterance for r in engine.requests] == [0, 7]
-
-
-async def test_nothing_begins_for_a_lane_that_was_closed(
-    gated: tuple[StuckEngine, Scheduler],
-) -> None:
-    engine, scheduler = gated
-    first = await hold(engine, scheduler)
-    gone = Asker(scheduler)
-    dropped = [gone.ask(decode_request(1)), gone.ask(decode_request(2, is_required=False))]
-    last = Asker(scheduler).ask(decode_request(3))
-    gone.close()
-
-    engine.release.set()
-    await asyncio.gather(first, last)
-
-    assert [r.utterance for r in engine.requests] == [0, 3]
-    assert not any(future.done() for future in dropped)
-
-
-async def test_a_closed_lane_is_told_nothing_of_the_call_that_was_under_way(
-    gated: tuple[StuckEngine, Scheduler],
-) -> None:
-    engine, scheduler = gated
-    gone = Asker(scheduler)
-    under_way = gone.ask(decode_request(0))
-    await asyncio.to_thread(engine.has_begun.wait)
-
-    gone.close()
-    engine.release.set()
-    await Asker(scheduler).ask(decode_request(1))
-
-    assert not under_way.done()
-
-
-async def test_an_engine_that_raises_fails_its_request_and_no_other() -> None:
-    scheduler = Scheduler(ScriptedVad(), FailingEngine(), workers=1)
-    asker = Asker(scheduler)
-
-    failed = await asker.ask(decode_request(0, picture="x"))
-    decoded = await asker.ask(decode_request(1))
-
-    scheduler.close()
-    assert isinstance(failed, ValueError)
-    assert isinstance(decoded, DecodeResult)
-
-
-@pytest.mark.slow
-async def test_a_call_that_hangs_is_given_up_and_its_thread_replaced() -> None:
-    engine = StuckEngine()
-    scheduler = Scheduler(ScriptedVad(), engine, workers=1, max_call_s=1.0)
-
-    fault = await Asker(scheduler).ask(decode_request(0))
-    engine.release.set()
-    answer = await Asker(scheduler).ask(decode_request(1))
-
-    await scheduler.aclose()
-    assert isinstance(fault, ServerFault)
-    assert "did not answer within 1 s" in str(fault)
-    assert isinstance(answer, DecodeResult)
-    assert scheduler.stuck_calls == 1
-
-
-async def test_what_calls_took_is_told_apart() -> None:
-    scheduler = Scheduler(ScriptedVad(), ScriptedEngine(), workers=1)
-    asker = Asker(scheduler)
-
-    await asker.ask(decode_request(0))
-    finals = scheduler.load()
-    await asker.ask(decode_request(1, is_required=False))
-    partials = scheduler.load()
-    await asker.ask(decode_request(2), in_s=AN_HOUR)
-    files = scheduler.load()
-
-    scheduler.close()
-    assert finals.required_share > 0
-    assert finals.partial_share == 0
-    assert partials.partial_share > 0
-    assert partials.ahead_share == 0
-    assert files.ahead_share > 0
-
-
-async def test_closing_drops_what_has_not_begun_and_ends_the_threads(
-    gated: tuple[StuckEngine, Scheduler],
-) -> None:
-    engine, scheduler = gated
-    first = await hold(engine, scheduler)
-    never = Asker(scheduler).ask(decode_request(1))
-    assert scheduler.waiting_jobs == 1
-
-    closing = asyncio.create_task(scheduler.aclose())
-    while scheduler.waiting_jobs:  # noqa: ASYNC110 - a thread of its own, without an event
-        await asyncio.sleep(0)
-    engine.release.set()
-    await asyncio.gather(closing, first)
-
-    assert not never.done()
-    assert [r.utterance for r in engine.requests] == [0]
-    assert not [t for t in threading.enumerate() if t.name.startswith("engine-")]
-
-
-async def test_decodes_run_side_by_side_on_their_threads() -> None:
-    together = threading.Barrier(2, timeout=10)
-    scheduler = Scheduler(ScriptedVad(), MeetingEngine(together), workers=2)
-
-    await asyncio.gather(
-        Asker(scheduler).ask(decode_request(0)), Asker(scheduler).ask(decode_request(1))
-    )
-
-    scheduler.close()
-    assert not together.broken
-
-
-class GatedVad(ScriptedVad):
-    """Measures nothing until it is released; notes how many frames each request has."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.has_begun, self.release = threading.Event(), threading.Event()
-        self.measured: list[int] = []
-
-    def measure(self, request: VadRequest) -> VadResult:
-        self.has_begun.set()
-        assert self.release.wait(10)
-        self.measured.append(len(request.frames) // FRAME_SAMPLES)
-        return super().measure(request)
-
-
-class MeetingEngine(ScriptedEngine):
-    """Each decode waits until as many run as the barrier asks for."""
-
-    def __init__(self, barrier: threading.Barrier) -> None:
-        super().__init__()
-        self._barrier = barrier
-
-    def decode(self, request: DecodeRequest) -> DecodeResult:
-        self._barrier.wait()
-        return super().decode(request)
+    assert load.final_call_s == 0.5
+    assert load.required_share == pytest.approx(0.1 * (np.exp(-1.5 / 5) + 1))
+    assert load.partial_share == pytest.approx(0.1 * np.exp(-1.0 / 5))
+    assert load.ahead_share == pytest.approx(0.1 * np.exp(-0.5 / 5))
+    assert load.live_streams == pytest.approx(31 * FRAME_SAMPLES / 16_000 / 5)

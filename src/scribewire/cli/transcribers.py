@@ -54,8 +54,8 @@ async def transcribing_here(
     """Recognize with engines of this process, which stay open."""
     from scribewire.recognition.recognizer import Recognizer
     from scribewire.recognition.rules import rules_for
-    from scribewire.runtime.scheduler import Scheduler
     from scribewire.runtime.stream import Stream
+    from scribewire.runtime.threads import schedule_on_threads
 
     _check_language(wishes.language, engines.languages)
     rules = rules_for(
@@ -65,13 +65,9 @@ async def transcribing_here(
         has_speakers=wishes.speakers and engines.voices is not None,
         max_utterance_ms=settings.max_utterance_ms,
     )
-    scheduler = Scheduler(
-        engines.vad,
-        engines.speech_for(wishes.language, wishes.mode),
-        voices=engines.voices,
-        workers=settings.workers,
-    )
-    stream = Stream(Recognizer(rules), scheduler)
+    scheduler = schedule_on_threads(engines, workers=settings.workers)
+    speech = engines.speech_for(wishes.language, wishes.mode)
+    stream = Stream(Recognizer(rules), scheduler, speech)
     try:
         yield _Here(stream)
     finally:

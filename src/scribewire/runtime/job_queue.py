@@ -12,22 +12,26 @@ A stream is ahead while its audio is due later than in `AHEAD_S`, so a file that
 its audio is due counts as live: it never falls behind its own speed. A stream has one partial
 waiting at most: a newer one takes its place, and its turn. A stream's partials keep the interval
 that the load allows; while an utterance shows nothing yet, its partials wait for no interval.
+
+Requests for speech probabilities have a queue of their own: everything waits for them.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from scribewire.recognition.requests import DecodeRequest, EmbeddingRequest, TurnRequest
+from scribewire.recognition.requests import DecodeRequest
 from scribewire.runtime.pace import AHEAD_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from scribewire.recognition.requests import Request
 
 SPEAKING_S = 1.5  # after its last request for a partial, a stream still counts as speaking
-
-Work: TypeAlias = DecodeRequest | EmbeddingRequest | TurnRequest
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +47,7 @@ class Job:
     """One request of one stream."""
 
     lane: Lane
-    request: Work
+    request: Request
     due_at: float
     """When its audio is heard by one who listens as it is spoken."""
     asked_at: float
@@ -66,9 +70,14 @@ class Job:
 
 
 class JobQueue:
-    """The jobs that no worker has taken yet. Not safe for threads by itself."""
+    """The jobs that no worker has taken yet. Not safe for threads by itself.
 
-    def __init__(self) -> None:
+    `partial_interval_s` tells, for so many speaking streams at a time, how far apart the partials
+    of each should be.
+    """
+
+    def __init__(self, partial_interval_s: Callable[[int, float], float]) -> None:
+        self._partial_interval_s = partial_interval_s
         self._required: list[Job] = []
         self._partials: dict[Lane, Job] = {}
         self._spoken: dict[Lane, float] = {}  # when each live stream last asked; oldest first
@@ -113,13 +122,14 @@ class JobQueue:
             del self._spoken[lane]
         return len(self._spoken)
 
-    def take(self, now: float, *, partial_interval_s: float) -> Job | None:
+    def take(self, now: float) -> Job | None:
         """Remove and return the job that is next; None while none may run."""
         required = min(self._required, key=_due, default=None)
         if required is None or required.is_ahead(now):
-            ready = [j for j in self._partials.values() if j.ready_at(partial_interval_s) <= now]
-            live = _first_ready((j for j in ready if not j.is_ahead(now)), partial_interval_s)
-            partial = live or (None if required else _first_ready(ready, partial_interval_s))
+            interval_s = self._interval_s(now)
+            ready = [job for job in self._partials.values() if job.ready_at(interval_s) <= now]
+            live = _first_ready((job for job in ready if not job.is_ahead(now)), interval_s)
+            partial = live or (None if required else _first_ready(ready, interval_s))
             if partial is not None:
                 self._begin_partial(partial, now)
                 return partial
@@ -127,14 +137,53 @@ class JobQueue:
             self._required.remove(required)
         return required
 
-    def next_at(self, *, partial_interval_s: float) -> float | None:
+    def next_at(self, now: float) -> float | None:
         """Return when `take` may give a job that it does not give now; None: when one is put."""
-        times = (job.ready_at(partial_interval_s) for job in self._partials.values())
-        return min(times, default=None)
+        interval_s = self._interval_s(now)
+        return min((job.ready_at(interval_s) for job in self._partials.values()), default=None)
+
+    def _interval_s(self, now: float) -> float:
+        return self._partial_interval_s(self.speaking(now), now)
 
     def _begin_partial(self, job: Job, now: float) -> None:
         del self._partials[job.lane]
         job.lane.partial_at = now
+
+
+class FrameQueue:
+    """The requests for speech probabilities that nobody has taken yet: the earliest due first.
+
+    Used like a `JobQueue`. Not safe for threads by itself.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: list[tuple[float, int, Job]] = []  # a heap: due when, put as which
+        self._numbers = itertools.count()
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def put(self, job: Job) -> Job | None:
+        """Add a job, and return None: no other becomes unwanted."""
+        heapq.heappush(self._jobs, (job.due_at, next(self._numbers), job))
+        return None
+
+    def drop(self, lane: Lane) -> None:
+        """Forget all jobs of a stream."""
+        self._jobs = [entry for entry in self._jobs if entry[2].lane is not lane]
+        heapq.heapify(self._jobs)
+
+    def clear(self) -> None:
+        """Forget all jobs."""
+        self._jobs.clear()
+
+    def take(self, _now: float) -> Job | None:
+        """Remove and return the job that is next; None while there is none."""
+        return heapq.heappop(self._jobs)[2] if self._jobs else None
+
+    def next_at(self, _now: float) -> float | None:
+        """Return None: `take` gives nothing more before something is put."""
+        return None
 
 
 def _is_final(job: Job) -> bool:

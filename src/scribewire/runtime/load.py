@@ -56,7 +56,7 @@ class LoadMeter:
     def __init__(self, workers: int) -> None:
         self._workers = workers
         self._required, self._partial, self._ahead = Rate(), Rate(), Rate()
-        self._heard = Rate()
+        self._judged = Rate()
         self._final_call_s: float | None = None
         self._partial_s = 0.03  # a typical partial, until some have been measured
         self._latencies: deque[tuple[float, float]] = deque(maxlen=_MAX_LATENCIES)
@@ -79,9 +79,9 @@ class LoadMeter:
         """Note any call for a stream that is ahead of its speaking."""
         self._ahead.add(busy_s, now)
 
-    def note_heard(self, seconds: float, now: float) -> None:
+    def note_judged(self, seconds: float, now: float) -> None:
         """Note audio of a live stream that has been judged."""
-        self._heard.add(seconds, now)
+        self._judged.add(seconds, now)
 
     def note_final(self, latency_s: float, now: float) -> None:
         """Note how long after the end of its silence a live stream's final came."""
@@ -103,7 +103,7 @@ class LoadMeter:
             required_share=self._required.at(now) / self._workers,
             partial_share=self._partial.at(now) / self._workers,
             ahead_share=self._ahead.at(now) / self._workers,
-            live_streams=self._heard.at(now),
+            live_streams=self._judged.at(now),
             final_latency_s=self._final_latency_s(now),
             final_call_s=self._final_call_s,
         )

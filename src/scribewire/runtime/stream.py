@@ -1,4 +1,4 @@
-"""One stream: a recognizer, driven with the scheduler's threads from an event loop."""
+"""One stream: a recognizer, driven with a scheduler's workers from an event loop."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from scribewire.types import SAMPLE_RATE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from scribewire.engines.protocols import SpeechEngine
     from scribewire.events import TranscriptEvent
     from scribewire.recognition.recognizer import Recognizer
     from scribewire.recognition.requests import Request
-    from scribewire.runtime.scheduler import Answer, Scheduler
+    from scribewire.runtime.scheduler import Scheduler
+    from scribewire.runtime.workers import Outcome
     from scribewire.types import Samples
 
 MAX_LAG_SAMPLES = 4 * SAMPLE_RATE  # a sentence: more would hide from the client that we lag
@@ -32,10 +34,10 @@ class Stream:
     wanted; after the last event there is nothing left to do.
     """
 
-    def __init__(self, recognizer: Recognizer, scheduler: Scheduler) -> None:
+    def __init__(self, recognizer: Recognizer, scheduler: Scheduler, speech: SpeechEngine) -> None:
         self._recognizer = recognizer
         self._scheduler = scheduler
-        self._lane = scheduler.open_lane(self._receive)
+        self._lane = scheduler.open_lane(self._receive, speech=speech)
         self._pace = Pace()
         self._clock = asyncio.get_running_loop().time
         self._events: deque[TranscriptEvent] = deque()
@@ -136,12 +138,12 @@ class Stream:
         else:
             self._may_write.set()
 
-    def _receive(self, request: Request, answer: Answer) -> None:
-        if isinstance(answer, Exception):
-            self.fail(answer)
+    def _receive(self, request: Request, outcome: Outcome) -> None:
+        if isinstance(outcome, Exception):
+            self.fail(outcome)
             return
         try:
-            self._recognizer.receive_result(request, answer)
+            self._recognizer.receive_result(request, outcome)
             self._pump()
         except Exception as mistake:  # noqa: BLE001 - ours: fail the stream, do not stall it
             self.fail(mistake)

@@ -54,7 +54,7 @@ def make_app(services: Services) -> Starlette:
                 "status": "draining" if is_draining else "ok",
                 "version": __version__,
                 "sessions": len(services.sessions),
-                "workers": scheduler.workers,
+                "workers": scheduler.capacity,
                 "waiting_jobs": scheduler.waiting_jobs,
                 "stuck_calls": scheduler.stuck_calls,
                 "load": asdict(scheduler.load()),

@@ -22,8 +22,8 @@ from scribewire.protocol.policy import ServerPolicy
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 from scribewire.runtime.admission import NOT_MEASURED, Admission, CallCosts
 from scribewire.runtime.look_up import LookUpThreads
-from scribewire.runtime.scheduler import Scheduler
 from scribewire.runtime.self_measurement import measure_costs
+from scribewire.runtime.threads import schedule_on_threads
 from scribewire.server.app import make_app
 from scribewire.server.patience import impatient_http
 from scribewire.server.services import Services
@@ -31,6 +31,7 @@ from scribewire.sources.configured import configured_sources
 
 if TYPE_CHECKING:
     from scribewire.engines.engines import Engines
+    from scribewire.runtime.scheduler import Scheduler
     from scribewire.settings import Settings
     from scribewire.sources.pulled import Sources
 
@@ -87,9 +88,7 @@ async def serving(
     """
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
-    scheduler = Scheduler(
-        engines.vad, engines.speech[0], voices=engines.voices, workers=settings.workers
-    )
+    scheduler = schedule_on_threads(engines, workers=settings.workers)
     async with configured_sources(settings, look_up=LookUpThreads()) as sources:
         services = _make_services(settings, engines, costs, scheduler, sources)
         server = _Uvicorn(_configure(services))
@@ -121,10 +120,11 @@ def _make_services(
             start_timeout_ms=settings.start_timeout_ms,
             serves_streams=True,
         ),
+        engines=engines,
         scheduler=scheduler,
         admission=Admission(
             costs,
-            workers=scheduler.workers,
+            workers=scheduler.capacity,
             max_final_latency_s=settings.max_final_latency_ms / 1000,
             max_sessions=settings.max_sessions,
         ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from scribewire.engines.engines import Engines
     from scribewire.protocol.policy import ServerPolicy
     from scribewire.runtime.admission import Admission
     from scribewire.runtime.scheduler import Scheduler
@@ -23,6 +24,8 @@ class Services:
     """What the operator chose."""
     policy: ServerPolicy
     """What the protocol core must know: keys, languages, limits."""
+    engines: Engines
+    """What the sessions of each language and mode are served by."""
     scheduler: Scheduler
     """Runs the engines."""
     admission: Admission

@@ -157,15 +157,17 @@ class Session:
 
     def _start(self, event: SessionStarted) -> None:
         wishes = event.wishes
+        engines = self._services.engines
+        speech = engines.speech_for(wishes.language, wishes.mode)
         rules = rules_for(
             wishes.mode,
             endpointing_ms=wishes.endpointing_ms,
             has_partials=wishes.partials,
-            has_speakers=wishes.speakers and self._services.scheduler.can_tell_speakers,
+            has_speakers=wishes.speakers and engines.voices is not None,
             max_utterance_ms=self._services.settings.max_utterance_ms,
         )
         self._digits_in = wishes.language if wishes.digits else None
-        self._stream = Stream(Recognizer(rules), self._services.scheduler)
+        self._stream = Stream(Recognizer(rules), self._services.scheduler, speech)
         self._has_stream.set()
         _log.info("%s < start", self.id)
         if wishes.url is None:
