@@ -7,11 +7,14 @@ from scribewire.runtime.load import (
     MIN_LATENCIES,
     PARTIAL_SHARE,
     WINDOW_S,
+    EngineLoad,
     LoadMeter,
     Rate,
 )
+from scribewire.testing.scripted import ScriptedEngine
 
 NOW = 1000.0
+ENGINE, OTHER_ENGINE = ScriptedEngine(), ScriptedEngine()
 
 
 def test_a_steady_rate_is_found_and_fades() -> None:
@@ -35,9 +38,9 @@ def busy(meter: LoadMeter, *, required_share: float, workers: int, partial_s: fl
     """Work as much for a minute; return the time at its end."""
     for tick in range(600):
         now = NOW + tick / 10
-        meter.note_required(required_share * workers / 10, now)
+        meter.note_required(required_share * workers / 10, now, speech=ENGINE)
         meter.note_partial(partial_s, now)
-        meter.note_judged(0.4, now)
+        meter.note_judged(0.4, now, speech=ENGINE)
     return NOW + 59.9
 
 
@@ -95,9 +98,28 @@ def test_what_decoding_a_final_takes_is_an_average_that_follows() -> None:
     meter = LoadMeter(2)
     assert meter.at(NOW).final_call_s is None
 
-    meter.note_final_call(0.1)
+    meter.note_final_call(0.1, speech=ENGINE)
     assert meter.at(NOW).final_call_s == pytest.approx(0.1)
     for _ in range(200):
-        meter.note_final_call(0.3)
+        meter.note_final_call(0.3, speech=ENGINE)
 
     assert meter.at(NOW).final_call_s == pytest.approx(0.3, rel=0.01)
+
+
+def test_what_streams_need_is_told_apart_by_their_engines() -> None:
+    meter = LoadMeter(2)
+    now = busy(meter, required_share=0.3, workers=2, partial_s=0.02)
+    meter.note_final_call(0.1, speech=ENGINE)
+    before = meter.loads_at(now)
+    meter.note_required(5.0, now, speech=OTHER_ENGINE)
+    meter.note_final_call(0.4, speech=OTHER_ENGINE)
+    meter.note_judged(10.0, now, speech=OTHER_ENGINE)
+
+    loads = meter.loads_at(now)
+
+    assert loads.total == meter.at(now)
+    assert loads.of(ENGINE) == before.of(ENGINE)
+    assert before.of(ENGINE).required_share == before.total.required_share
+    assert before.of(OTHER_ENGINE) == EngineLoad(0.0, 0.0, None)
+    assert loads.of(OTHER_ENGINE) == EngineLoad(0.5, 2.0, 0.4)
+    assert loads.total.required_share == pytest.approx(before.total.required_share + 0.5)

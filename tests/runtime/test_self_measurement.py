@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import Voices
 from scribewire.recognition.requests import (
     DecodeRequest,
@@ -9,7 +12,12 @@ from scribewire.recognition.requests import (
     Hypothesis,
 )
 from scribewire.runtime.self_measurement import UTTERANCE_S, measure_costs
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, ScriptedVoices
+from scribewire.testing.scripted import (
+    SCRIPTED_CALIBRATION,
+    ScriptedEngine,
+    ScriptedVad,
+    ScriptedVoices,
+)
 
 
 class CountedEngine(ScriptedEngine):
@@ -33,7 +41,7 @@ class CountedVoices(ScriptedVoices):
 def test_each_kind_of_call_is_measured_a_few_times() -> None:
     engine, voices = CountedEngine(), CountedVoices()
 
-    costs = measure_costs(ScriptedVad(), engine, Voices(voices, voices))
+    costs = measure_costs(Engines(ScriptedVad(), (engine,), Voices(voices, voices)))[engine]
 
     assert len(engine.requests) == voices.asked == 3
     assert all(r.is_required and r.wants_times for r in engine.requests)
@@ -42,4 +50,17 @@ def test_each_kind_of_call_is_measured_a_few_times() -> None:
 
 
 def test_a_server_that_tells_no_speakers_is_measured_too() -> None:
-    assert measure_costs(ScriptedVad(), CountedEngine(), None).stream_share > 0
+    engine = CountedEngine()
+
+    assert measure_costs(Engines(ScriptedVad(), (engine,)))[engine].stream_share > 0
+
+
+def test_each_engine_has_its_own_costs_by_its_own_calibration() -> None:
+    quick, slow = CountedEngine(), CountedEngine()
+    slow.calibration = replace(SCRIPTED_CALIBRATION, speech_per_noise=1e9)
+
+    costs = measure_costs(Engines(ScriptedVad(), (quick, slow)))
+
+    assert set(costs) == {quick, slow}
+    assert costs[slow].final_s > 1000 * costs[quick].final_s
+    assert costs[slow].stream_share > 1000 * costs[quick].stream_share

@@ -178,7 +178,7 @@ async def _serve_until_input_ends() -> None:
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(questions), sys.stdin
     )
-    costs = measure_costs(engines.vad, engines.speech[0], engines.voices)
+    costs = measure_costs(engines)
     async with serving(settings, engines, costs) as (address, _):
         _answer({"url": address.url})
         while await questions.readline():

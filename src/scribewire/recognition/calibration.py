@@ -97,4 +97,5 @@ class Calibration:
     final_width: Mapping[Mode, int]
     """How many hypotheses are followed side by side to find a final."""
     speech_per_noise: float
-    """How many times longer speech takes to decode than noise of the same length."""
+    """How many times longer a decode of speech takes on a full machine than one of as much noise on
+    an idle one."""

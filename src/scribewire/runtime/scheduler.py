@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from scribewire.recognition.requests import DecodeRequest, DecodeResult, VadRequest
 from scribewire.runtime.job_queue import FrameQueue, Job, JobQueue, Lane
-from scribewire.runtime.load import Load, LoadMeter
+from scribewire.runtime.load import Load, LoadMeter, Loads
 from scribewire.runtime.pace import AHEAD_S
 from scribewire.runtime.workers import Call
 from scribewire.types import SAMPLE_RATE
@@ -102,6 +102,11 @@ class Scheduler:
         """Return what the workers were busy with lately."""
         with self._lock:
             return self._meter.at(self._clock())
+
+    def loads(self) -> Loads:
+        """Return the same, and what the streams of each speech engine need."""
+        with self._lock:
+            return self._meter.loads_at(self._clock())
 
     def open_lane(
         self, receive: Callable[[Request, Outcome], None], *, speech: SpeechEngine
@@ -223,8 +228,9 @@ def _note_call(meter: LoadMeter, begun: _Begun, now: float) -> None:
     elif job.is_partial:
         meter.note_partial(busy_s, now)
     else:
-        meter.note_required(busy_s, now)
+        speech = begun.lane.speech
+        meter.note_required(busy_s, now, speech=speech)
         if isinstance(job.request, DecodeRequest):
-            meter.note_final_call(busy_s)
+            meter.note_final_call(busy_s, speech=speech)
         if isinstance(job.request, VadRequest):
-            meter.note_judged(len(job.request.frames) / SAMPLE_RATE, now)
+            meter.note_judged(len(job.request.frames) / SAMPLE_RATE, now, speech=speech)

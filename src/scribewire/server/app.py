@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.websockets import WebSocket
 
+    from scribewire.engines.protocols import SpeechEngine
     from scribewire.protocol.scriptix.handshake import Handshake
     from scribewire.server.services import Services
 
@@ -42,7 +43,7 @@ def make_app(services: Services) -> Starlette:
             await websocket.send_denial_response(refusal)
             return
         assert handshake is not None
-        with services.admission.session(_now()):
+        with services.admission.session(_now(), speech=_speech_for(handshake, services)):
             await websocket.accept()
             await Session(websocket, handshake, services).run()
 
@@ -95,8 +96,16 @@ def _refuse(handshake: Handshake | None, services: Services) -> Response | None:
     refusal = refuse_keys(handshake.keys, services.policy)
     if refusal is not None:
         return Response(refusal.body, refusal.status, media_type="application/json")
-    reason = services.admission.refusal(services.scheduler.load(), _now())
+    speech = _speech_for(handshake, services)
+    reason = services.admission.refusal(services.scheduler.loads(), _now(), speech=speech)
     return None if reason is None else _unavailable("too many sessions", reason)
+
+
+def _speech_for(handshake: Handshake, services: Services) -> SpeechEngine:
+    wishes, engines = handshake.wishes, services.engines
+    # What is not offered, the dialogue refuses by name.
+    language = wishes.language if wishes.language in engines.languages else None
+    return engines.speech_for(language, wishes.mode)
 
 
 def _unavailable(error: str, message: str) -> Response:

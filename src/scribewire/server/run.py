@@ -8,7 +8,7 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from scribewire.keys.configured import ConfiguredKeys
 from scribewire.models.cache import ModelCache
 from scribewire.protocol.policy import ServerPolicy
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
-from scribewire.runtime.admission import NOT_MEASURED, Admission, CallCosts
+from scribewire.runtime.admission import Admission, CallCosts
 from scribewire.runtime.look_up import LookUpThreads
 from scribewire.runtime.self_measurement import measure_costs
 from scribewire.runtime.threads import schedule_on_threads
@@ -31,6 +31,7 @@ from scribewire.sources.configured import configured_sources
 
 if TYPE_CHECKING:
     from scribewire.engines.engines import Engines
+    from scribewire.engines.protocols import SpeechEngine
     from scribewire.runtime.scheduler import Scheduler
     from scribewire.settings import Settings
     from scribewire.sources.pulled import Sources
@@ -69,8 +70,10 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> Non
         settings.model_dir, _model_cache(settings), speaker_model=settings.speaker_model
     )
     try:
-        costs = measure_costs(engines.vad, engines.speech[0], engines.voices)
-        _log.info("= a typical final takes %.0f ms here", costs.final_s * 1000)
+        costs = measure_costs(engines)
+        for engine, cost in costs.items():
+            languages = ", ".join(sorted(engine.traits.languages))
+            _log.info("= a typical final takes %.0f ms here (%s)", cost.final_s * 1000, languages)
         prepare_process()
         asyncio.run(_serve_until_signal(settings, engines, costs, on_listening))
     finally:
@@ -79,18 +82,18 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> Non
 
 @contextlib.asynccontextmanager
 async def serving(
-    settings: Settings, engines: Engines, costs: CallCosts = NOT_MEASURED
+    settings: Settings, engines: Engines, costs: Mapping[SpeechEngine, CallCosts] | None = None
 ) -> AsyncIterator[tuple[Address, Services]]:
     """Run a server inside the present event loop for as long as the context is open.
 
-    `costs` is what admission goes by until there are streams to measure. Leaving the context
+    `costs` are what admission goes by until there are streams to measure. Leaving the context
     drains it: sessions get their finals, within the drain timeout.
     """
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     scheduler = schedule_on_threads(engines, workers=settings.workers)
     async with configured_sources(settings, look_up=LookUpThreads()) as sources:
-        services = _make_services(settings, engines, costs, scheduler, sources)
+        services = _make_services(settings, engines, costs or {}, scheduler, sources)
         server = _Uvicorn(_configure(services))
         logging.getLogger("uvicorn.error").addFilter(_is_news)
         task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -107,7 +110,7 @@ async def serving(
 def _make_services(
     settings: Settings,
     engines: Engines,
-    costs: CallCosts,
+    costs: Mapping[SpeechEngine, CallCosts],
     scheduler: Scheduler,
     sources: Sources,
 ) -> Services:
@@ -143,7 +146,7 @@ def _model_cache(settings: Settings) -> ModelCache:
 async def _serve_until_signal(
     settings: Settings,
     engines: Engines,
-    costs: CallCosts,
+    costs: Mapping[SpeechEngine, CallCosts],
     on_listening: Callable[[Address], None],
 ) -> None:
     loop = asyncio.get_running_loop()
