@@ -102,7 +102,7 @@ async def serving(
             yield Address(host, port), services
             await _drain(services)
         finally:
-            server.should_exit = True
+            server.may_end.set()
             await task
             await scheduler.aclose()
 
@@ -237,15 +237,36 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn without its signal handlers, and with a sign that the port is open."""
+    """uvicorn without its signal handlers and its tenths of a second, and with a sign that it runs.
+
+    It looks ten times a second whether to end, and then waits once more, whoever is connected.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.has_started = asyncio.Event()
+        self.may_end = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.has_started.set()
+
+    async def main_loop(self) -> None:
+        tasks = [asyncio.create_task(wait) for wait in (super().main_loop(), self.may_end.wait())]
+        ended, ticking = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ticking:
+            task.cancel()
+        for task in ended:
+            task.result()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets=sockets)
+            return
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
