@@ -140,8 +140,10 @@ async def test_a_lost_source_is_told_in_a_line_and_breaks_off(
     origin: type[Origin], run_origin: RunOrigin
 ) -> None:
     pcm, notes = b"", []
+    # A live source is decoded to its last sample only when more comes.
+    more = bytes(len(HELLO))
     async with (
-        run_origin(origin.live(HELLO), origin.live(WORLD), hangs=True) as media,
+        run_origin(origin.live(HELLO), origin.live(WORLD + more), hangs=True) as media,
         pulling_here(Wishes(url=media.url), Settings()) as source,
     ):
         async for chunk in source.chunks:
@@ -149,12 +151,12 @@ async def test_a_lost_source_is_told_in_a_line_and_breaks_off(
                 notes.append(chunk.words)
                 continue
             pcm += chunk
-            if pcm.endswith(WORLD):
+            if len(pcm) >= len(HELLO + WORLD):
                 break
 
     assert source.duration_ms is None
     # More comes at once than time has passed: nothing is missing.
-    assert pcm == HELLO + WORLD
+    assert pcm.startswith(HELLO + WORLD)
     lost = "source lost (invalid stream: the stream has ended); connecting again"
     assert notes == [lost, "", "the source is back"]
 

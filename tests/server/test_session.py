@@ -277,12 +277,13 @@ async def test_a_sample_may_be_split_across_messages(server: RunningServer) -> N
     assert dialogue.finals == ["hello"]
 
 
-@pytest.mark.slow
-async def test_fifteen_seconds_without_audio_neither_end_nor_stall_the_session() -> None:
-    async with run_server(start_timeout_ms=15_000) as server, server.dial() as dialogue:
+async def test_without_audio_a_session_neither_ends_nor_stalls() -> None:
+    # The only limits that a client without audio could meet: the first is told, shorter than the
+    # pause; the others end whoever answers no ping.
+    async with run_server(start_timeout_ms=100) as server, server.dial() as dialogue:
         await dialogue.send(START, draw_pcm("..he"))
         await dialogue.next()
-        await asyncio.sleep(16)  # real time is what this one test is about
+        await asyncio.sleep(0.2)  # real time is what this one test is about
         await dialogue.send(draw_pcm("llo"), STOP)
         code = await dialogue.until_closed()
 

@@ -97,8 +97,12 @@ class _Attempt:
         """Pass events on, and keep the fault that ends them."""
         self.fault = None
         try:
-            async with contextlib.aclosing(events):
-                async for event in _with_time(events, loss):
+            # Whoever leaves may do so while the next event is being waited for: that ends first.
+            async with (
+                contextlib.aclosing(events),
+                contextlib.aclosing(_with_time(events, loss)) as timed,
+            ):
+                async for event in timed:
                     self._note(event)
                     yield event
         except SourceFault as found:
