@@ -9,6 +9,7 @@ import pytest
 from scribewire.engines.speaker_turns import SpeakerTurns
 from scribewire.errors import ServerFault
 from scribewire.recognition.requests import MAX_TURN_SAMPLES, TurnRequest
+from scribewire.testing import check_engine
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -66,10 +67,6 @@ def test_more_than_the_window_is_refused(turns: SpeakerTurns) -> None:
         turns.find_turns(request(np.zeros(MAX_TURN_SAMPLES + 1, np.float32)))
 
 
-def test_a_closed_engine_refuses() -> None:
-    engine = SpeakerTurns.load()
-    engine.close()
-    engine.close()
-
-    with pytest.raises(ServerFault, match="closed"):
-        engine.find_turns(request(np.zeros(1600, np.float32)))
+@pytest.mark.slow
+def test_it_keeps_the_contract_of_an_engine() -> None:
+    check_engine(SpeakerTurns.load)

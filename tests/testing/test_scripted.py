@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 
 from scribewire.errors import ServerFault
 from scribewire.recognition.recognizer import Recognizer
-from scribewire.recognition.requests import FRAME_SAMPLES, EmbeddingRequest, TurnRequest
+from scribewire.recognition.requests import (
+    FRAME_SAMPLES,
+    DecodeRequest,
+    EmbeddingRequest,
+    TurnRequest,
+)
 from scribewire.recognition.rules import rules_for
 from scribewire.testing.check_engine import check_engine
 from scribewire.testing.scripted import (
@@ -42,11 +47,25 @@ def test_less_than_half_a_frame_is_not_read() -> None:
     assert read_speech(samples[200:]) == "ab"
 
 
-@pytest.mark.parametrize("make", [ScriptedEngine, ScriptedVad])
+class TakesAnyPrefix(ScriptedEngine):
+    takes_any_prefix = True
+
+
+@pytest.mark.parametrize("make", [TakesAnyPrefix, ScriptedVad])
 def test_the_scripted_engines_pass_the_conformance_check(
-    make: type[ScriptedEngine | ScriptedVad],
+    make: type[TakesAnyPrefix | ScriptedVad],
 ) -> None:
-    check_engine(make)
+    check_engine(make, speech=draw_speech("..hello there.."))
+
+
+def test_a_prefix_that_is_not_in_the_audio_is_a_fault_of_the_recognizer() -> None:
+    samples = draw_speech("hello")
+    request = DecodeRequest(
+        utterance=0, samples=samples, end_sample=0, is_required=True, prefix=(ord("x"),)
+    )
+
+    with pytest.raises(AssertionError, match="is not in the audio"):
+        ScriptedEngine().decode(request)
 
 
 def test_a_stream_is_played_to_its_end() -> None:

@@ -168,6 +168,20 @@ def test_a_prefix_as_long_as_the_guard_leaves_nothing_to_say(moonshine: Moonshin
     assert hypothesis == Hypothesis("", (), is_complete=False)
 
 
+def test_no_search_is_wider_than_it_claims(
+    moonshine: MoonshineEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    speech = read_recording("beckett.wav")[:32_000]
+    widest, wider = (
+        DecodeRequest(
+            utterance=0, samples=speech, end_sample=speech.size, is_required=True, width=width
+        )
+        for width in (moonshine.traits.max_width, 1000)
+    )
+
+    assert moonshine.decode(wider) == moonshine.decode(widest)
+
+
 def test_silence_with_times_is_no_different(moonshine: MoonshineEngine) -> None:
     silence = np.zeros(8_000, np.float32)
 
@@ -218,8 +232,10 @@ def test_it_says_which_languages_it_understands(moonshine: MoonshineEngine) -> N
 
 
 @pytest.mark.slow
-def test_it_keeps_the_contract_of_an_engine() -> None:
-    check_engine(lambda: MoonshineEngine.load(TINY_EN))
+def test_it_keeps_the_contract_of_an_engine(read_recording: Callable[[str], Samples]) -> None:
+    speech = read_recording("beckett.wav")[:32_000]
+
+    check_engine(lambda: MoonshineEngine.load(TINY_EN), speech=speech)
 
 
 @pytest.mark.slow

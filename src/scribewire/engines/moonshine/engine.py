@@ -11,7 +11,7 @@ import numpy as np
 
 from scribewire.engines.beam import decode_with_beam
 from scribewire.engines.draft import decode_with_draft
-from scribewire.engines.greedy import decode_greedily
+from scribewire.engines.greedy import Decoded, decode_greedily
 from scribewire.engines.moonshine.alignment import (
     FIRST_FRAME_SAMPLE,
     HOP_SAMPLES,
@@ -103,20 +103,7 @@ class MoonshineEngine:
             return DecodeResult(Hypothesis("", ()))
         samples = clean_samples(request.samples)
         encoding = self._encode(samples)
-        known = (START, *request.prefix)
-        guard = math.ceil(MAX_TOKENS_PER_SECOND * samples.size / SAMPLE_RATE)
-        steps = self._decoder.begin(encoding, known[:-1])
-        max_tokens = max(guard - len(request.prefix), 0)
-        if request.draft:
-            found = decode_with_draft(
-                steps, start=known[-1], end=END, max_tokens=max_tokens, draft=request.draft
-            )
-        elif request.width > 1:
-            found = decode_with_beam(
-                steps, start=known[-1], end=END, max_tokens=max_tokens, width=request.width
-            )
-        else:
-            found = decode_greedily(steps, start=known[-1], end=END, max_tokens=max_tokens)
+        found = self._search(encoding, request)
         tokens = self._spell(found.tokens)
         if request.wants_times and tokens:
             tokens = self._place(tokens, request.prefix, samples=samples, encoding=encoding)
@@ -134,6 +121,20 @@ class MoonshineEngine:
         feeds: dict[str, Tensor] = {"input_values": waveform, "attention_mask": mask}
         (hidden,) = self._encoder.run(("last_hidden_state",), feeds)
         return EncodedAudio(hidden, mask)
+
+    def _search(self, encoding: EncodedAudio, request: DecodeRequest) -> Decoded:
+        *known, start = (START, *request.prefix)
+        guard = math.ceil(MAX_TOKENS_PER_SECOND * request.samples.size / SAMPLE_RATE)
+        max_tokens = max(guard - len(request.prefix), 0)
+        steps = self._decoder.begin(encoding, known)
+        if request.draft:
+            return decode_with_draft(
+                steps, start=start, end=END, max_tokens=max_tokens, draft=request.draft
+            )
+        width = min(request.width, MAX_WIDTH)
+        if width > 1:
+            return decode_with_beam(steps, start=start, end=END, max_tokens=max_tokens, width=width)
+        return decode_greedily(steps, start=start, end=END, max_tokens=max_tokens)
 
     def _spell(self, tokens: Sequence[Token]) -> tuple[Token, ...]:
         kept = [token for token in tokens if self.tokenizer.is_text(token.id)]

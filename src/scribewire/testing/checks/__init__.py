@@ -1,0 +1,1 @@
+"""The promises of `scribewire.engines.protocols`, one module for each kind of engine."""
