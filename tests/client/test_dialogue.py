@@ -14,9 +14,10 @@ from scribewire.client.errors import (
     StreamModeError,
 )
 from scribewire.client.opening import Opening
+from scribewire.protocol.dialects import LEGACY
 from scribewire.protocol.dialogue import Close
 from scribewire.protocol.results import FinalResult, PartialResult
-from scribewire.protocol.scriptix.handshake import Endpoint
+from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint
 from scribewire.protocol.scriptix.messages import ShuttingDown
 from scribewire.protocol.scriptix.states import ConnectionState
 from scribewire.wishes import USUAL, Wishes
@@ -31,12 +32,12 @@ HELLO = FinalResult(text="hello", offset_ms=640)
 
 def open_dialogue(
     *,
-    endpoint: Endpoint = Endpoint.MICROPHONE,
+    endpoint: Endpoint = MICROPHONE,
     states: list[ConnectionState] | None = None,
     wishes: Wishes = USUAL,
 ) -> Dialogue:
     opening = Opening(
-        url="ws://h" + endpoint.value,
+        url="ws://h" + endpoint.path,
         endpoint=endpoint,
         key="key-1",
         wishes=wishes,
@@ -89,7 +90,7 @@ def test_results_are_handed_out_in_order() -> None:
 
 
 def test_legacy_results_are_understood() -> None:
-    dialogue = open_dialogue(endpoint=Endpoint.LEGACY)
+    dialogue = open_dialogue(endpoint=LEGACY)
     dialogue.send_start()
 
     for text in [LISTENING, '{"partial":"hel"}', '{"result":[],"text":"hello"}']:
@@ -102,7 +103,7 @@ def test_legacy_results_are_understood() -> None:
 
 
 def test_a_stream_says_no_start_and_takes_no_audio() -> None:
-    dialogue = open_dialogue(endpoint=Endpoint.STREAM)
+    dialogue = open_dialogue(endpoint=STREAM)
 
     dialogue.send_start()
     with pytest.raises(StreamModeError):
@@ -117,7 +118,7 @@ def test_pushed_audio_is_welcome() -> None:
 
 
 def test_partials_of_a_stream_can_be_declined() -> None:
-    dialogue = open_dialogue(endpoint=Endpoint.STREAM, wishes=Wishes(partials=False))
+    dialogue = open_dialogue(endpoint=STREAM, wishes=Wishes(partials=False))
 
     for text in [LISTENING, PARTIAL, FINAL]:
         dialogue.receive(text)
@@ -126,7 +127,7 @@ def test_partials_of_a_stream_can_be_declined() -> None:
 
 
 def test_a_stream_that_does_not_open_is_told_as_one() -> None:
-    dialogue = open_dialogue(endpoint=Endpoint.STREAM)
+    dialogue = open_dialogue(endpoint=STREAM)
 
     dialogue.receive('{"state":"loading"}')
     dialogue.handle_timer(115)
@@ -137,7 +138,7 @@ def test_a_stream_that_does_not_open_is_told_as_one() -> None:
 
 
 def test_a_finite_stream_ends_well_without_stop() -> None:
-    dialogue = open_dialogue(endpoint=Endpoint.STREAM)
+    dialogue = open_dialogue(endpoint=STREAM)
 
     for text in [LISTENING, FINAL, '{"state":"stopped"}']:
         dialogue.receive(text)

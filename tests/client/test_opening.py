@@ -13,7 +13,8 @@ from scribewire.client.opening import (
     is_loopback,
     prepare_opening,
 )
-from scribewire.protocol.scriptix.handshake import Endpoint
+from scribewire.protocol.dialects import LEGACY
+from scribewire.protocol.scriptix.endpoint import MICROPHONE, Endpoint
 from scribewire.wishes import Wishes, WishFields
 
 
@@ -29,10 +30,10 @@ def prepare(
 @pytest.mark.parametrize(
     ("base", "url", "endpoint"),
     [
-        ("ws://h:8000", "ws://h:8000/v2/realtime", Endpoint.MICROPHONE),
-        ("ws://h:8000/v2/realtime/", "ws://h:8000/v2/realtime", Endpoint.MICROPHONE),
-        ("wss://h/speech", "wss://h/speech/v2/realtime", Endpoint.MICROPHONE),
-        ("ws://h/realtime", "ws://h/realtime", Endpoint.LEGACY),
+        ("ws://h:8000", "ws://h:8000/v2/realtime", MICROPHONE),
+        ("ws://h:8000/v2/realtime/", "ws://h:8000/v2/realtime", MICROPHONE),
+        ("wss://h/speech", "wss://h/speech/v2/realtime", MICROPHONE),
+        ("ws://h/realtime", "ws://h/realtime", LEGACY),
     ],
 )
 def test_an_address_may_be_bare_or_name_its_endpoint(

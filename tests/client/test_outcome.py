@@ -20,12 +20,12 @@ from scribewire.client.errors import (
 )
 from scribewire.client.opening import Opening
 from scribewire.client.outcome import Ending, explain_opening, failure_of
-from scribewire.protocol.scriptix.handshake import Endpoint
+from scribewire.protocol.scriptix.endpoint import MICROPHONE
 from scribewire.protocol.scriptix.states import ConnectionState
 
 OPENING = Opening(
     url="ws://user:secret@captions.example:8000/v2/realtime",
-    endpoint=Endpoint.MICROPHONE,
+    endpoint=MICROPHONE,
     key="key-1",
 )
 

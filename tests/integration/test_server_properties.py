@@ -10,18 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scribewire.errors import ClientFault, CloseCode
+from scribewire.events import Final, Partial
 from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
     Close,
+    DialogueEvent,
     ProtocolMisuseError,
-    ServerEvent,
     SessionAborted,
     SessionStarted,
 )
 from scribewire.protocol.policy import ServerPolicy
-from scribewire.protocol.results import FinalResult, PartialResult
-from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
+from scribewire.protocol.scriptix.endpoint import MICROPHONE
+from scribewire.protocol.scriptix.handshake import Handshake
 from scribewire.protocol.scriptix.server import ServerConnection
 from scribewire.protocol.scriptix.states import DialogueState
 
@@ -30,8 +31,8 @@ POLICY = ServerPolicy(
 )
 START = '{"action":"start"}'
 STOP = '{"action":"stop"}'
-PARTIAL = PartialResult(text="hi", offset_ms=10)
-FINAL = FinalResult(text="Hi.", offset_ms=20)
+PARTIAL = Partial(utterance=0, text="hi", start_sample=0, end_sample=160)
+FINAL = Final(utterance=0, text="Hi.", start_sample=0, end_sample=320, decided_sample=320)
 FAULT = ClientFault("no")
 
 Act: TypeAlias = str | bytes | tuple[str]
@@ -39,7 +40,7 @@ Act: TypeAlias = str | bytes | tuple[str]
 
 
 def connect() -> ServerConnection:
-    handshake = Handshake(endpoint=Endpoint.MICROPHONE, keys=("good",))
+    handshake = Handshake(endpoint=MICROPHONE, keys=("good",))
     return ServerConnection(handshake, POLICY, session_id="5e55", now=100)
 
 
@@ -49,8 +50,8 @@ def written(server: ServerConnection) -> list[str | Close]:
 
 MISUSES: list[Callable[[ServerConnection], None]] = [
     lambda server: server.send_listening(),
-    lambda server: server.send_partial(PARTIAL),
-    lambda server: server.send_final(FINAL),
+    lambda server: server.send_result(PARTIAL),
+    lambda server: server.send_result(FINAL),
     lambda server: server.finish(),
 ]
 
@@ -69,7 +70,7 @@ class DutifulShell:
 
     def __init__(self) -> None:
         self.server = connect()
-        self.events: list[ServerEvent] = []
+        self.events: list[DialogueEvent] = []
         self.written: list[str | Close] = []
 
     def act(self, act: Act) -> None:
@@ -92,19 +93,19 @@ class DutifulShell:
             self.answer(event)
         self.written += written(self.server)
 
-    def take_events(self) -> Iterator[ServerEvent]:
+    def take_events(self) -> Iterator[DialogueEvent]:
         while event := self.server.next_event():
             self.events.append(event)
             yield event
 
-    def answer(self, event: ServerEvent) -> None:
+    def answer(self, event: DialogueEvent) -> None:
         match event:
             case SessionStarted():
                 self.server.send_listening()
             case AudioReceived():
-                self.server.send_partial(PARTIAL)
+                self.server.send_result(PARTIAL)
             case AudioEnded():
-                self.server.send_final(FINAL)
+                self.server.send_result(FINAL)
                 self.server.finish()
             case SessionAborted():
                 pass

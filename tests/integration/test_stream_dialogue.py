@@ -7,19 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scribewire.errors import ClientFault, CloseCode
+from scribewire.events import Final
 from scribewire.protocol.dialogue import (
     AudioEnded,
     Close,
+    DialogueEvent,
     ProtocolMisuseError,
-    ServerEvent,
     SessionAborted,
     SessionStarted,
 )
 from scribewire.protocol.policy import ServerPolicy
-from scribewire.protocol.results import FinalResult
 from scribewire.protocol.scriptix.client import ClientConnection
 from scribewire.protocol.scriptix.client_events import ConnectionFailed, Disconnected
-from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
+from scribewire.protocol.scriptix.endpoint import STREAM
+from scribewire.protocol.scriptix.handshake import Handshake
 from scribewire.protocol.scriptix.server import ServerConnection
 from scribewire.protocol.scriptix.states import ConnectionState, DialogueState, is_over
 from scribewire.wishes import Wishes
@@ -31,22 +32,23 @@ POLICY = ServerPolicy(
     serves_streams=True,
 )
 URL = "https://example.org/live?sig=1"
-STREAM = Handshake(endpoint=Endpoint.STREAM, keys=("good",), wishes=Wishes(url=URL))
+PULLING = Handshake(endpoint=STREAM, keys=("good",), wishes=Wishes(url=URL))
 LOADING = '{"state":"loading"}'
 LISTENING = '{"state":"listening","session_id":"5e55"}'
 STOPPED = '{"state":"stopped"}'
-FINAL = FinalResult(text="Hi.", offset_ms=20)
+FINAL = Final(utterance=0, text="Hi.", start_sample=0, end_sample=320, decided_sample=320)
 FINAL_LINE = '{"text":"Hi.","is_final":true,"offset_ms":20}'
 GONE = ClientFault("invalid stream: HTTP 404")
+LOST = ClientFault("invalid stream: HTTP 404", CloseCode.SERVER_FAULT)
 GONE_LINE = '{"error":"invalid stream: HTTP 404"}'
 STARTED = SessionStarted(Wishes(language="en", url=URL))
 
 
-def connect(handshake: Handshake = STREAM) -> ServerConnection:
+def connect(handshake: Handshake = PULLING) -> ServerConnection:
     return ServerConnection(handshake, POLICY, session_id="5e55", now=100)
 
 
-def events(server: ServerConnection) -> list[ServerEvent]:
+def events(server: ServerConnection) -> list[DialogueEvent]:
     return list(iter(server.next_event, None))
 
 
@@ -65,7 +67,7 @@ def test_a_session_starts_by_itself_with_what_the_handshake_asked_for() -> None:
     )
     server = connect(
         Handshake(
-            endpoint=Endpoint.STREAM,
+            endpoint=STREAM,
             keys=("good",),
             wishes=asked,
         )
@@ -79,7 +81,7 @@ def test_a_session_starts_by_itself_with_what_the_handshake_asked_for() -> None:
 
 
 def test_without_a_key_nothing_starts() -> None:
-    server = connect(Handshake(endpoint=Endpoint.STREAM, wishes=Wishes(url=URL)))
+    server = connect(Handshake(endpoint=STREAM, wishes=Wishes(url=URL)))
 
     error = "missing token: expected a key in the path or in a header"
     assert written(server) == ['{"error":"' + error + '"}', Close(1008, error)]
@@ -91,7 +93,7 @@ def test_a_finite_source_ends_with_stopped() -> None:
 
     server.send_listening()
     server.end_session(CloseCode.NORMAL)
-    server.send_final(FINAL)
+    server.send_result(FINAL)
     server.finish()
 
     assert events(server) == [STARTED, AudioEnded()]
@@ -104,22 +106,22 @@ def test_a_lost_source_may_be_opened_again_and_again() -> None:
     for _ in range(3):
         server.send_listening()
         server.send_loading()
-        server.send_final(FINAL)
+        server.send_result(FINAL)
 
     assert written(server) == [LOADING, *[LISTENING, LOADING, FINAL_LINE] * 3]
     assert server.timer_at is None
 
 
-@pytest.mark.parametrize(("has_retried", "code"), [(False, 1008), (True, 1011)])
-def test_a_source_that_fails_is_told_after_the_finals(has_retried: bool, code: int) -> None:
+@pytest.mark.parametrize(("fault", "code"), [(GONE, 1008), (LOST, 1011)])
+def test_a_source_that_fails_is_told_after_the_finals(fault: ClientFault, code: int) -> None:
     server = connect()
     server.send_listening()
 
-    server.fail_source(GONE, has_retried=has_retried)
+    server.fail_source(fault)
     server.fail_source(ClientFault("second"))
     server.reject(ClientFault("third"))
     server.end_session(CloseCode.RESTART)
-    server.send_final(FINAL)
+    server.send_result(FINAL)
     server.finish()
 
     assert events(server) == [STARTED, AudioEnded()]
@@ -141,7 +143,7 @@ def test_a_source_that_fails_after_stop_is_not_told() -> None:
     server.send_listening()
     server.receive_text('{"action":"stop"}')
 
-    server.fail_source(GONE, has_retried=True)
+    server.fail_source(LOST)
     server.finish()
 
     assert written(server) == [LOADING, LISTENING, STOPPED, Close(1000)]
@@ -167,7 +169,7 @@ def test_a_source_has_its_time_to_open() -> None:
 
 def test_a_shell_may_not_send_results_before_listening() -> None:
     with pytest.raises(ProtocolMisuseError):
-        connect().send_final(FINAL)
+        connect().send_result(FINAL)
 
 
 # Properties.
@@ -191,10 +193,10 @@ class Wire:
 
     def __init__(self) -> None:
         self.server = connect()
-        self.client = ClientConnection(now=100, endpoint=Endpoint.STREAM)
+        self.client = ClientConnection(now=100, endpoint=STREAM)
         self.failures: list[ConnectionFailed] = []
         self.ends = 0
-        self.facts: list[ServerEvent] = []
+        self.facts: list[DialogueEvent] = []
         self.has_listened = False
 
     def act(self, act: str) -> None:
@@ -222,11 +224,11 @@ class Wire:
             case "lose" if self.has_listened:
                 self.server.send_loading()
             case "result" if self.has_listened:
-                self.server.send_final(FINAL)
+                self.server.send_result(FINAL)
             case "end":
                 self.server.end_session(CloseCode.NORMAL)
             case "fail" | "lost":
-                self.server.fail_source(GONE, has_retried=act == "lost")
+                self.server.fail_source(LOST if act == "lost" else GONE)
             case "shut down":
                 self.server.end_session(CloseCode.RESTART)
             case "our fault":

@@ -11,12 +11,11 @@ from starlette.websockets import WebSocket
 
 from scribewire.audio.container import AudioInfo
 from scribewire.errors import CloseCode
-from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
+from scribewire.protocol.dialects import read_request
 from scribewire.server.session import Session
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceGap, SourceOpened
 from scribewire.sources.pulled import Sources
 from scribewire.testing.running import RunningServer, run_server
-from scribewire.wishes import Wishes
 
 Events = Callable[[], AsyncGenerator[SourceEvent, None]]
 
@@ -58,9 +57,9 @@ async def open_stream(server: RunningServer, client: QuietClient, events: Events
     )
     websocket = WebSocket({"type": "websocket"}, client.waiting.get, client.send)
     await websocket.accept()
-    wishes = Wishes(url="http://a.example/")
-    handshake = Handshake(endpoint=Endpoint.STREAM, keys=("key-1",), wishes=wishes)
-    return Session(websocket, handshake, replace(server.services, sources=scripted))
+    opening = read_request("/v2/client/key-1", "url=http://a.example/", [])
+    assert opening is not None
+    return Session(websocket, opening, replace(server.services, sources=scripted))
 
 
 async def test_nothing_more_is_pulled_for_a_client_that_has_gone() -> None:

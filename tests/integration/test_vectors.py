@@ -13,13 +13,20 @@ from urllib.parse import unquote, urlencode, urlsplit
 import pytest
 
 from scribewire.errors import ClientFault, CloseCode
-from scribewire.protocol.dialogue import AudioEnded, AudioReceived, Close, SessionAborted
-from scribewire.protocol.legacy.shape import parse_legacy
+from scribewire.events import Final, Partial
+from scribewire.protocol.dialects import LEGACY, read_request
+from scribewire.protocol.dialogue import (
+    AudioEnded,
+    AudioReceived,
+    Close,
+    Request,
+    SessionAborted,
+)
 from scribewire.protocol.policy import ServerPolicy, refuse_keys
-from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.results import FinalResult, PartialResult, ResultMessage
 from scribewire.protocol.scriptix.client import ClientConnection
 from scribewire.protocol.scriptix.codec import parse_client, parse_server
-from scribewire.protocol.scriptix.handshake import Handshake, client_url, parse_handshake
+from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint, client_url
 from scribewire.protocol.scriptix.messages import (
     Audio,
     ErrorMessage,
@@ -30,8 +37,8 @@ from scribewire.protocol.scriptix.messages import (
     Stop,
     Stopped,
 )
-from scribewire.protocol.scriptix.server import ServerConnection
-from scribewire.protocol.scriptix.states import ConnectionState, DialogueState
+from scribewire.protocol.scriptix.states import ConnectionState
+from scribewire.types import ms_to_samples
 
 VECTORS = sorted((Path(__file__).parents[2] / "protocol" / "vectors").glob("*.jsonl"))
 
@@ -43,11 +50,37 @@ def read_vector(path: Path) -> tuple[Line, list[Line]]:
     return header, steps
 
 
-def handshake_of(header: Line) -> Handshake:
+def request_of(header: Line) -> Request:
     query = urlencode(header["query"])
-    handshake = parse_handshake(header["endpoint"], query, header["headers"].items())
-    assert handshake is not None
-    return handshake
+    request = read_request(header["endpoint"], query, header["headers"].items())
+    assert request is not None
+    return request
+
+
+def endpoint_of(header: Line) -> Endpoint:
+    return next(one for one in (MICROPHONE, STREAM, LEGACY) if request_of(header).path == one.path)
+
+
+def event_of(result: ResultMessage) -> Partial | Final:
+    """Return what a recognizer has put out where this is told."""
+    end = ms_to_samples(result.offset_ms)
+    if isinstance(result, PartialResult):
+        return Partial(
+            utterance=0,
+            text=result.text,
+            start_sample=0,
+            end_sample=end,
+            stability=result.stability,
+        )
+    return Final(
+        utterance=0,
+        text=result.text,
+        start_sample=0,
+        end_sample=end,
+        decided_sample=end,
+        words=result.words,
+        speaker=None if result.speaker is None else int(result.speaker.removeprefix("Speaker ")),
+    )
 
 
 def policy_of(header: Line) -> ServerPolicy:
@@ -74,13 +107,9 @@ class ServerPlayer:
     """Play a vector against the server core; engine and operator are the vector's lines."""
 
     def __init__(self, header: Line) -> None:
-        self.server = ServerConnection(
-            handshake_of(header),
-            policy_of(header),
-            session_id=header["settings"]["session_id"],
-            now=0,
-        )
-        self.parse = parse_legacy if header["endpoint"] == "/realtime" else parse_server
+        begin = request_of(header).begin
+        self.server = begin(policy_of(header), header["settings"]["session_id"], 0)
+        self.shape = endpoint_of(header).shape
         self.audio_bytes = 0
         self.owes_finish = False
         self.is_aborted = False
@@ -123,8 +152,9 @@ class ServerPlayer:
             case "reject":
                 self.server.reject(ClientFault(step["error"]))
             case "fail_source":
-                fault = ClientFault(step["error"])
-                self.server.fail_source(fault, has_retried=step.get("has_retried", False))
+                has_retried = step.get("has_retried", False)
+                code = CloseCode.SERVER_FAULT if has_retried else CloseCode.CLIENT_FAULT
+                self.server.fail_source(ClientFault(step["error"], code))
             case "fail":
                 self.server.fail(step["error"])
             case _:
@@ -132,15 +162,13 @@ class ServerPlayer:
 
     def cause(self, text: str) -> None:
         """Call what a shell calls to send this."""
-        match self.parse(text):
+        match parse_server(text, self.shape):
             case Loading():
                 self.server.send_loading()
             case Listening():
                 self.server.send_listening()
-            case PartialResult() as partial:
-                self.server.send_partial(partial)
-            case FinalResult() as final:
-                self.server.send_final(final)
+            case PartialResult() | FinalResult() as result:
+                self.server.send_result(event_of(result))
             case ShuttingDown(at):
                 self.server.announce_shutdown(at)
             case Stopped() | ErrorMessage():
@@ -166,8 +194,7 @@ class ClientPlayer:
     """Play a vector against the client core, which says what a well-behaved client would."""
 
     def __init__(self, header: Line) -> None:
-        handshake = handshake_of(header)
-        self.client = ClientConnection(now=0, endpoint=handshake.endpoint)
+        self.client = ClientConnection(now=0, endpoint=endpoint_of(header))
 
     def play(self, step: Line) -> None:
         match step:
@@ -213,7 +240,7 @@ class ClientPlayer:
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
 def test_the_server_core_plays_the_dialogue(path: Path) -> None:
     header, steps = read_vector(path)
-    refusal = refuse_keys(handshake_of(header).keys, policy_of(header))
+    refusal = refuse_keys(request_of(header).keys, policy_of(header))
     if refusal is not None:
         assert steps == [{"from": "server", "http": refusal.status}]
         return
@@ -225,7 +252,7 @@ def test_the_server_core_plays_the_dialogue(path: Path) -> None:
     assert player.server.next_outgoing() is None
     player.server.receive_disconnect()
     player.take_events()
-    assert player.server.state is DialogueState.CLOSED
+    assert player.server.is_over
     assert player.audio_bytes == header["expect"]["audio_bytes"]
     assert player.is_aborted is header["expect"]["aborted"]
 
@@ -246,17 +273,17 @@ def test_the_client_core_plays_the_dialogue(path: Path) -> None:
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
 def test_an_sdk_can_ask_for_the_same_handshake(path: Path) -> None:
     header, _ = read_vector(path)
-    expected = handshake_of(header)
+    expected = request_of(header)
     url = client_url(
         "wss://example.org/prefix",
+        endpoint_of(header),
         expected.wishes,
-        endpoint=expected.endpoint,
         key=expected.keys[0] if expected.keys else None,
     )
 
     parts = urlsplit(url)
-    asked = parse_handshake(unquote(parts.path.removeprefix("/prefix")), parts.query, [])
+    asked = read_request(unquote(parts.path.removeprefix("/prefix")), parts.query, [])
 
     assert asked is not None
     assert asked.keys == expected.keys[:1]
-    assert (asked.endpoint, asked.wishes) == (expected.endpoint, expected.wishes)
+    assert (asked.path, asked.wishes) == (expected.path, expected.wishes)

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import Voices
 from scribewire.errors import CloseCode
-from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
+from scribewire.protocol.dialects import read_request
 from scribewire.server.session import Session
 from scribewire.testing.faulty import FailingEngine, StuckEngine
 from scribewire.testing.running import RunningServer, run_server
@@ -417,8 +417,9 @@ class EagerClient:
 async def open_session(server: RunningServer, client: EagerClient) -> Session:
     websocket = WebSocket({"type": "websocket"}, client.receive, client.send)
     await websocket.accept()
-    handshake = Handshake(endpoint=Endpoint.MICROPHONE, keys=("key-1",))
-    return Session(websocket, handshake, server.services)
+    opening = read_request("/v2/realtime", "token=key-1", [])
+    assert opening is not None
+    return Session(websocket, opening, server.services)
 
 
 async def test_messages_that_came_together_leave_turns_to_other_sessions(

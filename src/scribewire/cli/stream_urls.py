@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 from scribewire.cli.audio_sources import AudioSource, SourceNote
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.transcribers import opening_session, results_of
-from scribewire.protocol.scriptix.states import ConnectionState
 from scribewire.types import PCM_BYTES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from scribewire.cli.transcribers import Transcriber
-    from scribewire.client import Client
+    from scribewire.client import Client, ConnectionState
     from scribewire.protocol.results import ResultMessage
     from scribewire.settings import Settings
     from scribewire.sources.events import SourceEvent, SourceOpened
@@ -163,6 +162,8 @@ class _Pulled:
             yield note
 
     def _note_state(self, state: ConnectionState) -> None:
+        from scribewire.client import ConnectionState
+
         match state:
             case ConnectionState.LOADING:
                 self._notes.put_nowait(SourceNote("source lost; the server is connecting again"))

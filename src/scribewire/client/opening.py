@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypedDict
+from typing import Literal, TypedDict
 from urllib.parse import urlsplit
 
 from scribewire.client.errors import MissingTokenError, MissingUrlError
-from scribewire.protocol.scriptix.handshake import Endpoint, client_url
+from scribewire.protocol.dialects import split_address
+from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint, client_url
 from scribewire.protocol.scriptix.parameters import is_stream_url
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 from scribewire.wishes import USUAL, Wishes
@@ -53,7 +54,7 @@ class Opening:
     @property
     def is_stream(self) -> bool:
         """Whether the server brings the audio."""
-        return self.endpoint is Endpoint.STREAM
+        return self.endpoint.is_stream
 
     @property
     def address(self) -> str:
@@ -76,20 +77,20 @@ class Opening:
         }
 
 
-def prepare_opening(base: str, wishes: Wishes, *, key: str | None, timeout_s: float) -> Opening:
+def prepare_opening(server: str, wishes: Wishes, *, key: str | None, timeout_s: float) -> Opening:
     """Check what can be checked without a server.
 
     Raises `MissingTokenError`, `MissingUrlError`, or `ValueError` for what cannot be asked for.
     """
-    endpoint = None if wishes.url is None else Endpoint.STREAM
-    address = client_url(base, wishes, endpoint=endpoint)
-    endpoint = _endpoint_of(address)
-    if endpoint is Endpoint.STREAM:
+    named = split_address(server)
+    endpoint = STREAM if wishes.url is not None else named.endpoint or MICROPHONE
+    url = client_url(named.server, endpoint, wishes)
+    if endpoint.is_stream:
         _check_stream(wishes)
     elif wishes.pace != USUAL.pace:
         raise ValueError("pace: expected only with `url`; audio that is sent has its sender's pace")
     return Opening(
-        url=address, endpoint=endpoint, key=_check_key(key), wishes=wishes, timeout_s=timeout_s
+        url=url, endpoint=endpoint, key=_check_key(key), wishes=wishes, timeout_s=timeout_s
     )
 
 
@@ -108,14 +109,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-_PUSHING: Final = (Endpoint.MICROPHONE, Endpoint.LEGACY)  # in this order: one ends in the other
-
-
-def _endpoint_of(url: str) -> Endpoint:
-    path = urlsplit(url).path
-    return next((end for end in _PUSHING if path.endswith(end.value)), Endpoint.STREAM)
 
 
 def _check_stream(wishes: Wishes) -> None:

@@ -20,7 +20,7 @@ from scribewire.client.errors import (
 )
 from scribewire.client.opening import Opening
 from scribewire.errors import CloseCode, ServerFault
-from scribewire.protocol.scriptix.codec import load_server_fields
+from scribewire.protocol.fields import load_server_fields
 from scribewire.protocol.scriptix.states import ConnectionState
 
 _REDIRECTS = range(300, 400)

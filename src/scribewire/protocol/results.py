@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from scribewire.events import Final, Partial
 from scribewire.types import samples_to_ms
 
 if TYPE_CHECKING:
+    from scribewire.protocol.strict_json import Fields
     from scribewire.types import Word
 
 
@@ -39,6 +40,19 @@ class FinalResult:
 
 
 ResultMessage: TypeAlias = PartialResult | FinalResult
+
+
+class ResultShape(Protocol):
+    """How results look on the wire: all that two dialects may differ in."""
+
+    def write(self, result: ResultMessage) -> Fields:
+        """Return the fields that tell this result."""
+
+    def read(self, fields: Fields) -> ResultMessage | None:
+        """Return the result that the fields tell, or None when they are something else.
+
+        Raises `ServerFault` for a result that breaks its shape.
+        """
 
 
 def as_result(event: Partial | Final) -> ResultMessage:

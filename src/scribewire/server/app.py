@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from scribewire import __version__
+from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import refuse_keys
-from scribewire.protocol.scriptix.handshake import Endpoint, parse_handshake
 from scribewire.server.session import Session
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from scribewire.engines.protocols import SpeechEngine
-    from scribewire.protocol.scriptix.handshake import Handshake
+    from scribewire.protocol.dialogue import Request as OpeningRequest
     from scribewire.server.services import Services
 
 _log = logging.getLogger("scribewire.server")
@@ -29,23 +29,24 @@ _log = logging.getLogger("scribewire.server")
 _UPGRADE = "this address speaks WebSocket: connect with ws:// or wss://"
 _DRAINING = "this server is going down: try again in a few seconds"
 _RETRY_AFTER_S = 5  # what a restart takes, models included, and what load is averaged over
-_NO_SUCH_PATH = "no such address here: expected /v2/realtime or /realtime"
+_PATHS = ", ".join(dialect.path for dialect in DIALECTS)
+_NO_SUCH_PATH = f"no such address here: expected one of {_PATHS}"
 
 
 def make_app(services: Services) -> Starlette:
     """Return the application that serves these services."""
 
     async def open_session(websocket: WebSocket) -> None:
-        handshake = _read_handshake(websocket)
-        refusal = _refuse(handshake, services)
+        opening = _read_opening(websocket)
+        refusal = _refuse(opening, services)
         if refusal is not None:
             _log.info("x refused with %d", refusal.status_code)
             await websocket.send_denial_response(refusal)
             return
-        assert handshake is not None
-        with services.admission.session(_now(), speech=_speech_for(handshake, services)):
+        assert opening is not None
+        with services.admission.session(_now(), speech=_speech_for(opening, services)):
             await websocket.accept()
-            await Session(websocket, handshake, services).run()
+            await Session(websocket, opening, services).run()
 
     async def health(_request: Request) -> JSONResponse:
         is_draining = services.draining.is_set()
@@ -70,39 +71,38 @@ def make_app(services: Services) -> Starlette:
     return Starlette(
         routes=[
             Route("/healthz", health),
-            Route(Endpoint.MICROPHONE.value, upgrade_required),
-            Route(Endpoint.LEGACY.value, upgrade_required),
+            *(Route(dialect.path, upgrade_required) for dialect in DIALECTS),
             WebSocketRoute("/{path:path}", open_session),
         ]
     )
 
 
-def _read_handshake(websocket: WebSocket) -> Handshake | None:
+def _read_opening(websocket: WebSocket) -> OpeningRequest | None:
     # A key may hold any letters; what is not UTF-8 matches none.
     headers = [
         (name.decode("latin-1"), value.decode("utf-8", "replace"))
         for name, value in websocket.scope["headers"]
     ]
     query = websocket.scope["query_string"].decode("latin-1")
-    return parse_handshake(websocket.scope["path"], query, headers)
+    return read_request(websocket.scope["path"], query, headers)
 
 
-def _refuse(handshake: Handshake | None, services: Services) -> Response | None:
-    """Return the HTTP answer to a handshake that gets no session."""
-    if handshake is None:
+def _refuse(opening: OpeningRequest | None, services: Services) -> Response | None:
+    """Return the HTTP answer to a request that gets no session."""
+    if opening is None:
         return JSONResponse({"error": "not found", "message": _NO_SUCH_PATH}, 404)
     if services.draining.is_set():
         return _unavailable("shutting down", _DRAINING)
-    refusal = refuse_keys(handshake.keys, services.policy)
+    refusal = refuse_keys(opening.keys, services.policy)
     if refusal is not None:
         return Response(refusal.body, refusal.status, media_type="application/json")
-    speech = _speech_for(handshake, services)
+    speech = _speech_for(opening, services)
     reason = services.admission.refusal(services.scheduler.loads(), _now(), speech=speech)
     return None if reason is None else _unavailable("too many sessions", reason)
 
 
-def _speech_for(handshake: Handshake, services: Services) -> SpeechEngine:
-    wishes, engines = handshake.wishes, services.engines
+def _speech_for(opening: OpeningRequest, services: Services) -> SpeechEngine:
+    wishes, engines = opening.wishes, services.engines
     # What is not offered, the dialogue refuses by name.
     language = wishes.language if wishes.language in engines.languages else None
     return engines.speech_for(language, wishes.mode)

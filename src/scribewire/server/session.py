@@ -24,13 +24,11 @@ from scribewire.formatting.numbers import write_numbers_in_event
 from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
+    BreakAsked,
     Close,
     SessionAborted,
     SessionStarted,
 )
-from scribewire.protocol.results import FinalResult, PartialResult, as_result
-from scribewire.protocol.scriptix.server import ServerConnection
-from scribewire.protocol.scriptix.states import is_over
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.stream import Stream
@@ -41,7 +39,7 @@ from scribewire.sources.faults import SourceFault
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
-    from scribewire.protocol.scriptix.handshake import Handshake
+    from scribewire.protocol.dialogue import Request
     from scribewire.server.services import Services
     from scribewire.types import Pace
 
@@ -54,14 +52,12 @@ _log = logging.getLogger("scribewire.session")
 class Session:
     """A session on an accepted WebSocket. `run` returns once it is over."""
 
-    def __init__(self, websocket: WebSocket, handshake: Handshake, services: Services) -> None:
+    def __init__(self, websocket: WebSocket, opening: Request, services: Services) -> None:
         self.id = secrets.token_hex(16)
         self._websocket = websocket
         self._services = services
-        self._handshake = handshake
-        self._connection = ServerConnection(
-            handshake, services.policy, session_id=self.id, now=_now()
-        )
+        self._opening = opening
+        self._connection = opening.begin(services.policy, self.id, _now())
         self._decoder = WireDecoder()
         self._stream: Stream | None = None  # set when `start` has come
         self._digits_in: str | None = None  # set if it asks for digits
@@ -73,8 +69,8 @@ class Session:
     async def run(self) -> None:
         """Serve the client until either side ends the session."""
         self._services.sessions.add(self)
-        asked = self._handshake
-        _log.info("%s = open %s %s", self.id, asked.endpoint.value, asked.wishes.mode)
+        asked = self._opening
+        _log.info("%s = open %s %s", self.id, asked.path, asked.wishes.mode)
         if asked.unknown_parameters:
             # Not their names: a key may stand there by mistake.
             _log.debug("%s = ignored %d parameters", self.id, len(asked.unknown_parameters))
@@ -103,10 +99,10 @@ class Session:
     # The reader.
 
     async def _read(self) -> None:
-        while not is_over(self._connection.state):
+        while not self._connection.is_over:
             message = await self._receive()
             if message is None:
-                if not is_over(self._connection.state):
+                if not self._connection.is_over:
                     _log.info("%s x the client has gone", self.id)
                 self._connection.receive_disconnect()
             elif isinstance(message, str):
@@ -119,7 +115,7 @@ class Session:
 
     async def _receive(self) -> str | bytes | None:
         """Return the next message; None once the client has gone or the core's timer closed."""
-        while not is_over(self._connection.state):
+        while not self._connection.is_over:
             try:
                 async with asyncio.timeout_at(self._connection.timer_at):
                     message = await self._websocket.receive()
@@ -142,6 +138,9 @@ class Session:
                     self._start(event)
                 case AudioReceived(pcm=pcm):
                     await self._receive_audio(pcm)
+                case BreakAsked():
+                    assert self._stream is not None
+                    self._stream.end_utterance()
                 case AudioEnded():
                     assert self._stream is not None
                     self._stop_pulling()
@@ -233,11 +232,7 @@ class Session:
         async for event in self._stream.events():
             if self._digits_in is not None:
                 event = write_numbers_in_event(event, self._digits_in)  # noqa: PLW2901
-            match as_result(event):
-                case PartialResult() as partial:
-                    self._connection.send_partial(partial)
-                case FinalResult() as final:
-                    self._connection.send_final(final)
+            self._connection.send_result(event)
             await self._send_outgoing()
         self._connection.finish()
         await self._send_outgoing()
@@ -251,12 +246,14 @@ class Session:
                     _log.info("%s x closed %d %s", self.id, message.code, message.reason)
                 await self._send(message)
 
-    async def _send(self, message: str | Close) -> None:
+    async def _send(self, message: str | bytes | Close) -> None:
         try:
             if isinstance(message, Close):
                 await self._websocket.close(message.code, message.reason)
-            else:
+            elif isinstance(message, str):
                 await self._websocket.send_text(message)
+            else:
+                await self._websocket.send_bytes(message)
         except RuntimeError as error:
             # The core sends nothing after a close, so it was uvicorn that closed, and has not told
             # us yet: a frame over the limit or not UTF-8, or a ping without an answer.

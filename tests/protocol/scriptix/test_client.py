@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scribewire.protocol.dialects import LEGACY
 from scribewire.protocol.dialogue import Close, ProtocolMisuseError
 from scribewire.protocol.results import FinalResult, PartialResult
 from scribewire.protocol.scriptix.client import AUDIO_MESSAGE_BYTES, ClientConnection
@@ -13,7 +14,7 @@ from scribewire.protocol.scriptix.client_events import (
     Disconnected,
     StateChanged,
 )
-from scribewire.protocol.scriptix.handshake import Endpoint
+from scribewire.protocol.scriptix.endpoint import STREAM
 from scribewire.protocol.scriptix.messages import (
     ErrorMessage,
     Listening,
@@ -96,7 +97,7 @@ def test_a_session_from_start_to_end() -> None:
 
 
 def test_the_legacy_endpoint_has_its_own_results() -> None:
-    client = ClientConnection(now=0, endpoint=Endpoint.LEGACY)
+    client = ClientConnection(now=0, endpoint=LEGACY)
     client.send_start()
     client.receive_text(LISTENING)
     events(client)
@@ -181,7 +182,7 @@ def test_leaving_is_no_error() -> None:
 
 
 def test_a_stream_is_followed_without_a_word_of_ours() -> None:
-    client = ClientConnection(now=100, endpoint=Endpoint.STREAM)
+    client = ClientConnection(now=100, endpoint=STREAM)
 
     for line in [LOADING, LISTENING, FINAL, LOADING, FINAL, LISTENING, FINAL, STOPPED]:
         client.receive_text(line)
@@ -201,7 +202,7 @@ def test_a_stream_is_followed_without_a_word_of_ours() -> None:
 
 
 def test_a_stream_can_be_stopped_at_any_time() -> None:
-    client = ClientConnection(now=100, endpoint=Endpoint.STREAM)
+    client = ClientConnection(now=100, endpoint=STREAM)
 
     client.send_stop()
     client.send_stop()
@@ -213,7 +214,7 @@ def test_a_stream_can_be_stopped_at_any_time() -> None:
 
 
 def test_a_stream_has_its_time_to_open_once() -> None:
-    client = ClientConnection(now=100, endpoint=Endpoint.STREAM)
+    client = ClientConnection(now=100, endpoint=STREAM)
     timers = [client.timer_at]
 
     for line in [LOADING, LISTENING, LOADING]:
@@ -224,7 +225,7 @@ def test_a_stream_has_its_time_to_open_once() -> None:
 
 
 def test_start_and_audio_have_no_place_in_stream_mode() -> None:
-    client = ClientConnection(now=100, endpoint=Endpoint.STREAM)
+    client = ClientConnection(now=100, endpoint=STREAM)
 
     with pytest.raises(ProtocolMisuseError, match="send_start in stream mode"):
         client.send_start()
@@ -235,7 +236,7 @@ def test_start_and_audio_have_no_place_in_stream_mode() -> None:
 
 
 def test_a_result_before_listening_breaks_the_protocol_of_streams_too() -> None:
-    client = ClientConnection(now=100, endpoint=Endpoint.STREAM)
+    client = ClientConnection(now=100, endpoint=STREAM)
 
     client.receive_text(FINAL)
 

@@ -6,26 +6,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scribewire.protocol.scriptix.handshake import (
-    Endpoint,
-    Handshake,
-    client_url,
-    parse_handshake,
-)
+from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint, client_url
+from scribewire.protocol.scriptix.handshake import Handshake, parse_handshake
 from scribewire.wishes import Wishes, WishFields
 
 PATHS = [
     # path, endpoint, keys
-    ("/v2/realtime", Endpoint.MICROPHONE, ()),
-    ("/v2/realtime/", Endpoint.MICROPHONE, ()),
-    ("/realtime", Endpoint.LEGACY, ()),
-    ("/v2/client/abc", Endpoint.STREAM, ("abc",)),
-    ("/v2/client/-", Endpoint.STREAM, ()),
-    ("/v2/client/", Endpoint.STREAM, ()),
-    ("/v2/client/a/b", Endpoint.STREAM, ("a/b",)),
+    ("/v2/realtime", MICROPHONE, ()),
+    ("/v2/realtime/", MICROPHONE, ()),
+    ("/v2/client/abc", STREAM, ("abc",)),
+    ("/v2/client/-", STREAM, ()),
+    ("/v2/client/", STREAM, ()),
+    ("/v2/client/a/b", STREAM, ("a/b",)),
 ]
 
-UNKNOWN_PATHS = ["", "/", "/v2", "/v2/client", "/v2/realtime/x", "/v3/realtime", "/REALTIME"]
+OTHER_PATHS = [
+    ("", MICROPHONE),
+    ("/", MICROPHONE),
+    ("/v2", MICROPHONE),
+    ("/realtime", MICROPHONE),
+    ("/v2/realtime/x", MICROPHONE),
+    ("/v3/realtime", MICROPHONE),
+    ("/V2/realtime", MICROPHONE),
+    ("/v2/client", STREAM),
+    ("/v2/clients/a", STREAM),
+]
 
 KEYS = [
     # query, headers, keys
@@ -104,71 +109,45 @@ STREAM_FAULTS = [
     ("url=http://host/&pace=slow", "pace slow: expected `fast` or `realtime`"),
 ]
 
-URLS = [
-    # address, what it was made from
-    ("ws://host/v2/realtime", client_url("ws://host")),
-    ("ws://host/v2/realtime", client_url("ws://host/")),
-    ("ws://host/v2/realtime", client_url("ws://host/v2/realtime")),
-    ("ws://host/realtime", client_url("ws://host/realtime")),
-    ("ws://host/realtime", client_url("ws://host/v2/realtime", endpoint=Endpoint.LEGACY)),
-    ("wss://host:8/a/v2/realtime", client_url("wss://host:8/a/v2/realtime/")),
-    (
-        "wss://host/v2/realtime?token=a%26b+c&type=quality&language=en&endpointing=700&diarize=false",
-        client_url(
-            "wss://host",
-            Wishes(mode="quality", language="en", endpointing_ms=700, speakers=False),
-            key="a&b c",
-        ),
-    ),
-    ("ws://host/realtime", client_url("ws://host/realtime", Wishes(digits=True, pace="realtime"))),
-    (
-        "ws://host/v2/client/a%2Fb?pace=realtime&url=https%3A%2F%2Fx%2Fy%3Fz%3D1",
-        client_url("ws://host", Wishes(url="https://x/y?z=1", pace="realtime"), key="a/b"),
-    ),
-    ("ws://host/v2/client/-?url=http%3A%2F%2Fx", client_url("ws://host", Wishes(url="http://x"))),
-]
-
-BAD_BASES = ["", "host", "http://host", "ws://", "ws://host?a=b", "ws://host#a"]
-
 ANY_TEXT = st.text(st.characters(codec=None))
 
 
-def shake(query: str, path: str = "/v2/realtime") -> Handshake:
-    handshake = parse_handshake(path, query, [])
+def shake(query: str, path: str = "/v2/realtime", endpoint: Endpoint = MICROPHONE) -> Handshake:
+    handshake = parse_handshake(endpoint, path, query, [])
     assert handshake is not None
     return handshake
 
 
 @pytest.mark.parametrize(("path", "endpoint", "keys"), PATHS)
-def test_a_path_names_the_endpoint(path: str, endpoint: Endpoint, keys: tuple[str, ...]) -> None:
-    handshake = shake("", path)
+def test_a_path_may_hold_a_key(path: str, endpoint: Endpoint, keys: tuple[str, ...]) -> None:
+    handshake = shake("", path, endpoint)
 
     assert handshake.endpoint is endpoint
     assert handshake.keys == keys
 
 
-@pytest.mark.parametrize("path", UNKNOWN_PATHS)
-def test_another_path_is_not_ours(path: str) -> None:
-    assert parse_handshake(path, "token=a", []) is None
+@pytest.mark.parametrize(("path", "endpoint"), OTHER_PATHS)
+def test_another_path_is_not_ours(path: str, endpoint: Endpoint) -> None:
+    assert parse_handshake(endpoint, path, "token=a", []) is None
 
 
 @pytest.mark.parametrize(("query", "headers", "keys"), KEYS)
 def test_every_key_is_collected(
     query: str, headers: list[tuple[str, str]], keys: tuple[str, ...]
 ) -> None:
-    handshake = parse_handshake("/realtime", query, headers)
+    handshake = parse_handshake(MICROPHONE, "/v2/realtime", query, headers)
 
-    assert handshake == Handshake(endpoint=Endpoint.LEGACY, keys=keys)
+    assert handshake == Handshake(endpoint=MICROPHONE, keys=keys)
 
 
 @pytest.mark.parametrize(("query", "fields"), PARAMETERS)
 def test_a_good_parameter_is_read(query: str, fields: WishFields) -> None:
-    assert shake(query) == Handshake(endpoint=Endpoint.MICROPHONE, wishes=Wishes(**fields))
+    assert shake(query) == Handshake(endpoint=MICROPHONE, wishes=Wishes(**fields))
 
 
 @pytest.mark.parametrize(("query", "names"), UNKNOWN)
 def test_an_unknown_parameter_is_ignored(query: str, names: tuple[str, ...]) -> None:
-    handshake = Handshake(endpoint=Endpoint.MICROPHONE, unknown_parameters=names)
+    handshake = Handshake(endpoint=MICROPHONE, unknown_parameters=names)
 
     assert shake(query) == handshake
 
@@ -183,53 +162,48 @@ def test_a_bad_parameter_is_a_fault_for_later(query: str, complaint: str) -> Non
 
 @pytest.mark.parametrize(("query", "complaint"), STREAM_FAULTS)
 def test_a_stream_needs_an_address(query: str, complaint: str) -> None:
-    fault = shake(query, "/v2/client/a").fault
+    fault = shake(query, "/v2/client/a", STREAM).fault
 
     assert fault is not None
     assert fault.message == complaint
 
 
 def test_a_stream_has_its_own_parameters() -> None:
-    handshake = shake("url=https%3A%2F%2Fx%2Fy%3Fz%3D1&pace=realtime", "/v2/client/a")
+    handshake = shake("url=https%3A%2F%2Fx%2Fy%3Fz%3D1&pace=realtime", "/v2/client/a", STREAM)
 
     assert handshake == Handshake(
-        endpoint=Endpoint.STREAM,
+        endpoint=STREAM,
         keys=("a",),
         wishes=Wishes(url="https://x/y?z=1", pace="realtime"),
     )
 
 
 def test_secrets_are_not_shown() -> None:
-    handshake = shake("url=http://user:secret@x/?k=secret&token=secret", "/v2/client/secret")
+    handshake = shake(
+        "url=http://user:secret@x/?k=secret&token=secret", "/v2/client/secret", STREAM
+    )
 
     assert handshake.wishes.url
     assert handshake.keys == ("secret",)
     assert "secret" not in repr(handshake)
 
 
-@pytest.mark.parametrize(("url", "made"), URLS)
-def test_an_address_is_made_for_an_sdk(url: str, made: str) -> None:
-    assert made == url
-
-
-@pytest.mark.parametrize("base", BAD_BASES)
-def test_a_base_must_be_a_websocket_address(base: str) -> None:
-    with pytest.raises(ValueError, match="expected ws://host or wss://host"):
-        client_url(base)
-
-
-@given(path=st.sampled_from([path for path, *_ in PATHS]), query=ANY_TEXT, value=ANY_TEXT)
-def test_any_request_is_a_handshake(path: str, query: str, value: str) -> None:
+@given(
+    place=st.sampled_from([(endpoint, path) for path, endpoint, _ in PATHS]),
+    query=ANY_TEXT,
+    value=ANY_TEXT,
+)
+def test_any_request_is_a_handshake(place: tuple[Endpoint, str], query: str, value: str) -> None:
     headers = [("authorization", value), (value, value), ("x-api-key", value)]
 
-    assert parse_handshake(path, query, headers) is not None
+    assert parse_handshake(*place, query, headers) is not None
 
 
 @given(key=st.text(min_size=1), url=st.text().map("http://host/".__add__))
 def test_a_server_reads_what_an_sdk_asks_for(key: str, url: str) -> None:
-    parts = urlsplit(client_url("ws://host", Wishes(url=url), key=key))
+    parts = urlsplit(client_url("ws://host", STREAM, Wishes(url=url), key=key))
 
-    handshake = parse_handshake(unquote(parts.path), parts.query, [])
+    handshake = parse_handshake(STREAM, unquote(parts.path), parts.query, [])
 
     assert handshake is not None
     assert handshake.wishes.url == url

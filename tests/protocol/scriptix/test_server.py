@@ -6,18 +6,20 @@ from dataclasses import replace
 import pytest
 
 from scribewire.errors import ClientFault, CloseCode
+from scribewire.events import Final, Partial
+from scribewire.protocol.dialects import LEGACY
 from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
     Close,
+    DialogueEvent,
     ProtocolMisuseError,
-    ServerEvent,
     SessionAborted,
     SessionStarted,
 )
 from scribewire.protocol.policy import ServerPolicy
-from scribewire.protocol.results import FinalResult, PartialResult
-from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
+from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM
+from scribewire.protocol.scriptix.handshake import Handshake
 from scribewire.protocol.scriptix.server import ServerConnection
 from scribewire.protocol.scriptix.states import DialogueState
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
@@ -26,21 +28,21 @@ from scribewire.wishes import Wishes
 POLICY = ServerPolicy(
     languages=frozenset({"en"}), default_language="en", is_valid_key=lambda key: key == "good"
 )
-MICROPHONE = Handshake(endpoint=Endpoint.MICROPHONE, keys=("good",))
-LEGACY = Handshake(endpoint=Endpoint.LEGACY, keys=("good",))
+PUSHING = Handshake(endpoint=MICROPHONE, keys=("good",))
+IN_LEGACY = Handshake(endpoint=LEGACY, keys=("good",))
 
 START = '{"action":"start"}'
 STOP = '{"action":"stop"}'
 LISTENING = '{"state":"listening","session_id":"5e55"}'
 STOPPED = '{"state":"stopped"}'
-PARTIAL = PartialResult(text="hi", offset_ms=10)
-FINAL = FinalResult(text="Hi.", offset_ms=20)
+PARTIAL = Partial(utterance=0, text="hi", start_sample=0, end_sample=160)
+FINAL = Final(utterance=0, text="Hi.", start_sample=0, end_sample=320, decided_sample=320)
 FINAL_LINE = '{"text":"Hi.","is_final":true,"offset_ms":20}'
 FAULT = ClientFault("no")
 STARTED = SessionStarted(Wishes(language="en"))
 
 
-def connect(handshake: Handshake = MICROPHONE) -> ServerConnection:
+def connect(handshake: Handshake = PUSHING) -> ServerConnection:
     return ServerConnection(handshake, POLICY, session_id="5e55", now=100)
 
 
@@ -54,7 +56,7 @@ def listening(start: str = START) -> ServerConnection:
     return server
 
 
-def events(server: ServerConnection) -> list[ServerEvent]:
+def events(server: ServerConnection) -> list[DialogueEvent]:
     return list(iter(server.next_event, None))
 
 
@@ -72,7 +74,7 @@ def error(message: str) -> str:
 def test_a_start_opens_a_session_with_what_the_handshake_asked_for() -> None:
     server = connect(
         Handshake(
-            endpoint=Endpoint.MICROPHONE,
+            endpoint=MICROPHONE,
             keys=("good",),
             wishes=Wishes(mode="quality", language="en", endpointing_ms=700, speakers=False),
         )
@@ -108,7 +110,7 @@ KEYS = [
 def test_a_start_needs_a_valid_key(
     keys: tuple[str, ...], start: str, complaint: str | None
 ) -> None:
-    server = connect(Handshake(endpoint=Endpoint.MICROPHONE, keys=keys))
+    server = connect(Handshake(endpoint=MICROPHONE, keys=keys))
 
     server.receive_text(start)
 
@@ -129,13 +131,13 @@ def test_a_start_needs_a_valid_key(
 
 AT_ONCE = [
     # handshake, error
-    (Handshake(endpoint=Endpoint.MICROPHONE, fault=ClientFault("type best")), "type best"),
+    (Handshake(endpoint=MICROPHONE, fault=ClientFault("type best")), "type best"),
     (
-        Handshake(endpoint=Endpoint.LEGACY, wishes=Wishes(language="nl")),
+        Handshake(endpoint=LEGACY, wishes=Wishes(language="nl")),
         "language nl: no model on this server; available: en",
     ),
     (
-        Handshake(endpoint=Endpoint.STREAM),
+        Handshake(endpoint=STREAM),
         "stream mode: not served here; push audio to /v2/realtime instead",
     ),
 ]
@@ -156,7 +158,7 @@ def test_a_bad_handshake_is_told_before_anything_is_heard(
 
 def test_a_stream_that_is_refused_has_not_begun_and_so_does_not_end() -> None:
     handshake = Handshake(
-        endpoint=Endpoint.STREAM,
+        endpoint=STREAM,
         keys=("good",),
         wishes=Wishes(url="https://a.example/", language="nl"),
     )
@@ -233,7 +235,7 @@ def test_misuse_ends_the_session_after_its_finals(message: str, complaint: str) 
     server.receive_text(message)
     server.receive_bytes(b"\0\0")
     server.receive_text(message)
-    server.send_final(FINAL)
+    server.send_result(FINAL)
     server.finish()
 
     assert events(server) == [AudioEnded()]
@@ -271,7 +273,7 @@ def test_an_unknown_action_is_told_and_forgiven(connection: Callable[[], ServerC
 @pytest.mark.parametrize("big", ["a" * (MAX_MESSAGE_BYTES + 1), bytes(MAX_MESSAGE_BYTES + 1)])
 @pytest.mark.parametrize(("connection", "fact"), [(connect, []), (listening, [SessionAborted()])])
 def test_a_message_too_big_ends_everything_without_a_word(
-    connection: Callable[[], ServerConnection], fact: list[ServerEvent], big: str | bytes
+    connection: Callable[[], ServerConnection], fact: list[DialogueEvent], big: str | bytes
 ) -> None:
     server = connection()
 
@@ -279,7 +281,7 @@ def test_a_message_too_big_ends_everything_without_a_word(
         server.receive_text(big)
     else:
         server.receive_bytes(big)
-    server.send_final(FINAL)
+    server.send_result(FINAL)
     server.finish()
 
     reason = "message over 1048576 bytes: send audio in messages of up to 64 KB"
@@ -297,10 +299,10 @@ def test_a_session_is_written_line_by_line() -> None:
     server.receive_text(START)
     server.send_loading()
     server.send_listening()
-    server.send_partial(PARTIAL)
+    server.send_result(PARTIAL)
     server.announce_shutdown(1767225600)
     server.receive_text(STOP)
-    server.send_final(FINAL)
+    server.send_result(FINAL)
     server.finish()
 
     assert written(server) == [
@@ -316,19 +318,19 @@ def test_a_session_is_written_line_by_line() -> None:
 
 
 def test_the_legacy_endpoint_has_its_own_results() -> None:
-    server = connect(LEGACY)
+    server = connect(IN_LEGACY)
 
     server.receive_text(START)
     server.send_listening()
-    server.send_partial(PARTIAL)
-    server.send_partial(PartialResult(text="hi", offset_ms=15, stability=0.5))
-    server.send_final(FINAL)
+    server.send_result(PARTIAL)
+    server.send_result(replace(PARTIAL, end_sample=240, stability=0.5))
+    server.send_result(FINAL)
 
     assert written(server) == [LISTENING, '{"partial":"hi"}', '{"text":"Hi."}']
 
 
-def partial(text: str, stability: float | None = None) -> PartialResult:
-    return PartialResult(text=text, offset_ms=0, stability=stability)
+def partial(text: str, stability: float | None = None) -> Partial:
+    return replace(PARTIAL, text=text, stability=stability)
 
 
 SHOWN = [
@@ -342,16 +344,16 @@ SHOWN = [
 
 @pytest.mark.parametrize(("results", "are_sent"), SHOWN)
 def test_two_equal_partials_in_a_row_are_not_sent_twice(
-    results: list[PartialResult | None], are_sent: list[bool]
+    results: list[Partial | None], are_sent: list[bool]
 ) -> None:
     server = listening()
     sent = []
 
     for result in results:
         if result is None:
-            server.send_final(FINAL)
+            server.send_result(FINAL)
         else:
-            server.send_partial(result)
+            server.send_result(result)
         sent.append(bool(written(server)))
 
     assert sent == are_sent
@@ -360,16 +362,16 @@ def test_two_equal_partials_in_a_row_are_not_sent_twice(
 def test_partials_can_be_declined() -> None:
     server = listening('{"action":"start","partial":false}')
 
-    server.send_partial(PARTIAL)
-    server.send_final(FINAL)
+    server.send_result(PARTIAL)
+    server.send_result(FINAL)
 
     assert written(server) == [FINAL_LINE]
 
 
 MISUSES: list[Callable[[ServerConnection], None]] = [
     lambda server: server.send_listening(),
-    lambda server: server.send_partial(PARTIAL),
-    lambda server: server.send_final(FINAL),
+    lambda server: server.send_result(PARTIAL),
+    lambda server: server.send_result(FINAL),
     lambda server: server.finish(),
 ]
 
@@ -394,7 +396,7 @@ def test_a_fault_of_another_layer_is_told_at_once_and_closes_after_the_finals() 
     server.reject(ClientFault("second"))
     assert written(server) == [error("no")]
     assert events(server) == [AudioEnded()]
-    server.send_final(FINAL)
+    server.send_result(FINAL)
     server.finish()
 
     assert written(server) == [FINAL_LINE, Close(1008, "no")]
@@ -416,7 +418,7 @@ def test_our_own_fault_closes_at_once() -> None:
 
     server.fail("recognition failed")
     server.fail("recognition failed")
-    server.send_final(FINAL)
+    server.send_result(FINAL)
     server.finish()
     server.receive_disconnect()
 
@@ -438,7 +440,7 @@ def test_a_shutdown_flushes_like_a_stop() -> None:
 
     server.end_session(CloseCode.RESTART)
     server.receive_bytes(b"\0\0")
-    server.send_final(FINAL)
+    server.send_result(FINAL)
     server.finish()
 
     assert events(server) == [AudioEnded()]
@@ -469,12 +471,12 @@ def test_with_no_session_the_end_needs_no_shell() -> None:
 
 def test_a_client_that_is_gone_aborts_its_session_once() -> None:
     server = listening()
-    server.send_partial(PARTIAL)
+    server.send_result(PARTIAL)
 
     server.receive_disconnect()
     server.receive_disconnect()
     server.receive_text(START)
-    server.send_final(FINAL)
+    server.send_result(FINAL)
     server.end_session(CloseCode.RESTART)
     server.finish()
     server.fail("too late")

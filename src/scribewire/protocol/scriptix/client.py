@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from scribewire.errors import CloseCode, ServerFault
 from scribewire.protocol.dialogue import Close, ProtocolMisuseError
-from scribewire.protocol.legacy.shape import parse_legacy
 from scribewire.protocol.pending import Pending
 from scribewire.protocol.results import FinalResult, PartialResult
 from scribewire.protocol.scriptix.client_events import (
@@ -19,7 +18,7 @@ from scribewire.protocol.scriptix.client_events import (
     StateChanged,
 )
 from scribewire.protocol.scriptix.codec import parse_server, serialise_client
-from scribewire.protocol.scriptix.handshake import Endpoint
+from scribewire.protocol.scriptix.endpoint import MICROPHONE, Endpoint
 from scribewire.protocol.scriptix.messages import (
     Audio,
     ClientMessage,
@@ -66,13 +65,13 @@ class ClientConnection:
         self,
         *,
         now: float,
-        endpoint: Endpoint = Endpoint.MICROPHONE,
+        endpoint: Endpoint = MICROPHONE,
         listening_timeout_ms: int = LISTENING_TIMEOUT_MS,
     ) -> None:
-        self._parse = parse_legacy if endpoint is Endpoint.LEGACY else parse_server
+        self._shape = endpoint.shape
         self._timeout_ms = listening_timeout_ms
         self._deadline: float | None = now + listening_timeout_ms / 1000  # None: not waiting
-        self._is_stream = endpoint is Endpoint.STREAM
+        self._is_stream = endpoint.is_stream
         self._dialogue = first_state(is_stream=self._is_stream)
         self._state = ConnectionState.CONNECTING
         self._has_closed = False  # our close is out: what still comes was sent before it came
@@ -138,7 +137,7 @@ class ClientConnection:
         if self._is_deaf():
             return
         try:
-            self._accept(self._parse(text))
+            self._accept(parse_server(text, self._shape))
         except ServerFault as fault:
             self._fail(str(fault))
 

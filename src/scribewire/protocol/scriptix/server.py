@@ -1,37 +1,27 @@
-"""The server's side of a dialogue, from the accepted handshake to the close, without I/O.
-
-The shell is mechanical. After every call it takes what there is: `next_outgoing` until None,
-writing each; `next_event` until None, acting on each; and it arms one timer for `timer_at`. When
-`next_outgoing` returns a `Close`, the shell closes with it and reads no more. It must not read
-faster than it can act: not reading is the back-pressure.
-
-In stream mode the shell also pulls the audio. `SessionStarted` is there from the beginning; the
-shell calls `send_listening` once audio is being read, `send_loading` when a source was lost and
-`send_listening` when it is read again, and at its end `end_session(CloseCode.NORMAL)` or
-`fail_source`. From `AudioEnded` on it pulls no more, whoever has ended the session.
-"""
+"""The server's side of this dialect, from the accepted handshake to the close: a `Dialogue`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from scribewire.errors import ClientFault, CloseCode
+from scribewire.events import Final, Partial, TranscriptEvent
 from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
     Close,
+    DialogueEvent,
     ProtocolMisuseError,
-    ServerEvent,
     SessionAborted,
     SessionStarted,
 )
-from scribewire.protocol.legacy.shape import serialise_legacy
 from scribewire.protocol.pending import Pending
 from scribewire.protocol.policy import ServerPolicy, choose_language
 from scribewire.protocol.quoting import shorten
-from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.results import ResultMessage, as_result
 from scribewire.protocol.scriptix.codec import parse_client, serialise_server
-from scribewire.protocol.scriptix.handshake import Endpoint, Handshake
+from scribewire.protocol.scriptix.endpoint import MICROPHONE
+from scribewire.protocol.scriptix.handshake import Handshake
 from scribewire.protocol.scriptix.messages import (
     Audio,
     ClientMessage,
@@ -54,6 +44,7 @@ from scribewire.protocol.scriptix.states import (
     is_over,
     next_state,
 )
+from scribewire.protocol.strict_json import Fields
 from scribewire.wishes import Wishes
 
 _INPUTS: dict[type[ClientMessage], Input] = {
@@ -67,7 +58,7 @@ _SECOND_START = "second `start`: expected one per connection; connect again to r
 _EARLY_AUDIO = 'audio before `start`: expected {"action":"start"} first; send it first'
 _PUSHED_AUDIO = (
     "binary message in stream mode: the audio comes from `url`; "
-    f"connect to {Endpoint.MICROPHONE.value} to send it"
+    f"connect to {MICROPHONE.path} to send it"
 )
 _VIOLATIONS = {
     (DialogueState.AWAITING_START, Input.CLIENT_AUDIO): _EARLY_AUDIO,
@@ -108,9 +99,9 @@ class ServerConnection:
         self._state = first_state(is_stream=self._is_stream)
         self._wishes: Wishes | None = None  # set once `start` has been accepted
         self._ending = _Ending(Close(CloseCode.NORMAL), Stopped())  # once it is flushed
-        self._last_partial = ""  # as sent but for its offset; empty after a final
+        self._last_partial: Fields = {}  # as sent but for its offset; empty after a final
         self._start_deadline = now + policy.start_timeout_ms / 1000
-        self._events: Pending[ServerEvent] = Pending("next_event")
+        self._events: Pending[DialogueEvent] = Pending("next_event")
         self._outgoing: Pending[str | Close] = Pending("next_outgoing")
         self._check_handshake()
 
@@ -118,6 +109,11 @@ class ServerConnection:
     def state(self) -> DialogueState:
         """How far the dialogue has come, for logs and tests."""
         return self._state
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last message has been put out, or the client is gone."""
+        return is_over(self._state)
 
     @property
     def timer_at(self) -> float | None:
@@ -130,9 +126,9 @@ class ServerConnection:
         """Take a text message of the client."""
         self._receive(text)
 
-    def receive_bytes(self, pcm: bytes) -> None:
+    def receive_bytes(self, data: bytes) -> None:
         """Take a binary message of the client."""
-        self._receive(pcm)
+        self._receive(data)
 
     def receive_disconnect(self) -> None:
         """Take note that the client is gone, with a close or without; nothing goes out after."""
@@ -162,20 +158,14 @@ class ServerConnection:
         """Tell the client that audio will be heard; results may be sent from now on."""
         self._send(Input.SERVER_LISTENING, Listening(self._session_id))
 
-    def send_partial(self, partial: PartialResult) -> None:
-        """Send a partial, unless the client wants none or has just seen the same."""
-        if self._wishes is not None and not self._wishes.partials:
-            return
-        shown = self._serialise(replace(partial, offset_ms=0))
-        if shown == self._last_partial:
-            return
-        self._send(Input.SERVER_RESULT, partial)
-        self._last_partial = shown
-
-    def send_final(self, final: FinalResult) -> None:
-        """Send a final."""
-        self._send(Input.SERVER_RESULT, final)
-        self._last_partial = ""
+    def send_result(self, event: TranscriptEvent) -> None:
+        """Send what was recognized, unless it is a partial that is not wanted or brings no news."""
+        match event:
+            case Partial():
+                self._send_partial(as_result(event))
+            case Final():
+                self._send(Input.SERVER_RESULT, as_result(event))
+                self._last_partial = {}
 
     def announce_shutdown(self, at: int) -> None:
         """Tell the client that the server will shut down, in Unix seconds; the session goes on.
@@ -198,17 +188,15 @@ class ServerConnection:
         self._ending = _Ending(Close.because(fault.close_code, fault.message), farewell=None)
         self._end_audio(Input.CLIENT_FAULT)
 
-    def fail_source(self, fault: ClientFault, *, has_retried: bool = False) -> None:
+    def fail_source(self, fault: ClientFault) -> None:
         """End the session because its source cannot be read; stream mode only.
 
-        `AudioEnded` follows. The error message and the close wait for `finish`, so that the
-        finals of what was heard come first. The close code is the fault's, or 1011 if
-        `has_retried`: the source was good once and did not come back. A session that is ending
+        `AudioEnded` follows. The error message and the close, with the fault's code, wait for
+        `finish`, so that the finals of what was heard come first. A session that is ending
         already ends as it would have.
         """
         if is_heard(self._state):
-            code = CloseCode.SERVER_FAULT if has_retried else fault.close_code
-            close = Close.because(code, fault.message)
+            close = Close.because(fault.close_code, fault.message)
             self._ending = _Ending(close, ErrorMessage(fault.message))
             self._end_audio(Input.SERVER_END)
 
@@ -252,7 +240,7 @@ class ServerConnection:
 
     # What came of it.
 
-    def next_event(self) -> ServerEvent | None:
+    def next_event(self) -> DialogueEvent | None:
         """Return the next fact to act on, or None."""
         return self._events.take()
 
@@ -264,7 +252,7 @@ class ServerConnection:
 
     @property
     def _is_stream(self) -> bool:
-        return self._handshake.endpoint is Endpoint.STREAM
+        return self._handshake.endpoint.is_stream
 
     def _check_handshake(self) -> None:
         """Report at once what `start` could not mend; stream mode begins here, or not at all."""
@@ -282,7 +270,7 @@ class ServerConnection:
         """Start the session without a `start`, or raise `ClientFault`."""
         if not self._policy.serves_streams:
             raise ClientFault(
-                f"stream mode: not served here; push audio to {Endpoint.MICROPHONE.value} instead"
+                f"stream mode: not served here; push audio to {MICROPHONE.path} instead"
             )
         if not self._handshake.keys:
             raise ClientFault("missing token: expected a key in the path or in a header")
@@ -337,16 +325,19 @@ class ServerConnection:
 
     # Sending and ending.
 
-    def _serialise(self, message: ServerMessage) -> str:
-        if self._handshake.endpoint is Endpoint.LEGACY:
-            return serialise_legacy(message)
-        return serialise_server(message)
+    def _send_partial(self, partial: ResultMessage) -> None:
+        if self._wishes is not None and not self._wishes.partials:
+            return
+        shown = self._handshake.endpoint.shape.write(replace(partial, offset_ms=0))
+        if shown != self._last_partial:
+            self._send(Input.SERVER_RESULT, partial)
+            self._last_partial = shown
 
     def _send(self, given: Input, message: ServerMessage) -> None:
         if is_over(self._state):
             return
         self._advance(given)
-        self._outgoing.add(self._serialise(message))
+        self._outgoing.add(serialise_server(message, self._handshake.endpoint.shape))
 
     def _end_audio(self, given: Input) -> None:
         """Start to flush; with nothing heard, the flush is over at once."""

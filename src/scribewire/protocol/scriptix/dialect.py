@@ -1,0 +1,43 @@
+"""This dialect as a server sees it: a request at one of its endpoints begins a dialogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from scribewire.protocol.dialogue import Dialogue, Request
+from scribewire.protocol.policy import ServerPolicy
+from scribewire.protocol.scriptix.endpoint import Endpoint
+from scribewire.protocol.scriptix.handshake import parse_handshake
+from scribewire.protocol.scriptix.server import ServerConnection
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptixDialect:
+    """The `Dialect` of one endpoint."""
+
+    endpoint: Endpoint
+
+    @property
+    def path(self) -> str:
+        """Where it is spoken."""
+        return self.endpoint.path
+
+    def read_request(
+        self, path: str, query: str, headers: Iterable[tuple[str, str]]
+    ) -> Request | None:
+        """Read an opening request; None if its path is another's."""
+        handshake = parse_handshake(self.endpoint, path, query, headers)
+        if handshake is None:
+            return None
+
+        def begin(policy: ServerPolicy, session_id: str, now: float) -> Dialogue:
+            return ServerConnection(handshake, policy, session_id=session_id, now=now)
+
+        return Request(
+            path=self.path,
+            keys=handshake.keys,
+            wishes=handshake.wishes,
+            unknown_parameters=handshake.unknown_parameters,
+            begin=begin,
+        )
