@@ -158,11 +158,14 @@ async def _hear_azurite(server: BenchServer, folder: Path, pcm: bytes) -> Heard:
     async with run_azurite(folder / "azurite") as azurite:
         await azurite.create_container("talks", is_public=False)
         await azurite.put("talks", "blob.wav", media)
+        await azurite.end()  # which writes it down
+        await azurite.start()
         url = azurite.signed_url("talks", "blob.wav", expires_in_s=600, permissions="r")
         is_heard = asyncio.Event()
         hearing = asyncio.create_task(_pull_until(server, url, is_heard, asyncio.Event()))
         await is_heard.wait()
-        await azurite.restart()
+        await azurite.kill()
+        await azurite.start()
         return (await hearing)[0]
 
 

@@ -32,7 +32,7 @@ WORLD = draw_pcm("." * 70 + "world" * 3 + "." * 20)
 @pytest.fixture
 async def own_server() -> AsyncIterator[RunningServer]:
     """A server that may pull from this machine."""
-    async with run_server(None, allow_source=("127.0.0.1",)) as server:
+    async with run_server(None, allow_source=("127.0.0.1",), source_retry_ms=5_000) as server:
         yield server
 
 
@@ -144,7 +144,7 @@ async def test_a_lost_source_is_told_in_a_line_and_breaks_off(
     more = bytes(len(HELLO))
     async with (
         run_origin(origin.live(HELLO), origin.live(WORLD + more), hangs=True) as media,
-        pulling_here(Wishes(url=media.url), Settings()) as source,
+        pulling_here(Wishes(url=media.url), Settings(source_retry_ms=5_000)) as source,
     ):
         async for chunk in source.chunks:
             if isinstance(chunk, SourceNote):

@@ -102,7 +102,7 @@ async def test_the_signature_of_a_container_opens_the_segments_of_a_playlist(
     await azurite.put("private", "live/part.wav", wav(HELLO))
 
     answers = {}
-    async with run_server(None, allow_source=("127.0.0.1",)) as server:
+    async with run_server(None, allow_source=("127.0.0.1",), source_retry_ms=2_000) as server:
         for is_for_all in (True, False):
             url = azurite.signed_url("private", "live/index.m3u8", is_for_all=is_for_all)
             async with dial(server, url) as dialogue:
@@ -119,9 +119,10 @@ async def test_the_signature_of_a_container_opens_the_segments_of_a_playlist(
 async def test_a_service_that_restarts_costs_nothing_of_what_is_said(azurite: Azurite) -> None:
     await azurite.create_container("private", is_public=False)
     await azurite.put("private", "talk.wav", wav((HELLO + WORLD) * TIMES, channels=CHANNELS))
-    await azurite.save()
+    await azurite.end()
+    await azurite.start()
     async with (
-        run_server(None, allow_source=("127.0.0.1",)) as server,
+        run_server(None, allow_source=("127.0.0.1",), source_retry_ms=10_000) as server,
         dial(server, azurite.signed_url("private", "talk.wav")) as dialogue,
     ):
         while not dialogue.finals:

@@ -95,7 +95,7 @@ def path_for(source: Source, extra: str = "") -> str:
 
 
 @contextlib.asynccontextmanager
-async def run_open_server(*, source_retry_ms: int = 60_000) -> AsyncIterator[RunningServer]:
+async def run_open_server(*, source_retry_ms: int = 5_000) -> AsyncIterator[RunningServer]:
     options = {"allow_source": ("127.0.0.1",), "source_retry_ms": source_retry_ms}
     async with run_server(None, **options) as server:
         yield server

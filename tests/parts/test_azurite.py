@@ -73,7 +73,8 @@ async def test_it_comes_back_on_the_same_port_with_what_it_had(azurite: Azurite)
     await azurite.put("talks", "talk.mp3", DATA)
     url = azurite.signed_url("talks", "talk.mp3")
 
-    await azurite.restart()
+    await azurite.end()
+    await azurite.start()
 
     assert (await get(azurite, url)).body == DATA
 

@@ -17,6 +17,8 @@ from tests.parts.media import make_file
 # Noise: silence would be sent in so few bytes that nothing comes for seconds.
 NOISE = np.random.default_rng(1).integers(-9000, 9000, 3 * SAMPLE_RATE).astype("<i2").tobytes()
 
+HASTE = 8.0  # as fast as it is played: nothing here depends on the time
+
 
 @pytest.fixture
 async def icecast(tmp_path: Path) -> AsyncIterator[Icecast]:
@@ -49,7 +51,7 @@ async def listen(icecast: Icecast, mount: str) -> AsyncIterator[tuple[str, async
 async def test_a_file_is_on_the_air(
     icecast: Icecast, tmp_path: Path, kind: str, content_type: str, mark: bytes
 ) -> None:
-    await icecast.feed(make_file(tmp_path, NOISE, kind), "/live")
+    await icecast.feed(make_file(tmp_path, NOISE, kind), "/live", speed=HASTE)
 
     async with listen(icecast, "/live") as (head, reader):
         assert " 200 " in head
@@ -60,7 +62,7 @@ async def test_a_file_is_on_the_air(
 
 @pytest.mark.slow
 async def test_a_title_comes_between_the_audio(icecast: Icecast, tmp_path: Path) -> None:
-    await icecast.feed(make_file(tmp_path, NOISE, "mp3"), "/live.mp3")
+    await icecast.feed(make_file(tmp_path, NOISE, "mp3"), "/live.mp3", speed=HASTE)
     await icecast.set_title("/live.mp3", "What is said & played")
 
     async with listen(icecast, "/live.mp3") as (head, reader):
@@ -77,7 +79,7 @@ async def test_a_title_comes_between_the_audio(icecast: Icecast, tmp_path: Path)
 async def test_it_comes_back_on_the_same_port_with_all_that_fed_it(
     icecast: Icecast, tmp_path: Path
 ) -> None:
-    await icecast.feed(make_file(tmp_path, NOISE, "mp3"), "/live.mp3")
+    await icecast.feed(make_file(tmp_path, NOISE, "mp3"), "/live.mp3", speed=HASTE)
     url = icecast.url("/live.mp3")
     async with listen(icecast, "/live.mp3") as (_, reader):
         await icecast.restart()

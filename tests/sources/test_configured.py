@@ -7,6 +7,7 @@ from scribewire.settings import Settings
 from scribewire.sources.addresses import AddressPolicy
 from scribewire.sources.configured import OPENING_SHARE, address_policy, configured_sources
 from scribewire.sources.faults import SourceFault
+from scribewire.sources.retry import RetryRules
 
 
 def permits(policy: AddressPolicy, host: str, ip: str) -> bool:
@@ -55,5 +56,7 @@ def test_a_named_url_that_is_none_is_a_fault_of_the_source() -> None:
 async def test_patience_is_that_of_the_settings() -> None:
     settings = Settings(source_retry_ms=2_000, start_timeout_ms=3_000)
     async with configured_sources(settings) as sources:
-        assert sources.retry.give_up_after_s == 2
+        assert sources.retry == RetryRules(give_up_after_s=2, first_wait_s=0.1)
         assert sources.open_timeout_s == pytest.approx(OPENING_SHARE * 3)
+    async with configured_sources(Settings()) as patient:
+        assert patient.retry == RetryRules()

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 OPENING_SHARE = 0.95
 """Of the time that a session has to begin: it ends the wait too, but cannot say what was wrong."""
 
+TRIES = 20
+"""Of a lost source there are at least so many, however short the patience: before the first, 1 s is
+waited, or this part of it."""
+
 
 @contextlib.asynccontextmanager
 async def configured_sources(
@@ -32,10 +36,14 @@ async def configured_sources(
     they can reach it anyway. What it leads to may not, and what is denied stays denied. Raises
     ServerFault for settings that cannot be read, SourceFault for a `named` that is no URL.
     """
+    patience_s = settings.source_retry_ms / 1000
     async with GuardedFetcher(address_policy(settings, named=named), look_up=look_up) as fetcher:
         yield Sources(
             fetcher=fetcher,
-            retry=RetryRules(give_up_after_s=settings.source_retry_ms / 1000),
+            retry=RetryRules(
+                give_up_after_s=patience_s,
+                first_wait_s=min(RetryRules().first_wait_s, patience_s / TRIES),
+            ),
             open_timeout_s=OPENING_SHARE * settings.start_timeout_ms / 1000,
         )
 
