@@ -24,6 +24,7 @@ if not __package__:  # run as a file: Python then searches bench/ instead of the
 import numpy as np
 
 from bench.circumstances import note_circumstances
+from bench.own_rules import own_rules
 from bench.table import Progress, format_table
 from scribewire.audio.container import read_audio
 from scribewire.engines.engines import Engines
@@ -31,7 +32,6 @@ from scribewire.engines.loader import load_engines
 from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult
-from scribewire.recognition.rules import rules_for
 
 if TYPE_CHECKING:
     from scribewire.types import Mode, Samples
@@ -84,7 +84,9 @@ def play(
     mode: Mode, chunks: Sequence[Samples], engines: Engines, random: np.random.Generator
 ) -> tuple[list[Final], int]:
     """Return the finals of a stream, and how many of its partials were dropped: every other."""
-    recognizer = Recognizer(rules_for(mode, has_speakers=engines.voices is not None))
+    recognizer = Recognizer(
+        own_rules(engines.speech[0], mode=mode, speakers=engines.voices is not None)
+    )
     finals: list[Final] = []
     drops = 0
     for chunk in [*chunks, None]:

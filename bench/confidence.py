@@ -32,6 +32,7 @@ from bench.calibration import (
 )
 from bench.circumstances import note_circumstances
 from bench.manifest import SPEECH_GROUPS, Clip, read_manifest, read_pcm
+from bench.own_rules import own_rules
 from bench.table import Progress, format_table
 from bench.word_truth import right_words
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
@@ -44,7 +45,6 @@ from scribewire.recognition.calibration import Calibration, ConfidenceCurve
 from scribewire.recognition.confidence import confidence_features
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult, Hypothesis
-from scribewire.recognition.rules import rules_for
 from scribewire.recognition.transcript import without_loop
 from scribewire.recognition.words import spell_words
 from scribewire.testing.scripted import recognize
@@ -133,7 +133,7 @@ def judge_clips(clips: Sequence[Clip]) -> Iterator[JudgedWord]:
 def judge_clip(clip: Clip, mode: Mode, engines: Engines) -> list[JudgedWord]:
     """Return every word of the clip's finals that can be told right from wrong."""
     speech = RememberingEngine(engines)
-    recognizer = Recognizer(rules_for(mode, has_partials=False))
+    recognizer = Recognizer(own_rules(engines.speech[0], mode=mode, partials=False))
     samples = decode_pcm(read_pcm(clip.path), WIRE_PCM)
     events = recognize(recognizer, [samples], engines.vad, speech)
     finals = [event for event in events if isinstance(event, Final)]

@@ -31,6 +31,7 @@ if not __package__:  # run as a file: Python then searches bench/ instead of the
 from bench.circumstances import note_circumstances
 from bench.manifest import SPEECH_GROUPS, Clip, read_manifest, read_pcm
 from bench.metering import Meter, Spent
+from bench.own_rules import own_rules
 from bench.table import format_table
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.engines import Engines
@@ -47,8 +48,8 @@ from scribewire.recognition.requests import (
     TurnRequest,
     VadRequest,
 )
-from scribewire.recognition.rules import rules_for
-from scribewire.recognition.segmenter import Segmenter, SpeakerChanged
+from scribewire.recognition.segmenter import Segmenter
+from scribewire.recognition.turns import SpeakerChanged
 from scribewire.types import SAMPLE_RATE, Mode, ms_to_samples
 
 if TYPE_CHECKING:
@@ -229,12 +230,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"costs: {error}")
     samples = read_stream(clips, options.seconds)
     chunk_samples = ms_to_samples(options.chunk_ms)
-    rules = rules_for(
-        options.type,
-        has_partials=not options.no_partials,
-        has_speakers=not options.no_speakers,
-    )
     engines, meter = load_engines(), Meter()
+    rules = own_rules(
+        engines.speech[0],
+        mode=options.type,
+        partials=not options.no_partials,
+        speakers=not options.no_speakers,
+    )
     replay = Replay(Recognizer(rules), engines, meter, options.workers)
     before = time.process_time()
     with meter.installed(), watched_endings() as endings:

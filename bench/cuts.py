@@ -24,6 +24,7 @@ if not __package__:  # run as a file: Python then searches bench/ instead of the
 
 from bench.circumstances import note_circumstances
 from bench.manifest import Clip, read_manifest, read_pcm
+from bench.own_rules import own_endpoint, own_rules
 from bench.scoring import WordErrors, add_up, count_errors
 from bench.table import Progress, format_table
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
@@ -38,7 +39,6 @@ from scribewire.recognition.endpointer import (
 )
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
-from scribewire.recognition.rules import rules_for
 from scribewire.testing.scripted import recognize
 from scribewire.types import Mode, Word, samples_to_ms
 
@@ -167,7 +167,9 @@ def _compare(
 
 def recognize_words(samples: Samples, mode: Mode, maximum_s: int, engines: Engines) -> list[Word]:
     """Return the words of every final of one stream."""
-    rules = rules_for(mode, has_partials=False, max_utterance_ms=maximum_s * 1000)
+    rules = own_rules(
+        engines.speech[0], mode=mode, partials=False, max_utterance_ms=maximum_s * 1000
+    )
     chunks = [samples[at : at + CHUNK_SAMPLES] for at in range(0, samples.size, CHUNK_SAMPLES)]
     events = recognize(Recognizer(rules), chunks, engines.vad, engines.speech[0])
     return [word for event in events if isinstance(event, Final) for word in event.words or ()]
@@ -184,8 +186,8 @@ def measure_speech(samples: Samples, engines: Engines) -> tuple[float, ...]:
 
 def find_seams(probabilities: Sequence[float], mode: Mode, maximum_s: int) -> Seams:
     """Return what this maximum adds to the ends that utterances have anyway."""
-    whole = rules_for(mode, max_utterance_ms=UNCUT_S * 1000).endpoint
-    rules = rules_for(mode, max_utterance_ms=maximum_s * 1000).endpoint
+    whole = own_endpoint(mode, max_utterance_ms=UNCUT_S * 1000)
+    rules = own_endpoint(mode, max_utterance_ms=maximum_s * 1000)
     _, natural = _find_ends(probabilities, whole)
     cuts, ends = _find_ends(probabilities, rules)
     return Seams(tuple(cuts), tuple(end for end in ends if end not in natural))

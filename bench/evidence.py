@@ -20,8 +20,7 @@ from scribewire.recognition.requests import (
     VadResult,
 )
 from scribewire.recognition.rules import RecognizerRules
-from scribewire.recognition.speech_track import Interval
-from scribewire.types import SAMPLE_RATE
+from scribewire.types import SAMPLE_RATE, Span
 
 if TYPE_CHECKING:
     from scribewire.types import Samples
@@ -127,18 +126,16 @@ class _Listening:
         while (event := self.recognizer.next_event()) is not None:
             self.events.append(event)
 
-    def own_spans(self) -> Iterator[tuple[int, Interval, Hypothesis]]:
+    def own_spans(self) -> Iterator[tuple[int, Span, Hypothesis]]:
         """Return what was decoded for each final, without the context heard before it."""
         previous_end = 0
         for number, (request, hypothesis) in sorted(self.decodes.items()):
             start = max(request.end_sample - request.samples.size, previous_end)
-            yield number, Interval(start, request.end_sample), hypothesis
+            yield number, Span(start, request.end_sample), hypothesis
             previous_end = request.end_sample
 
 
-def _weigh(
-    span: Interval, hypothesis: Hypothesis, probabilities: Numbers, levels: Numbers
-) -> Evidence:
+def _weigh(span: Span, hypothesis: Hypothesis, probabilities: Numbers, levels: Numbers) -> Evidence:
     first, last = -(-span.start // FRAME_SAMPLES), span.end // FRAME_SAMPLES
     probability = probabilities[first:last]
     # what follows a cut may hold no such frame: then the likeliest one stands for them

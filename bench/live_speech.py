@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from bench.manifest import SPEECH_GROUPS, Clip, read_pcm
+from bench.own_rules import own_endpoint
 from bench.table import Progress
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.capacity.load import ENGLISH, push
@@ -16,7 +17,6 @@ from scribewire.capacity.utterances import Utterance, find_utterances
 from scribewire.client import FinalResult
 from scribewire.engines.silero import SileroVad
 from scribewire.models.catalog import SILERO_VAD
-from scribewire.recognition.rules import rules_for
 from scribewire.types import Mode
 
 
@@ -68,7 +68,7 @@ class Speeches:
 
     def _make(self, number: int) -> Speech:
         monologue = join_recordings(self._recordings, seconds=self.seconds, seed=number)
-        rules = rules_for(self._mode).endpoint
+        rules = own_endpoint(self._mode)
         return Speech(
             monologue=monologue,
             pcm=monologue.pcm,

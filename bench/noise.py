@@ -23,10 +23,10 @@ from bench.circumstances import note_circumstances
 from bench.evidence import Evidence, Heard, hear
 from bench.manifest import Clip, read_manifest, read_pcm
 from bench.noises import KINDS, make_noise
+from bench.own_rules import own_rules
 from bench.table import Progress, format_table
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.loader import load_engines
-from scribewire.recognition.rules import rules_for
 from scribewire.types import SAMPLE_RATE, Mode
 
 if TYPE_CHECKING:
@@ -79,7 +79,11 @@ def listen(clips: Sequence[Clip]) -> Iterator[Outcome]:
                 is_speech=is_speech,
                 seconds=samples.size / SAMPLE_RATE,
                 # real speech is judged by its finals, which do not depend on partials
-                heard=hear(samples, rules_for(mode, has_partials=not is_speech), engines),
+                heard=hear(
+                    samples,
+                    own_rules(engines.speech[0], mode=mode, partials=not is_speech),
+                    engines,
+                ),
             )
         progress.advance()
     engines.close()

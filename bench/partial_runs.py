@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.manifest import Clip, read_pcm
+from bench.own_rules import own_rules
 from bench.showing import Line, Shown
 from bench.table import Progress
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
@@ -17,8 +18,6 @@ from scribewire.engines.protocols import SpeechEngine
 from scribewire.events import Final, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult
-from scribewire.recognition.rules import rules_for
-from scribewire.recognition.stability import partial_stability
 from scribewire.recognition.stabilizer import ShownText
 from scribewire.testing.scripted import answer_all
 from scribewire.types import SAMPLE_RATE, Word
@@ -68,12 +67,13 @@ def run_ours(clips: Sequence[Clip]) -> list[ClipRun]:
 
 def _run_clip(clip: Clip, engines: Engines) -> ClipRun:
     shown_texts: list[ShownText] = []
+    rules = own_rules(engines.speech[0])
 
     def judge(shown: ShownText) -> float:
         shown_texts.append(shown)
-        return partial_stability(shown)
+        return rules.judge_stability(shown)
 
-    recognizer = Recognizer(replace(rules_for("fast"), judge_stability=judge))
+    recognizer = Recognizer(replace(rules, judge_stability=judge))
     speech = _TimedEngine(engines.speech[0])
     lines: list[Line] = []
     words: list[Word] = []

@@ -25,6 +25,7 @@ if not __package__:  # run as a file: Python then searches bench/ instead of the
 
 from bench.circumstances import note_circumstances
 from bench.manifest import Clip, read_manifest
+from bench.own_rules import own_rules
 from bench.table import format_table
 from scribewire.audio.container import read_audio
 from scribewire.engines.engines import Engines
@@ -41,7 +42,7 @@ from scribewire.recognition.requests import (
     VadRequest,
     VadResult,
 )
-from scribewire.recognition.rules import RecognizerRules, rules_for
+from scribewire.recognition.rules import RecognizerRules
 from scribewire.testing.scripted import recognize
 from scribewire.types import SAMPLE_RATE, Mode
 
@@ -162,7 +163,13 @@ def measure_clip(
     vad = MeasuredVad(engines.vad)
     voices = MeasuredVoices(engines.voices.embedding, engines.voices.turns)
     before = time.process_time()
-    rules = rules_for(mode, endpointing_ms=endpointing_ms, has_partials=False, has_speakers=True)
+    rules = own_rules(
+        engines.speech[0],
+        mode=mode,
+        endpointing_ms=endpointing_ms,
+        partials=False,
+        speakers=True,
+    )
     finals = _recognize(samples, rules, engines, vad=vad, voices=voices)
     all_cpu_s = time.process_time() - before
     reference = _annotate(read_rttm(audio.with_suffix(".rttm")))

@@ -27,6 +27,7 @@ import psutil
 
 from bench.circumstances import note_circumstances
 from bench.manifest import Clip, read_manifest, read_pcm
+from bench.own_rules import own_rules
 from bench.table import Progress, format_table
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.engines import Engines
@@ -34,14 +35,12 @@ from scribewire.engines.loader import load_engines
 from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import FRAME_SAMPLES
-from scribewire.recognition.rules import rules_for
 from scribewire.testing.scripted import answer_all
 from scribewire.types import SAMPLE_RATE, samples_to_ms
 
 if TYPE_CHECKING:
     from scribewire.types import Samples
 
-RULES = rules_for("fast", has_partials=False)
 GAP_SAMPLES = 2 * SAMPLE_RATE  # ends every utterance, so that none spans two clips
 CHUNK_SAMPLES = SAMPLE_RATE
 FRAME_MS = samples_to_ms(FRAME_SAMPLES)
@@ -153,7 +152,7 @@ def measure(lap: Sequence[Placed], engines: Engines, *, hours: float) -> Measure
 
 def _play(lap: Sequence[Placed], engines: Engines, *, laps: int) -> Iterator[_Lap]:
     progress = Progress("timeline", laps)
-    recognizer = Recognizer(RULES)
+    recognizer = Recognizer(own_rules(engines.speech[0], partials=False))
     process = psutil.Process()
     for number in range(laps):
         finals: list[_Place] = []
@@ -171,7 +170,7 @@ def _play_alone(lap: Sequence[Placed], engines: Engines) -> list[_Place]:
     progress = Progress("each clip alone", len(lap))
     heard: list[_Place] = []
     for placed in lap:
-        recognizer = Recognizer(RULES)
+        recognizer = Recognizer(own_rules(engines.speech[0], partials=False))
         for chunk in _chunks([placed]):
             recognizer.receive_audio(chunk)
             heard += _answer(recognizer, engines, origin=-placed.start)

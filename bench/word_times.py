@@ -24,13 +24,13 @@ if not __package__:  # run as a file: Python then searches bench/ instead of the
 from bench.circumstances import note_circumstances
 from bench.forced_alignment import AlignedWord, ForcedAligner, plain_words
 from bench.manifest import SPEECH_GROUPS, Clip, read_manifest, read_pcm
+from bench.own_rules import own_rules
 from bench.table import Progress, format_table
 from scribewire.audio.pcm import to_float
 from scribewire.engines.engines import Engines
 from scribewire.engines.loader import load_engines
 from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
-from scribewire.recognition.rules import rules_for
 from scribewire.testing.scripted import recognize
 from scribewire.types import Word
 
@@ -89,7 +89,7 @@ def _compare_all(clips: Sequence[Clip]) -> list[Comparison]:
 
 def recognize_words(engines: Engines, samples: Samples) -> list[Word]:
     """Return the words of every final of one stream."""
-    recognizer = Recognizer(rules_for("fast", has_partials=False))
+    recognizer = Recognizer(own_rules(engines.speech[0], partials=False))
     events = recognize(recognizer, [samples], engines.vad, engines.speech[0])
     return [word for event in events if isinstance(event, Final) for word in event.words or ()]
 

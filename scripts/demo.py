@@ -35,8 +35,10 @@ from scribewire.cli.captions import Captions
 from scribewire.cli.screen import Screen
 from scribewire.client import Client, ClientError, FinalResult, PartialResult, connect
 from scribewire.recognition.requests import FRAME_SAMPLES
-from scribewire.recognition.rules import rules_for
+from scribewire.recognition.rules import endpoint_for
+from scribewire.settings import Settings
 from scribewire.types import samples_to_ms
+from scribewire.wishes import Wishes
 
 REFERENCE = Path(__file__).parents[1] / "examples" / "two_cities.txt"
 RECORDING = "moonshine_voice/assets/two_cities.wav"  # 44 s at 48 kHz, in the model's package
@@ -102,8 +104,8 @@ def read_recording(path: Path) -> Recording:
 
 def endpoint_ms(offset_ms: int, duration_ms: int) -> int:
     """Return where in the stream the silence ended that ended a final's utterance."""
-    rules = rules_for("fast")
-    rest = rules.endpoint.end_silence * FRAME_SAMPLES - rules.pad_after_samples
+    rules = endpoint_for(Wishes(), max_utterance_ms=Settings().max_utterance_ms)
+    rest = (rules.end_silence - rules.settle_silence) * FRAME_SAMPLES
     return min(offset_ms + samples_to_ms(rest), duration_ms)
 
 

@@ -11,8 +11,13 @@ from scribewire.engines.protocols import Voices
 from scribewire.events import Final
 from scribewire.recognition.endpointer import UtteranceCut, UtteranceEnded
 from scribewire.recognition.recognizer import Recognizer
-from scribewire.recognition.rules import rules_for
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, ScriptedVoices, draw_speech
+from scribewire.testing.scripted import (
+    ScriptedEngine,
+    ScriptedVad,
+    ScriptedVoices,
+    draw_speech,
+    scripted_rules,
+)
 
 CHUNK = 320
 
@@ -27,7 +32,7 @@ def test_a_stream_gives_its_finals_with_the_time_of_each() -> None:
     voices = ScriptedVoices()
     engines = Engines(ScriptedVad(), (ScriptedEngine(),), Voices(voices, voices))
     meter = Meter()
-    replay = Replay(Recognizer(rules_for("fast", has_speakers=True)), engines, meter, 2)
+    replay = Replay(Recognizer(scripted_rules(speakers=True)), engines, meter, 2)
     samples = draw_speech(("..." + "hello" * 12 + "." * 25) * 2)
 
     with watched_endings() as endings:

@@ -11,8 +11,7 @@ from bench.evidence import Heard, hear
 from bench.noise import MODES, Outcome, format_report
 from bench.noises import KINDS, make_noise
 from scribewire.engines.engines import Engines
-from scribewire.recognition.rules import rules_for
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech
+from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech, scripted_rules
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -41,7 +40,7 @@ def test_loud_clicks_stay_inside_full_scale() -> None:
 def test_evidence_is_kept_for_each_utterance() -> None:
     samples = draw_speech("." * 20 + "hello" * 4 + "." * 30 + "there" + "." * 30)
 
-    heard = hear(samples, rules_for("fast"), Engines(ScriptedVad(), (ScriptedEngine(),)))
+    heard = hear(samples, scripted_rules(), Engines(ScriptedVad(), (ScriptedEngine(),)))
 
     assert [u.text for u in heard.utterances] == ["hello" * 4, "there"]
     assert [u.is_given for u in heard.utterances] == [True, True]
@@ -56,7 +55,7 @@ def test_evidence_is_kept_for_each_utterance() -> None:
 def test_silence_gives_no_evidence() -> None:
     engines = Engines(ScriptedVad(), (ScriptedEngine(),))
 
-    heard = hear(draw_speech("." * 50), rules_for("fast"), engines)
+    heard = hear(draw_speech("." * 50), scripted_rules(), engines)
 
     assert heard.utterances == ()
     assert (heard.vad_max, heard.words) == (0.1, 0)
@@ -64,7 +63,7 @@ def test_silence_gives_no_evidence() -> None:
 
 def test_what_was_invented_and_what_was_lost_is_listed() -> None:
     samples = draw_speech("." * 20 + "hello" * 4 + "." * 30)
-    heard = hear(samples, rules_for("fast"), Engines(ScriptedVad(), (ScriptedEngine(),)))
+    heard = hear(samples, scripted_rules(), Engines(ScriptedVad(), (ScriptedEngine(),)))
     lost = replace(heard, utterances=(replace(heard.utterances[0], is_final=False),))
 
     def report(*, is_speech: bool, heard: Heard) -> list[str]:

@@ -17,7 +17,7 @@ from bench.stability_fit import calibration_error, fit_logistic, fit_stability, 
 from scribewire.engines.families import DEFAULT_MODEL
 from scribewire.models.fitted import read_fitted
 from scribewire.recognition.calibration import Calibration
-from scribewire.recognition.stabilizer import HeardWord, ShownText
+from scribewire.recognition.stabilizer import DecodedWord, ShownText
 from scribewire.types import Word
 
 
@@ -140,7 +140,7 @@ def test_the_fit_finds_the_numbers_that_made_the_data() -> None:
 
 def judged_partials() -> list[Judged]:
     """One speaker whose partials last, and one whose partials do not."""
-    shown = ShownText((HeardWord("word", 0.9),), 0, 0, is_settled=False)
+    shown = ShownText((DecodedWord("word", 0.9),), 0, 0, is_settled=False)
     sure = Judged(speaker="a", shown=shown, stability=0.5, has_lasted=True)
     return [sure] * 50 + [replace(sure, speaker="b", has_lasted=False)] * 50
 

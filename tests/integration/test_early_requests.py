@@ -9,20 +9,20 @@ from scribewire.engines.protocols import Voices
 from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import FRAME_SAMPLES, EmbeddingRequest, VadRequest
-from scribewire.recognition.rules import rules_for
 from scribewire.testing.scripted import (
     ScriptedEngine,
     ScriptedVad,
     ScriptedVoices,
     answer_all,
     draw_speech,
+    scripted_rules,
 )
 
 
 @pytest.mark.parametrize("length", range(20, 40))
 @pytest.mark.parametrize("has_partials", [True, False])
 def test_a_final_comes_with_the_last_frame_of_the_silence(length: int, has_partials: bool) -> None:
-    rules = rules_for("fast", has_partials=has_partials, has_speakers=True)
+    rules = scripted_rules(partials=has_partials, speakers=True)
     recognizer = Recognizer(rules)
     picture = "." * 9 + "a" * length + "." * 40
     voices = ScriptedVoices()
@@ -37,7 +37,7 @@ def test_a_final_comes_with_the_last_frame_of_the_silence(length: int, has_parti
 
 
 def test_frames_are_judged_together_while_nothing_can_follow_from_them() -> None:
-    recognizer = Recognizer(rules_for("fast", has_partials=False))
+    recognizer = Recognizer(scripted_rules(partials=False))
     engines = Engines(ScriptedVad(), (ScriptedEngine(),))
     sizes: list[int] = []
     for frame in "." * 16 + "a" * 16 + "." * 16:
@@ -51,7 +51,7 @@ def test_frames_are_judged_together_while_nothing_can_follow_from_them() -> None
 
 
 def test_a_voice_is_embedded_while_its_utterance_goes_on() -> None:
-    recognizer, scripted = Recognizer(rules_for("fast", has_speakers=True)), ScriptedVoices()
+    recognizer, scripted = Recognizer(scripted_rules(speakers=True)), ScriptedVoices()
     recognizer.receive_audio(draw_speech("a" * 60))
 
     answer_all(recognizer, ScriptedVad(), ScriptedEngine(), Voices(scripted, scripted))

@@ -17,7 +17,6 @@ from scribewire.recognition.requests import (
     TurnResult,
     VadRequest,
 )
-from scribewire.recognition.rules import rules_for
 from scribewire.testing.scripted import (
     ScriptedEngine,
     ScriptedVad,
@@ -25,9 +24,10 @@ from scribewire.testing.scripted import (
     answer_all,
     draw_speech,
     recognize,
+    scripted_rules,
 )
 
-RULES = rules_for("fast")
+RULES = scripted_rules()
 
 
 def test_a_late_answer_for_other_audio_does_not_take_the_context_away() -> None:
@@ -50,7 +50,7 @@ def test_a_late_answer_for_other_audio_does_not_take_the_context_away() -> None:
 def test_a_pause_that_was_none_takes_no_context_from_a_cut_inside_it() -> None:
     picture = "hello" + "." * 16 + "a" * 98 + "." * 14 + "b" * 80
     rules = replace(
-        rules_for("fast", max_utterance_ms=6000, has_partials=False),
+        scripted_rules(max_utterance_ms=6000, partials=False),
         context_samples=130 * FRAME_SAMPLES,  # up to the cut, not up to the end of the pause
     )
 
@@ -79,7 +79,7 @@ def test_a_change_of_speaker_found_late_still_has_its_context() -> None:
             return super().find_turns(request) if is_long else TurnResult(())
 
     rules = replace(
-        rules_for("fast", max_utterance_ms=8000, has_speakers=True),
+        scripted_rules(max_utterance_ms=8000, speakers=True),
         context_samples=70 * FRAME_SAMPLES,
     )
     vad, engine = _engines()

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import jiwer
 import numpy as np
@@ -26,12 +26,12 @@ from scribewire.runtime.stream import Stream
 from scribewire.runtime.threads import schedule_on_threads
 from scribewire.testing.scripted import recognize
 from scribewire.types import SAMPLE_RATE
+from scribewire.wishes import Wishes, WishFields
 
 if TYPE_CHECKING:
     from scribewire.types import Samples
 
 BECKETT = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
-FAST = rules_for("fast")
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,13 @@ def finals(events: list[TranscriptEvent]) -> list[Final]:
     return [event for event in events if isinstance(event, Final)]
 
 
+def recognizer_for(engines: Engines, **wishes: Unpack[WishFields]) -> Recognizer:
+    wishes.setdefault("speakers", False)
+    speech = engines.speech[0]
+    rules = rules_for(Wishes(**wishes), speech.traits, speech.calibration, max_utterance_ms=15_000)
+    return Recognizer(rules)
+
+
 def in_chunks(samples: Samples, size: int) -> list[Samples]:
     return [samples[at : at + size] for at in range(0, len(samples), size)]
 
@@ -63,7 +70,9 @@ def in_chunks(samples: Samples, size: int) -> list[Samples]:
 def test_real_speech_becomes_text_with_partials_on_the_way(
     engines: Engines, beckett: Samples
 ) -> None:
-    events = recognize(Recognizer(FAST), in_chunks(beckett, 1600), engines.vad, engines.speech[0])
+    events = recognize(
+        recognizer_for(engines), in_chunks(beckett, 1600), engines.vad, engines.speech[0]
+    )
 
     normalize = EnglishTextNormalizer()
     text = " ".join(final.text for final in finals(events))
@@ -77,10 +86,16 @@ def test_real_speech_becomes_text_with_partials_on_the_way(
 @pytest.mark.slow
 def test_two_voices_get_two_numbers_and_the_chunks_do_not_matter(engines: Engines) -> None:
     samples = read_asset("endgame_nagg_nell.wav")[5 * SAMPLE_RATE : 24 * SAMPLE_RATE]
-    rules = rules_for("fast", has_partials=False, has_speakers=True)
-
     whole, cut = (
-        finals(recognize(Recognizer(rules), chunks, engines.vad, engines.speech[0], engines.voices))
+        finals(
+            recognize(
+                recognizer_for(engines, partials=False, speakers=True),
+                chunks,
+                engines.vad,
+                engines.speech[0],
+                engines.voices,
+            )
+        )
         for chunks in ([samples], in_chunks(samples, 1601))
     )
 
@@ -95,8 +110,8 @@ def test_two_voices_get_two_numbers_and_the_chunks_do_not_matter(engines: Engine
 def test_neither_chunks_nor_dropped_partials_change_the_finals(
     engines: Engines, beckett: Samples, cuts: list[int], is_first_kept: bool
 ) -> None:
-    whole = recognize(Recognizer(FAST), [beckett], engines.vad, engines.speech[0])
-    recognizer = Recognizer(FAST)
+    whole = recognize(recognizer_for(engines), [beckett], engines.vad, engines.speech[0])
+    recognizer = recognizer_for(engines)
     events: list[TranscriptEvent] = []
     drops = itertools.cycle([not is_first_kept, is_first_kept])
     for chunk in [*np.split(beckett, sorted(set(cuts))), None]:
@@ -120,9 +135,9 @@ def test_neither_chunks_nor_dropped_partials_change_the_finals(
 async def test_streams_side_by_side_on_the_scheduler_hear_what_one_alone_hears(
     engines: Engines, beckett: Samples
 ) -> None:
-    alone = recognize(Recognizer(FAST), [beckett], engines.vad, engines.speech[0])
+    alone = recognize(recognizer_for(engines), [beckett], engines.vad, engines.speech[0])
     scheduler = schedule_on_threads(engines)
-    streams = [Stream(Recognizer(FAST), scheduler, engines.speech[0]) for _ in range(3)]
+    streams = [Stream(recognizer_for(engines), scheduler, engines.speech[0]) for _ in range(3)]
     for chunk in in_chunks(beckett, 8000):
         for stream in streams:
             await stream.write(chunk)
@@ -140,6 +155,8 @@ async def test_streams_side_by_side_on_the_scheduler_hear_what_one_alone_hears(
 def test_noise_and_silence_say_nothing(engines: Engines, level: float) -> None:
     noise = np.random.default_rng(7).normal(0, level, 10 * SAMPLE_RATE).astype(np.float32)
 
-    events = recognize(Recognizer(FAST), in_chunks(noise, 4000), engines.vad, engines.speech[0])
+    events = recognize(
+        recognizer_for(engines), in_chunks(noise, 4000), engines.vad, engines.speech[0]
+    )
 
     assert events == []

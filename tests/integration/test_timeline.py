@@ -11,13 +11,19 @@ import pytest
 from scribewire.events import Final, Partial, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import FRAME_SAMPLES
-from scribewire.recognition.rules import RecognizerRules, rules_for
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, answer_all, draw_speech
+from scribewire.recognition.rules import RecognizerRules
+from scribewire.testing.scripted import (
+    ScriptedEngine,
+    ScriptedVad,
+    answer_all,
+    draw_speech,
+    scripted_rules,
+)
 from scribewire.types import SAMPLE_RATE
 
 FRAME_MS = 32
 TWO_HOURS_FRAMES = 7200 * SAMPLE_RATE // FRAME_SAMPLES
-FAST = rules_for("fast")
+FAST = scripted_rules()
 PAD_FRAMES = FAST.pad_after_samples // FRAME_SAMPLES
 LONGEST_CHUNK = SAMPLE_RATE
 
@@ -118,14 +124,14 @@ def test_two_hours_of_utterances_stay_where_they_were_drawn_in_flat_memory() -> 
     ]
     assert all(is_inside(partial, drawn[partial.utterance]) for partial in listener.partials())
     assert len(listener.partials()) > len(drawn)
-    context = rules_for("fast").context_samples
+    context = scripted_rules().context_samples
     assert listener.most_buffered <= 190 * FRAME_SAMPLES + 2 * SAMPLE_RATE + context
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("letter", ["a", "."])
 def test_two_hours_without_a_change_fill_no_buffer(letter: str) -> None:
-    listener = Listener(rules_for("fast", has_partials=False), seed=5)
+    listener = Listener(scripted_rules(partials=False), seed=5)
     for _ in range(TWO_HOURS_FRAMES // 1000):
         listener.hear(letter * 1000)
 

@@ -5,17 +5,18 @@ import pytest
 from scribewire.engines.protocols import Voices
 from scribewire.events import Final, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
-from scribewire.recognition.rules import RecognizerRules, rules_for
+from scribewire.recognition.rules import RecognizerRules
 from scribewire.testing.scripted import (
     ScriptedEngine,
     ScriptedVad,
     ScriptedVoices,
     answer_all,
     draw_speech,
+    scripted_rules,
 )
 
-RULES = rules_for("fast")
-SPEAKERS = rules_for("fast", has_speakers=True)
+RULES = scripted_rules()
+SPEAKERS = scripted_rules(speakers=True)
 
 
 @pytest.mark.parametrize("rules", [RULES, SPEAKERS])

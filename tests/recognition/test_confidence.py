@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scribewire.recognition.confidence import word_confidence
-from scribewire.recognition.words import WordEvidence
+from scribewire.testing.scripted import SCRIPTED_CALIBRATION
 
 LOGPROBS = st.floats(min_value=-1e9, max_value=0)
 
 
 def confidence(*logprobs: float) -> float:
-    return word_confidence(WordEvidence(text="word", logprobs=logprobs, duration_samples=4000))
+    return word_confidence(logprobs, SCRIPTED_CALIBRATION.confidence)
 
 
 def of(*probabilities: float) -> float:

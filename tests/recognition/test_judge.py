@@ -6,11 +6,14 @@ from hypothesis import strategies as st
 
 from scribewire.recognition.judge import Voicing, is_speech
 from scribewire.recognition.requests import Hypothesis, Token
+from scribewire.testing.scripted import SCRIPTED_CALIBRATION
+
+BOUNDS = SCRIPTED_CALIBRATION.judge
 
 
 def judge(mean: float, highest: float, *logprobs: float, text: str = "One word, or two.") -> bool:
     tokens = tuple(Token(number, logprob) for number, logprob in enumerate(logprobs))
-    return is_speech(Voicing(mean=mean, highest=highest), Hypothesis(text, tokens))
+    return is_speech(Voicing(mean=mean, highest=highest), Hypothesis(text, tokens), BOUNDS)
 
 
 MEASURED = [

@@ -13,11 +13,8 @@ from scribewire.engines.engines import Engines
 from scribewire.events import Final, Partial, TranscriptEvent
 from scribewire.recognition.partials import (
     AWAITED_SAMPLES,
-    LEAD_IN_SAMPLES,
     MAX_OUTSTANDING,
-    MAX_WINDOW_SAMPLES,
-    MIN_NEW_SPEECH_SAMPLES,
-    OPEN_SAMPLES,
+    NEW_SPEECH_SAMPLES,
 )
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import (
@@ -28,7 +25,6 @@ from scribewire.recognition.requests import (
     Request,
     VadRequest,
 )
-from scribewire.recognition.rules import rules_for
 from scribewire.testing.scripted import (
     ScriptedEngine,
     ScriptedVad,
@@ -36,13 +32,15 @@ from scribewire.testing.scripted import (
     draw_speech,
     read_speech,
     recognize,
+    scripted_rules,
 )
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from scribewire.types import Samples
 
-RULES = rules_for("fast")
+RULES = scripted_rules()
+WINDOWS = RULES.calibration.windows
 WORDS = "ever tried ever failed no matter try again fail again fail better "
 LONG = (WORDS * 7)[:420]  # 13.4 s
 
@@ -89,9 +87,9 @@ def test_audio_whose_words_are_agreed_on_leaves_the_window() -> None:
     events = play("." + LONG, engine)
 
     requests = partial_requests(engine)
-    late = [r for r in requests if r.end_sample > MAX_WINDOW_SAMPLES + SAMPLE_RATE]
+    late = [r for r in requests if r.end_sample > WINDOWS.max_window_samples + SAMPLE_RATE]
     assert len(late) > 5
-    assert max(len(r.samples) for r in late) <= MAX_WINDOW_SAMPLES + SAMPLE_RATE
+    assert max(len(r.samples) for r in late) <= WINDOWS.max_window_samples + SAMPLE_RATE
     after_cut = [r for r in late if r.end_sample - len(r.samples) > 2 * FRAME_SAMPLES]
     assert len(after_cut) > 5
     texts = [event.text for event in events if isinstance(event, Partial)]
@@ -106,8 +104,10 @@ def test_a_window_begins_with_forced_words_and_sound_for_them() -> None:
 
     for request in partial_requests(engine):
         if request.end_sample - len(request.samples) > 2 * FRAME_SAMPLES:
-            assert len(request.prefix) * FRAME_SAMPLES >= LEAD_IN_SAMPLES
-            assert len(request.samples) - len(request.prefix) * FRAME_SAMPLES >= OPEN_SAMPLES
+            assert len(request.prefix) * FRAME_SAMPLES >= WINDOWS.lead_in_samples
+            assert (
+                len(request.samples) >= len(request.prefix) * FRAME_SAMPLES + WINDOWS.open_samples
+            )
             assert read_speech(request.samples).startswith(spoken(request.prefix))
 
 
@@ -165,7 +165,7 @@ def test_nothing_is_decoded_where_hardly_any_speech_is_new() -> None:
     ends = [0, *(request.end_sample for request in partial_requests(engine))]
     for before, end in itertools.pairwise(ends):
         new = np.count_nonzero(samples[before:end])
-        assert new >= MIN_NEW_SPEECH_SAMPLES
+        assert new >= NEW_SPEECH_SAMPLES
 
 
 def collect(recognizer: Recognizer, vad: ScriptedVad) -> list[DecodeRequest]:
@@ -231,7 +231,7 @@ PICTURES = st.text(alphabet="abc  ....", max_size=400)
 def test_dropped_late_and_reordered_partials_change_no_final(
     picture: str, seed: int, max_utterance_ms: int
 ) -> None:
-    rules = rules_for("fast", max_utterance_ms=max_utterance_ms)
+    rules = scripted_rules(max_utterance_ms=max_utterance_ms)
     without = replace(rules, partial_interval_samples=None)
     vad, engine = ScriptedVad(), ScriptedEngine()
     plain = recognize(Recognizer(without), frames_of(picture), vad, engine)

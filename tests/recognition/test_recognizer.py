@@ -23,7 +23,7 @@ from scribewire.recognition.requests import (
     Token,
     VadRequest,
 )
-from scribewire.recognition.rules import RecognizerRules, rules_for
+from scribewire.recognition.rules import RecognizerRules
 from scribewire.recognition.speakers import FIRST_VOICE_SAMPLES, MAX_VOICE_SAMPLES
 from scribewire.testing.scripted import (
     ScriptedEngine,
@@ -32,15 +32,16 @@ from scribewire.testing.scripted import (
     answer_all,
     draw_speech,
     recognize,
+    scripted_rules,
 )
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-RULES = rules_for("fast")
+RULES = scripted_rules()
 SPEECH = "." * 15 + "hello" * 4 + "." * 12 + "there" * 3 + "." * 20 + "again" + "." * 4
-SPEAKERS = rules_for("fast", has_speakers=True)
+SPEAKERS = scripted_rules(speakers=True)
 TALK = "." * 15 + "hello" * 8 + "." * 4 + "HELLO" * 9 + "." * 20 + "there" * 9 + "12" * 30 + "...."
 LONG = " ".join(chr(ord("a") + n % 26) * 4 for n in range(120)) + " "
 
@@ -137,7 +138,7 @@ def test_a_first_partial_is_tried_often_but_not_for_long() -> None:
 
 def test_without_partials_only_finals_are_decoded() -> None:
     engine = ScriptedEngine()
-    rules = rules_for("fast", has_partials=False)
+    rules = scripted_rules(partials=False)
     chunks = np.split(draw_speech("." + LONG[:100] + "." * 30), 131)
 
     events = recognize(Recognizer(rules), chunks, ScriptedVad(), engine)
@@ -155,7 +156,7 @@ def test_two_equal_partials_in_a_row_are_sent_once() -> None:
 
 
 def test_speech_that_is_too_long_is_cut_and_loses_no_frame() -> None:
-    rules = rules_for("fast", max_utterance_ms=5000)
+    rules = scripted_rules(max_utterance_ms=5000)
 
     finals = finals_of(events_of(LONG, rules))
 
@@ -268,7 +269,7 @@ def test_memory_does_not_grow_with_the_stream() -> None:
 
 
 def test_an_utterance_starts_after_the_audio_of_the_one_before() -> None:
-    rules = replace(rules_for("fast", endpointing_ms=100), context_samples=0)
+    rules = replace(scripted_rules(endpointing_ms=100), context_samples=0)
     engine = ScriptedEngine()
 
     recognize(Recognizer(rules), [draw_speech("hello.....there......")], ScriptedVad(), engine)
@@ -372,7 +373,9 @@ def test_a_well_known_speaker_takes_less() -> None:
 
 @given(
     cuts=st.lists(st.integers(1, len(SPEECH) * FRAME_SAMPLES - 1), max_size=60),
-    rules=st.sampled_from([RULES, rules_for("quality"), rules_for("fast", max_utterance_ms=2000)]),
+    rules=st.sampled_from(
+        [RULES, scripted_rules(mode="quality"), scripted_rules(max_utterance_ms=2000)]
+    ),
 )
 def test_chunking_does_not_change_the_finals(cuts: list[int], rules: RecognizerRules) -> None:
     samples = draw_speech(SPEECH)
@@ -389,7 +392,7 @@ def test_chunking_does_not_change_the_finals(cuts: list[int], rules: RecognizerR
     max_utterance_ms=st.sampled_from([2000, 3500, 15000]),
 )
 def test_chunking_does_not_change_the_speakers(cuts: list[int], max_utterance_ms: int) -> None:
-    rules = rules_for("fast", has_speakers=True, max_utterance_ms=max_utterance_ms)
+    rules = scripted_rules(speakers=True, max_utterance_ms=max_utterance_ms)
     samples = draw_speech(TALK)
 
     cut = recognize(Recognizer(rules), np.split(samples, sorted(set(cuts))), *engines(), voices())

@@ -10,8 +10,8 @@ from scribewire.recognition.endpointer import (
     UtteranceStarted,
 )
 from scribewire.recognition.requests import FRAME_SAMPLES, Turn, TurnResult
-from scribewire.recognition.segmenter import Segmenter, SpeakerChanged
-from scribewire.recognition.turns import TurnWatcher
+from scribewire.recognition.segmenter import Segmenter
+from scribewire.recognition.turns import SpeakerChanged, TurnWatcher
 
 RULES = EndpointRules(
     min_speech=2,

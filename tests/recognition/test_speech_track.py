@@ -4,7 +4,8 @@ import pytest
 
 from scribewire.recognition.judge import Voicing
 from scribewire.recognition.requests import FRAME_SAMPLES
-from scribewire.recognition.speech_track import Interval, SpeechTrack
+from scribewire.recognition.speech_track import SpeechTrack
+from scribewire.types import Span
 
 
 def follow(picture: str) -> SpeechTrack:
@@ -14,8 +15,8 @@ def follow(picture: str) -> SpeechTrack:
     return track
 
 
-def frames(start: float, end: float) -> Interval:
-    return Interval(int(start * FRAME_SAMPLES), int(end * FRAME_SAMPLES))
+def frames(start: float, end: float) -> Span:
+    return Span(int(start * FRAME_SAMPLES), int(end * FRAME_SAMPLES))
 
 
 EVERYTHING = (0, 100)

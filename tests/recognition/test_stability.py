@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scribewire.recognition.stability import WEIGHTS, evidence, partial_stability
-from scribewire.recognition.stabilizer import HeardWord, ShownText
+from scribewire.recognition.calibration import StabilityCurve
+from scribewire.recognition.stability import evidence, partial_stability
+from scribewire.recognition.stabilizer import DecodedWord, ShownText
+from scribewire.testing.scripted import SCRIPTED_CALIBRATION
 
 PROBABILITIES = st.lists(st.floats(0, 1), max_size=300)
 
 
+def stability(text: ShownText) -> float:
+    return partial_stability(text, SCRIPTED_CALIBRATION.stability)
+
+
 def shown(*probabilities: float, seen_count: int = 0, is_settled: bool = False) -> ShownText:
-    words = tuple(HeardWord("word", probability) for probability in probabilities)
+    words = tuple(DecodedWord("word", probability) for probability in probabilities)
     return ShownText(words, 0, seen_count, is_settled)
 
 
@@ -27,38 +35,36 @@ def shown(*probabilities: float, seen_count: int = 0, is_settled: bool = False) 
     ids=["a sure word", "a doubtful word", "a few words", "a long text", "one bad word"],
 )
 def test_how_likely_a_text_lasts(text: ShownText, low: float, high: float) -> None:
-    assert low <= partial_stability(text) <= high
+    assert low <= stability(text) <= high
 
 
 @given(PROBABILITIES, st.integers(0, 300), st.booleans())
 def test_it_is_a_probability(probabilities: list[float], seen_count: int, is_settled: bool) -> None:
     text = shown(*probabilities, seen_count=seen_count, is_settled=is_settled)
 
-    assert 0 <= partial_stability(text) <= 1
+    assert 0 <= stability(text) <= 1
 
 
 @given(PROBABILITIES, st.floats(0, 1))
 def test_one_more_word_never_makes_a_text_surer(probabilities: list[float], one: float) -> None:
-    assert partial_stability(shown(*probabilities, one)) <= partial_stability(shown(*probabilities))
+    assert stability(shown(*probabilities, one)) <= stability(shown(*probabilities))
 
 
 @given(PROBABILITIES, st.integers(0, 300))
-def test_a_word_heard_twice_never_makes_a_text_less_sure(
+def test_a_word_decoded_twice_never_makes_a_text_less_sure(
     probabilities: list[float], seen_count: int
 ) -> None:
     seen = shown(*probabilities, seen_count=seen_count + 1)
 
-    assert partial_stability(seen) >= partial_stability(
-        shown(*probabilities, seen_count=seen_count)
-    )
+    assert stability(seen) >= stability(shown(*probabilities, seen_count=seen_count))
 
 
 @given(PROBABILITIES)
-def test_what_was_heard_in_a_pause_is_at_least_as_sure(probabilities: list[float]) -> None:
+def test_what_was_decoded_in_a_pause_is_at_least_as_sure(probabilities: list[float]) -> None:
     settled = shown(*probabilities, is_settled=True)
 
-    assert partial_stability(settled) >= partial_stability(shown(*probabilities))
+    assert stability(settled) >= stability(shown(*probabilities))
 
 
 def test_everything_known_is_weighed() -> None:
-    assert evidence(shown(0.5)).keys() == WEIGHTS.keys()
+    assert [*evidence(shown(0.5))] == [field.name for field in fields(StabilityCurve)]

@@ -5,35 +5,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scribewire.recognition.stabilizer import (
-    HeardWord,
+    DecodedWord,
     Stabilizer,
     continuation,
     cut_repetition,
 )
+from scribewire.testing.scripted import SCRIPTED_CALIBRATION
 
 
-def heard(text: str) -> list[HeardWord]:
+def words_of(text: str) -> list[DecodedWord]:
     """`word` is sure, `word?` likely, `word??` doubtful."""
     probabilities = {0: 0.95, 1: 0.6, 2: 0.2}
     return [
-        HeardWord(word.rstrip("?"), probabilities[len(word) - len(word.rstrip("?"))])
+        DecodedWord(word.rstrip("?"), probabilities[len(word) - len(word.rstrip("?"))])
         for word in text.split()
     ]
 
 
 def shown(*hypotheses: str) -> list[str]:
     """A hypothesis that ends in `|` was decoded in a pause."""
-    stabilizer = Stabilizer()
+    stabilizer = Stabilizer(SCRIPTED_CALIBRATION.showing)
     return [
         stabilizer.receive_hypothesis(
-            heard(hypothesis.rstrip("|")), is_settled=hypothesis.endswith("|")
+            words_of(hypothesis.rstrip("|")), is_settled=hypothesis.endswith("|")
         ).text
         for hypothesis in hypotheses
     ]
 
 
 CASES = [
-    ("nothing heard", [""], [""]),
+    ("nothing decoded", [""], [""]),
     ("the first word shows at once", ["it"], ["it"]),
     ("even a likely one", ["it?"], ["it"]),
     ("but not a doubtful one", ["it??"], [""]),
@@ -75,10 +76,10 @@ def test_what_is_shown(name: str, hypotheses: list[str], expected: list[str]) ->
 
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "c?", "d??"]), max_size=8), max_size=10))
 def test_a_stable_prefix_is_never_taken_back(hypotheses: list[list[str]]) -> None:
-    stabilizer = Stabilizer()
-    kept: tuple[HeardWord, ...] = ()
+    stabilizer = Stabilizer(SCRIPTED_CALIBRATION.showing)
+    kept: tuple[DecodedWord, ...] = ()
     for number, words in enumerate(hypotheses):
-        text = stabilizer.receive_hypothesis(heard(" ".join(words)), is_settled=number % 3 == 0)
+        text = stabilizer.receive_hypothesis(words_of(" ".join(words)), is_settled=number % 3 == 0)
 
         assert text.words[: len(kept)] == kept
         assert text.stable_count <= len(text.words)
@@ -98,7 +99,7 @@ def test_a_stable_prefix_is_never_taken_back(hypotheses: list[list[str]]) -> Non
     ],
 )
 def test_where_a_hypothesis_goes_on(stable: str, words: str, expected: int) -> None:
-    assert continuation(heard(stable), heard(words)) == expected
+    assert continuation(words_of(stable), words_of(words)) == expected
 
 
 @pytest.mark.parametrize(
@@ -114,4 +115,4 @@ def test_where_a_hypothesis_goes_on(stable: str, words: str, expected: int) -> N
     ],
 )  # fmt: skip
 def test_repetitions_are_cut_and_figures_of_speech_are_not(text: str, kept: str | None) -> None:
-    assert list(cut_repetition(heard(text))) == heard(kept or text)
+    assert list(cut_repetition(words_of(text))) == words_of(kept or text)

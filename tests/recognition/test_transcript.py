@@ -13,12 +13,12 @@ from scribewire.recognition.requests import (
     Hypothesis,
     Token,
 )
-from scribewire.recognition.rules import rules_for
 from scribewire.recognition.speech_track import SpeechTrack
-from scribewire.recognition.transcript import Transcript, heard_words, without_loop
+from scribewire.recognition.transcript import Transcript, decoded_words, without_loop
 from scribewire.recognition.utterance import Utterance
+from scribewire.testing.scripted import SCRIPTED_CALIBRATION, scripted_rules
 
-RULES = rules_for("fast")
+RULES = scripted_rules()
 FRAMES = 100
 END = FRAMES * FRAME_SAMPLES
 VOICED = 0.95
@@ -45,9 +45,13 @@ def request(end: int = END, *, is_required: bool = True, number: int = 0) -> Dec
     return DecodeRequest(utterance=number, samples=samples, end_sample=end, is_required=is_required)
 
 
+def new_utterance(number: int = 0) -> Utterance:
+    return Utterance(number, 0, 0, showing=SCRIPTED_CALIBRATION.showing)
+
+
 def ended(answer: Hypothesis, *, number: int = 0) -> Utterance:
     """Return an utterance whose final has been decoded."""
-    utterance = Utterance(number, 0, 0)
+    utterance = new_utterance(number)
     utterance.settle(END, END)
     utterance.decided_at = utterance.end
     utterance.final_request, utterance.hypothesis = request(number=number), answer
@@ -130,7 +134,7 @@ def test_a_final_that_says_nothing_or_was_stopped_is_no_context() -> None:
 
 
 def test_voices_are_numbered_in_the_order_of_the_finals() -> None:
-    transcript = Transcript(rules_for("fast", has_speakers=True))
+    transcript = Transcript(scripted_rules(speakers=True))
     speakers = []
     for number, axis in enumerate((1, 0, 1)):
         utterance = ended(hypothesis("Good day."), number=number)
@@ -178,7 +182,7 @@ def test_what_ended_by_itself_is_left_alone() -> None:
 
 
 def test_a_partial_shows_what_is_likely_to_last() -> None:
-    utterance = Utterance(0, 0, 0)
+    utterance = new_utterance()
 
     first = partial_of(utterance, "Good day to", end=END - 512)
     second = partial_of(utterance, "Good day to you all")
@@ -192,7 +196,7 @@ def test_a_partial_shows_what_is_likely_to_last() -> None:
 
 
 def test_the_same_text_is_not_shown_twice() -> None:
-    utterance = Utterance(0, 0, 0)
+    utterance = new_utterance()
     transcript, asked = Transcript(RULES), request(is_required=True)
     shown = [
         transcript.partial(utterance, asked, hypothesis("Good day."), track()) for _ in range(2)
@@ -202,17 +206,17 @@ def test_the_same_text_is_not_shown_twice() -> None:
 
 
 def test_a_decode_that_heard_less_than_what_is_shown_comes_too_late() -> None:
-    utterance = Utterance(0, 0, 0)
+    utterance = new_utterance()
     partial_of(utterance, "Good day to")
 
     assert partial_of(utterance, "Good day to you", end=END - 512) is None
 
 
 def test_what_nobody_said_is_not_shown() -> None:
-    assert partial_of(Utterance(0, 0, 0), "You there", probability=0.6) is None
+    assert partial_of(new_utterance(), "You there", probability=0.6) is None
 
 
-def test_heard_words_have_the_probability_of_their_least_likely_letters() -> None:
+def test_decoded_words_have_the_probability_of_their_least_likely_letters() -> None:
     tokens = (
         Token(1, math.log(0.9), " Good"),
         Token(2, math.log(0.5), " d"),
@@ -220,7 +224,7 @@ def test_heard_words_have_the_probability_of_their_least_likely_letters() -> Non
         Token(4, math.log(0.1), "."),
     )
 
-    words = heard_words(Hypothesis("Good day.", tokens))
+    words = decoded_words(Hypothesis("Good day.", tokens))
 
     assert [word.text for word in words] == ["Good", "day."]
     assert [round(word.probability, 3) for word in words] == [0.9, 0.5]

@@ -6,11 +6,10 @@ from scribewire.recognition.requests import Turn, TurnResult
 from scribewire.recognition.turns import (
     LOOK_INTERVAL_SAMPLES,
     MIN_TURN_SAMPLES,
-    Change,
+    SpeakerChanged,
     TurnWatcher,
-    Window,
 )
-from scribewire.types import SAMPLE_RATE
+from scribewire.types import SAMPLE_RATE, Span
 
 TENTH = SAMPLE_RATE // 10
 
@@ -45,9 +44,9 @@ def test_where_the_speaker_changes(picture: str, tenths: tuple[int, int] | None)
     watcher = TurnWatcher()
     watcher.begin(1000)
 
-    found = watcher.find_change(Window(1000, 1000 + len(picture) * TENTH), draw_turns(picture))
+    found = watcher.find_change(Span(1000, 1000 + len(picture) * TENTH), draw_turns(picture))
 
-    expected = tenths and Change(1000 + tenths[0] * TENTH, 1000 + tenths[1] * TENTH)
+    expected = tenths and SpeakerChanged(1000 + tenths[0] * TENTH, 1000 + tenths[1] * TENTH)
     assert found == expected
 
 
@@ -58,7 +57,7 @@ def test_a_growing_utterance_is_looked_at_in_intervals() -> None:
 
     assert watcher.due_window(due - 1, is_settled=False) is None
     window = watcher.due_window(due, is_settled=False)
-    assert window == Window(1000, due)
+    assert window == Span(1000, due)
     watcher.find_change(window, TurnResult(()))
     assert watcher.due_window(due + 1, is_settled=False) is None
 
@@ -69,7 +68,7 @@ def test_a_settled_one_is_looked_at_when_enough_of_it_is_new() -> None:
 
     assert watcher.due_window(2 * MIN_TURN_SAMPLES - 1, is_settled=True) is None
     window = watcher.due_window(2 * MIN_TURN_SAMPLES, is_settled=True)
-    assert window == Window(0, 2 * MIN_TURN_SAMPLES)
+    assert window == Span(0, 2 * MIN_TURN_SAMPLES)
     watcher.find_change(window, TurnResult(()))
     assert watcher.due_window(3 * MIN_TURN_SAMPLES - 1, is_settled=True) is None
     assert watcher.due_window(3 * MIN_TURN_SAMPLES, is_settled=True) is not None
@@ -79,4 +78,4 @@ def test_a_long_utterance_is_looked_at_by_its_last_ten_seconds() -> None:
     watcher = TurnWatcher()
     watcher.begin(0)
 
-    assert watcher.due_window(200_000, is_settled=False) == Window(40_000, 200_000)
+    assert watcher.due_window(200_000, is_settled=False) == Span(40_000, 200_000)

@@ -10,13 +10,18 @@ from scribewire.recognition.speakers import (
     MIN_VOICE_SAMPLES,
 )
 from scribewire.recognition.utterance import Utterance
+from scribewire.testing.scripted import SCRIPTED_CALIBRATION
 
 SILENCE = np.zeros(1, np.float32)
 
 
+def new_utterance() -> Utterance:
+    return Utterance(0, 1000, 9000, showing=SCRIPTED_CALIBRATION.showing)
+
+
 def spoken(length: int) -> Utterance:
     """Return a paused utterance with so much speech."""
-    utterance = Utterance(0, 1000, 9000)
+    utterance = new_utterance()
     utterance.settle(9000 + length, 9000 + length + 6400)
     return utterance
 
@@ -38,7 +43,7 @@ def embedded(utterance: Utterance) -> Utterance:
 
 
 def test_an_open_utterance_needs_nothing_yet() -> None:
-    utterance = Utterance(0, 1000, 9000)
+    utterance = new_utterance()
 
     assert not utterance.needs_decode
     assert not utterance.needs_embedding
@@ -121,7 +126,7 @@ def test_a_known_voice_is_not_asked_for_again() -> None:
 
 
 def test_a_voice_is_embedded_as_soon_as_there_is_enough_of_it() -> None:
-    before, now = Utterance(0, 1000, 9000), Utterance(0, 1000, 9000)
+    before, now = new_utterance(), new_utterance()
     before.speech_heard = 9000 + FIRST_VOICE_SAMPLES - 1
     now.speech_heard = 9000 + FIRST_VOICE_SAMPLES
 
@@ -130,7 +135,7 @@ def test_a_voice_is_embedded_as_soon_as_there_is_enough_of_it() -> None:
 
 
 def test_a_voice_that_was_embedded_early_is_not_asked_for_again_at_the_pause() -> None:
-    utterance = Utterance(0, 1000, 9000)
+    utterance = new_utterance()
     utterance.speech_heard = 9000 + FIRST_VOICE_SAMPLES
     embedded(utterance)
 

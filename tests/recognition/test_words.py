@@ -1,19 +1,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scribewire.recognition.requests import Hypothesis, Token
-from scribewire.recognition.speech_track import Interval
-from scribewire.recognition.words import WordEvidence, place_words, raw_confidence
-from scribewire.types import Word
+from scribewire.recognition.words import place_words as place_calibrated
+from scribewire.testing.scripted import SCRIPTED_CALIBRATION
+from scribewire.types import Span, Word
 
 MS = 16  # samples
-HEARD = Interval(1000 * MS, 5000 * MS)
-ALL_SPEECH = (HEARD,)
+WINDOW = Span(1000 * MS, 5000 * MS)
+ALL_SPEECH = (WINDOW,)
 
 
 def token(text: str, start_ms: int | None = None, end_ms: int | None = None) -> Token:
@@ -26,16 +27,21 @@ def hypothesis(*tokens: Token) -> Hypothesis:
     return Hypothesis("".join(token.text for token in tokens).strip(), tokens)
 
 
+def place_words(found: Hypothesis, *, window: Span, speech: Sequence[Span]) -> tuple[Word, ...]:
+    curve = SCRIPTED_CALIBRATION.confidence
+    return place_calibrated(found, window=window, speech=speech, curve=curve)
+
+
 def place(
     *tokens: Token, speech_ms: tuple[tuple[int, int], ...] = ((0, 9999),)
 ) -> list[tuple[str, int, int]]:
-    speech = [Interval(start * MS, end * MS) for start, end in speech_ms]
-    words = place_words(hypothesis(*tokens), heard=HEARD, speech=speech)
+    speech = [Span(start * MS, end * MS) for start, end in speech_ms]
+    words = place_words(hypothesis(*tokens), window=WINDOW, speech=speech)
     return [(word.text, word.start_ms, word.end_ms) for word in words]
 
 
-def test_nothing_heard_has_no_words() -> None:
-    assert place_words(Hypothesis("", ()), heard=HEARD, speech=ALL_SPEECH) == ()
+def test_nothing_decoded_has_no_words() -> None:
+    assert place_words(Hypothesis("", ()), window=WINDOW, speech=ALL_SPEECH) == ()
 
 
 def test_a_word_has_the_times_of_its_tokens_in_the_stream() -> None:
@@ -94,7 +100,7 @@ def test_without_times_words_are_spread_over_the_speech() -> None:
 
 def test_tokens_that_do_not_spell_the_text_are_not_believed() -> None:
     words = place_words(
-        Hypothesis("good morning", (token(" bad", 0, 100),)), heard=HEARD, speech=ALL_SPEECH
+        Hypothesis("good morning", (token(" bad", 0, 100),)), window=WINDOW, speech=ALL_SPEECH
     )
 
     assert [(word.text, word.start_ms, word.end_ms) for word in words] == [
@@ -117,12 +123,12 @@ def test_tokens_that_do_not_spell_the_text_are_not_believed() -> None:
     ],
 )
 def test_joined_words_are_the_text_whatever_it_is(texts: list[str], words: list[str]) -> None:
-    heard = hypothesis(*(token(text, 0, 100) for text in texts))
+    decoded = hypothesis(*(token(text, 0, 100) for text in texts))
 
-    found = [word.text for word in place_words(heard, heard=HEARD, speech=ALL_SPEECH)]
+    found = [word.text for word in place_words(decoded, window=WINDOW, speech=ALL_SPEECH)]
 
     assert found == words
-    assert " ".join(found) == heard.text
+    assert " ".join(found) == decoded.text
 
 
 def test_a_word_is_as_sure_as_its_tokens() -> None:
@@ -132,36 +138,9 @@ def test_a_word_is_as_sure_as_its_tokens() -> None:
         Token(3, math.log(0.2), "ed", 20, 30),
     )
 
-    words = place_words(hypothesis(*tokens), heard=HEARD, speech=ALL_SPEECH)
+    words = place_words(hypothesis(*tokens), window=WINDOW, speech=ALL_SPEECH)
 
-    assert [word.confidence for word in words] == pytest.approx([0.9, 0.4])
-
-
-def test_a_calibration_is_given_what_is_known_about_each_word() -> None:
-    given_evidence: list[WordEvidence] = []
-
-    def calibrate(evidence: WordEvidence) -> float:
-        given_evidence.append(evidence)
-        return 0.25
-
-    words = place_words(
-        hypothesis(Token(1, -1.0, " tri", 0, 10 * MS), Token(2, -2.0, "ed.", 10 * MS, 30 * MS)),
-        heard=HEARD,
-        speech=ALL_SPEECH,
-        calibrate=calibrate,
-    )
-
-    assert words == (Word(text="tried.", start_ms=1000, end_ms=1030, confidence=0.25),)
-    assert given_evidence == [
-        WordEvidence(text="tried.", logprobs=(-1.0, -2.0), duration_samples=30 * MS)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("logprobs", "expected"), [((), 0), ((0.0,), 1), ((1e-7,), 1), ((-1e9,), 0)]
-)
-def test_raw_confidence_is_a_probability(logprobs: tuple[float, ...], expected: float) -> None:
-    assert raw_confidence(logprobs) == expected
+    assert [word.confidence for word in words] == pytest.approx([0.935, 0.314])
 
 
 positions = st.integers(0, 3000)
@@ -179,7 +158,7 @@ odd_tokens = st.builds(
 )
 intervals = st.lists(st.integers(0, 5000), max_size=9, unique=True).map(
     lambda edges: [
-        Interval(start, end)
+        Span(start, end)
         for start, end in zip(sorted(edges)[::2], sorted(edges)[1::2], strict=False)
     ]
 )
@@ -187,20 +166,20 @@ intervals = st.lists(st.integers(0, 5000), max_size=9, unique=True).map(
 
 @given(
     tokens=st.lists(odd_tokens, max_size=12),
-    heard=st.tuples(st.integers(0, 2000), st.integers(0, 3000)),
+    placed=st.tuples(st.integers(0, 2000), st.integers(0, 3000)),
     speech=intervals,
 )
 def test_words_spell_the_text_and_never_run_backwards(
-    tokens: list[Token], heard: tuple[int, int], speech: list[Interval]
+    tokens: list[Token], placed: tuple[int, int], speech: list[Span]
 ) -> None:
     given_to_it = hypothesis(*tokens)
-    stretch = Interval(heard[0], heard[0] + heard[1])
+    stretch = Span(placed[0], placed[0] + placed[1])
 
-    words = place_words(given_to_it, heard=stretch, speech=speech)
+    words = place_words(given_to_it, window=stretch, speech=speech)
 
     assert " ".join(word.text for word in words) == given_to_it.text
     inside = [
-        Interval(max(interval.start, stretch.start), min(interval.end, stretch.end))
+        Span(max(interval.start, stretch.start), min(interval.end, stretch.end))
         for interval in speech
         if interval.start < stretch.end and interval.end > stretch.start
     ] or [stretch]

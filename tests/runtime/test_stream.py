@@ -9,12 +9,11 @@ from scribewire.engines.engines import Engines
 from scribewire.errors import ServerFault
 from scribewire.events import Final, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
-from scribewire.recognition.rules import rules_for
 from scribewire.runtime.scheduler import Scheduler
 from scribewire.runtime.stream import MAX_LAG_SAMPLES, Stream
 from scribewire.runtime.threads import schedule_on_threads
 from scribewire.testing.faulty import FailingEngine, StuckEngine
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech
+from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech, scripted_rules
 
 UTTERANCE = "." * 10 + "hello" * 3 + "." * 20
 
@@ -28,7 +27,7 @@ def engine() -> Iterator[StuckEngine]:
 
 def make_stream(engine: ScriptedEngine) -> tuple[Stream, Scheduler]:
     scheduler = schedule_on_threads(Engines(ScriptedVad(), (engine,)), workers=2)
-    return Stream(Recognizer(rules_for("fast")), scheduler, engine), scheduler
+    return Stream(Recognizer(scripted_rules()), scheduler, engine), scheduler
 
 
 async def collect(stream: Stream) -> list[TranscriptEvent]:
@@ -142,7 +141,7 @@ async def test_aborting_ends_the_events_and_starts_no_more_decodes(engine: Stuck
 async def test_two_streams_at_once_hear_what_each_hears_alone() -> None:
     engine = ScriptedEngine()
     scheduler = schedule_on_threads(Engines(ScriptedVad(), (engine,)), workers=2)
-    streams = [Stream(Recognizer(rules_for("fast")), scheduler, engine) for _ in range(2)]
+    streams = [Stream(Recognizer(scripted_rules()), scheduler, engine) for _ in range(2)]
     pictures = ["." * 5 + "abcdef" + "." * 30 + "x" * 9, "." * 9 + "ghijkl" * 3 + "." * 30]
     for at in range(0, 50, 5):
         for stream, picture in zip(streams, pictures, strict=True):

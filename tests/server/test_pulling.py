@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator
 from scribewire.audio.container import AudioInfo
 from scribewire.engines.engines import Engines
 from scribewire.recognition.recognizer import Recognizer
-from scribewire.recognition.rules import rules_for
 from scribewire.runtime.stream import Stream
 from scribewire.runtime.threads import schedule_on_threads
 from scribewire.server.pulling import pace_events, write_silence
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceOpened
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech
+from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech, scripted_rules
 from scribewire.types import Pace
 
 INFO = AudioInfo(container="wav", codec="pcm_s16le", rate_hz=16_000, channels=1, duration_ms=None)
@@ -48,7 +47,7 @@ async def test_a_finite_source_in_real_time_is_held_back() -> None:
 async def test_silence_is_counted_in_the_stream() -> None:
     speech = ScriptedEngine()
     scheduler = schedule_on_threads(Engines(ScriptedVad(), (speech,)), workers=1)
-    stream = Stream(Recognizer(rules_for("fast")), scheduler, speech)
+    stream = Stream(Recognizer(scripted_rules()), scheduler, speech)
     await stream.write(draw_speech("hello" * 3))
 
     await write_silence(stream, 2.5)

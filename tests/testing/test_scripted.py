@@ -12,7 +12,6 @@ from scribewire.recognition.requests import (
     EmbeddingRequest,
     TurnRequest,
 )
-from scribewire.recognition.rules import rules_for
 from scribewire.testing.check_engine import check_engine
 from scribewire.testing.scripted import (
     ScriptedEngine,
@@ -22,6 +21,7 @@ from scribewire.testing.scripted import (
     read_speech,
     read_tokens,
     recognize,
+    scripted_rules,
 )
 
 
@@ -70,7 +70,7 @@ def test_a_prefix_that_is_not_in_the_audio_is_a_fault_of_the_recognizer() -> Non
 
 def test_a_stream_is_played_to_its_end() -> None:
     events = recognize(
-        Recognizer(rules_for("fast")), [draw_speech("..hello")], ScriptedVad(), ScriptedEngine()
+        Recognizer(scripted_rules()), [draw_speech("..hello")], ScriptedVad(), ScriptedEngine()
     )
 
     assert [event.text for event in events] == ["hello"]

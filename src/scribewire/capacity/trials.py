@@ -28,12 +28,15 @@ from scribewire.capacity.utterances import Utterance, find_utterances
 from scribewire.engines.families import DEFAULT_MODEL
 from scribewire.engines.silero import SileroVad
 from scribewire.models.catalog import SILERO_VAD
-from scribewire.recognition.rules import rules_for
+from scribewire.recognition.rules import endpoint_for
 from scribewire.runtime.cores import available_cores
+from scribewire.settings import Settings
 from scribewire.types import Mode, ms_to_samples
+from scribewire.wishes import Wishes
 
 if TYPE_CHECKING:
     from scribewire.engines.protocols import VadEngine
+    from scribewire.recognition.endpointer import EndpointRules
     from scribewire.types import Samples
 
 RECORDINGS = ("two_cities.wav", "beckett.wav", "endgame_nagg_nell.wav")
@@ -142,7 +145,7 @@ def find_recordings(vad: VadEngine) -> list[Recording]:
 
 def cut_utterances(samples: Samples, vad: VadEngine) -> list[Samples]:
     """Return each utterance of a recording, with a little of what surrounds it."""
-    rules = rules_for("fast").endpoint
+    rules = _endpoint("fast")
     pad = ms_to_samples(PAD_MS)
     return [
         samples[max(0, ms_to_samples(one.start_ms) - pad) : ms_to_samples(one.end_ms) + pad]
@@ -186,7 +189,12 @@ async def _attempt(
 
 
 def _utterances_of(speech: Monologue, vad: VadEngine, mode: Mode) -> tuple[Utterance, ...]:
-    return find_utterances(speech.samples, vad, rules_for(mode).endpoint)
+    return find_utterances(speech.samples, vad, _endpoint(mode))
+
+
+def _endpoint(mode: Mode) -> EndpointRules:
+    """Return what ends utterances in the server, whose environment is this one."""
+    return endpoint_for(Wishes(mode=mode), max_utterance_ms=Settings().max_utterance_ms)
 
 
 def _left_behind(latencies: Latencies) -> tuple[Shortfall, ...]:

@@ -6,6 +6,7 @@ Both are a `Transcriber`, and for the same audio both give the same finals.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from scribewire.cli.exits import CommandFault, ExitCode
@@ -58,15 +59,15 @@ async def transcribing_here(
     from scribewire.runtime.threads import schedule_on_threads
 
     _check_language(wishes.language, engines.languages)
+    speech = engines.speech_for(wishes.language, wishes.mode)
+    granted = replace(wishes, speakers=wishes.speakers and engines.voices is not None)
     rules = rules_for(
-        wishes.mode,
-        endpointing_ms=wishes.endpointing_ms,
-        has_partials=wishes.partials,
-        has_speakers=wishes.speakers and engines.voices is not None,
+        granted,
+        speech.traits,
+        speech.calibration,
         max_utterance_ms=settings.max_utterance_ms,
     )
     scheduler = schedule_on_threads(engines, workers=settings.workers)
-    speech = engines.speech_for(wishes.language, wishes.mode)
     stream = Stream(Recognizer(rules), scheduler, speech)
     try:
         yield _Here(stream)

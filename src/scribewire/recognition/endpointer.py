@@ -23,6 +23,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+SPEECH_THRESHOLD = 0.5  # a frame at or above this probability is speech
+SILENCE_THRESHOLD = 0.35  # below this one it is silence; between the two, what the last one was
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointRules:
@@ -42,10 +45,6 @@ class EndpointRules:
     """Longer speech is cut, so that latency and memory stay bounded."""
     late_share: float = 0.6
     """Measured on long speech cut at 5 to 15 s: earlier cuts needlessly, later inside words."""
-    speech_threshold: float = 0.5
-    """A frame at or above this probability is speech."""
-    silence_threshold: float = 0.35
-    """A frame below this one is silence; between the two a frame is what the last one was."""
 
     @property
     def max_cut_back(self) -> int:
@@ -134,9 +133,9 @@ class Endpointer:
         """Advance by one frame and return the boundary that it settles, if any."""
         self._frames += 1
         if self._is_speech:
-            self._is_speech = probability >= self._rules.silence_threshold
+            self._is_speech = probability >= SILENCE_THRESHOLD
         else:
-            self._is_speech = probability >= self._rules.speech_threshold
+            self._is_speech = probability >= SPEECH_THRESHOLD
         self._probabilities.append(probability)
         return self._wait_for_speech() if self._start is None else self._wait_for_silence()
 

@@ -23,24 +23,20 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from scribewire.recognition.requests import DecodeRequest, Hypothesis, Token
-from scribewire.recognition.speech_track import Interval
 from scribewire.recognition.stabilizer import common_count, letters_of
-from scribewire.types import SAMPLE_RATE, ms_to_samples
+from scribewire.types import SAMPLE_RATE, Span, ms_to_samples
 
 if TYPE_CHECKING:
     from scribewire.recognition.audio_buffer import AudioBuffer
     from scribewire.recognition.requests import DecodeResult
     from scribewire.recognition.rules import RecognizerRules
     from scribewire.recognition.speech_track import SpeechTrack
-    from scribewire.recognition.utterance import Utterance
 
 MAX_OUTSTANDING = 3  # one that runs, one that waits, and the newer one that takes its place
-MAX_WINDOW_SAMPLES = 6 * SAMPLE_RATE  # a longer one is cut as soon as it can be
-LEAD_IN_SAMPLES = ms_to_samples(2500)  # at least: what is forced needs sound to stand on
-OPEN_SAMPLES = ms_to_samples(2000)  # words that end later than this before the end may change
-MIN_NEW_SPEECH_SAMPLES = ms_to_samples(200)  # less says no new word
+EARLY_SAMPLES = SAMPLE_RATE  # noise never shows anything: no decode every 0.1 s for all of it
+NEW_SPEECH_SAMPLES = ms_to_samples(200)  # less says no new word
+HURRIED_SPEECH_SAMPLES = ms_to_samples(90)  # while nothing is shown
 AWAITED_SAMPLES = 3 * SAMPLE_RATE  # what shows nothing for so long is noise, and can wait
-MIN_NEW_RETRY_SAMPLES = ms_to_samples(90)  # while nothing is shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +46,7 @@ class _SaidWord:
     tokens: tuple[Token, ...]
     letters: str
     """What counts when words are compared."""
-    time: Interval | None
+    time: Span | None
     """Where in the stream it is heard; None when nobody asked."""
 
 
@@ -63,36 +59,38 @@ class _Asked:
     """Words of the utterance before those that the answer holds."""
 
 
-class OpenText:
-    """The latest hypothesis of an open utterance, and the window that the next one hears."""
+class WindowText:
+    """The latest hypothesis of one open utterance, and the window that the next one is for."""
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, rules: RecognizerRules, utterance: int, start: int) -> None:
+        self._traits = rules.traits
+        self._lengths = rules.calibration.windows
+        self.utterance = utterance
         self._utterance_start = start
         self._window_start = start
-        self.asked_end = start  # up to where the latest request hears
-        self._heard_end = start  # up to where the latest hypothesis heard
+        self.asked_end = start  # where the latest request ends
+        self._decoded_end = start  # where the latest hypothesis ends
         self._words: tuple[_SaidWord, ...] = ()  # of the latest hypothesis
         self._left_count = 0  # words that have left the window
         self._known_count = 0  # words up to the end of the lead-in
 
-    def new_speech(self, heard: int, track: SpeechTrack) -> int:
-        """Return how much speech there is that no request has heard."""
-        return sum(speech.end - speech.start for speech in track.between(self.asked_end, heard))
+    @property
+    def least_end(self) -> int:
+        """Where the window is just long enough for the engine to make something of it."""
+        return self._window_start + self._traits.min_window_samples
 
-    def next_request(
-        self, utterance: int, heard: int, buffer: AudioBuffer, *, is_awaited: bool
-    ) -> _Asked:
-        """Return how to decode the utterance of that number up to the sample at `heard`."""
-        self.asked_end = heard
+    def next_request(self, buffer: AudioBuffer, judged: int, *, is_awaited: bool) -> _Asked:
+        """Return how to decode the utterance up to the sample at `judged`."""
+        self.asked_end = judged
         request = DecodeRequest(
-            utterance=utterance,
-            samples=buffer.read(self._window_start, heard),
-            end_sample=heard,
+            utterance=self.utterance,
+            samples=buffer.read(self._window_start, judged),
+            end_sample=judged,
             is_required=False,
             is_awaited=is_awaited,
-            wants_times=heard - self._window_start > MAX_WINDOW_SAMPLES,
+            wants_times=self._is_long(judged),
             prefix=_ids(self._words[self._left_count : self._known_count]),
-            draft=_ids(self._words[self._known_count :]),
+            draft=_ids(self._words[self._known_count :]) if self._traits.takes_draft else (),
         )
         return _Asked(request, self._words[: self._known_count])
 
@@ -102,15 +100,15 @@ class OpenText:
         None when a newer one has been received: this one took longer.
         """
         request = asked.request
-        if request.end_sample <= self._heard_end:
+        if request.end_sample <= self._decoded_end:
             return None
         new = _said_words(found, request.end_sample - len(request.samples))
         words = (*asked.known, *new)
         agreed_count = common_count(self._words, words)
-        self._heard_end, self._words = request.end_sample, words
+        self._decoded_end, self._words = request.end_sample, words
         if agreed_count < self._known_count or not found.is_complete:
             self._widen()
-        elif request.end_sample - self._window_start > MAX_WINDOW_SAMPLES:
+        elif self._is_long(request.end_sample):
             self._cut(words[:agreed_count])
         if not asked.known:
             return found
@@ -122,87 +120,100 @@ class OpenText:
         self.asked_end = max(self.asked_end, request.end_sample)
         self.receive(_Asked(request, ()), found)
 
+    def _is_long(self, end: int) -> bool:
+        """Whether a window that ends there is to be cut, which takes times and known words."""
+        can_cut = self._traits.takes_context and self._traits.gives_times
+        return can_cut and end - self._window_start > self._lengths.max_window_samples
+
     def _widen(self) -> None:
-        """Hear the whole utterance again: the window led astray."""
+        """Decode the whole utterance again: the window led astray."""
         self._window_start = self._utterance_start
         self._left_count = self._known_count = 0
 
     def _cut(self, agreed: Sequence[_SaidWord]) -> None:
         """Let the audio of agreed words leave, but for the lead-in."""
-        last = self._heard_end - OPEN_SAMPLES
+        last = self._decoded_end - self._lengths.open_samples
         settled = [
             (number, time)
             for number, word in enumerate(agreed)
             if (time := word.time) is not None and time.end <= last
         ]
         for (_, before), (number, time) in reversed(list(pairwise(settled))):
-            if time.start <= settled[-1][1].end - LEAD_IN_SAMPLES:
+            if time.start <= settled[-1][1].end - self._lengths.lead_in_samples:
                 if number > self._left_count:
                     self._left_count, self._known_count = number, settled[-1][0] + 1
                     self._window_start = (before.end + time.start) // 2
                 return
 
 
-class Partials:
-    """When partials of one stream are decoded, and which have been asked for."""
+class WindowPartials:
+    """Partials of one stream, each decoded from a window of its utterance."""
 
-    def __init__(self, rules: RecognizerRules) -> None:
-        self._interval_samples = rules.partial_interval_samples
-        self._retry_samples = rules.retry_samples
-        self._first_samples = rules.first_partial_samples
-        self._first_due = 0  # where in the stream the open utterance's first one is due
+    def __init__(self, rules: RecognizerRules, buffer: AudioBuffer, track: SpeechTrack) -> None:
+        self._rules = rules
+        self._buffer = buffer
+        self._track = track
+        self._speech_start = 0  # of the open utterance
+        self._text = WindowText(rules, -1, 0)  # of the open utterance
         self._outstanding: list[_Asked] = []
 
-    def begin(self, speech_start: int) -> None:
-        """Say that an utterance has begun, and where its speech does."""
-        self._first_due = speech_start + self._first_samples
+    def begin(self, utterance: int, start: int, speech_start: int) -> None:
+        """Say that an utterance has begun: its number, where its audio does and its speech."""
+        self._speech_start = speech_start
+        self._text = WindowText(self._rules, utterance, start)
 
-    def due_at(self, utterance: Utterance, heard: int) -> int | None:
+    def due_at(self, judged: int, *, has_shown: bool) -> int | None:
         """Return from which sample on a partial may be asked for; None: not before an answer."""
-        if self._interval_samples is None or len(self._outstanding) >= MAX_OUTSTANDING:
+        interval = self._rules.partial_interval_samples
+        if interval is None or len(self._outstanding) >= MAX_OUTSTANDING:
             return None
-        wait = self._wait_samples(utterance, heard)
-        return max(self._first_due, utterance.open_text.asked_end + wait)
+        wait = (
+            self._rules.retry_samples if self._is_hurried(judged, has_shown=has_shown) else interval
+        )
+        first = self._speech_start + self._rules.first_partial_samples
+        return max(first, self._text.asked_end + wait, self._text.least_end)
 
-    def _is_hurried(self, utterance: Utterance, heard: int) -> bool:
-        """Whether nothing is shown yet, and nothing on its way may show something."""
-        is_awaited = utterance.is_early(heard) and utterance.shown_end is None
-        return is_awaited and not self._outstanding
+    def next_request(self, judged: int, *, has_shown: bool) -> DecodeRequest | None:
+        """Return the next request for the open utterance, if one is due at sample `judged`.
 
-    def _wait_samples(self, utterance: Utterance, heard: int) -> int:
-        assert self._interval_samples is not None
-        return self._retry_samples if self._is_hurried(utterance, heard) else self._interval_samples
-
-    def next_request(
-        self, utterance: Utterance, heard: int, *, buffer: AudioBuffer, track: SpeechTrack
-    ) -> DecodeRequest | None:
-        """Return the next request for the open utterance, if one is due at sample `heard`."""
-        due = self.due_at(utterance, heard)
-        if due is None or heard < due:
+        `has_shown` tells whether a partial of it has been shown.
+        """
+        due = self.due_at(judged, has_shown=has_shown)
+        if due is None or judged < due:
             return None
-        text = utterance.open_text
-        is_hurried = self._is_hurried(utterance, heard)
-        wanted = MIN_NEW_RETRY_SAMPLES if is_hurried else MIN_NEW_SPEECH_SAMPLES
-        if text.new_speech(heard, track) < min(wanted, self._wait_samples(utterance, heard)):
+        is_hurried = self._is_hurried(judged, has_shown=has_shown)
+        if self._new_speech(judged) < (
+            HURRIED_SPEECH_SAMPLES if is_hurried else NEW_SPEECH_SAMPLES
+        ):
             return None
-        is_new = heard < utterance.speech_start + AWAITED_SAMPLES
-        is_awaited = is_new and utterance.shown_end is None
-        asked = text.next_request(utterance.number, heard, buffer, is_awaited=is_awaited)
+        is_new = judged < self._speech_start + AWAITED_SAMPLES
+        asked = self._text.next_request(self._buffer, judged, is_awaited=is_new and not has_shown)
         self._outstanding.append(asked)
         return asked.request
 
-    def receive_result(
-        self, request: DecodeRequest, result: DecodeResult, utterance: Utterance | None
-    ) -> Hypothesis | None:
+    def receive_result(self, request: DecodeRequest, result: DecodeResult) -> Hypothesis | None:
         """Take the answer to a request, in any order; return all that its utterance says.
 
         None when it was dropped, or comes too late to be of use.
         """
         asked = next(one for one in self._outstanding if one.request is request)
         self._outstanding.remove(asked)
-        if utterance is None or result.hypothesis is None:
+        if request.utterance != self._text.utterance or result.hypothesis is None:
             return None
-        return utterance.open_text.receive(asked, result.hypothesis)
+        return self._text.receive(asked, result.hypothesis)
+
+    def receive_pause(self, request: DecodeRequest, found: Hypothesis) -> None:
+        """Take what the decode of a pause of the open utterance found, in case that it was none."""
+        self._text.receive_pause(request, found)
+
+    def _is_hurried(self, judged: int, *, has_shown: bool) -> bool:
+        """Whether nothing is shown yet, and nothing on its way may show something."""
+        is_early = judged < self._speech_start + EARLY_SAMPLES
+        return is_early and not has_shown and not self._outstanding
+
+    def _new_speech(self, judged: int) -> int:
+        """Return how much speech there is that no request holds."""
+        return sum(speech.length for speech in self._track.between(self._text.asked_end, judged))
 
 
 def _said_words(found: Hypothesis, origin: int) -> Iterator[_SaidWord]:
@@ -216,7 +227,7 @@ def _said_words(found: Hypothesis, origin: int) -> Iterator[_SaidWord]:
         start, end = word[0].start, word[-1].end
         time = None
         if start is not None and end is not None:
-            time = Interval(origin + start, origin + end)
+            time = Span(origin + start, origin + end)
         yield _SaidWord(tokens=word, letters=letters_of(_text(word)), time=time)
 
 

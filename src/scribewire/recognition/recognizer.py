@@ -36,7 +36,7 @@ from scribewire.recognition.endpointer import (
     UtteranceResumed,
     UtteranceStarted,
 )
-from scribewire.recognition.partials import Partials
+from scribewire.recognition.partials import WindowPartials
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,
@@ -51,9 +51,9 @@ from scribewire.recognition.requests import (
     VadRequest,
     VadResult,
 )
-from scribewire.recognition.segmenter import Segmenter, SpeakerChanged
+from scribewire.recognition.segmenter import Segmenter
 from scribewire.recognition.transcript import Transcript
-from scribewire.recognition.turns import TurnWatcher
+from scribewire.recognition.turns import SpeakerChanged, TurnWatcher
 from scribewire.recognition.utterance import Utterance
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Recognizer:
         self._buffer = AudioBuffer()
         self._segmenter = Segmenter(rules.endpoint, TurnWatcher() if rules.has_speakers else None)
         self._transcript = Transcript(rules)
-        self._partials = Partials(rules)
+        self._partials = WindowPartials(rules, self._buffer, self._segmenter.track)
         self._has_end = False  # the last sample of the stream is in the buffer
         self._end_heard = False  # and the endpointer has been told
         self._heard = 0  # position up to which speech has been measured
@@ -193,7 +193,8 @@ class Recognizer:
         )
         if self._segmenter.frames_to_boundary is None or not self._utterances:
             return hop
-        due = self._partials.due_at(self._utterances[-1], self._heard)
+        has_shown = self._utterances[-1].shown_end is not None
+        due = self._partials.due_at(self._heard, has_shown=has_shown)
         if due is None:
             return hop
         to_partial = due - self._heard
@@ -235,7 +236,7 @@ class Recognizer:
             samples=self._buffer.read(lead_in.start, waiting.end),
             end_sample=waiting.end,
             is_required=True,
-            wants_times=True,
+            wants_times=self._rules.traits.gives_times,
             width=self._rules.final_width,
             prefix=lead_in.prefix,
         )
@@ -246,9 +247,8 @@ class Recognizer:
             return None
         if len(self._utterances) != 1:
             return None
-        return self._partials.next_request(
-            self._utterances[-1], self._heard, buffer=self._buffer, track=self._segmenter.track
-        )
+        has_shown = self._utterances[-1].shown_end is not None
+        return self._partials.next_request(self._heard, has_shown=has_shown)
 
     # Answers.
 
@@ -289,13 +289,13 @@ class Recognizer:
             else:
                 utterance.hypothesis = result.hypothesis
         if not utterance.has_ended:
-            utterance.open_text.receive_pause(request, result.hypothesis)
+            self._partials.receive_pause(request, result.hypothesis)
             self._show_partial(utterance, request, result.hypothesis)
         self._accept_if_complete(utterance)
 
     def _receive_partial_decode(self, request: DecodeRequest, result: DecodeResult) -> None:
         utterance = self._find(request.utterance)
-        hypothesis = self._partials.receive_result(request, result, utterance)
+        hypothesis = self._partials.receive_result(request, result)
         if utterance is None or utterance.has_ended or hypothesis is None:
             return
         if utterance.final_request is None:  # else a later decode is on its way
@@ -310,7 +310,9 @@ class Recognizer:
         position = boundary.frame * FRAME_SAMPLES
         match boundary:
             case UtteranceStarted():
-                start = max(position - self._rules.pad_before_samples, self._heard_floor)
+                start = max(
+                    position - self._rules.calibration.pad_before_samples, self._heard_floor
+                )
                 self._open_utterance(start, position)
             case UtterancePaused():
                 self._settle(position)
@@ -332,13 +334,14 @@ class Recognizer:
         pause = change.start - change.end
         self._settle(change.end, pad_after_samples=min(pause // 2, self._rules.pad_after_samples))
         self._end_utterance()
-        start = max(change.start - self._rules.pad_before_samples, self._heard_floor)
+        start = max(change.start - self._rules.calibration.pad_before_samples, self._heard_floor)
         self._open_utterance(start, change.start)
 
     def _open_utterance(self, start: int, speech_start: int) -> None:
-        self._utterances.append(Utterance(self._next_number, start, speech_start))
+        showing = self._rules.calibration.showing
+        self._utterances.append(Utterance(self._next_number, start, speech_start, showing=showing))
+        self._partials.begin(self._next_number, start, speech_start)
         self._next_number += 1
-        self._partials.begin(speech_start)
 
     def _settle(self, speech_end: int, *, pad_after_samples: int | None = None) -> None:
         pad = self._rules.pad_after_samples if pad_after_samples is None else pad_after_samples
@@ -403,7 +406,10 @@ class Recognizer:
     def _discard_audio(self) -> None:
         """Keep what the oldest waiting utterance needs, with its context, or a next one might."""
         if not self._utterances:
-            lead = self._rules.endpoint.min_speech * FRAME_SAMPLES + self._rules.pad_before_samples
+            lead = (
+                self._rules.endpoint.min_speech * FRAME_SAMPLES
+                + self._rules.calibration.pad_before_samples
+            )
             needed, end = max(self._heard - lead, self._heard_floor), self._heard
         else:
             oldest = self._utterances[0]

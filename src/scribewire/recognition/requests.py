@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scribewire.types import Samples, Vector
 
-FRAME_SAMPLES = 512  # 32 ms at 16 kHz: the only window the Silero VAD accepts
-MAX_TURN_SAMPLES = 160_000  # 10 s: the only window that the segmentation model accepts
+FRAME_SAMPLES = 512  # 32 ms at 16 kHz: what one probability of speech is for
+MAX_TURN_SAMPLES = 160_000  # 10 s: no more is looked at for turns at once
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ for the speaker after the change. So boundaries depend on nothing but the sample
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scribewire.recognition.endpointer import (
@@ -27,17 +26,8 @@ from scribewire.recognition.speech_track import SpeechTrack
 if TYPE_CHECKING:
     from scribewire.recognition.endpointer import EndpointRules
     from scribewire.recognition.requests import TurnResult
-    from scribewire.recognition.turns import TurnWatcher, Window
-
-
-@dataclass(frozen=True, slots=True)
-class SpeakerChanged:
-    """The utterance ends, and the next one begins, because another speaker does."""
-
-    end: int
-    """Where in the stream the one stops."""
-    start: int
-    """Where in the stream the other begins, not before `end`."""
+    from scribewire.recognition.turns import SpeakerChanged, TurnWatcher
+    from scribewire.types import Span
 
 
 class Segmenter:
@@ -53,7 +43,7 @@ class Segmenter:
         self._frames: deque[float] = deque()  # measured, not judged
         self._boundaries: deque[Boundary | SpeakerChanged] = deque()  # decided, not taken
         self._held: Boundary | None = None  # what follows once the look is answered
-        self._window: Window | None = None  # to be looked at before anything else
+        self._window: Span | None = None  # to be looked at before anything else
         self._breaks: deque[int] = deque()  # frames at which an open utterance ends
         self.heard_frames = 0  # judged since the stream began
         self.track = SpeechTrack()  # of the frames judged
@@ -79,7 +69,7 @@ class Segmenter:
         return not self._frames and not self._boundaries and self._window is None
 
     @property
-    def awaited_window(self) -> Window | None:
+    def awaited_window(self) -> Span | None:
         """What must be looked at before the next frame is judged, if anything."""
         return self._window
 
@@ -103,7 +93,7 @@ class Segmenter:
         window, self._window = self._window, None
         change = self._watcher.find_change(window, result)
         if change is not None:
-            self._boundaries.append(SpeakerChanged(change.end, change.start))
+            self._boundaries.append(change)
             self._watcher.begin(change.start)
             self._endpointer.split(change.start // FRAME_SAMPLES)
         is_out = change is None and isinstance(self._held, UtterancePaused)
@@ -139,7 +129,7 @@ class Segmenter:
         if self._watcher is not None and isinstance(boundary, UtteranceCut):
             self._watcher.begin(boundary.frame * FRAME_SAMPLES)
 
-    def _due_window(self, boundary: Boundary | None) -> Window | None:
+    def _due_window(self, boundary: Boundary | None) -> Span | None:
         if self._watcher is None:
             return None
         if isinstance(boundary, UtterancePaused | UtteranceEnded | UtteranceCut):

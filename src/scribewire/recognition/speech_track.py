@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from itertools import pairwise
 
 from scribewire.recognition.judge import Voicing
 from scribewire.recognition.requests import FRAME_SAMPLES
+from scribewire.types import Span
 
 LONG_PAUSE_FRAMES = 26  # 0.8 s: longer ones are the client's wish, not a sign of noise
 SURE = 0.5  # a frame at or above it is one that the VAD itself would call speech
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A stretch of a stream, in samples since it began."""
-
-    start: int
-    end: int
-    """Sample after the last one, not before `start`."""
 
 
 class SpeechTrack:
@@ -27,7 +18,7 @@ class SpeechTrack:
 
     def __init__(self) -> None:
         self._frames = 0  # frames accepted since the stream began
-        self._intervals: deque[Interval] = deque()  # in order, not touching each other
+        self._intervals: deque[Span] = deque()  # in order, not touching each other
         self._probabilities: deque[float] = deque()  # of the latest frames
 
     def accept_frame(self, is_speech: bool, *, probability: float) -> None:
@@ -39,12 +30,12 @@ class SpeechTrack:
             return
         if self._intervals and self._intervals[-1].end == start:
             start = self._intervals.pop().start
-        self._intervals.append(Interval(start, self._frames * FRAME_SAMPLES))
+        self._intervals.append(Span(start, self._frames * FRAME_SAMPLES))
 
-    def between(self, start: int, end: int) -> tuple[Interval, ...]:
+    def between(self, start: int, end: int) -> tuple[Span, ...]:
         """Return the speech from sample `start` to sample `end`, cut off at both."""
         return tuple(
-            Interval(max(interval.start, start), min(interval.end, end))
+            Span(max(interval.start, start), min(interval.end, end))
             for interval in self._intervals
             if interval.start < end and interval.end > start
         )

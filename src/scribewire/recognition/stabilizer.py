@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MIN_PROBABILITY = 0.7  # of a tail word that is shown: 9.5 % of the shown words change; 12 % at 0.5
-MIN_FIRST_PROBABILITY = 0.3  # of the first word while nothing is shown: 0.1 s sooner than 0.5
+    from scribewire.recognition.calibration import ShowingBounds
+
 MAX_SHIFT_WORDS = 3  # further apart, equal words are other words
 MAX_ANCHOR_WORDS = 4  # the last stable words that a hypothesis is laid against
 MAX_PERIOD_WORDS = 6  # longer repetitions are figures of speech
@@ -39,7 +39,7 @@ class _Lettered(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class HeardWord:
+class DecodedWord:
     """One word of a hypothesis."""
 
     text: str
@@ -57,7 +57,7 @@ class HeardWord:
 class ShownText:
     """A partial's text, and what is known about how long it will last."""
 
-    words: tuple[HeardWord, ...]
+    words: tuple[DecodedWord, ...]
     """What is shown."""
     stable_count: int
     """How many of the words every later partial keeps."""
@@ -76,12 +76,13 @@ class ShownText:
 class Stabilizer:
     """Decide what the partials of one utterance show."""
 
-    def __init__(self) -> None:
-        self._stable: list[HeardWord] = []  # kept by every later partial
-        self._latest: list[HeardWord] = []  # the last hypothesis, laid against the stable words
+    def __init__(self, bounds: ShowingBounds) -> None:
+        self._bounds = bounds
+        self._stable: list[DecodedWord] = []  # kept by every later partial
+        self._latest: list[DecodedWord] = []  # the last hypothesis, laid against the stable words
         self._has_shown = False
 
-    def receive_hypothesis(self, words: Sequence[HeardWord], *, is_settled: bool) -> ShownText:
+    def receive_hypothesis(self, words: Sequence[DecodedWord], *, is_settled: bool) -> ShownText:
         """Take the utterance's next hypothesis and return what to show; it may be nothing."""
         words = cut_repetition(words)
         candidate = [*self._stable, *words[continuation(self._stable, words) :]]
@@ -92,12 +93,16 @@ class Stabilizer:
         self._latest = candidate
         shown = stable_count
         if not self._has_shown and not shown:
-            shown = int(bool(candidate) and candidate[0].probability >= MIN_FIRST_PROBABILITY)
+            shown = int(self._may_be_first(candidate[:1]))
         if shown:
-            while shown < whole_count and candidate[shown].probability >= MIN_PROBABILITY:
+            sure = self._bounds.min_probability
+            while shown < whole_count and candidate[shown].probability >= sure:
                 shown += 1
         self._has_shown = self._has_shown or shown > 0
         return ShownText(tuple(candidate[:shown]), stable_count, seen_count, is_settled)
+
+    def _may_be_first(self, words: Sequence[DecodedWord]) -> bool:
+        return any(word.probability >= self._bounds.min_first_probability for word in words)
 
 
 def letters_of(text: str) -> str:
@@ -105,7 +110,7 @@ def letters_of(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalnum() or c == "'")
 
 
-def continuation(stable: Sequence[HeardWord], words: Sequence[HeardWord]) -> int:
+def continuation(stable: Sequence[DecodedWord], words: Sequence[DecodedWord]) -> int:
     """Return the index in `words` of the first one that goes on after the stable ones.
 
     Where they differ, the place is sought where most of the last stable words stand, no more
@@ -126,7 +131,7 @@ def continuation(stable: Sequence[HeardWord], words: Sequence[HeardWord]) -> int
     return min(len(known), len(heard))
 
 
-def cut_repetition(words: Sequence[HeardWord]) -> Sequence[HeardWord]:
+def cut_repetition(words: Sequence[DecodedWord]) -> Sequence[DecodedWord]:
     """Return the words up to where they begin to repeat themselves.
 
     Three times the same is a repetition, and so is twice the same two words or more at the very

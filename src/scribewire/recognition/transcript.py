@@ -10,14 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scribewire.events import Final, Partial
-from scribewire.recognition.confidence import word_confidence
 from scribewire.recognition.context import Context
 from scribewire.recognition.judge import is_speech
 from scribewire.recognition.requests import Hypothesis
 from scribewire.recognition.speakers import SpeakerTracker
-from scribewire.recognition.speech_track import Interval
-from scribewire.recognition.stabilizer import HeardWord, cut_repetition
+from scribewire.recognition.stabilizer import DecodedWord, cut_repetition
 from scribewire.recognition.words import place_words, spell_words
+from scribewire.types import Span
 
 if TYPE_CHECKING:
     from scribewire.recognition.requests import DecodeRequest
@@ -33,6 +32,7 @@ class Transcript:
     def __init__(self, rules: RecognizerRules) -> None:
         self.context = Context(rules.context_samples)
         self._tracker = SpeakerTracker()
+        self._calibration = rules.calibration
         self._judge_stability = rules.judge_stability
 
     def partial(
@@ -46,10 +46,10 @@ class Transcript:
         latest = utterance.shown_end
         if latest is not None and request.end_sample < latest:
             return None  # an older decode that took longer
-        if not is_speech(track.voicing(utterance.start, request.end_sample), hypothesis):
+        if not self._is_speech(track, utterance.start, request.end_sample, hypothesis):
             return None
         shown = utterance.stabilizer.receive_hypothesis(
-            heard_words(hypothesis), is_settled=request.is_required
+            decoded_words(hypothesis), is_settled=request.is_required
         )
         if not shown.text or shown.text == utterance.shown_text:
             return None
@@ -65,7 +65,7 @@ class Transcript:
     def judge_voice(self, utterance: Utterance) -> None:
         """Decide whether more must be embedded of the next final's voice, as soon as it can be.
 
-        It is the turn of this utterance, so everybody heard before it is known: how much of it
+        It is the turn of this utterance, so every voice before it is known: how much of it
         is embedded does not depend on when answers came.
         """
         if utterance.is_voice_unclear or not utterance.is_first_voice_known:
@@ -83,7 +83,7 @@ class Transcript:
         assert utterance.hypothesis is not None
         assert utterance.end is not None
         hypothesis = without_loop(utterance.hypothesis)
-        if not is_speech(track.voicing(utterance.start, utterance.end), hypothesis):
+        if not self._is_speech(track, utterance.start, utterance.end, hypothesis):
             hypothesis = Hypothesis("", ())
         # What lost its thread would lead the next one astray too.
         known = hypothesis.tokens if utterance.hypothesis.is_complete else ()
@@ -109,6 +109,9 @@ class Transcript:
             speaker=self._speaker(utterance) if hypothesis.text else None,
         )
 
+    def _is_speech(self, track: SpeechTrack, start: int, end: int, hypothesis: Hypothesis) -> bool:
+        return is_speech(track.voicing(start, end), hypothesis, self._calibration.judge)
+
     def _words(
         self, utterance: Utterance, hypothesis: Hypothesis, track: SpeechTrack
     ) -> tuple[Word, ...] | None:
@@ -118,9 +121,9 @@ class Transcript:
             return None
         return place_words(
             hypothesis,
-            heard=Interval(request.end_sample - len(request.samples), request.end_sample),
+            window=Span(request.end_sample - len(request.samples), request.end_sample),
             speech=track.between(utterance.start, request.end_sample),
-            calibrate=word_confidence,
+            curve=self._calibration.confidence,
         )
 
     def _speaker(self, utterance: Utterance) -> int | None:
@@ -129,9 +132,9 @@ class Transcript:
         return self._tracker.identify(utterance.voice, utterance.voice_samples)
 
 
-def heard_words(hypothesis: Hypothesis) -> tuple[HeardWord, ...]:
+def decoded_words(hypothesis: Hypothesis) -> tuple[DecodedWord, ...]:
     """Return the words of a hypothesis with the engine's own probabilities."""
-    return tuple(HeardWord(word.text, word.probability) for word in spell_words(hypothesis))
+    return tuple(DecodedWord(word.text, word.probability) for word in spell_words(hypothesis))
 
 
 def without_loop(hypothesis: Hypothesis) -> Hypothesis:
@@ -139,6 +142,6 @@ def without_loop(hypothesis: Hypothesis) -> Hypothesis:
     if hypothesis.is_complete:
         return hypothesis
     words = spell_words(hypothesis)
-    kept = words[: len(cut_repetition(heard_words(hypothesis)))]
+    kept = words[: len(cut_repetition(decoded_words(hypothesis)))]
     tokens = tuple(token for word in kept for token in word.tokens)
     return replace(hypothesis, text=" ".join(word.text for word in kept), tokens=tokens)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scribewire.recognition.requests import MAX_TURN_SAMPLES
-from scribewire.types import ms_to_samples
+from scribewire.types import Span, ms_to_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,21 +31,13 @@ LOOK_INTERVAL_SAMPLES = ms_to_samples(5000)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One speaker has stopped, and another has begun."""
+class SpeakerChanged:
+    """The utterance ends, and the next one begins, because another speaker does."""
 
     end: int
     """Where in the stream the one stops."""
     start: int
     """Where in the stream the other begins, not before `end`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of the stream to look at."""
-
-    start: int
-    end: int
 
 
 class TurnWatcher:
@@ -59,20 +51,20 @@ class TurnWatcher:
         """Watch a new utterance, or what is left of one after a change."""
         self._start = self._looked_to = speech_start
 
-    def due_window(self, end: int, *, is_settled: bool) -> Window | None:
+    def due_window(self, end: int, *, is_settled: bool) -> Span | None:
         """Return what to look at now that the utterance reaches to `end`, or None."""
         least = MIN_TURN_SAMPLES if is_settled else LOOK_INTERVAL_SAMPLES
         if end - self._looked_to < least or end - self._start < 2 * MIN_TURN_SAMPLES:
             return None
-        return Window(max(self._start, end - MAX_TURN_SAMPLES), end)
+        return Span(max(self._start, end - MAX_TURN_SAMPLES), end)
 
-    def find_change(self, window: Window, result: TurnResult) -> Change | None:
+    def find_change(self, window: Span, result: TurnResult) -> SpeakerChanged | None:
         """Return the first change in `window`; without one it counts as looked at."""
         self._looked_to = window.end
         long = [turn for turn in _join(result.turns) if turn.net >= MIN_TURN_SAMPLES]
         for one, other in itertools.pairwise(long):
             if one.voice != other.voice:
-                return Change(window.start + one.end, window.start + other.start)
+                return SpeakerChanged(window.start + one.end, window.start + other.start)
         return None
 
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import TYPE_CHECKING
 
-from scribewire.recognition.partials import OpenText
 from scribewire.recognition.speakers import (
     FIRST_VOICE_SAMPLES,
     MAX_VOICE_SAMPLES,
     MIN_VOICE_SAMPLES,
 )
 from scribewire.recognition.stabilizer import Stabilizer
-from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
+    from scribewire.recognition.calibration import ShowingBounds
     from scribewire.recognition.requests import DecodeRequest, EmbeddingRequest, Hypothesis
     from scribewire.types import Vector
-
-EARLY_SAMPLES = SAMPLE_RATE  # noise never shows anything: no decode every 0.1 s for all of it
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +28,8 @@ class Utterance:
     """First sample that its decodes hear."""
     speech_start: int
     """First sample of its speech."""
+    _: KW_ONLY
+    showing: InitVar[ShowingBounds]
     speech_heard: int = 0
     """Its speech goes at least so far while `speech_end` is None, unless the speaker changes."""
     speech_end: int | None = None
@@ -43,10 +42,8 @@ class Utterance:
     """Up to where its latest partial heard; None until one is shown."""
     shown_text: str = ""
     """What its latest partial said."""
-    stabilizer: Stabilizer = field(default_factory=Stabilizer)
+    stabilizer: Stabilizer = field(init=False)
     """Decides what its partials show."""
-    open_text: OpenText = field(init=False)
-    """What its latest hypothesis said, for the next one."""
     final_request: DecodeRequest | None = None
     """Asked, for audio up to `end`."""
     hypothesis: Hypothesis | None = None
@@ -62,12 +59,8 @@ class Utterance:
     is_voice_unclear: bool = False
     """Whether the first of its speech did not tell whose it is."""
 
-    def __post_init__(self) -> None:
-        self.open_text = OpenText(self.start)
-
-    def is_early(self, position: int) -> bool:
-        """Whether its speech began less than `EARLY_SAMPLES` before this position."""
-        return position < self.speech_start + EARLY_SAMPLES
+    def __post_init__(self, showing: ShowingBounds) -> None:
+        self.stabilizer = Stabilizer(showing)
 
     @property
     def has_ended(self) -> bool:

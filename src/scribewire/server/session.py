@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from starlette.websockets import WebSocketDisconnect
@@ -158,11 +159,12 @@ class Session:
         wishes = event.wishes
         engines = self._services.engines
         speech = engines.speech_for(wishes.language, wishes.mode)
+        granted = replace(wishes, speakers=wishes.speakers and engines.voices is not None)
+        granted = replace(wishes, speakers=wishes.speakers and engines.voices is not None)
         rules = rules_for(
-            wishes.mode,
-            endpointing_ms=wishes.endpointing_ms,
-            has_partials=wishes.partials,
-            has_speakers=wishes.speakers and engines.voices is not None,
+            granted,
+            speech.traits,
+            speech.calibration,
             max_utterance_ms=self._services.settings.max_utterance_ms,
         )
         self._digits_in = wishes.language if wishes.digits else None

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
+from scribewire.recognition.endpointer import SPEECH_THRESHOLD
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
-from scribewire.recognition.rules import rules_for
 from scribewire.sources.events import SourceAudio, SourceLost, SourceOpened
 from scribewire.types import SAMPLE_RATE
 
@@ -131,6 +131,5 @@ def _dbfs(amplitude: float) -> float | None:
 def _speech_s(samples: Samples, vad: VadEngine) -> float:
     """Return how long the VAD hears speech, by the threshold that opens utterances."""
     frames = samples[: samples.size - samples.size % FRAME_SAMPLES]
-    threshold = rules_for("fast").endpoint.speech_threshold
     probabilities = vad.measure(VadRequest(frames, None)).probabilities
-    return sum(p >= threshold for p in probabilities) * FRAME_SAMPLES / SAMPLE_RATE
+    return sum(p >= SPEECH_THRESHOLD for p in probabilities) * FRAME_SAMPLES / SAMPLE_RATE

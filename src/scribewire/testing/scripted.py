@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -38,8 +38,10 @@ from scribewire.recognition.requests import (
     VadRequest,
     VadResult,
 )
+from scribewire.recognition.rules import rules_for
 from scribewire.recognition.traits import Traits
 from scribewire.types import ms_to_samples
+from scribewire.wishes import Wishes, WishFields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from scribewire.engines.protocols import SpeechEngine, VadEngine, Voices
     from scribewire.events import TranscriptEvent
     from scribewire.recognition.recognizer import Recognizer
+    from scribewire.recognition.rules import RecognizerRules
     from scribewire.types import Samples
 
 _CODES = 128  # ASCII is enough to draw with
@@ -151,6 +154,19 @@ SCRIPTED_CALIBRATION = Calibration(
     speech_per_noise=4.0,
 )
 """What a scripted engine needs to be believed, and shown, like a real one."""
+
+
+def scripted_rules(
+    *,
+    traits: Traits = SCRIPTED_TRAITS,
+    max_utterance_ms: int = 15_000,
+    **wishes: Unpack[WishFields],
+) -> RecognizerRules:
+    """Return how to recognize with a scripted engine; speakers are told only if it is wished."""
+    wishes.setdefault("speakers", False)
+    return rules_for(
+        Wishes(**wishes), traits, SCRIPTED_CALIBRATION, max_utterance_ms=max_utterance_ms
+    )
 
 
 class ScriptedEngine:
