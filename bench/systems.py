@@ -12,7 +12,7 @@ from bench.manifest import Clip, read_pcm
 from bench.server_process import BenchServer
 from bench.table import Progress
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
-from scribewire.engines.loader import load_speech_engine
+from scribewire.engines.moonshine.engine import MoonshineEngine
 from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.engines.protocols import SpeechEngine
 from scribewire.recognition.requests import DecodeRequest
@@ -70,7 +70,7 @@ async def run_server(
 def run_whole_clip(clips: Sequence[Clip]) -> System:
     """Decode each clip greedily in one piece: what segmenting a stream can lose."""
     progress = Progress("whole clip", len(clips))
-    engine = load_speech_engine(TINY_EN.name)
+    engine = MoonshineEngine.load(TINY_EN)
     transcripts = {}
     for clip in clips:
         samples = decode_pcm(read_pcm(clip.path), WIRE_PCM)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scribewire.engines.families import MODELS
-from scribewire.engines.loader import load_engines, load_speech_engine, load_voices
+from scribewire.engines.loader import load_engines, load_voices
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.models.compiled import COMPILED_MODELS, compiled_model
 from scribewire.models.store import find_model
@@ -71,9 +71,3 @@ def test_a_speaker_model_that_was_asked_for_must_load(tmp_path: Path) -> None:
 def test_an_empty_directory_is_a_model_fault(tmp_path: Path) -> None:
     with pytest.raises(ModelFault, match=r"silero_vad\.onnx: no such file"):
         load_engines(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["whisper-large", "silero-vad"])
-def test_an_unknown_speech_model_is_named_with_those_there_are(name: str) -> None:
-    with pytest.raises(ModelFault, match=f"speech model {name}: expected one of moonshine-tiny-en"):
-        load_speech_engine(name)

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from scribewire.engines.protocols import Family
 
 FAMILIES: Final[tuple[Family, ...]] = (MOONSHINE,)
+"""In order of preference, as their models are: of two for one language, the first serves it."""
 
-DEFAULT_MODEL: Final = MOONSHINE.models[0]
-"""What turns speech into text where nobody chose a model."""
+DEFAULT_MODEL: Final = FAMILIES[0].models[0]
+"""The one that is measured, and fitted, unless another is named."""
 
 MODELS: Final[tuple[Model, ...]] = (
     *(model for family in FAMILIES for model in family.models),

@@ -1,4 +1,4 @@
-"""From a model's name to an engine that is ready to decode."""
+"""From the families' table to engines that are ready to decode."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scribewire.engines.engines import Engines
-from scribewire.engines.families import DEFAULT_MODEL, FAMILIES
-from scribewire.engines.protocols import Family, SpeechEngine, Voices
+from scribewire.engines.families import FAMILIES
+from scribewire.engines.protocols import Family, Voices
 from scribewire.engines.silero import SileroVad
 from scribewire.engines.speaker_embedding import SpeakerEmbedder
 from scribewire.engines.speaker_turns import SpeakerTurns
@@ -33,41 +33,24 @@ def load_engines(
     cache: ModelCache | None = None,
     *,
     speaker_model: Path | None = None,
-    speech_models: Sequence[str] = (DEFAULT_MODEL.name,),
     families: Sequence[Family] = FAMILIES,
 ) -> Engines:
-    """Find, verify, prepare, load and warm up the engines.
+    """Find, verify, prepare, load and warm up an engine for every model of the families.
 
-    `speech_models` come in order of preference. With `model_dir`, all files are taken from there;
-    what is prepared of them is kept in `cache`, by default the user's own. Raises ModelFault, with
-    the remedy. Without the models that tell speakers apart it warns and goes on: text without
-    names is worth much.
+    With `model_dir`, all files are taken from there; what is prepared of them is kept in `cache`,
+    by default the user's own. Raises ModelFault, with the remedy. Without the models that tell
+    speakers apart it warns and goes on: text without names is worth much.
     """
     cache = cache or ModelCache()
     engines = Engines(
         vad=SileroVad.load(SILERO_VAD, model_dir),
         speech=tuple(
-            load_speech_engine(name, model_dir, cache, families=families) for name in speech_models
+            family.load(model, model_dir, cache) for family in families for model in family.models
         ),
         voices=load_voices(model_dir, cache, speaker_model=speaker_model),
     )
     _warm_up(engines)
     return engines
-
-
-def load_speech_engine(
-    name: str,
-    model_dir: Path | None = None,
-    cache: ModelCache | None = None,
-    *,
-    families: Sequence[Family] = FAMILIES,
-) -> SpeechEngine:
-    """Load the engine for the speech model `name`. Raises ModelFault."""
-    known = {model.name: (family, model) for family in families for model in family.models}
-    if name not in known:
-        raise ModelFault(f"speech model {name}: expected one of {', '.join(sorted(known))}")
-    family, model = known[name]
-    return family.load(model, model_dir, cache or ModelCache())
 
 
 def load_voices(
