@@ -105,7 +105,7 @@ async def test_a_request_is_run_on_its_engine_and_answered() -> None:
     assert isinstance(decoded, DecodeResult)
     assert isinstance(decoded.hypothesis, Hypothesis)
     assert decoded.hypothesis.text == "abc"
-    assert measured == VadResult((0.1,), 1)
+    assert measured == VadResult((0.1,), (1).to_bytes(8, "little"))
 
 
 async def test_questions_about_speakers_go_to_their_engines() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,23 +18,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scribewire.models.catalog import Model
-    from scribewire.types import Samples
 
 CONTEXT_SAMPLES = 64  # the end of the previous frame, which the model hears again
 _RECURRENT_SHAPE = (2, 1, 128)
+_RECURRENT_NUMBERS = math.prod(_RECURRENT_SHAPE)
+# A state is what the next frame needs of those before it: the recurrent numbers, then the context,
+# as float32. Little-endian, as is every machine that onnxruntime is built for.
+STATE_BYTES = 4 * (_RECURRENT_NUMBERS + CONTEXT_SAMPLES)
+_FRESH = bytes(STATE_BYTES)
 _OUTPUTS = ("output", "stateN")
 _RATE = np.array(SAMPLE_RATE, np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class SileroState:
-    """What one stream's next frame needs of the frames before it."""
-
-    recurrent: Tensor
-    context: Samples
-
-
-_FRESH = SileroState(np.zeros(_RECURRENT_SHAPE, np.float32), np.zeros(CONTEXT_SAMPLES, np.float32))
 
 
 class SileroVad:
@@ -57,20 +50,20 @@ class SileroVad:
                 f"of {FRAME_SAMPLES}"
             )
         state = _FRESH if request.state is None else request.state
-        if not isinstance(state, SileroState):
-            raise ServerFault(f"VAD state of type {type(state).__name__}: expected SileroState")
+        if len(state) != STATE_BYTES:
+            raise ServerFault(f"VAD state of {len(state)} bytes: expected {STATE_BYTES}")
+        numbers = np.frombuffer(state, np.float32)
+        recurrent: Tensor = numbers[:_RECURRENT_NUMBERS].reshape(_RECURRENT_SHAPE)
+        context = numbers[_RECURRENT_NUMBERS:]
         probabilities: list[float] = []
         for frame in clean_samples(request.frames).reshape(-1, FRAME_SAMPLES):
-            probability, state = self._measure_frame(frame, state)
-            probabilities.append(probability)
-        return VadResult(tuple(probabilities), state)
+            window = np.concatenate([context, frame])[np.newaxis]
+            feeds = {"input": window, "state": recurrent, "sr": _RATE}
+            output, recurrent = self._session.run(_OUTPUTS, feeds)
+            probabilities.append(float(output[0, 0]))
+            context = window[0, -CONTEXT_SAMPLES:]
+        return VadResult(tuple(probabilities), recurrent.tobytes() + context.tobytes())
 
     def close(self) -> None:
         """Give the model's memory back. Closing again does nothing."""
         self._session.close()
-
-    def _measure_frame(self, frame: Samples, state: SileroState) -> tuple[float, SileroState]:
-        window = np.concatenate([state.context, frame])[np.newaxis]
-        feeds = {"input": window, "state": state.recurrent, "sr": _RATE}
-        output, recurrent = self._session.run(_OUTPUTS, feeds)
-        return float(output[0, 0]), SileroState(recurrent, window[0, -CONTEXT_SAMPLES:].copy())

@@ -83,7 +83,7 @@ class Recognizer:
         self._end_heard = False  # and the endpointer has been told
         self._heard = 0  # position up to which speech has been measured
         self._heard_floor = 0  # where the audio of the last ended utterance stops
-        self._vad_state: object = None  # what the last VAD result carried
+        self._vad_state: bytes | None = None  # what the last VAD result carried
         self._vad_request: VadRequest | None = None  # asked, not answered
         self._turn_request: TurnRequest | None = None  # asked, not answered
         self._voice_request: EmbeddingRequest | None = None  # asked, not answered

@@ -50,7 +50,7 @@ class VadRequest:
 
     frames: Samples
     """Shape (count x FRAME_SAMPLES,): whole frames, in order."""
-    state: object
+    state: bytes | None
     """What the previous `VadResult` of the stream carried; None on the first request."""
 
 
@@ -60,7 +60,7 @@ class VadResult:
 
     probabilities: tuple[float, ...]
     """Probability of speech, one for each frame, 0 to 1."""
-    state: object
+    state: bytes | None
     """Opaque; goes into the stream's next request."""
 
 

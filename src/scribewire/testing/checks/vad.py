@@ -70,7 +70,7 @@ def _check_threads(engine: VadEngine) -> None:
 
 
 def _measure_in_groups(engine: VadEngine, samples: Samples, frames: int) -> list[float]:
-    state: object = None
+    state: bytes | None = None
     probabilities: list[float] = []
     step = frames * FRAME_SAMPLES
     for start in range(0, samples.size, step):
@@ -81,7 +81,7 @@ def _measure_in_groups(engine: VadEngine, samples: Samples, frames: int) -> list
 
 
 def _measure_interleaved(engine: VadEngine, *streams: Samples) -> list[list[float]]:
-    states: list[object] = [None for _ in streams]
+    states: list[bytes | None] = [None for _ in streams]
     probabilities: list[list[float]] = [[] for _ in streams]
     for start in range(0, streams[0].size, FRAME_SAMPLES):
         for number, samples in enumerate(streams):
@@ -92,7 +92,7 @@ def _measure_interleaved(engine: VadEngine, *streams: Samples) -> list[list[floa
     return probabilities
 
 
-def _measure(engine: VadEngine, name: str, samples: Samples, *, state: object) -> VadResult:
+def _measure(engine: VadEngine, name: str, samples: Samples, *, state: bytes | None) -> VadResult:
     given = samples.copy()
     with named(name, "measure"):
         result = engine.measure(VadRequest(given, state))
