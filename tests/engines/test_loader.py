@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from scribewire.engines.families import MODELS
-from scribewire.engines.loader import load_engines, load_voices
+from scribewire.engines.loader import WARM_UP_SAMPLES, load_engines, load_voices
+from scribewire.engines.protocols import Family
 from scribewire.errors import ModelFault, ServerFault
+from scribewire.models.catalog import Model
 from scribewire.models.compiled import COMPILED_MODELS, compiled_model
 from scribewire.models.store import find_model
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
+from scribewire.testing.scripted import ScriptedEngine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +63,25 @@ def test_without_the_models_for_speakers_it_warns_and_goes_on(
     assert "finals will name no speakers" in caplog.text
     assert "speaker_turns.ort" in caplog.text
     engines.close()
+
+
+@pytest.mark.slow
+def test_every_model_of_every_family_is_loaded_and_warmed_up_as_its_traits_allow() -> None:
+    english, dutch = ScriptedEngine(), ScriptedEngine()
+    dutch.traits = replace(dutch.traits, min_window_samples=16_000, gives_times=False)
+    families = [_family("letters-en", english), _family("letters-nl", dutch)]
+
+    engines = load_engines(families=families)
+
+    assert engines.speech == (english, dutch)
+    asked = [(one.samples.size, one.wants_times) for one in english.requests + dutch.requests]
+    assert asked == [(WARM_UP_SAMPLES, True), (16_000, False)]
+    engines.close()
+
+
+def _family(name: str, engine: ScriptedEngine) -> Family:
+    model = Model(name=name, languages=engine.traits.languages, licence="MIT", files=())
+    return Family(models=(model,), load=lambda _model, _model_dir, _cache: engine)
 
 
 def test_a_speaker_model_that_was_asked_for_must_load(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ from scribewire.testing.scripted import (
     draw_pcm,
 )
 
+WORDS = "goedemorgenallemaal"
+
 
 class LettersEngine(ScriptedEngine):
     """A family that can do little: it reads letters, one hypothesis at a time."""
@@ -88,12 +90,14 @@ async def test_a_session_in_the_second_language_is_served_by_the_second_family(
     path = f"/v2/realtime?token=key-1&language=nl&type={mode}"
 
     async with run_server(engines) as server, server.dial(path) as dialogue:
-        await dialogue.send('{"action":"start"}', draw_pcm(".." + "goedemorgen" * 3 + "." * 60))
+        await dialogue.send('{"action":"start"}', draw_pcm(".." + WORDS * 8 + "." * 60))
         await dialogue.send('{"action":"stop"}')
         assert await dialogue.until_closed() == 1000
 
-    assert (dialogue.finals, dialogue.errors) == (["goedemorgen" * 3], [])
-    assert any(request.is_required for request in dutch.requests)
+    assert (dialogue.finals, dialogue.errors) == ([WORDS * 8], [])
+    assert {request.is_required for request in dutch.requests} == {True, False}
+    for request in dutch.requests:  # what its traits do not claim is never asked of it
+        assert (request.prefix, request.draft, request.width) == ((), (), 1)
 
 
 @pytest.mark.slow

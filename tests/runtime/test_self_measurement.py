@@ -55,6 +55,15 @@ def test_a_server_that_tells_no_speakers_is_measured_too() -> None:
     assert measure_costs(Engines(ScriptedVad(), (engine,)))[engine].stream_share > 0
 
 
+def test_no_more_is_asked_of_an_engine_than_it_claims() -> None:
+    engine = CountedEngine()
+    engine.traits = replace(engine.traits, max_window_samples=16_000, gives_times=False)
+
+    measure_costs(Engines(ScriptedVad(), (engine,)))
+
+    assert {(one.samples.size, one.wants_times) for one in engine.requests} == {(16_000, False)}
+
+
 def test_each_engine_has_its_own_costs_by_its_own_calibration() -> None:
     quick, slow = CountedEngine(), CountedEngine()
     slow.calibration = replace(SCRIPTED_CALIBRATION, speech_per_noise=1e9)

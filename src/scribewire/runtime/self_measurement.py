@@ -46,8 +46,13 @@ def measure_costs(engines: Engines) -> dict[SpeechEngine, CallCosts]:
 
 
 def _measure_finals(speech: SpeechEngine, noise: Samples, other_share: float) -> CallCosts:
+    samples = noise[: speech.traits.max_window_samples]
     final = DecodeRequest(
-        utterance=0, samples=noise, end_sample=noise.size, is_required=True, wants_times=True
+        utterance=0,
+        samples=samples,
+        end_sample=samples.size,
+        is_required=True,
+        wants_times=speech.traits.gives_times,
     )
     final_s = speech.calibration.speech_per_noise * _fastest(lambda: speech.decode(final))
     return CallCosts(final_s=final_s, stream_share=other_share + final_s / UTTERANCE_S)

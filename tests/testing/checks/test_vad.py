@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,6 +60,12 @@ class MixesNeighbours(HonestVad):
 class ForgetsTheState(HonestVad):
     def measure(self, request: VadRequest) -> VadResult:
         return super().measure(VadRequest(request.frames, None))
+
+
+class KeepsAnObject(HonestVad):
+    def measure(self, request: VadRequest) -> VadResult:
+        result = super().measure(replace(request, state=None))
+        return replace(result, state=object())  # type: ignore[arg-type]  # on purpose
 
 
 class MeasuresOnce(HonestVad):
@@ -128,6 +135,7 @@ BROKEN: list[tuple[Callable[[], HonestVad], str]] = [
     (KeepsTheState, "the same frames and state measured differently"),
     (MixesNeighbours, "two streams in turn: one changes the other's probabilities"),
     (ForgetsTheState, "frames in groups of 1 do not measure as all at once"),
+    (KeepsAnObject, "a voice: a state of type object: expected bytes"),
     (MeasuresOnce, "1 probabilities for 24 frames"),
     (IsTooSure, "is not a probability"),
     (HearsNotANumberInFrames, "not-a-number samples do not count as silence"),

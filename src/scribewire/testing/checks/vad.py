@@ -97,6 +97,8 @@ def _measure(engine: VadEngine, name: str, samples: Samples, *, state: bytes | N
     with named(name, "measure"):
         result = engine.measure(VadRequest(given, state))
     check_unchanged(name, given, samples)
+    is_sendable = result.state is None or isinstance(result.state, bytes)
+    assert is_sendable, f"{name}: a state of type {type(result.state).__name__}: expected bytes"
     frames, count = samples.size // FRAME_SAMPLES, len(result.probabilities)
     assert count == frames, f"{name}: {count} probabilities for {frames} frames"
     for probability in result.probabilities:
