@@ -1,7 +1,8 @@
 """What a recognizer asks of the engines, and what it is told.
 
 Inference is I/O: the recognizer never calls a model. `next_request` hands out these values,
-somebody runs them somewhere, and `receive_result` brings the answers back.
+somebody runs them somewhere, and `receive_result` brings the answers back. What holds an array is
+equal to itself alone.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Hypothesis:
     """False when the token guard stopped a decode that had not ended by itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class VadRequest:
     """Measure the speech in consecutive frames of one stream. Required: never dropped."""
 
@@ -64,7 +65,7 @@ class VadResult:
     """Opaque; goes into the stream's next request."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class DecodeRequest:
     """Turn one stretch of speech into text."""
 
@@ -102,7 +103,7 @@ class DecodeResult:
     """None only when the request was not required and has been dropped."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class EmbeddingRequest:
     """Measure whose voice a stretch of speech is. Required: never dropped."""
 
@@ -112,7 +113,7 @@ class EmbeddingRequest:
     """Speech, with as little else as can be."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class EmbeddingResult:
     """The answer to an `EmbeddingRequest`."""
 
@@ -120,7 +121,7 @@ class EmbeddingResult:
     """Unit length; the cosine of two tells how alike the voices are. Zero: too little speech."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TurnRequest:
     """Find who takes turns in a stretch of one utterance. Required: never dropped."""
 
