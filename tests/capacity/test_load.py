@@ -85,7 +85,7 @@ async def test_a_refused_push_raises(server: RunningServer) -> None:
 async def test_idle_sessions_are_held_and_let_go(server: RunningServer) -> None:
     async with hold_idle(target_of(server), 20) as held:
         assert held == 20
-        assert len(server.services.sessions) == 20
+        assert len(server.services.attachments) == 20
 
     async with hold_idle(target_of(server, key="wrong"), 2) as held:
         assert held == 0

@@ -7,12 +7,9 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from starlette.websockets import WebSocket
-
 from scribewire.audio.container import AudioInfo
 from scribewire.errors import CloseCode
-from scribewire.protocol.dialects import read_request
-from scribewire.server.session import Session
+from scribewire.server.app import make_app
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceGap, SourceOpened
 from scribewire.sources.pulled import Sources
 from scribewire.testing.running import RunningServer, run_server
@@ -50,16 +47,19 @@ class QuietClient:
         self.sent.append(message)
 
 
-async def open_stream(server: RunningServer, client: QuietClient, events: Events) -> Session:
+async def serve_stream(server: RunningServer, client: QuietClient, events: Events) -> None:
     known = server.services.sources
     scripted = ScriptedSources(
         fetcher=known.fetcher, retry=known.retry, open_timeout_s=1, events=events
     )
-    websocket = WebSocket({"type": "websocket"}, client.waiting.get, client.send)
-    await websocket.accept()
-    opening = read_request("/v2/client/key-1", "url=http://a.example/", [])
-    assert opening is not None
-    return Session(websocket, opening, replace(server.services, sources=scripted))
+    scope = {
+        "type": "websocket",
+        "path": "/v2/client/key-1",
+        "query_string": b"url=http://a.example/",
+        "headers": [],
+    }
+    app = make_app(replace(server.services, sources=scripted))
+    await app(scope, client.waiting.get, client.send)
 
 
 async def test_nothing_more_is_pulled_for_a_client_that_has_gone() -> None:
@@ -73,7 +73,7 @@ async def test_nothing_more_is_pulled_for_a_client_that_has_gone() -> None:
         told.append("asked for more")
 
     async with run_server() as server:
-        await (await open_stream(server, client, events)).run()
+        await serve_stream(server, client, events)
 
     assert told == []
 
@@ -87,8 +87,7 @@ async def test_a_fault_of_ours_at_the_end_of_a_source_ends_the_session_too() -> 
             yield SourceAudio(bytes(640))
             await server.services.scheduler.aclose()
 
-        session = await open_stream(server, client, events)
         async with asyncio.timeout(5):
-            await session.run()
+            await serve_stream(server, client, events)
 
     assert client.sent[-1]["code"] == CloseCode.SERVER_FAULT

@@ -281,7 +281,7 @@ async def test_a_client_that_leaves_ends_the_fetch() -> None:
         async with server.dial(path_for(source)) as dialogue:
             while not dialogue.finals:
                 await dialogue.next()
-            (session,) = server.services.sessions
+            (session,) = server.services.attachments
         await session.has_ended.wait()
         stays.set()
 

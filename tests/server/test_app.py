@@ -13,6 +13,8 @@ from scribewire import __version__
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 
+START, STOP = '{"action":"start"}', '{"action":"stop"}'
+
 
 async def get(server: RunningServer, path: str) -> tuple[int, dict[str, Any]]:
     def ask() -> tuple[int, dict[str, Any]]:
@@ -115,7 +117,7 @@ async def test_beyond_the_limit_of_sessions_a_server_refuses_until_one_ends() ->
 
             assert (status, body["error"], retry_after) == (503, "too many sessions", "5")
             assert "all 1 sessions" in body["message"]
-            (open_one,) = server.services.sessions
+            (open_one,) = server.services.attachments
         await open_one.has_ended.wait()
 
         async with server.dial() as dialogue:
@@ -145,3 +147,35 @@ async def test_a_wrong_key_learns_nothing_of_the_load() -> None:
         status, _, _ = await refusal(server, "/v2/realtime?token=wrong")
 
     assert status == 401
+
+
+def raw_frame(opcode: int, payload: bytes) -> bytes:
+    """A client's frame of up to 125 bytes, masked with zeros."""
+    return bytes([0x80 | opcode, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+async def test_text_that_is_not_utf8_is_the_clients_fault_and_no_error_of_the_server(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with server.dial() as dialogue:
+        # In one packet: uvicorn has closed before the session sends `listening`.
+        dialogue.websocket.transport.write(raw_frame(1, START.encode()) + raw_frame(1, b"\xff"))
+        code = await dialogue.until_closed()
+    for attachment in list(server.services.attachments):
+        await attachment.has_ended.wait()
+
+    assert code == 1007
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_no_session_is_left_behind(server: RunningServer) -> None:
+    async with server.dial() as dialogue:
+        await dialogue.send(START)
+        await dialogue.next()
+        assert len(server.services.attachments) == 1
+        await dialogue.send(STOP)
+        await dialogue.until_closed()
+    for attachment in list(server.services.attachments):
+        await attachment.has_ended.wait()
+
+    assert not server.services.attachments

@@ -1,480 +1,231 @@
+"""A session by itself: what it puts out to whoever is attached, and while nobody is."""
+
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import struct
-from collections import deque
-from typing import Any
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
 
 import pytest
-from starlette.websockets import WebSocket
 
-from scribewire.engines.engines import Engines
-from scribewire.engines.protocols import Voices
-from scribewire.errors import CloseCode
-from scribewire.protocol.dialects import read_request
-from scribewire.server.session import Session
-from scribewire.testing.faulty import FailingEngine, StuckEngine
-from scribewire.testing.running import RunningServer, run_server
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, ScriptedVoices, draw_pcm
+from scribewire.audio.container import AudioInfo
+from scribewire.errors import ClientFault, ServerFault
+from scribewire.events import Final
+from scribewire.protocol.dialogue import SessionStarted
+from scribewire.server.concurrency import ConcurrencyError
+from scribewire.server.session import (
+    MAX_KEPT_RESULTS,
+    NumberedResult,
+    Session,
+    SourceEnded,
+    SourceNews,
+    open_session,
+)
+from scribewire.sources.events import SourceAudio, SourceEvent, SourceLost, SourceOpened
+from scribewire.sources.faults import invalid_stream
+from scribewire.sources.pulled import Sources
+from scribewire.testing.running import RunningServer
+from scribewire.testing.scripted import draw_pcm
+from scribewire.wishes import Wishes
 
-START, STOP = '{"action":"start"}', '{"action":"stop"}'
+WISHES = Wishes(language="en", partials=False)
 UTTERANCE = "." * 10 + "hello" * 3 + "." * 20
-
-
-def wav_header(sizes: int = 0xFFFFFFFF, rate: int = 16_000, channels: int = 1) -> bytes:
-    """The 78 bytes that ffmpeg writes to a pipe."""
-    info = b"INFOISFT" + struct.pack("<I", 14) + b"Lavf60.16.100\0"
-    return (
-        b"RIFF" + struct.pack("<I", sizes) + b"WAVEfmt "
-        + struct.pack("<IHHIIHH", 16, 1, channels, rate, rate * channels * 2, channels * 2, 16)
-        + b"LIST" + struct.pack("<I", len(info)) + info
-        + b"data" + struct.pack("<I", sizes)
-    )  # fmt: skip
-
-
-async def test_a_session_from_start_to_stopped(server: RunningServer) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send(START, draw_pcm(UTTERANCE), STOP)
-        code = await dialogue.until_closed()
-
-    listening = json.loads(dialogue.texts[0])
-    assert listening["state"] == "listening"
-    assert len(listening["session_id"]) == 32
-    assert dialogue.finals == ["hellohellohello"]
-    assert dialogue.texts[-1] == '{"state":"stopped"}'
-    assert code == 1000
-
-
-async def test_the_first_message_after_start_is_listening(server: RunningServer) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send(START)
-
-        assert "listening" in json.dumps(await dialogue.next())
-
-
-async def test_finals_carry_their_words_and_nothing_that_was_not_measured(
-    server: RunningServer,
-) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send(START, draw_pcm(UTTERANCE), STOP)
-        await dialogue.until_closed()
-
-    finals = [m for m in dialogue.messages if m.get("is_final")]
-    assert [set(final) for final in finals] == [{"text", "is_final", "offset_ms", "words"}]
-
-
-@pytest.mark.parametrize(
-    ("query", "speakers"),
-    [("", ["Speaker 1", "Speaker 2"]), ("&diarize=false", [None])],
+OPENED = SourceOpened(
+    AudioInfo(container="wav", codec="pcm_s16le", rate_hz=16_000, channels=1, duration_ms=None),
+    is_live=True,
 )
-async def test_finals_name_their_speaker_unless_told_not_to(
-    query: str, speakers: list[str | None]
-) -> None:
-    talk = "." * 10 + "hello" * 8 + "." * 4 + "HELLO" * 8 + "." * 20
-    voices = ScriptedVoices()
-    engines = Engines(ScriptedVad(), (ScriptedEngine(),), Voices(voices, voices))
-    async with (
-        run_server(engines=engines) as server,
-        server.dial(f"/v2/realtime?token=key-1{query}") as dialogue,
-    ):
-        await dialogue.send(START, draw_pcm(talk), STOP)
-        await dialogue.until_closed()
 
-    finals = [m for m in dialogue.messages if m.get("is_final")]
-    assert [final.get("speaker") for final in finals] == speakers
+Events = Callable[[], AsyncGenerator[SourceEvent, None]]
 
 
-async def test_partials_come_before_the_final_when_audio_comes_in_real_time_chunks(
-    server: RunningServer,
-) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send(START)
-        await dialogue.next()
-        for frame in "hello" * 8:
-            await dialogue.send(draw_pcm(frame))
-        partial = await dialogue.next()
-        await dialogue.send(STOP)
-        await dialogue.until_closed()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptedSources(Sources):
+    """Sources whose every address gives the same events."""
 
-    assert not partial["is_final"]
-    assert ("hello" * 8).startswith(partial["text"])
-    assert dialogue.finals == ["hello" * 8]
+    events: Events
 
+    def pull(self, url: str) -> AsyncGenerator[SourceEvent, None]:
+        return self.events()
 
-async def test_no_partials_for_a_client_that_wants_none(server: RunningServer) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send('{"action":"start","partial":false}')
-        for frame in "hello" * 8:
-            await dialogue.send(draw_pcm(frame))
-        await dialogue.send(STOP)
-        await dialogue.until_closed()
 
-    assert [m["is_final"] for m in dialogue.messages if "text" in m] == [True]
+def begin(server: RunningServer, wishes: Wishes = WISHES) -> Session:
+    return open_session("5e55", SessionStarted(wishes), server.services)
 
 
-async def test_numbers_are_digits_in_every_result_for_a_client_that_asks(
-    server: RunningServer,
-) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send('{"action":"start","actual_numbers":true}')
-        await dialogue.next()
-        for frame in "twenty one dollars and no one else":
-            await dialogue.send(draw_pcm(frame))
-        await dialogue.next()
-        await dialogue.send(STOP)
-        await dialogue.until_closed()
-
-    partials = [m["text"] for m in dialogue.messages if m.get("is_final") is False]
-    assert partials
-    assert {text[:2] for text in partials} <= {"20", "21"}
-    assert dialogue.finals == ["21 dollars and no one else"]
-
-
-async def test_numbers_stay_words_for_a_client_that_does_not_ask(server: RunningServer) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send(START, draw_pcm("twenty one dollars"), STOP)
-        await dialogue.until_closed()
-
-    assert dialogue.finals == ["twenty one dollars"]
-
-
-async def test_the_legacy_endpoint_has_the_legacy_shape(server: RunningServer) -> None:
-    async with server.dial("/realtime?language=en", {"x-zoom-s2t-key": "key-1"}) as dialogue:
-        await dialogue.send(START, draw_pcm(UTTERANCE), STOP)
-        await dialogue.until_closed()
-
-    final, stopped = dialogue.messages[1:]
-    assert set(final) == {"result", "text"}
-    assert final["text"] == final["result"][0][0] == "hellohellohello"
-    assert final["result"][0][1:3] == [320, 800]
-    assert stopped == {"state": "stopped"}
-
-
-@pytest.mark.parametrize(
-    ("path", "headers"),
-    [
-        ("/v2/realtime?token=key-1", {}),
-        ("/v2/realtime?token=key-2&type=quality&language=en-US", {}),
-        ("/v2/realtime?language=en", {"x-zoom-s2t-key": "key-1"}),
-        ("/v2/realtime", {"X-API-Key": "key-1"}),
-        ("/v2/realtime", {"api-key": "key-2"}),
-        ("/v2/realtime", {"Authorization": "Bearer key-1"}),
-        ("/v2/realtime?token=key-1", {"api-key": "key-2"}),
-    ],
-)
-async def test_a_key_is_taken_from_every_place(
-    server: RunningServer, path: str, headers: dict[str, str]
-) -> None:
-    async with server.dial(path, headers) as dialogue:
-        await dialogue.send(START)
-
-        assert (await dialogue.next())["state"] == "listening"
-
-
-async def test_a_key_in_start_is_judged_when_it_comes(server: RunningServer) -> None:
-    async with server.dial("/v2/realtime") as dialogue:
-        await dialogue.send('{"action":"start","key":"key-2"}')
-
-        assert (await dialogue.next())["state"] == "listening"
-
-
-async def test_an_unknown_action_is_told_and_the_session_goes_on(server: RunningServer) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send(START, '{"action":"dance"}', draw_pcm("..hello"), STOP)
-        code = await dialogue.until_closed()
-
-    assert "dance" in dialogue.errors[0]
-    assert dialogue.finals == ["hello"]
-    assert code == 1000
-
-
-async def test_audio_after_stop_is_dropped_without_a_word(server: RunningServer) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send(START, draw_pcm("..hello"), STOP, draw_pcm("xxxx"), START, "{")
-        code = await dialogue.until_closed()
-
-    assert dialogue.finals == ["hello"]
-    assert dialogue.errors == []
-    assert code == 1000
-
-
-async def test_a_text_frame_of_two_mebibytes_closes_with_1009(server: RunningServer) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send(START, "x" * (2 * 1024 * 1024))
-        code = await dialogue.until_closed()
-
-    assert dialogue.errors == []
-    assert code == 1009
-
-
-async def test_without_start_the_connection_times_out() -> None:
-    async with run_server(start_timeout_ms=100) as server, server.dial() as dialogue:
-        code = await dialogue.until_closed()
-
-    assert "connection timeout" in dialogue.errors[0]
-    assert code == 1008
-
-
-async def test_a_compressed_file_is_refused_with_advice(server: RunningServer) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send(START, b"OggS" + bytes(4000))
-        code = await dialogue.until_closed()
-
-    assert "Ogg" in dialogue.errors[0]
-    assert "WAV" in dialogue.errors[0]
-    assert code == 1008
-
-
-async def test_the_header_that_ffmpeg_pipes_shares_its_message_with_samples(
-    server: RunningServer,
-) -> None:
-    header = wav_header()
-    async with server.dial() as dialogue:
-        await dialogue.send(START, header + draw_pcm(UTTERANCE), STOP)
-        await dialogue.until_closed()
-
-    assert len(header) == 78
-    assert dialogue.finals == ["hellohellohello"]
-
-
-async def test_a_lying_wav_size_loses_nothing(server: RunningServer) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send(START, wav_header(sizes=4) + draw_pcm("..he"), draw_pcm("llo"), STOP)
-        await dialogue.until_closed()
-
-    assert dialogue.finals == ["hello"]
-
-
-async def test_an_impossible_wav_format_is_an_error(server: RunningServer) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send(START, wav_header(rate=0) + draw_pcm("hello"))
-        code = await dialogue.until_closed()
-
-    assert "rate" in dialogue.errors[0]
-    assert code == 1008
-
-
-async def test_messages_of_1024_bytes_sent_without_pause(server: RunningServer) -> None:
-    audio = draw_pcm(UTTERANCE * 20)
-    async with server.dial() as dialogue:
-        await dialogue.send(START)
-        await dialogue.send(*(audio[at : at + 1024] for at in range(0, len(audio), 1024)))
-        await dialogue.send(STOP)
-        code = await dialogue.until_closed()
-
-    assert dialogue.finals == ["hellohellohello"] * 20
-    assert code == 1000
-
-
-async def test_a_sample_may_be_split_across_messages(server: RunningServer) -> None:
-    audio = draw_pcm("..hello")
-    async with server.dial() as dialogue:
-        await dialogue.send(START, audio[:777], audio[777:1000], audio[1000:], STOP)
-        await dialogue.until_closed()
-
-    assert dialogue.finals == ["hello"]
-
-
-async def test_without_audio_a_session_neither_ends_nor_stalls() -> None:
-    # The only limits that a client without audio could meet: the first is told, shorter than the
-    # pause; the others end whoever answers no ping.
-    async with run_server(start_timeout_ms=100) as server, server.dial() as dialogue:
-        await dialogue.send(START, draw_pcm("..he"))
-        await dialogue.next()
-        await asyncio.sleep(0.2)  # real time is what this one test is about
-        await dialogue.send(draw_pcm("llo"), STOP)
-        code = await dialogue.until_closed()
-
-    assert dialogue.finals == ["hello"]
-    assert code == 1000
-
-
-async def test_a_client_may_leave_without_stop_and_come_back(server: RunningServer) -> None:
-    for _ in range(3):
-        async with server.dial() as dialogue:
-            await dialogue.send(START, draw_pcm("..hello"))
-            await dialogue.next()
-    async with server.dial() as dialogue:
-        await dialogue.send(START, draw_pcm("..again"), STOP)
-        await dialogue.until_closed()
-
-    assert dialogue.finals == ["again"]
-
-
-async def test_two_clients_at_once_get_the_finals_of_each_alone(server: RunningServer) -> None:
-    pictures = [UTTERANCE * 4, ("." * 7 + "other" * 5 + "." * 18) * 3]
-
-    async def finals(picture: str) -> list[str]:
-        audio = draw_pcm(picture)
-        async with server.dial() as dialogue:
-            await dialogue.send(START)
-            await dialogue.send(*(audio[at : at + 3000] for at in range(0, len(audio), 3000)))
-            await dialogue.send(STOP)
-            await dialogue.until_closed()
-        heard: list[str] = dialogue.finals
-        return heard
-
-    alone = [await finals(picture) for picture in pictures]
-
-    assert await asyncio.gather(*map(finals, pictures)) == alone
-    assert [len(texts) for texts in alone] == [4, 3]
-
-
-@pytest.mark.slow
-async def test_a_session_that_is_behind_stops_reading_its_socket() -> None:
-    engine = StuckEngine()
-    audio = draw_pcm(UTTERANCE * 700)  # 34 MB: more than socket buffers hold
-    async with (
-        run_server(engines=Engines(ScriptedVad(), (engine,))) as server,
-        server.dial() as dialogue,
-    ):
-        await dialogue.send(START)
-        sending = asyncio.create_task(
-            dialogue.send(*(audio[at : at + 65_536] for at in range(0, len(audio), 65_536)))
-        )
-        await asyncio.to_thread(engine.has_begun.wait)
-        done, _ = await asyncio.wait([sending], timeout=1)  # long enough to send it twice over
-        engine.release.set()
-        sending.cancel()
-
-    assert not done
-
-
-async def test_an_engine_that_fails_ends_its_session_without_internals_and_no_other(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async with (
-        run_server(engines=Engines(ScriptedVad(), (FailingEngine(),))) as server,
-        server.dial() as unlucky,
-        server.dial() as other,
-    ):
-        await other.send(START, draw_pcm("..hello"))
-        await unlucky.send(START, draw_pcm(UTTERANCE + "...xxxx...."), STOP)
-        code = await unlucky.until_closed()
-        await other.send(draw_pcm("hello"), STOP)
-        await other.until_closed()
-
-    assert code == 1011
-    assert len(unlucky.errors) == 1
-    assert "secret" not in unlucky.errors[0]
-    assert "secret internals" in caplog.text
-    assert unlucky.messages[0]["session_id"] in caplog.text
-    assert other.finals == ["hellohello"]
-
-
-async def test_ending_a_server_gives_each_session_its_finals() -> None:
-    async with run_server() as server:
-        context = server.dial()
-        dialogue = await context.__aenter__()
-        await dialogue.send(START, draw_pcm("..hello"))
-        await dialogue.next()
-    code = await dialogue.until_closed()
-    await context.__aexit__(None, None, None)
-
-    assert dialogue.finals == ["hello"]
-    assert dialogue.texts[-1] == '{"state":"stopped"}'
-    assert code == 1012
-
-
-def raw_frame(opcode: int, payload: bytes) -> bytes:
-    """A client's frame of up to 125 bytes, masked with zeros."""
-    return bytes([0x80 | opcode, 0x80 | len(payload)]) + bytes(4) + payload
-
-
-async def test_text_that_is_not_utf8_is_the_clients_fault_and_no_error_of_the_server(
-    server: RunningServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with server.dial() as dialogue:
-        # In one packet: uvicorn has closed before the session sends `listening`.
-        dialogue.websocket.transport.write(raw_frame(1, START.encode()) + raw_frame(1, b"\xff"))
-        code = await dialogue.until_closed()
-    for session in list(server.services.sessions):
-        await session.has_ended.wait()
-
-    assert code == 1007
-    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
-
-
-class EagerClient:
-    """ASGI's side of a session whose messages are all there already; `send` fails if it is gone."""
-
-    def __init__(self, *messages: dict[str, Any], is_gone: bool = False) -> None:
-        self.waiting = deque([{"type": "websocket.connect"}, *messages])
-        self._is_gone = is_gone
-
-    async def receive(self) -> dict[str, Any]:
-        if not self.waiting:
-            await asyncio.Event().wait()
-        return self.waiting.popleft()
-
-    async def send(self, message: Any) -> None:  # noqa: ANN401 - as ASGI has it
-        if self._is_gone and message["type"] != "websocket.accept":
-            raise OSError("gone")
-
-
-async def open_session(server: RunningServer, client: EagerClient) -> Session:
-    websocket = WebSocket({"type": "websocket"}, client.receive, client.send)
-    await websocket.accept()
-    opening = read_request("/v2/realtime", "token=key-1", [])
-    assert opening is not None
-    return Session(websocket, opening, server.services)
-
-
-async def test_messages_that_came_together_leave_turns_to_other_sessions(
-    server: RunningServer,
-) -> None:
-    empty = {"type": "websocket.receive", "bytes": b""}
-    client = EagerClient(
-        {"type": "websocket.receive", "text": START},
-        *[empty] * 1000,
-        {"type": "websocket.disconnect", "code": 1000},
+def pull(server: RunningServer, events: Events) -> Session:
+    known = server.services.sources
+    sources = ScriptedSources(
+        fetcher=known.fetcher, retry=known.retry, open_timeout_s=1, events=events
     )
-    session = await open_session(server, client)
-    running = asyncio.create_task(session.run())
-    turns = 0
-    while not running.done():
-        turns += 1
-        await asyncio.sleep(0)
-
-    assert turns > 1000
+    started = SessionStarted(replace(WISHES, url="http://a.example/"))
+    return open_session("5e55", started, replace(server.services, sources=sources))
 
 
-async def test_a_client_that_has_gone_does_not_keep_a_server_from_ending_its_sessions(
+async def take_all(session: Session, after: int = 0) -> list[NumberedResult]:
+    """Take the results after this one, until the session has ended."""
+    taken: list[NumberedResult] = []
+    session.attach()
+    while True:
+        while (result := session.result_after(after)) is not None:
+            taken.append(result)
+            after = result.number
+        while session.next_source_news() is not None:
+            pass
+        if session.has_ended:
+            break
+        await session.has_news.wait()
+        session.has_news.clear()
+    session.detach()
+    return taken
+
+
+async def hear_source(session: Session) -> list[SourceNews]:
+    """Take what becomes of the source, until it has ended."""
+    heard: list[SourceNews] = []
+    while not any(isinstance(news, SourceEnded) for news in heard):
+        await session.has_news.wait()
+        session.has_news.clear()
+        heard += iter(session.next_source_news, None)
+    return heard
+
+
+def texts(results: list[NumberedResult]) -> list[tuple[int, str]]:
+    return [
+        (result.number, result.event.text) for result in results if isinstance(result.event, Final)
+    ]
+
+
+async def test_results_are_numbered_from_one_and_can_be_taken_again(server: RunningServer) -> None:
+    session = begin(server)
+    await session.receive_audio(draw_pcm(UTTERANCE * 3))
+    session.end_audio()
+    session.end_audio()
+
+    first = await take_all(session)
+    again = await take_all(session, after=1)
+
+    assert texts(first) == [(number, "hello" * 3) for number in (1, 2, 3)]
+    assert again == first[1:]
+    assert session.received_bytes == len(draw_pcm(UTTERANCE * 3))
+    await session.aclose()
+
+
+async def test_a_result_that_is_too_old_is_not_kept_and_that_is_told(
     server: RunningServer,
 ) -> None:
-    session = await open_session(server, EagerClient(is_gone=True))
-    running = asyncio.create_task(session.run())
+    session = begin(server)
+    for _ in range(MAX_KEPT_RESULTS + 2):
+        await session.receive_audio(draw_pcm("..hello" + "." * 20))
+    session.end_audio()
+    results = await take_all(session)
+
+    assert session.result_after(2) == results[2]
+    for number in (1, len(results) + 1):
+        with pytest.raises(ServerFault, match=rf"result {number + 1} is not kept: 3 to 66 are"):
+            session.result_after(number)
+    await session.aclose()
+
+
+async def test_numbers_are_digits_where_that_was_asked_for(server: RunningServer) -> None:
+    session = begin(server, replace(WISHES, digits=True))
+    await session.receive_audio(draw_pcm("twenty one dollars"))
+    session.end_audio()
+
+    assert texts(await take_all(session)) == [(1, "21 dollars")]
+    await session.aclose()
+
+
+async def test_what_is_no_audio_is_refused(server: RunningServer) -> None:
+    session = begin(server)
+
+    with pytest.raises(ClientFault, match="Ogg"):
+        await session.receive_audio(b"OggS" + bytes(4000))
+
+    await session.aclose()
+
+
+async def test_two_tasks_that_bring_audio_are_an_error(server: RunningServer) -> None:
+    session = begin(server)
+    long = draw_pcm(UTTERANCE * 40)  # more than is taken at once
+    first = asyncio.create_task(session.receive_audio(long))
     await asyncio.sleep(0)
 
-    await session.end(CloseCode.RESTART)
+    with pytest.raises(ConcurrencyError, match="audio is brought"):
+        await session.receive_audio(long)
 
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
+    await session.aclose()
+    await first
 
 
-async def test_a_session_that_its_client_left_says_so_in_the_log(
-    server: RunningServer, caplog: pytest.LogCaptureFixture
+async def test_two_attachments_at_once_are_an_error(server: RunningServer) -> None:
+    session = begin(server)
+    session.attach()
+
+    with pytest.raises(ConcurrencyError, match="a session is attached"):
+        session.attach()
+
+    session.detach()
+    session.attach()
+    await session.aclose()
+
+
+async def test_a_source_is_pulled_while_nobody_is_attached(server: RunningServer) -> None:
+    has_ended = asyncio.Event()
+
+    async def events() -> AsyncGenerator[SourceEvent, None]:
+        yield OPENED
+        yield SourceAudio(draw_pcm(UTTERANCE))
+        yield SourceLost("gone")
+        yield OPENED
+        yield SourceAudio(draw_pcm(UTTERANCE))
+        has_ended.set()
+
+    session = pull(server, events)
+    await has_ended.wait()
+
+    assert session.is_read
+    assert texts(await take_all(session)) == [(1, "hello" * 3), (2, "hello" * 3)]
+    assert session.received_bytes == 2 * len(draw_pcm(UTTERANCE))
+    await session.aclose()
+
+
+async def test_an_attachment_hears_how_its_source_fares_and_the_next_one_how_it_ended(
+    server: RunningServer,
 ) -> None:
-    caplog.set_level("INFO", "scribewire")
-    client = EagerClient({"type": "websocket.disconnect", "code": 1006})
-    session = await open_session(server, client)
+    lost, fault = SourceLost("gone"), invalid_stream("HTTP 404")
 
-    await session.run()
+    async def events() -> AsyncGenerator[SourceEvent, None]:
+        yield OPENED
+        yield lost
+        raise fault
 
-    assert f"{session.id} x the client has gone" in caplog.messages
+    session = pull(server, events)
+    session.attach()
+    heard = await hear_source(session)
+    session.detach()
+    session.attach()
+
+    assert heard == [OPENED, lost, SourceEnded(fault)]
+    assert await hear_source(session) == [SourceEnded(fault)]
+    await session.aclose()
 
 
-async def test_no_session_is_left_behind(server: RunningServer) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send(START)
-        await dialogue.next()
-        assert len(server.services.sessions) == 1
-        await dialogue.send(STOP)
-        await dialogue.until_closed()
-    for session in list(server.services.sessions):
-        await session.has_ended.wait()
+async def test_nothing_more_is_pulled_once_no_more_audio_is_wanted(server: RunningServer) -> None:
+    closed = asyncio.Event()
 
-    assert not server.services.sessions
+    async def events() -> AsyncGenerator[SourceEvent, None]:
+        try:
+            yield OPENED
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    session = pull(server, events)
+    while not session.is_read:
+        await session.has_news.wait()
+        session.has_news.clear()
+
+    session.end_audio()
+    await session.aclose()
+
+    assert closed.is_set()

@@ -41,7 +41,8 @@ class Stream:
         self._pace = Pace()
         self._clock = asyncio.get_running_loop().time
         self._events: deque[TranscriptEvent] = deque()
-        self._changed = asyncio.Event()  # set whenever the reader of the events has to look
+        self.has_news = asyncio.Event()  # set whenever the reader of the events has to look
+        self.has_all_audio = False  # set by `end`
         self._may_write = asyncio.Event()
         self._fault: ServerFault | None = None
         self._is_aborted = False
@@ -70,10 +71,29 @@ class Stream:
 
     def end(self, last: Samples | None = None) -> None:
         """Add the last audio, if any, and say that it is over; the remaining events follow."""
+        self.has_all_audio = True
         if last is not None:
             self._receive_audio(last)
         self._recognizer.receive_end()
         self._pump()
+
+    def next_event(self) -> TranscriptEvent | None:
+        """Return the next event, or None while there is none; then wait for `has_news`.
+
+        Raises ServerFault once an engine has failed.
+        """
+        if self._events:
+            event = self._events.popleft()
+            self._pump()
+            return event
+        if self._fault is not None:
+            raise self._fault
+        return None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no event will come any more: after the last final, or after `abort`."""
+        return not self._events and (self._recognizer.is_finished or self._is_aborted)
 
     async def events(self) -> AsyncIterator[TranscriptEvent]:
         """Yield every event until the last final after `end`, or until `abort`.
@@ -81,16 +101,12 @@ class Stream:
         Raises ServerFault once an engine has failed.
         """
         while True:
-            while self._events:
-                event = self._events.popleft()
-                self._pump()
+            while (event := self.next_event()) is not None:
                 yield event
-            if self._fault is not None:
-                raise self._fault
-            if self._recognizer.is_finished or self._is_aborted:
+            if self.has_ended:
                 return
-            self._changed.clear()
-            await self._changed.wait()
+            self.has_news.clear()
+            await self.has_news.wait()
 
     def abort(self) -> None:
         """Drop the stream: nothing that has not begun is decoded for it any more."""
@@ -129,7 +145,7 @@ class Stream:
 
     def _wake(self) -> None:
         if self._events or not self._is_live or self._recognizer.is_finished:
-            self._changed.set()  # else the reader would find nothing new: most audio says nothing
+            self.has_news.set()  # else the reader would find nothing new: most audio says nothing
         is_behind = (
             self._recognizer.lag_samples > MAX_LAG_SAMPLES or len(self._events) > MAX_WAITING_EVENTS
         )

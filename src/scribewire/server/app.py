@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import secrets
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,8 @@ from starlette.routing import Route, WebSocketRoute
 from scribewire import __version__
 from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import refuse_keys
-from scribewire.server.session import Session
+from scribewire.server.attachment import Attachment
+from scribewire.server.session import open_session
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,9 +25,12 @@ if TYPE_CHECKING:
 
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.protocol.dialogue import Request as OpeningRequest
+    from scribewire.protocol.dialogue import SessionStarted
     from scribewire.server.services import Services
+    from scribewire.server.session import Session
 
 _log = logging.getLogger("scribewire.server")
+_session_log = logging.getLogger("scribewire.session")
 
 _UPGRADE = "this address speaks WebSocket: connect with ws:// or wss://"
 _DRAINING = "this server is going down: try again in a few seconds"
@@ -46,7 +52,7 @@ def make_app(services: Services) -> Starlette:
         assert opening is not None
         with services.admission.session(_now(), speech=_speech_for(opening, services)):
             await websocket.accept()
-            await Session(websocket, opening, services).run()
+            await _serve_client(websocket, opening, services)
 
     async def health(_request: Request) -> JSONResponse:
         is_draining = services.draining.is_set()
@@ -55,7 +61,7 @@ def make_app(services: Services) -> Starlette:
             {
                 "status": "draining" if is_draining else "ok",
                 "version": __version__,
-                "sessions": len(services.sessions),
+                "sessions": len(services.attachments),
                 "workers": scheduler.capacity,
                 "waiting_jobs": scheduler.waiting_jobs,
                 "stuck_calls": scheduler.stuck_calls,
@@ -75,6 +81,34 @@ def make_app(services: Services) -> Starlette:
             WebSocketRoute("/{path:path}", open_session),
         ]
     )
+
+
+async def _serve_client(websocket: WebSocket, opening: OpeningRequest, services: Services) -> None:
+    """Own the session of one client: for now, it ends with its socket."""
+    session_id = secrets.token_hex(16)
+    _log_opening(session_id, opening)
+    async with contextlib.AsyncExitStack() as owned:
+
+        def begin_session(started: SessionStarted) -> Session:
+            session = open_session(session_id, started, services)
+            owned.push_async_callback(session.aclose)
+            return session
+
+        dialogue = opening.begin(services.policy, session_id, _now())
+        attachment = Attachment(websocket, dialogue, begin_session, name=session_id)
+        services.attachments.add(attachment)
+        try:
+            await attachment.run()
+        finally:
+            services.attachments.discard(attachment)
+
+
+def _log_opening(session_id: str, opening: OpeningRequest) -> None:
+    _session_log.info("%s = open %s %s", session_id, opening.path, opening.wishes.mode)
+    if opening.unknown_parameters:
+        # Not their names: a key may stand there by mistake.
+        count = len(opening.unknown_parameters)
+        _session_log.debug("%s = ignored %d parameters", session_id, count)
 
 
 def _read_opening(websocket: WebSocket) -> OpeningRequest | None:

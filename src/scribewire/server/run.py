@@ -178,15 +178,16 @@ def prepare_process() -> None:
 async def _drain(services: Services) -> None:
     """Refuse new sessions, and let the open ones send what they have heard."""
     services.draining.set()
-    sessions = list(services.sessions)
-    if not sessions:
+    attachments = list(services.attachments)
+    if not attachments:
         return
+    for attachment in attachments:
+        attachment.end(CloseCode.RESTART)
     try:
         async with asyncio.timeout(services.settings.drain_timeout_ms / 1000):
-            await asyncio.gather(*(session.end(CloseCode.RESTART) for session in sessions))
-            await asyncio.gather(*(session.has_ended.wait() for session in sessions))
+            await asyncio.gather(*(attachment.has_ended.wait() for attachment in attachments))
     except TimeoutError:
-        _log.warning("! %d sessions did not end in time", len(services.sessions))
+        _log.warning("! %d sessions did not end in time", len(services.attachments))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from scribewire.protocol.policy import ServerPolicy
     from scribewire.runtime.admission import Admission
     from scribewire.runtime.scheduler import Scheduler
-    from scribewire.server.session import Session
+    from scribewire.server.attachment import Attachment
     from scribewire.settings import Settings
     from scribewire.sources.pulled import Sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """One server's parts, and the sessions that are open on it."""
+    """One server's parts, and the clients that are on it."""
 
     settings: Settings
     """What the operator chose."""
@@ -32,7 +32,7 @@ class Services:
     """Whether one more session can be carried."""
     sources: Sources
     """Pulls the audio of stream mode."""
-    sessions: set[Session] = field(default_factory=set)
-    """Those that are open now; each enters and leaves by itself."""
+    attachments: set[Attachment] = field(default_factory=set)
+    """The clients that are being served."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the server is going down: no new session is let in."""

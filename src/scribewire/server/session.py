@@ -1,280 +1,242 @@
-"""One WebSocket from accept to close: read this first.
-
-Two tasks share a connection core. The reader gives it every message and acts on what it says;
-the writer sends what the stream's recognizer hears. Whichever ends first ends the session. In
-stream mode a third one, `_pull`, brings the audio.
-While the stream is behind, the reader waits in `Stream.write`, so the socket fills up and the
-client is slowed down.
-"""
+"""What one client has asked for, and what came of it, whatever carries it to the client."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import secrets
-from dataclasses import replace
-from typing import TYPE_CHECKING, assert_never
-
-from starlette.websockets import WebSocketDisconnect
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.audio.wire import WireDecoder
-from scribewire.errors import ClientFault, CloseCode
+from scribewire.errors import ServerFault
 from scribewire.formatting.numbers import write_numbers_in_event
-from scribewire.protocol.dialogue import (
-    AudioEnded,
-    AudioReceived,
-    BreakAsked,
-    Close,
-    SessionAborted,
-    SessionStarted,
-)
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.stream import Stream
+from scribewire.server.concurrency import OneTask
 from scribewire.server.pulling import pace_events, write_silence
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault
 
 if TYPE_CHECKING:
-    from starlette.websockets import WebSocket
+    from collections.abc import AsyncGenerator, Callable
 
-    from scribewire.protocol.dialogue import Request
+    from scribewire.events import TranscriptEvent
+    from scribewire.protocol.dialogue import AudioFormat, SessionStarted
     from scribewire.server.services import Services
-    from scribewire.types import Pace
+    from scribewire.sources.events import SourceEvent
+    from scribewire.wishes import Wishes
 
-_OUR_FAULT = "recognition failed: a fault of the server, not of the audio; connect again"
+# Kept for whoever comes after a socket that broke: 16 s of speech at four results a second, some
+# 100 KB. Whoever is away for longer has lost results.
+MAX_KEPT_RESULTS = 64
+MAX_SOURCE_NEWS = 16  # opened and lost, in turn; those that nobody took are history
 
+_DECODERS: Final[dict[AudioFormat, Callable[[], WireDecoder]]] = {"pcm": WireDecoder}
 
 _log = logging.getLogger("scribewire.session")
 
 
+@dataclass(frozen=True, slots=True)
+class NumberedResult:
+    """One result, and its place among those of its session."""
+
+    number: int
+    """From 1, without a gap."""
+    event: TranscriptEvent
+    """In digits if that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEnded:
+    """No more audio comes from the source; the remaining results do."""
+
+    fault: SourceFault | None
+    """Why; None where it was finite, and all of it was read."""
+
+
+SourceNews: TypeAlias = SourceOpened | SourceLost | SourceEnded
+
+
+def open_session(session_id: str, started: SessionStarted, services: Services) -> Session:
+    """Return a session as it was asked for, ready for audio; the caller owes it `aclose`."""
+    wishes, engines = started.wishes, services.engines
+    speech = engines.speech_for(wishes.language, wishes.mode)
+    granted = replace(wishes, speakers=wishes.speakers and engines.voices is not None)
+    rules = rules_for(
+        granted,
+        speech.traits,
+        speech.calibration,
+        max_utterance_ms=services.settings.max_utterance_ms,
+    )
+    return Session(
+        session_id,
+        wishes,
+        stream=Stream(Recognizer(rules), services.scheduler, speech),
+        decoder=_DECODERS[started.audio_format](),
+        source=None if wishes.url is None else services.sources.pull(wishes.url),
+    )
+
+
 class Session:
-    """A session on an accepted WebSocket. `run` returns once it is over."""
+    """Audio in, numbered results out. It knows no WebSocket and no dialogue.
 
-    def __init__(self, websocket: WebSocket, opening: Request, services: Services) -> None:
-        self.id = secrets.token_hex(16)
-        self._websocket = websocket
-        self._services = services
-        self._opening = opening
-        self._connection = opening.begin(services.policy, self.id, _now())
-        self._decoder = WireDecoder()
-        self._stream: Stream | None = None  # set when `start` has come
-        self._digits_in: str | None = None  # set if it asks for digits
-        self._has_stream = asyncio.Event()
-        self.has_ended = asyncio.Event()
-        self._sending = asyncio.Lock()  # two tasks send; messages keep their order
-        self._pulling: asyncio.Task[None] | None = None  # brings the audio in stream mode
+    All methods belong to the event loop's thread. One task at a time may bring audio: the caller
+    of `receive_audio`, or the session itself where it pulls. One attachment at a time may take
+    results, between `attach` and `detach`. The rest anyone may call; whoever made it owes it
+    `aclose`.
+    """
 
-    async def run(self) -> None:
-        """Serve the client until either side ends the session."""
-        self._services.sessions.add(self)
-        asked = self._opening
-        _log.info("%s = open %s %s", self.id, asked.path, asked.wishes.mode)
-        if asked.unknown_parameters:
-            # Not their names: a key may stand there by mistake.
-            _log.debug("%s = ignored %d parameters", self.id, len(asked.unknown_parameters))
-        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
+    def __init__(
+        self,
+        session_id: str,
+        wishes: Wishes,
+        *,
+        stream: Stream,
+        decoder: WireDecoder,
+        source: AsyncGenerator[SourceEvent, None] | None = None,
+    ) -> None:
+        self.id = session_id
+        self.wishes = wishes
+        self.received_bytes = 0
+        self.has_news = stream.has_news  # set whenever the attachment has to look
+        self.is_read = source is None  # whether audio is taken now: a source may be lost
+        self._stream = stream
+        self._decoder = decoder
+        self._outbox: deque[NumberedResult] = deque(maxlen=MAX_KEPT_RESULTS)
+        self._last = 0  # the number of the newest result
+        self._source_news: deque[SourceNews] = deque(maxlen=MAX_SOURCE_NEWS)
+        self._source_end: SourceEnded | None = None  # set once no more audio comes from it
+        self._writing = OneTask("audio is brought")
+        self._attached = OneTask("a session is attached")
+        pulling = None if source is None else self._pull(source)
+        self._pulling = None if pulling is None else asyncio.create_task(pulling)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing will come after what has been taken."""
+        return self._stream.has_ended and not self._source_news
+
+    # Audio.
+
+    async def receive_audio(self, pcm: bytes) -> None:
+        """Take bytes of the format that was asked for, and wait while too far behind for more.
+
+        Raises ClientFault for what is no audio, ServerFault once an engine has failed.
+        """
+        with self._writing:
+            self.received_bytes += len(pcm)
+            await self._stream.write(self._decoder.receive_bytes(pcm))
+
+    def end_utterance(self) -> None:
+        """Let what follows begin a new utterance."""
+        self._stream.end_utterance()
+
+    def end_audio(self) -> None:
+        """Take no more audio; the remaining results follow. Again does nothing."""
+        if self._pulling is not None:
+            self._pulling.cancel()
+        if not self._stream.has_all_audio:
+            self._stream.end(self._decoder.receive_end())
+
+    def abort(self) -> None:
+        """Drop everything: nothing more is pulled, decoded or put out."""
+        if self._pulling is not None:
+            self._pulling.cancel()  # first: nothing would slow it down any more
+        self._stream.abort()
+
+    async def aclose(self) -> None:
+        """End, whatever was owed, and wait until nothing of it runs any more."""
+        self.abort()
+        if self._pulling is not None:
+            await asyncio.gather(self._pulling, return_exceptions=True)
+
+    # Results.
+
+    def attach(self) -> None:
+        """Begin to take results. Raises ConcurrencyError while another attachment does."""
+        self._attached.take()
+        self._source_news.clear()  # `is_read` says what it has come to
+        if self._source_end is not None:
+            self._source_news.append(self._source_end)
+        self.has_news.set()
+
+    def detach(self) -> None:
+        """Let another attachment take them from where it likes."""
+        self._attached.give_back()
+
+    def result_after(self, number: int) -> NumberedResult | None:
+        """Return the result that follows the one of this number, or None if there is none yet.
+
+        0 asks for the first. Raises ServerFault once an engine has failed, or when the result is
+        too old to have been kept.
+        """
+        if number == self._last:
+            return self._next_result()
+        oldest = self._last + 1 - len(self._outbox)
+        if not oldest - 1 <= number < self._last:
+            raise ServerFault(f"result {number + 1} is not kept: {oldest} to {self._last} are")
+        return self._outbox[number + 1 - oldest]
+
+    def next_source_news(self) -> SourceNews | None:
+        """Return what else has become of the source, or None."""
+        return self._source_news.popleft() if self._source_news else None
+
+    def _next_result(self) -> NumberedResult | None:
+        event = self._stream.next_event()
+        if event is None:
+            return None
+        if self.wishes.digits and self.wishes.language is not None:
+            event = write_numbers_in_event(event, self.wishes.language)
+        self._last += 1
+        result = NumberedResult(self._last, event)
+        self._outbox.append(result)
+        return result
+
+    # Where the audio is pulled.
+
+    async def _pull(self, source: AsyncGenerator[SourceEvent, None]) -> None:
+        """Write what the source gives to the stream, until it ends or no more is wanted."""
         try:
-            await self._act()
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            if self._pulling is not None:
-                tasks.append(self._pulling)
-            for task in tasks:
-                task.cancel()
-            if self._stream is not None:
-                self._stream.abort()
-            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-            self._services.sessions.discard(self)
-            self.has_ended.set()
-        await self._report(outcomes)
-
-    async def end(self, code: CloseCode) -> None:
-        """End as if the client had sent `stop`, because the server is going down."""
-        self._connection.end_session(code)
-        with contextlib.suppress(WebSocketDisconnect, OSError):  # `run` sees by itself that it left
-            await self._act()
-
-    # The reader.
-
-    async def _read(self) -> None:
-        while not self._connection.is_over:
-            message = await self._receive()
-            if message is None:
-                if not self._connection.is_over:
-                    _log.info("%s x the client has gone", self.id)
-                self._connection.receive_disconnect()
-            elif isinstance(message, str):
-                self._connection.receive_text(message)
-            else:
-                self._connection.receive_bytes(message)
-            await self._act()
-            # Messages that came together wait for nothing: let the other sessions have their turn.
-            await asyncio.sleep(0)
-
-    async def _receive(self) -> str | bytes | None:
-        """Return the next message; None once the client has gone or the core's timer closed."""
-        while not self._connection.is_over:
-            try:
-                async with asyncio.timeout_at(self._connection.timer_at):
-                    message = await self._websocket.receive()
-            except TimeoutError:
-                self._connection.handle_timer(_now())
-                await self._act()
-                continue
-            if message["type"] == "websocket.disconnect":
-                return None
-            text: str | None = message.get("text")
-            content: bytes | None = message.get("bytes")
-            return content or b"" if text is None else text
-        return None
-
-    async def _act(self) -> None:
-        """Do what the core says has become due."""
-        while (event := self._connection.next_event()) is not None:
-            match event:
-                case SessionStarted():
-                    self._start(event)
-                case AudioReceived(pcm=pcm):
-                    await self._receive_audio(pcm)
-                case BreakAsked():
-                    assert self._stream is not None
-                    self._stream.end_utterance()
-                case AudioEnded():
-                    assert self._stream is not None
-                    self._stop_pulling()
-                    self._stream.end(self._decoder.receive_end())
-                case SessionAborted():
-                    self._stop_pulling()  # nothing slows it down any more
-                    if self._stream is not None:
-                        self._stream.abort()
-                case _:
-                    assert_never(event)
-            await self._send_outgoing()
-        await self._send_outgoing()
-
-    def _start(self, event: SessionStarted) -> None:
-        wishes = event.wishes
-        engines = self._services.engines
-        speech = engines.speech_for(wishes.language, wishes.mode)
-        granted = replace(wishes, speakers=wishes.speakers and engines.voices is not None)
-        granted = replace(wishes, speakers=wishes.speakers and engines.voices is not None)
-        rules = rules_for(
-            granted,
-            speech.traits,
-            speech.calibration,
-            max_utterance_ms=self._services.settings.max_utterance_ms,
-        )
-        self._digits_in = wishes.language if wishes.digits else None
-        self._stream = Stream(Recognizer(rules), self._services.scheduler, speech)
-        self._has_stream.set()
-        _log.info("%s < start", self.id)
-        if wishes.url is None:
-            self._connection.send_listening()
-        else:
-            pulling = self._pull(wishes.url, wishes.pace, self._stream)
-            self._pulling = asyncio.create_task(pulling)
-
-    async def _receive_audio(self, pcm: bytes) -> None:
-        assert self._stream is not None
-        try:
-            samples = self._decoder.receive_bytes(pcm)
-        except ClientFault as fault:
-            self._connection.reject(fault)
-            return
-        await self._stream.write(samples)
-
-    # Stream mode.
-
-    async def _pull(self, url: str, pace: Pace, stream: Stream) -> None:
-        """Write what the address gives to the stream, until it ends or `stop` comes."""
-        try:
-            await self._write_source(url, pace, stream)
-        except WebSocketDisconnect:
-            pass  # the reader sees by itself that the client has gone
+            with self._writing:
+                fault = await self._write_source(source)
+            if not self._stream.has_all_audio:
+                self._stream.end()
+            self._source_end = SourceEnded(fault)
+            self._tell(self._source_end)
         except Exception as mistake:  # noqa: BLE001 - ours: fail the session, do not stall it
-            stream.fail(mistake)
+            self._stream.fail(mistake)
 
-    async def _write_source(self, url: str, pace: Pace, stream: Stream) -> None:
+    async def _write_source(self, source: AsyncGenerator[SourceEvent, None]) -> SourceFault | None:
         try:
-            async with contextlib.aclosing(self._services.sources.pull(url)) as events:
-                async for event in pace_events(events, pace):
-                    match event:
-                        case SourceOpened(info=info):
-                            _log.info("%s = %s %s", self.id, info.container, info.codec)
-                            self._connection.send_listening()
-                        case SourceAudio(pcm=pcm):
-                            await stream.write(decode_pcm(pcm, WIRE_PCM))
-                        case SourceLost(cause=cause):
-                            _log.info("%s ! source lost: %s", self.id, cause)
-                            self._connection.send_loading()
-                        case SourceGap(seconds=seconds):
-                            stream.end_utterance()
-                            await write_silence(stream, seconds)
-                    await self._send_outgoing()
+            async with contextlib.aclosing(source):
+                async for event in pace_events(source, self.wishes.pace):
+                    await self._write_event(event)
         except SourceFault as fault:
             _log.info("%s x %s", self.id, fault.message)
-            self._connection.fail_source(fault)
-        else:
-            self._connection.end_session(CloseCode.NORMAL)
-        await self._act()
+            return fault
+        return None
 
-    def _stop_pulling(self) -> None:
-        # Where the source itself has ended, this is called by what pulled it.
-        if self._pulling is not None and self._pulling is not asyncio.current_task():
-            self._pulling.cancel()
+    async def _write_event(self, event: SourceEvent) -> None:
+        match event:
+            case SourceOpened(info=info):
+                _log.info("%s = %s %s", self.id, info.container, info.codec)
+                self.is_read = True
+                self._tell(event)
+            case SourceAudio(pcm=pcm):
+                self.received_bytes += len(pcm)
+                await self._stream.write(decode_pcm(pcm, WIRE_PCM))
+            case SourceLost(cause=cause):
+                _log.info("%s ! source lost: %s", self.id, cause)
+                self.is_read = False
+                self._tell(event)
+            case SourceGap(seconds=seconds):
+                self._stream.end_utterance()
+                await write_silence(self._stream, seconds)
 
-    # The writer.
-
-    async def _write(self) -> None:
-        await self._has_stream.wait()
-        assert self._stream is not None
-        async for event in self._stream.events():
-            if self._digits_in is not None:
-                event = write_numbers_in_event(event, self._digits_in)  # noqa: PLW2901
-            self._connection.send_result(event)
-            await self._send_outgoing()
-        self._connection.finish()
-        await self._send_outgoing()
-
-    # Both.
-
-    async def _send_outgoing(self) -> None:
-        async with self._sending:
-            while (message := self._connection.next_outgoing()) is not None:
-                if isinstance(message, Close):
-                    _log.info("%s x closed %d %s", self.id, message.code, message.reason)
-                await self._send(message)
-
-    async def _send(self, message: str | bytes | Close) -> None:
-        try:
-            if isinstance(message, Close):
-                await self._websocket.close(message.code, message.reason)
-            elif isinstance(message, str):
-                await self._websocket.send_text(message)
-            else:
-                await self._websocket.send_bytes(message)
-        except RuntimeError as error:
-            # The core sends nothing after a close, so it was uvicorn that closed, and has not told
-            # us yet: a frame over the limit or not UTF-8, or a ping without an answer.
-            raise WebSocketDisconnect(CloseCode.GOING_AWAY) from error
-
-    async def _report(self, outcomes: list[BaseException | None]) -> None:
-        """Log what went wrong, and tell the client if it is still there."""
-        for outcome in outcomes:
-            match outcome:
-                case None | asyncio.CancelledError():
-                    continue
-                case WebSocketDisconnect() | OSError():
-                    _log.info("%s x the client has gone", self.id)
-                case _:
-                    _log.error("%s ! %s", self.id, outcome, exc_info=outcome)
-                    self._connection.fail(_OUR_FAULT)
-                    with contextlib.suppress(WebSocketDisconnect, OSError):
-                        await self._send_outgoing()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+    def _tell(self, news: SourceNews) -> None:
+        self._source_news.append(news)
+        self.has_news.set()

@@ -1,0 +1,277 @@
+"""One WebSocket with one dialogue, over a session that it did not make: read this first.
+
+Two tasks share the dialogue. The reader gives it every message and acts on what it says; the writer
+sends what the dialogue has to say and what the session has recognized. While the session is behind,
+the reader waits in `receive_audio`, and while the client does not read, it waits for the writer: so
+the socket fills up and the client is slowed down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, assert_never
+
+from starlette.websockets import WebSocketDisconnect
+
+from scribewire.errors import ClientFault, CloseCode
+from scribewire.protocol.dialogue import (
+    AudioEnded,
+    AudioReceived,
+    BreakAsked,
+    Close,
+    SessionAborted,
+    SessionStarted,
+)
+from scribewire.server.concurrency import OneTask
+from scribewire.server.session import SourceEnded
+from scribewire.sources.events import SourceLost, SourceOpened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import Message
+    from starlette.websockets import WebSocket
+
+    from scribewire.protocol.dialogue import Dialogue, DialogueEvent
+    from scribewire.server.session import Session, SourceNews
+
+_OUR_FAULT = "recognition failed: a fault of the server, not of the audio; connect again"
+
+_log = logging.getLogger("scribewire.session")
+
+
+class Attachment:
+    """Carry a session to a client for as long as both are there.
+
+    `run` is for one task, once, and it alone sends on the WebSocket. `announce_shutdown` and `end`
+    any task of the same event loop may call. The session stays when the attachment has gone,
+    unless the dialogue says that nobody will come back to it.
+    """
+
+    def __init__(
+        self,
+        websocket: WebSocket,
+        dialogue: Dialogue,
+        find_session: Callable[[SessionStarted], Session],
+        *,
+        name: str,
+        after: int = 0,
+    ) -> None:
+        self.name = name  # in the log
+        self.has_ended = asyncio.Event()
+        self._websocket = websocket
+        self._dialogue = dialogue
+        self._find_session = find_session
+        self._session: Session | None = None  # found once the dialogue has started one
+        self._told = after  # the number of the last result that the client has
+        self._owes_finish = False  # the dialogue waits for the remaining results
+        self._outgoing: deque[str | bytes | Close] = deque()  # the reader waits until it is empty
+        self._may_read = asyncio.Event()
+        self._has_news = asyncio.Event()  # the writer has to look; the session's, once there is one
+        self._running = OneTask("an attachment runs")
+
+    async def run(self) -> None:
+        """Serve the client until either side has ended the dialogue or the socket is gone."""
+        with self._running:
+            reading = asyncio.create_task(self._read())
+            try:
+                self._act()  # a session may have begun with the request
+                await self._write()
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+                if self._session is not None:
+                    self._session.detach()
+                self.has_ended.set()
+
+    def announce_shutdown(self, at: int) -> None:
+        """Tell the client that the server goes down, in Unix seconds."""
+        self._dialogue.announce_shutdown(at)
+        self._wake_writer()
+
+    def end(self, code: CloseCode) -> None:
+        """End as if the client had sent `stop`, because the server is going down."""
+        self._dialogue.end_session(code)
+        self._act()
+
+    # The reader.
+
+    async def _read(self) -> None:
+        try:
+            while not self._dialogue.is_over:
+                await self._may_read.wait()
+                await self._receive()
+                # Messages that came together wait for nothing: let the others have their turn.
+                await asyncio.sleep(0)
+        except Exception as mistake:  # noqa: BLE001 - ours: fail the session, do not stall it
+            self._fail(mistake)
+
+    async def _receive(self) -> None:
+        """Take the next message, or note that it has not come in time, and act on it."""
+        try:
+            async with asyncio.timeout_at(self._dialogue.timer_at):
+                message = await self._websocket.receive()
+        except TimeoutError:
+            self._dialogue.handle_timer(_now())
+        else:
+            self._accept(message)
+        while (event := self._dialogue.next_event()) is not None:
+            if isinstance(event, AudioReceived):
+                await self._receive_audio(event.pcm)
+            else:
+                self._follow(event)
+        self._wake_writer()
+
+    def _accept(self, message: Message) -> None:
+        text: str | None = message.get("text")
+        if message["type"] == "websocket.disconnect":
+            if not self._dialogue.is_over:
+                _log.info("%s x the client has gone", self.name)
+            self._outgoing.clear()
+            self._dialogue.receive_disconnect()
+        elif text is not None:
+            self._dialogue.receive_text(text)
+        else:
+            self._dialogue.receive_bytes(message.get("bytes") or b"")
+
+    async def _receive_audio(self, pcm: bytes) -> None:
+        assert self._session is not None
+        try:
+            await self._session.receive_audio(pcm)
+        except ClientFault as fault:
+            self._dialogue.reject(fault)
+
+    # The writer.
+
+    async def _write(self) -> None:
+        try:
+            await self._write_until_over()
+        except (WebSocketDisconnect, OSError):
+            _log.info("%s x the client has gone", self.name)
+            self._dialogue.receive_disconnect()
+            self._act()
+
+    async def _write_until_over(self) -> None:
+        while True:
+            try:
+                await self._write_news()
+            except (WebSocketDisconnect, OSError):
+                raise
+            except Exception as mistake:  # noqa: BLE001 - ours: the client is told, not left alone
+                self._fail(mistake)
+                await self._send_outgoing()
+            if self._dialogue.is_over:
+                return
+            await self._has_news.wait()
+            self._has_news.clear()
+
+    async def _write_news(self) -> None:
+        """Send all that there is to send."""
+        session = self._session
+        if session is not None:
+            while (news := session.next_source_news()) is not None:
+                self._tell_source(news)
+            await self._send_outgoing()
+            while (result := session.result_after(self._told)) is not None:
+                self._dialogue.send_result(result.event)
+                self._told = result.number
+                await self._send_outgoing()
+            if self._owes_finish and session.has_ended:
+                self._dialogue.finish()
+        await self._send_outgoing()
+
+    def _tell_source(self, news: SourceNews) -> None:
+        match news:
+            case SourceOpened():
+                self._dialogue.send_listening()
+            case SourceLost():
+                self._dialogue.send_loading()
+            case SourceEnded(fault) if fault is not None:
+                self._dialogue.fail_source(fault)
+            case SourceEnded():
+                self._dialogue.end_session(CloseCode.NORMAL)
+        self._act()
+
+    async def _send_outgoing(self) -> None:
+        self._collect_outgoing()
+        while self._outgoing:
+            await self._send(self._outgoing.popleft())
+            self._collect_outgoing()
+        self._may_read.set()
+
+    async def _send(self, message: str | bytes | Close) -> None:
+        try:
+            if isinstance(message, Close):
+                _log.info("%s x closed %d %s", self.name, message.code, message.reason)
+                await self._websocket.close(message.code, message.reason)
+            elif isinstance(message, str):
+                await self._websocket.send_text(message)
+            else:
+                await self._websocket.send_bytes(message)
+        except RuntimeError as error:
+            # The core sends nothing after a close, so it was uvicorn that closed, and has not told
+            # us yet: a frame over the limit or not UTF-8, or a ping without an answer.
+            raise WebSocketDisconnect(CloseCode.GOING_AWAY) from error
+
+    # Both.
+
+    def _act(self) -> None:
+        """Do what the dialogue says has become due; nothing that was received is audio."""
+        try:
+            while (event := self._dialogue.next_event()) is not None:
+                self._follow(event)
+        except Exception as mistake:  # noqa: BLE001 - ours: the client is told, not left alone
+            self._fail(mistake)
+        self._wake_writer()
+
+    def _follow(self, event: DialogueEvent) -> None:
+        if isinstance(event, SessionStarted):
+            self._attach(self._find_session(event))
+            return
+        session = self._session
+        assert session is not None, "a dialogue begins with its session"
+        match event:
+            case AudioReceived():
+                raise AssertionError("audio comes with what the reader receives")
+            case BreakAsked():
+                session.end_utterance()
+            case AudioEnded():
+                self._owes_finish = True
+                session.end_audio()
+            case SessionAborted():
+                session.abort()
+            case _:
+                assert_never(event)
+
+    def _attach(self, session: Session) -> None:
+        session.attach()
+        self._session = session
+        self._has_news.set()
+        self._has_news = session.has_news
+        _log.info("%s < start", self.name)
+        if session.is_read:
+            self._dialogue.send_listening()
+
+    def _collect_outgoing(self) -> None:
+        while (message := self._dialogue.next_outgoing()) is not None:
+            self._outgoing.append(message)
+
+    def _wake_writer(self) -> None:
+        self._collect_outgoing()
+        if self._outgoing:
+            self._may_read.clear()
+        if self._outgoing or self._dialogue.is_over:
+            self._has_news.set()
+
+    def _fail(self, mistake: Exception) -> None:
+        """Log what went wrong, and tell the client if it is still there."""
+        if not self._dialogue.is_over:
+            _log.error("%s ! %s", self.name, mistake, exc_info=mistake)
+            self._dialogue.fail(_OUR_FAULT)
+            self._wake_writer()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,266 @@
+"""Attachments without a socket, under a dialect of ours and under one that outlives its sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from starlette.websockets import WebSocket
+
+from scribewire.errors import ClientFault, CloseCode
+from scribewire.events import TranscriptEvent
+from scribewire.protocol.dialects import read_request
+from scribewire.protocol.dialogue import (
+    AudioEnded,
+    AudioReceived,
+    BreakAsked,
+    Close,
+    DialogueEvent,
+    SessionStarted,
+)
+from scribewire.server.attachment import Attachment
+from scribewire.server.concurrency import ConcurrencyError
+from scribewire.server.session import Session, open_session
+from scribewire.testing.running import RunningServer
+from scribewire.testing.scripted import draw_pcm
+from scribewire.wishes import Wishes
+
+START = '{"action":"start"}'
+
+
+class EagerClient:
+    """ASGI's side of a session whose messages are all there already; `send` fails if it is gone."""
+
+    def __init__(self, *messages: dict[str, Any], is_gone: bool = False) -> None:
+        self.waiting = deque([{"type": "websocket.connect"}, *messages])
+        self._is_gone = is_gone
+
+    async def receive(self) -> dict[str, Any]:
+        if not self.waiting:
+            await asyncio.Event().wait()
+        return self.waiting.popleft()
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401 - as ASGI has it
+        if self._is_gone and message["type"] != "websocket.accept":
+            raise OSError("gone")
+
+
+async def serve(server: RunningServer, client: EagerClient) -> Attachment:
+    websocket = WebSocket({"type": "websocket"}, client.receive, client.send)
+    await websocket.accept()
+    opening = read_request("/v2/realtime", "token=key-1", [])
+    assert opening is not None
+    dialogue = opening.begin(server.services.policy, "5e55", asyncio.get_running_loop().time())
+    return Attachment(
+        websocket,
+        dialogue,
+        lambda started: open_session("5e55", started, server.services),
+        name="5e55",
+    )
+
+
+async def test_messages_that_came_together_leave_turns_to_other_sessions(
+    server: RunningServer,
+) -> None:
+    empty = {"type": "websocket.receive", "bytes": b""}
+    client = EagerClient(
+        {"type": "websocket.receive", "text": START},
+        *[empty] * 1000,
+        {"type": "websocket.disconnect", "code": 1000},
+    )
+    attachment = await serve(server, client)
+    running = asyncio.create_task(attachment.run())
+    turns = 0
+    while not running.done():
+        turns += 1
+        await asyncio.sleep(0)
+
+    assert turns > 1000
+
+
+async def test_a_client_that_has_gone_does_not_keep_a_server_from_ending_its_sessions(
+    server: RunningServer,
+) -> None:
+    attachment = await serve(server, EagerClient(is_gone=True))
+    running = asyncio.create_task(attachment.run())
+    await asyncio.sleep(0)
+
+    attachment.end(CloseCode.RESTART)
+
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_a_session_that_its_client_left_says_so_in_the_log(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "scribewire")
+    client = EagerClient({"type": "websocket.disconnect", "code": 1006})
+    attachment = await serve(server, client)
+
+    await attachment.run()
+
+    assert "5e55 x the client has gone" in caplog.messages
+
+
+@dataclass
+class LastingDialogue:
+    """A dialect whose sessions outlive their socket: text is audio, `end`, or `break`."""
+
+    is_over: bool = False
+    timer_at: None = None
+    events: deque[DialogueEvent] = field(default_factory=deque)
+    outgoing: deque[str | bytes | Close] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self.events.append(SessionStarted(Wishes(language="en", partials=False)))
+
+    def receive_text(self, text: str) -> None:
+        match text:
+            case "end":
+                self.events.append(AudioEnded())
+            case "break":
+                self.events.append(BreakAsked())
+            case _:
+                self.events.append(AudioReceived(draw_pcm(text)))
+
+    def receive_bytes(self, data: bytes) -> None:
+        raise AssertionError
+
+    def receive_disconnect(self) -> None:
+        self.is_over = True
+
+    def handle_timer(self, now: float) -> None:
+        raise AssertionError
+
+    def send_loading(self) -> None:
+        self.outgoing.append("loading")
+
+    def send_listening(self) -> None:
+        self.outgoing.append("listening")
+
+    def send_result(self, event: TranscriptEvent) -> None:
+        self.outgoing.append(event.text.encode())
+
+    def announce_shutdown(self, at: int) -> None:
+        self.outgoing.append(f"down at {at}")
+
+    def reject(self, fault: ClientFault) -> None:
+        raise AssertionError
+
+    def fail_source(self, fault: ClientFault) -> None:
+        raise AssertionError
+
+    def end_session(self, close_code: CloseCode) -> None:
+        self.events.append(AudioEnded())
+
+    def finish(self) -> None:
+        self.fail("bye")
+
+    def fail(self, message: str) -> None:
+        self.is_over = True
+        self.outgoing.append(Close(1000, message))
+
+    def next_event(self) -> DialogueEvent | None:
+        return self.events.popleft() if self.events else None
+
+    def next_outgoing(self) -> str | bytes | Close | None:
+        return self.outgoing.popleft() if self.outgoing else None
+
+
+class Wire:
+    """ASGI's side of a WebSocket that a test speaks over."""
+
+    def __init__(self) -> None:
+        self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.sent: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self.say({"type": "websocket.connect"})
+
+    def say(self, *messages: dict[str, Any]) -> None:
+        for message in messages:
+            self.incoming.put_nowait(message)
+
+    def say_text(self, *texts: str) -> None:
+        self.say(*({"type": "websocket.receive", "text": text} for text in texts))
+
+    def leave(self) -> None:
+        self.say({"type": "websocket.disconnect", "code": 1006})
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401 - as ASGI has it
+        match message:
+            case {"type": "websocket.send", "text": str(text)}:
+                self.sent.put_nowait(text)
+            case {"type": "websocket.send", "bytes": bytes(content)}:
+                self.sent.put_nowait(content)
+            case {"type": "websocket.close", "reason": str(reason)}:
+                self.sent.put_nowait(reason)
+
+    async def attach(self, session: Session, *, after: int = 0) -> Attachment:
+        websocket = WebSocket({"type": "websocket"}, self.incoming.get, self.send)
+        await websocket.accept()
+        return Attachment(websocket, LastingDialogue(), lambda _: session, name="5e55", after=after)
+
+    async def hear(self, count: int) -> list[str | bytes]:
+        return [await self.sent.get() for _ in range(count)]
+
+
+HELLO = "..hello" + "." * 20
+
+
+async def test_a_second_socket_gets_the_results_after_those_of_the_first(
+    server: RunningServer,
+) -> None:
+    session = open_session("5e55", SessionStarted(Wishes(language="en")), server.services)
+    first, second = Wire(), Wire()
+    running = asyncio.create_task((await first.attach(session)).run())
+    first.say_text(HELLO, HELLO)
+    heard = await first.hear(3)
+    first.leave()
+    await running
+    await session.receive_audio(draw_pcm(HELLO.replace("hello", "again")))  # its socket is gone
+
+    running = asyncio.create_task((await second.attach(session, after=1)).run())
+    second.say_text("end")
+    heard_again = await second.hear(4)
+    await running
+    await session.aclose()
+
+    assert heard == ["listening", b"hello", b"hello"]
+    assert heard_again == ["listening", b"hello", b"again", "bye"]
+
+
+async def test_a_dialect_may_ask_for_the_end_of_an_utterance(server: RunningServer) -> None:
+    session = open_session("5e55", SessionStarted(Wishes(language="en")), server.services)
+    wire = Wire()
+    attachment = await wire.attach(session)
+    running = asyncio.create_task(attachment.run())
+
+    wire.say_text("..hello", "break")
+    heard = await wire.hear(2)
+    attachment.announce_shutdown(17)
+    attachment.end(CloseCode.RESTART)
+    heard += await wire.hear(2)
+    await running
+    await session.aclose()
+
+    assert heard == ["listening", b"hello", "down at 17", "bye"]
+
+
+async def test_two_tasks_that_run_one_attachment_are_an_error(server: RunningServer) -> None:
+    session = open_session("5e55", SessionStarted(Wishes(language="en")), server.services)
+    wire = Wire()
+    attachment = await wire.attach(session)
+    running = asyncio.create_task(attachment.run())
+    await wire.hear(1)
+
+    with pytest.raises(ConcurrencyError, match="an attachment runs"):
+        await attachment.run()
+
+    wire.leave()
+    await running
+    await session.aclose()
