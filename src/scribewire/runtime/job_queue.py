@@ -1,6 +1,6 @@
 """Which job is next: decisions only, without threads or clocks.
 
-Theory of operation. Every job has the time at which its audio is due: when it is heard by one
+Theory of operation. Every job has the time at which its audio is due: when it is played to one
 who listens as it is spoken. Jobs are taken in this order:
 
     1  required jobs of live streams       the earliest due first
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scribewire.recognition.requests import DecodeRequest
-from scribewire.runtime.pace import AHEAD_S
+from scribewire.runtime.stream_clock import AHEAD_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,7 +49,7 @@ class Job:
     lane: Lane
     request: Request
     due_at: float
-    """When its audio is heard by one who listens as it is spoken."""
+    """When its audio is played to one who listens as it is spoken."""
     asked_at: float
     """When it was put; of a partial that took the place of another, when that one was."""
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from scribewire.recognition.requests import DecodeRequest, DecodeResult, VadRequest
 from scribewire.runtime.job_queue import FrameQueue, Job, JobQueue, Lane
 from scribewire.runtime.load import Load, LoadMeter, Loads
-from scribewire.runtime.pace import AHEAD_S
+from scribewire.runtime.stream_clock import AHEAD_S
 from scribewire.runtime.workers import Call
 from scribewire.types import SAMPLE_RATE
 

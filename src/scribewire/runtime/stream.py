@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scribewire.errors import ServerFault
 from scribewire.events import Final
 from scribewire.recognition.requests import DecodeRequest
-from scribewire.runtime.pace import Pace
+from scribewire.runtime.stream_clock import StreamClock
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class Stream:
         self._recognizer = recognizer
         self._scheduler = scheduler
         self._lane = scheduler.open_lane(self._receive, speech=speech)
-        self._pace = Pace()
-        self._clock = asyncio.get_running_loop().time
+        self._stream_clock = StreamClock()
+        self._now = asyncio.get_running_loop().time
         self._events: deque[TranscriptEvent] = deque()
         self.has_news = asyncio.Event()  # set whenever the reader of the events has to look
         self.has_all_audio = False  # set by `end`
@@ -115,7 +115,7 @@ class Stream:
         self._wake()
 
     def _receive_audio(self, samples: Samples) -> None:
-        self._pace.receive(len(samples), self._clock())
+        self._stream_clock.receive(len(samples), self._now())
         self._recognizer.receive_audio(samples)
 
     def _pump(self) -> None:
@@ -128,15 +128,15 @@ class Stream:
         self._wake()
 
     def _due_at(self, request: Request) -> float:
-        """Return when the audio behind a request is heard by one who listens as it is spoken."""
+        """Return when the audio behind a request is played to one who listens as it is spoken."""
         if isinstance(request, DecodeRequest):
-            return self._pace.due_at(request.end_sample)
-        return self._pace.due_at(self._recognizer.heard_samples)
+            return self._stream_clock.due_at(request.end_sample)
+        return self._stream_clock.due_at(self._recognizer.heard_samples)
 
     def _note_final(self, final: Final) -> None:
-        now = self._clock()
-        arrived_at = self._pace.arrived_at(final.decided_sample)
-        if arrived_at is not None and not self._pace.is_ahead(now):
+        now = self._now()
+        arrived_at = self._stream_clock.arrived_at(final.decided_sample)
+        if arrived_at is not None and not self._stream_clock.is_ahead(now):
             self._scheduler.note_final(now - arrived_at)
 
     @property

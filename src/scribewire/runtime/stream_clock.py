@@ -17,7 +17,7 @@ ARRIVAL_S = 0.05  # how exactly arrivals are known: small chunks would fill the 
 _MAX_ARRIVALS = 512
 
 
-class Pace:
+class StreamClock:
     """Where a stream is, in its audio and in time.
 
     A live stream brings each second of audio as it is spoken, so all of its work is due now. A
@@ -29,7 +29,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._received = 0
-        self._played_at: float | None = None  # when the last sample is heard by who listens
+        self._played_at: float | None = None  # when the last sample is played to who listens
         self._received_at = 0.0  # when the latest audio came
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=_MAX_ARRIVALS)
 
@@ -58,7 +58,7 @@ class Pace:
         self._arrivals.append((self._received, now))
 
     def due_at(self, position: int) -> float:
-        """Return when the audio up to `position` is heard by one who listens as it is spoken."""
+        """Return when the audio up to `position` is played to one who listens as it is spoken."""
         if self._played_at is None:
             return 0.0
         return self._played_at - (self._received - position) / SAMPLE_RATE
