@@ -76,7 +76,7 @@ def write_playlist(
     """Return a media playlist. `kind` is VOD, EVENT or nothing; `target_s` the longest segment."""
     longest_s = max((segment.duration_s for segment in segments), default=1.0)
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}"]
-    lines.append(f"#EXT-X-TARGETDURATION:{target_s or math.ceil(longest_s)}")
+    lines.append(f"#EXT-X-TARGETDURATION:{math.ceil(longest_s) if target_s is None else target_s}")
     lines.append(f"#EXT-X-MEDIA-SEQUENCE:{first_sequence}")
     if first_discontinuity:
         lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{first_discontinuity}")
@@ -167,7 +167,8 @@ class RollingPlaylist:
     the time of that one has passed, `speed` times as fast as it plays; with `speed=0` only when
     `advance` is called. `window=None` is an event playlist: it only grows, from `first_segments`
     on. What has left the window can be had for `grace` segments more, what is still to come not
-    at all: `serves` tells. At the end the playlist says so, unless `ends` is false.
+    at all: `serves` tells. At the end the playlist says so, unless `ends` is false. How long
+    its longest segment is, and so how often it is to be read, it says in the time that passes.
     """
 
     def __init__(
@@ -195,7 +196,8 @@ class RollingPlaylist:
         # When each following segment has been recorded, in seconds of media after the beginning.
         self._recorded_s = tuple(accumulate(segment.duration_s for segment in following))
         self._first_shown = self._shown
-        self._target_s = math.ceil(max(segment.duration_s for segment in self._segments))
+        longest_s = math.ceil(max(segment.duration_s for segment in self._segments))
+        self._target_s = int(longest_s / speed) if speed else 0
 
     @property
     def shown(self) -> int:

@@ -62,10 +62,15 @@ async def read_hls(
     playing = asyncio.create_task(_Playing(segments, events).run())
     try:
         event, missed_s = await _await_opening(events, segments, opens_by)
+        is_open = False
         while event is not None:
             if isinstance(event, Exception):
                 raise _as_told(event, is_live=segments.is_live)
-            yield event
+            # What was lost and found before it ever opened is not told: it opens once.
+            if not (is_open and isinstance(event, SourceOpened)):
+                yield event
+            if isinstance(event, SourceOpened | SourceLost):
+                is_open = isinstance(event, SourceOpened)
             if missed_s:
                 yield SourceGap(missed_s)
                 missed_s = 0.0
