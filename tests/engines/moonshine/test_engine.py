@@ -78,8 +78,6 @@ def test_the_tokens_spell_the_text(
     hypothesis = decode(moonshine, read_recording("beckett.wav")[:32_000])
 
     assert hypothesis.text.startswith("Ever tried")
-    spelled = moonshine.tokenizer.decode(token.id for token in hypothesis.tokens)
-    assert spelled == hypothesis.text
     assert "".join(token.text for token in hypothesis.tokens).strip() == hypothesis.text
     assert all(token.logprob <= 0 for token in hypothesis.tokens)
 

@@ -42,7 +42,7 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "tokens", "text"), CASES, ids=[name for name, _, _ in CASES])
 def test_tokens_become_text(name: str, tokens: list[int], text: str, tokenizer: Tokenizer) -> None:
-    assert tokenizer.decode(tokens) == text, name
+    assert "".join(tokenizer.spell(tokens)).strip() == text, name
 
 
 SPELLINGS = [
@@ -87,7 +87,6 @@ def test_the_parts_make_up_the_text(tokens: list[int]) -> None:
     texts = tokenizer.spell(tokens)
 
     assert len(texts) == len(tokens)
-    assert "".join(texts).strip() == tokenizer.decode(tokens)
     raw = b"".join(
         [*MARKS, *BYTES, *(word.encode() for word in WORDS)][token]
         for token in tokens
@@ -97,7 +96,7 @@ def test_the_parts_make_up_the_text(tokens: list[int]) -> None:
 
 
 def test_only_text_is_text(tokenizer: Tokenizer) -> None:
-    found = [token for token in range(len(tokenizer)) if not tokenizer.is_text(token)]
+    found = [token for token in range(266) if not tokenizer.is_text(token)]
 
     assert found == [0, START, END, SPECIAL]
 
@@ -109,8 +108,7 @@ def test_the_length_of_an_entry_takes_one_byte_or_two(tmp_path: Path) -> None:
 
     tokenizer = Tokenizer.load(path)
 
-    assert len(tokenizer) == 5
-    assert tokenizer.decode([3, 4]) == "ab" + "x" * 300
+    assert tokenizer.spell([3, 4]) == ["ab", "x" * 300]
 
 
 @pytest.mark.parametrize("content", [b"\x05ab", b"\x81", b"\xac\x02xyz"])
@@ -130,5 +128,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_the_vocabulary_of_the_model_is_whole() -> None:
     tokenizer = Tokenizer.load(find_model(TINY_EN.file("tokenizer.bin")))
 
-    assert len(tokenizer) == 32_768
-    assert tokenizer.decode([byte_id(0x41), byte_id(0x7A)]) == "Az"
+    assert tokenizer.spell([byte_id(0x41), byte_id(0x7A), 32_767])[:2] == ["A", "z"]
+    with pytest.raises(IndexError):
+        tokenizer.is_text(32_768)

@@ -58,7 +58,7 @@ class MoonshineEngine:
     ) -> None:
         self._encoder = encoder
         self._decoder = decoder
-        self.tokenizer = tokenizer
+        self._tokenizer = tokenizer
         self._alignment = alignment
         self.traits = Traits(
             languages=languages,
@@ -137,8 +137,8 @@ class MoonshineEngine:
         return decode_greedily(steps, start=start, end=END, max_tokens=max_tokens)
 
     def _spell(self, tokens: Sequence[Token]) -> tuple[Token, ...]:
-        kept = [token for token in tokens if self.tokenizer.is_text(token.id)]
-        texts = self.tokenizer.spell([token.id for token in kept])
+        kept = [token for token in tokens if self._tokenizer.is_text(token.id)]
+        texts = self._tokenizer.spell([token.id for token in kept])
         return tuple(replace(token, text=text) for token, text in zip(kept, texts, strict=True))
 
     def _place(
@@ -153,7 +153,7 @@ class MoonshineEngine:
         ids = [*prefix, *(token.id for token in tokens)]
         # Each token is found by the call that takes the one before it.
         attention = self._decoder.attend(encoding, [START, *ids[:-1]])
-        spans = align_tokens(self.tokenizer.spell(ids), attention, samples, self._alignment)
+        spans = align_tokens(self._tokenizer.spell(ids), attention, samples, self._alignment)
         return tuple(
             replace(
                 token,

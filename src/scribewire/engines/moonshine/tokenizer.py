@@ -28,9 +28,6 @@ class Tokenizer:
     def __init__(self, entries: list[bytes]) -> None:
         self._entries = entries
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
     @classmethod
     def load(cls, path: Path) -> Tokenizer:
         """Read a `tokenizer.bin`. Raises ModelFault when it is missing or broken off."""
@@ -47,18 +44,11 @@ class Tokenizer:
         """Tell whether the token stands for text, not for a mark of the model's own."""
         return token >= _FIRST_TEXT_ID and not _SPECIAL.fullmatch(self._entries[token])
 
-    def decode(self, tokens: Iterable[int]) -> str:
-        """Return the text of all tokens that stand for text, without space at either end.
-
-        A character that is spelled in bytes and not complete becomes U+FFFD.
-        """
-        return "".join(self.spell(tokens)).strip()
-
     def spell(self, tokens: Iterable[int]) -> list[str]:
         """Return what each token adds to the text, a space at the beginning of each word.
 
-        A character that is spelled in several tokens stands whole in the first of them; tokens
-        that stand for no text add nothing.
+        A character that is spelled in several tokens stands whole in the first of them, and is
+        U+FFFD if some of its bytes are missing; tokens that stand for no text add nothing.
         """
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         texts: list[str] = []
