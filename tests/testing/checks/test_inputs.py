@@ -5,8 +5,10 @@ import threading
 import numpy as np
 import pytest
 
+from scribewire.recognition.requests import VadResult
 from scribewire.testing.checks.inputs import (
     call_side_by_side,
+    check_travels,
     check_unchanged,
     inputs,
     named,
@@ -44,6 +46,14 @@ def test_not_a_number_is_equal_to_itself() -> None:
     check_unchanged("it", np.full(2, np.nan, np.float32), np.full(2, np.nan, np.float32))
     with pytest.raises(AssertionError, match="it: the samples were changed"):
         check_unchanged("it", np.zeros(2, np.float32), np.ones(2, np.float32))
+
+
+def test_what_cannot_travel_is_no_result() -> None:
+    check_travels("it", VadResult((0.5,), b"state"))
+    with pytest.raises(AssertionError, match="it: packing the result raised TypeError"):
+        check_travels("it", VadResult((0.5,), object()))  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(AssertionError, match="on its way to another machine"):
+        check_travels("it", VadResult([0.5], None))  # type: ignore[arg-type]  # on purpose
 
 
 def test_calls_are_made_at_once_and_answered_in_order() -> None:

@@ -135,7 +135,7 @@ BROKEN: list[tuple[Callable[[], HonestVad], str]] = [
     (KeepsTheState, "the same frames and state measured differently"),
     (MixesNeighbours, "two streams in turn: one changes the other's probabilities"),
     (ForgetsTheState, "frames in groups of 1 do not measure as all at once"),
-    (KeepsAnObject, "a voice: a state of type object: expected bytes"),
+    (KeepsAnObject, "a voice: packing the result raised TypeError"),
     (MeasuresOnce, "1 probabilities for 24 frames"),
     (IsTooSure, "is not a probability"),
     (HearsNotANumberInFrames, "not-a-number samples do not count as silence"),

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from scribewire.recognition.requests import DecodeRequest
-from scribewire.testing.checks.inputs import named, read_only
+from scribewire.testing.checks.inputs import check_travels, named, read_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,10 +36,12 @@ def decode(engine: SpeechEngine, name: str, request: DecodeRequest) -> Hypothesi
 def decode_if_wanted(engine: SpeechEngine, name: str, request: DecodeRequest) -> Hypothesis | None:
     """Return the hypothesis once it has been looked at; None where the engine dropped it."""
     with named(name, "decode"):
-        hypothesis = engine.decode(request).hypothesis
+        result = engine.decode(request)
+    hypothesis = result.hypothesis
     if hypothesis is not None:
         _check_hypothesis(name, hypothesis)
         _check_times(name, hypothesis.tokens, request)
+    check_travels(name, result)
     return hypothesis
 
 

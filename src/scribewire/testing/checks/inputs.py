@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from scribewire.recognition.requests import FRAME_SAMPLES
+from scribewire.runtime.parcel import pack, unpack
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from scribewire.recognition.requests import Result
     from scribewire.types import Samples
 
 T = TypeVar("T")
@@ -51,6 +53,13 @@ def read_only(samples: Samples) -> Samples:
     copied = samples.copy()
     copied.flags.writeable = False
     return copied
+
+
+def check_travels(name: str, result: Result) -> None:
+    """Raise AssertionError when the result would not be the same on another machine."""
+    with named(name, "packing the result"):
+        arrived = unpack(pack(result))
+    assert arrived == result, f"{name}: {result} becomes {arrived} on its way to another machine"
 
 
 @contextmanager

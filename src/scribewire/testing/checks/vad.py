@@ -14,6 +14,7 @@ from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
 from scribewire.testing.checks.inputs import (
     FRAMES,
     call_side_by_side,
+    check_travels,
     check_unchanged,
     inputs,
     named,
@@ -97,8 +98,7 @@ def _measure(engine: VadEngine, name: str, samples: Samples, *, state: bytes | N
     with named(name, "measure"):
         result = engine.measure(VadRequest(given, state))
     check_unchanged(name, given, samples)
-    is_sendable = result.state is None or isinstance(result.state, bytes)
-    assert is_sendable, f"{name}: a state of type {type(result.state).__name__}: expected bytes"
+    check_travels(name, result)
     frames, count = samples.size // FRAME_SAMPLES, len(result.probabilities)
     assert count == frames, f"{name}: {count} probabilities for {frames} frames"
     for probability in result.probabilities:

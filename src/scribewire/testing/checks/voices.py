@@ -11,6 +11,7 @@ import numpy as np
 from scribewire.recognition.requests import MAX_TURN_SAMPLES, EmbeddingRequest, TurnRequest
 from scribewire.testing.checks.inputs import (
     call_side_by_side,
+    check_travels,
     inputs,
     named,
     read_only,
@@ -80,7 +81,9 @@ def _dialogues() -> dict[str, Samples]:
 
 def _find_turns(engine: TurnEngine, name: str, samples: Samples) -> tuple[Turn, ...]:
     with named(name, "find_turns"):
-        turns = engine.find_turns(TurnRequest(utterance=0, samples=read_only(samples))).turns
+        result = engine.find_turns(TurnRequest(utterance=0, samples=read_only(samples)))
+    check_travels(name, result)
+    turns = result.turns
     for turn in turns:
         is_inside = 0 <= turn.start < turn.end <= samples.size
         assert is_inside, f"{name}: a turn from {turn.start} to {turn.end} of {samples.size}"
