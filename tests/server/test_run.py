@@ -12,7 +12,7 @@ from scribewire.errors import ModelFault, ServerFault
 from scribewire.server.run import Address, serve, serving
 from scribewire.settings import Settings
 from scribewire.testing.faulty import StuckEngine
-from scribewire.testing.running import run_server
+from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
 
 
@@ -87,3 +87,25 @@ async def test_of_uvicorns_errors_only_real_ones_are_logged(
         log.error("Exception in ASGI application", exc_info=ValueError("ours"))
 
     assert [str(r.exc_info and r.exc_info[1]) for r in caplog.records] == ["ours"]
+
+
+async def test_a_server_that_ends_says_by_when_and_sends_the_finals_it_owes() -> None:
+    settings = Settings(port=0, keys=("key-1",), drain_timeout_ms=2500)
+    engines = Engines(ScriptedVad(), (ScriptedEngine(),))
+    serve_at_noon = serving(settings, engines, unix_time=lambda: 43_200.0)
+    address, services = await serve_at_noon.__aenter__()
+    async with (
+        RunningServer(address, services).dial() as speaking,
+        RunningServer(address, services).dial() as silent,
+    ):
+        await speaking.send('{"action":"start"}', draw_pcm("..hello"))
+        await speaking.next()
+        ending = asyncio.create_task(serve_at_noon.__aexit__(None, None, None))
+        codes = [await one.until_closed() for one in (speaking, silent)]
+        await ending
+
+    shutting_down, stopped = '{"state":"shutting_down","at":43203}', '{"state":"stopped"}'
+    assert [text for text in speaking.texts if "state" in text][1:] == [shutting_down, stopped]
+    assert speaking.finals == ["hello"]
+    assert silent.texts == [shutting_down, stopped]
+    assert codes == [1012, 1012]

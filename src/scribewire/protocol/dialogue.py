@@ -134,7 +134,7 @@ class Dialogue(Protocol):
         """Send what was recognized, as far as the client wants it and has not just seen it."""
 
     def announce_shutdown(self, at: int) -> None:
-        """Tell the client that the server will shut down, in Unix seconds; the session goes on."""
+        """Tell the client that the server goes down, at the latest then, in Unix seconds."""
 
     # How to end.
 

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -82,12 +84,16 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> Non
 
 @contextlib.asynccontextmanager
 async def serving(
-    settings: Settings, engines: Engines, costs: Mapping[SpeechEngine, CallCosts] | None = None
+    settings: Settings,
+    engines: Engines,
+    costs: Mapping[SpeechEngine, CallCosts] | None = None,
+    *,
+    unix_time: Callable[[], float] = time.time,
 ) -> AsyncIterator[tuple[Address, Services]]:
     """Run a server inside the present event loop for as long as the context is open.
 
     `costs` are what admission goes by until there are streams to measure. Leaving the context
-    drains it: sessions get their finals, within the drain timeout.
+    drains it: sessions are told so and get their finals, within the drain timeout.
     """
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
@@ -100,7 +106,7 @@ async def serving(
         try:
             await server.has_started.wait()
             yield Address(host, port), services
-            await _drain(services)
+            await _drain(services, unix_time())
         finally:
             server.may_end.set()
             await task
@@ -175,16 +181,18 @@ def prepare_process() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection is a file
 
 
-async def _drain(services: Services) -> None:
-    """Refuse new sessions, and let the open ones send what they have heard."""
+async def _drain(services: Services, unix_s: float) -> None:
+    """Refuse new sessions, and let the open ones say that it ends and send what they owe."""
     services.draining.set()
     attachments = list(services.attachments)
     if not attachments:
         return
+    timeout_s = services.settings.drain_timeout_ms / 1000
     for attachment in attachments:
+        attachment.announce_shutdown(math.ceil(unix_s + timeout_s))
         attachment.end(CloseCode.RESTART)
     try:
-        async with asyncio.timeout(services.settings.drain_timeout_ms / 1000):
+        async with asyncio.timeout(timeout_s):
             await asyncio.gather(*(attachment.has_ended.wait() for attachment in attachments))
     except TimeoutError:
         _log.warning("! %d sessions did not end in time", len(services.attachments))

@@ -75,10 +75,10 @@ class ErrorMessage:
 
 @dataclass(frozen=True, slots=True)
 class ShuttingDown:
-    """The server is going to shut down; the session goes on meanwhile."""
+    """The server goes down; the session ends with what it owes, at once or until then."""
 
     at: int
-    """When, in Unix seconds."""
+    """When what has not ended is cut off, in Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)

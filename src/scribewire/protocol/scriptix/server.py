@@ -168,9 +168,9 @@ class ServerConnection:
                 self._last_partial = {}
 
     def announce_shutdown(self, at: int) -> None:
-        """Tell the client that the server will shut down, in Unix seconds; the session goes on.
+        """Tell the client that the server goes down, at the latest then, in Unix seconds.
 
-        Owed next, when the time has come: `end_session`.
+        Owed next, now or when the time has come: `end_session`.
         """
         self._send(Input.SERVER_SHUTTING_DOWN, ShuttingDown(at))
 
