@@ -1,7 +1,8 @@
 """What an engine must offer. `scribewire.testing.check_engine` tells whether one does.
 
-Engines hold no state of any stream: what must be remembered travels in requests and results,
-so one engine serves every stream. Calls may come from several threads at once.
+Engines hold no state of any stream: what must be remembered travels in requests and results, as
+bytes, so one engine serves every stream, on whichever machine. Calls may come from several threads
+at once.
 """
 
 from __future__ import annotations
