@@ -1,1 +1,1 @@
-"""Engines: models loaded and able to decode, one module for each model family."""
+"""Models loaded and able to decode; a folder for each family that turns speech into text."""

@@ -1,1 +1,1 @@
-"""Model files on disk: which are known, where they lie, whether they are the right ones."""
+"""Model files on disk: what belongs to a model, where it lies, whether it is the right one."""
