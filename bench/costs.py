@@ -144,7 +144,7 @@ def watched_endings() -> Iterator[list[Ending]]:
     def next_boundary(segmenter: Segmenter) -> Boundary | SpeakerChanged | None:
         boundary = original(segmenter)
         if isinstance(boundary, UtteranceEnded | UtteranceCut | SpeakerChanged):
-            endings.append(Ending(type(boundary), segmenter.heard_frames * FRAME_SAMPLES))
+            endings.append(Ending(type(boundary), segmenter.judged_frames * FRAME_SAMPLES))
         return boundary
 
     with patch.object(Segmenter, "next_boundary", next_boundary):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import Voices
 from scribewire.events import Final, Partial, TranscriptEvent
-from scribewire.recognition.recognizer import IDLE_HOP_FRAMES, Recognizer
+from scribewire.recognition.intake import IDLE_HOP_FRAMES
+from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,

@@ -134,7 +134,7 @@ def test_no_frame_is_judged_while_an_answer_is_awaited() -> None:
 
     window = segmenter.awaited_window
     assert window is not None
-    assert segmenter.heard_frames * F == window.end
+    assert segmenter.judged_frames * F == window.end
     assert not segmenter.is_idle
 
 
@@ -148,7 +148,7 @@ def test_an_utterance_ends_where_the_stream_breaks_off() -> None:
     segmenter.receive_break(5)
     found: list[object] = []
     for _ in range(9):
-        assert segmenter.frames_to_break in {5 - segmenter.heard_frames, None}
+        assert segmenter.frames_to_break in {5 - segmenter.judged_frames, None}
         segmenter.receive_frame(0.9)
         found += settle(segmenter, "")
 

@@ -13,7 +13,9 @@ from scribewire.recognition.requests import (
     Hypothesis,
     Token,
 )
+from scribewire.recognition.speakers import FIRST_VOICE_SAMPLES, MAX_VOICE_SAMPLES
 from scribewire.recognition.speech_track import SpeechTrack
+from scribewire.recognition.stabilizer import DecodedWord
 from scribewire.recognition.transcript import Transcript, decoded_words, without_loop
 from scribewire.recognition.utterance import Utterance
 from scribewire.testing.scripted import SCRIPTED_CALIBRATION, scripted_rules
@@ -53,9 +55,18 @@ def ended(answer: Hypothesis, *, number: int = 0) -> Utterance:
     """Return an utterance whose final has been decoded."""
     utterance = new_utterance(number)
     utterance.settle(END, END)
-    utterance.decided_at = utterance.end
-    utterance.final_request, utterance.hypothesis = request(number=number), answer
+    utterance.close(END)
+    asked = request(number=number)
+    utterance.final.ask(asked)
+    utterance.final.receive(asked, answer)
     return utterance
+
+
+def ask_voice(utterance: Utterance) -> EmbeddingRequest:
+    samples = np.zeros(utterance.voice.wanted_samples, np.float32)
+    asked = EmbeddingRequest(utterance=utterance.number, samples=samples)
+    utterance.voice.ask(asked)
+    return asked
 
 
 def final_of(
@@ -107,7 +118,7 @@ def test_what_nobody_said_gives_no_final() -> None:
 
 def test_a_partial_that_proved_to_be_a_mistake_is_taken_back() -> None:
     utterance = ended(hypothesis("You"))
-    utterance.shown_end = 16_000
+    utterance.show([DecodedWord("You", 0.9)], 16_000, is_settled=True)
 
     final = final_of(utterance, track(0.6))
 
@@ -138,7 +149,8 @@ def test_voices_are_numbered_in_the_order_of_the_finals() -> None:
     speakers = []
     for number, axis in enumerate((1, 0, 1)):
         utterance = ended(hypothesis("Good day."), number=number)
-        utterance.voice = np.eye(2, dtype=np.float32)[axis]
+        asked = ask_voice(utterance)
+        utterance.voice.receive(asked, np.eye(2, dtype=np.float32)[axis])
         final = final_of(utterance, track(), transcript)
         assert final is not None
         speakers.append(final.speaker)
@@ -148,16 +160,14 @@ def test_voices_are_numbered_in_the_order_of_the_finals() -> None:
 
 def test_of_an_unknown_voice_more_is_wanted() -> None:
     utterance = ended(hypothesis("Good day."))
-    utterance.voice_request = EmbeddingRequest(
-        utterance=0, samples=np.zeros(utterance.voice_samples, np.float32)
-    )
+    asked = ask_voice(utterance)
     Transcript(RULES).judge_voice(utterance)
-    assert not utterance.is_voice_unclear  # there is no answer yet
+    assert utterance.voice.wanted_samples == FIRST_VOICE_SAMPLES  # there is no answer yet
 
-    utterance.voice = np.eye(2, dtype=np.float32)[0]
+    utterance.voice.receive(asked, np.eye(2, dtype=np.float32)[0])
     Transcript(RULES).judge_voice(utterance)
 
-    assert utterance.is_voice_unclear
+    assert utterance.voice.wanted_samples == MAX_VOICE_SAMPLES
 
 
 # Loops.

@@ -74,11 +74,6 @@ class WindowText:
         self._left_count = 0  # words that have left the window
         self._known_count = 0  # words up to the end of the lead-in
 
-    @property
-    def least_end(self) -> int:
-        """Where the window is just long enough for the engine to make something of it."""
-        return self._window_start + self._traits.min_window_samples
-
     def next_request(self, buffer: AudioBuffer, judged: int, *, is_awaited: bool) -> _Asked:
         """Return how to decode the utterance up to the sample at `judged`."""
         self.asked_end = judged
@@ -154,12 +149,15 @@ class WindowPartials:
         self._buffer = buffer
         self._track = track
         self._speech_start = 0  # of the open utterance
+        self._first_due = 0  # where its first partial is due
         self._text = WindowText(rules, -1, 0)  # of the open utterance
         self._outstanding: list[_Asked] = []
 
     def begin(self, utterance: int, start: int, speech_start: int) -> None:
         """Say that an utterance has begun: its number, where its audio does and its speech."""
         self._speech_start = speech_start
+        first, least = self._rules.first_partial_samples, self._rules.traits.min_window_samples
+        self._first_due = max(speech_start + first, start + least)
         self._text = WindowText(self._rules, utterance, start)
 
     def due_at(self, judged: int, *, has_shown: bool) -> int | None:
@@ -167,11 +165,9 @@ class WindowPartials:
         interval = self._rules.partial_interval_samples
         if interval is None or len(self._outstanding) >= MAX_OUTSTANDING:
             return None
-        wait = (
-            self._rules.retry_samples if self._is_hurried(judged, has_shown=has_shown) else interval
-        )
-        first = self._speech_start + self._rules.first_partial_samples
-        return max(first, self._text.asked_end + wait, self._text.least_end)
+        if self._is_hurried(judged, has_shown=has_shown):
+            interval = self._rules.retry_samples
+        return max(self._first_due, self._text.asked_end + interval)
 
     def next_request(self, judged: int, *, has_shown: bool) -> DecodeRequest | None:
         """Return the next request for the open utterance, if one is due at sample `judged`.
@@ -182,9 +178,8 @@ class WindowPartials:
         if due is None or judged < due:
             return None
         is_hurried = self._is_hurried(judged, has_shown=has_shown)
-        if self._new_speech(judged) < (
-            HURRIED_SPEECH_SAMPLES if is_hurried else NEW_SPEECH_SAMPLES
-        ):
+        wanted = HURRIED_SPEECH_SAMPLES if is_hurried else NEW_SPEECH_SAMPLES
+        if self._new_speech(judged) < wanted:
             return None
         is_new = judged < self._speech_start + AWAITED_SAMPLES
         asked = self._text.next_request(self._buffer, judged, is_awaited=is_new and not has_shown)
@@ -208,8 +203,9 @@ class WindowPartials:
 
     def _is_hurried(self, judged: int, *, has_shown: bool) -> bool:
         """Whether nothing is shown yet, and nothing on its way may show something."""
-        is_early = judged < self._speech_start + EARLY_SAMPLES
-        return is_early and not has_shown and not self._outstanding
+        if has_shown or self._outstanding:
+            return False
+        return judged < self._speech_start + EARLY_SAMPLES
 
     def _new_speech(self, judged: int) -> int:
         """Return how much speech there is that no request holds."""

@@ -45,7 +45,7 @@ class Segmenter:
         self._held: Boundary | None = None  # what follows once the look is answered
         self._window: Span | None = None  # to be looked at before anything else
         self._breaks: deque[int] = deque()  # frames at which an open utterance ends
-        self.heard_frames = 0  # judged since the stream began
+        self.judged_frames = 0  # judged since the stream began
         self.track = SpeechTrack()  # of the frames judged
 
     @property
@@ -61,7 +61,7 @@ class Segmenter:
     @property
     def frames_to_break(self) -> int | None:
         """How many frames are to be judged before the stream breaks off, if it does."""
-        return self._breaks[0] - self.heard_frames if self._breaks else None
+        return self._breaks[0] - self.judged_frames if self._breaks else None
 
     @property
     def is_idle(self) -> bool:
@@ -102,14 +102,14 @@ class Segmenter:
     def next_boundary(self) -> Boundary | SpeakerChanged | None:
         """Judge frames up to the next boundary and return it; None: more has to come first."""
         while not self._boundaries and self._window is None:
-            if self._breaks and self._breaks[0] <= self.heard_frames:
+            if self._breaks and self._breaks[0] <= self.judged_frames:
                 self._breaks.popleft()
                 self._decide(self._endpointer.receive_end())
                 continue
             if not self._frames:
                 break
             probability = self._frames.popleft()
-            self.heard_frames += 1
+            self.judged_frames += 1
             boundary = self._endpointer.accept_frame(probability)
             self.track.accept_frame(self._endpointer.is_speech, probability=probability)
             self._decide(boundary)
@@ -135,5 +135,5 @@ class Segmenter:
         if isinstance(boundary, UtterancePaused | UtteranceEnded | UtteranceCut):
             return self._watcher.due_window(boundary.frame * FRAME_SAMPLES, is_settled=True)
         if self._endpointer.is_speaking:
-            return self._watcher.due_window(self.heard_frames * FRAME_SAMPLES, is_settled=False)
+            return self._watcher.due_window(self.judged_frames * FRAME_SAMPLES, is_settled=False)
         return None

@@ -48,12 +48,11 @@ class Transcript:
             return None  # an older decode that took longer
         if not self._is_speech(track, utterance.start, request.end_sample, hypothesis):
             return None
-        shown = utterance.stabilizer.receive_hypothesis(
-            decoded_words(hypothesis), is_settled=request.is_required
+        shown = utterance.show(
+            decoded_words(hypothesis), request.end_sample, is_settled=request.is_required
         )
-        if not shown.text or shown.text == utterance.shown_text:
+        if shown is None:
             return None
-        utterance.shown_end, utterance.shown_text = request.end_sample, shown.text
         return Partial(
             utterance=utterance.number,
             text=shown.text,
@@ -68,36 +67,36 @@ class Transcript:
         It is the turn of this utterance, so every voice before it is known: how much of it
         is embedded does not depend on when answers came.
         """
-        if utterance.is_voice_unclear or not utterance.is_first_voice_known:
+        voice = utterance.voice
+        if not voice.decides(has_ended=utterance.has_ended):
             return
-        assert utterance.voice is not None
-        assert utterance.voice_request is not None
-        samples = len(utterance.voice_request.samples)
-        utterance.is_voice_unclear = not self._tracker.is_clear(utterance.voice, samples)
+        assert voice.vector is not None
+        if not self._tracker.is_clear(voice.vector, voice.asked_samples):
+            voice.doubt()
 
     def accept(self, utterance: Utterance, track: SpeechTrack) -> None:
         """Settle what the final of an ended utterance says, as soon as its hypothesis is there.
 
         The next final is decoded with it as context, so this does not wait for voices.
         """
-        assert utterance.hypothesis is not None
+        found = utterance.final.hypothesis
+        assert found is not None
         assert utterance.end is not None
-        hypothesis = without_loop(utterance.hypothesis)
+        hypothesis = without_loop(found)
         if not self._is_speech(track, utterance.start, utterance.end, hypothesis):
             hypothesis = Hypothesis("", ())
         # What lost its thread would lead the next one astray too.
-        known = hypothesis.tokens if utterance.hypothesis.is_complete else ()
+        known = hypothesis.tokens if found.is_complete else ()
         self.context.remember(utterance.start, tuple(token.id for token in known))
-        utterance.hypothesis = hypothesis
-        utterance.is_accepted = True
+        utterance.accept(hypothesis)
 
     def final(self, utterance: Utterance, track: SpeechTrack) -> Final | None:
         """Return the final of an utterance that has all its answers; None if it says nothing."""
-        hypothesis = utterance.hypothesis
+        hypothesis = utterance.final.hypothesis
         assert hypothesis is not None
         assert utterance.end is not None
         assert utterance.decided_at is not None
-        if not hypothesis.text and utterance.shown_end is None:
+        if not hypothesis.text and not utterance.has_shown:
             return None
         return Final(
             utterance=utterance.number,
@@ -115,7 +114,7 @@ class Transcript:
     def _words(
         self, utterance: Utterance, hypothesis: Hypothesis, track: SpeechTrack
     ) -> tuple[Word, ...] | None:
-        request = utterance.final_request
+        request = utterance.final.request
         assert request is not None
         if any(token.start is None for token in hypothesis.tokens):
             return None
@@ -127,9 +126,10 @@ class Transcript:
         )
 
     def _speaker(self, utterance: Utterance) -> int | None:
-        if utterance.voice is None:
+        voice = utterance.voice
+        if voice.vector is None:
             return None
-        return self._tracker.identify(utterance.voice, utterance.voice_samples)
+        return self._tracker.identify(voice.vector, voice.asked_samples)
 
 
 def decoded_words(hypothesis: Hypothesis) -> tuple[DecodedWord, ...]:

@@ -131,7 +131,7 @@ class Stream:
         """Return when the audio behind a request is played to one who listens as it is spoken."""
         if isinstance(request, DecodeRequest):
             return self._stream_clock.due_at(request.end_sample)
-        return self._stream_clock.due_at(self._recognizer.heard_samples)
+        return self._stream_clock.due_at(self._recognizer.judged_samples)
 
     def _note_final(self, final: Final) -> None:
         now = self._now()
