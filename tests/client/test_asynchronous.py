@@ -3,8 +3,6 @@ from __future__ import annotations
 import asyncio
 import http
 import socket
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +12,6 @@ from websockets.http11 import Request, Response
 from scribewire.client import (
     Client,
     ClientError,
-    ClosedError,
     ConnectionState,
     ConnectTimeoutError,
     FinalResult,
@@ -27,15 +24,9 @@ from scribewire.client import (
     UnreachableError,
     connect,
 )
-from scribewire.engines.engines import Engines
-from scribewire.server.run import serving
-from scribewire.settings import Settings
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.client.conftest import Example, Peers, Scenario
+    from tests.client.conftest import Peers, Scenario
 
 KEY = "key-1"
 
@@ -205,9 +196,8 @@ async def test_leaving_is_quick_when_the_server_has_stopped_reading(peers: Peers
     async with peers.playing(server) as url:
         async with asyncio.timeout(5), connect(url, key=KEY) as client:
             sender = asyncio.create_task(client.send_audio(bytes(32 * 1024 * 1024)))
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.1):
-                    await asyncio.shield(sender)
+            await asyncio.wait([sender], timeout=0.1)
+            assert not sender.done()
 
         assert not await sender
         server.may_go.set()
@@ -289,117 +279,17 @@ async def test_no_key_is_told_without_connecting() -> None:
 async def test_a_redirect_does_not_take_the_key_along(peers: Peers) -> None:
     elsewhere = peers.Scripted([LISTENING])
 
-    async with peers.playing(elsewhere) as target:
+    def redirect(websocket: ServerConnection, _request: Request) -> Response:
+        response = websocket.respond(http.HTTPStatus.FOUND, "")
+        response.headers["Location"] = target
+        return response
 
-        def redirect(websocket: ServerConnection, _request: Request) -> Response:
-            response = websocket.respond(http.HTTPStatus.FOUND, "")
-            response.headers["Location"] = target
-            return response
-
-        async with serve(elsewhere, "127.0.0.1", 0, process_request=redirect) as server:
-            port = server.sockets[0].getsockname()[1]
-            with pytest.raises(RefusedError, match="the server has moved"):
-                async with connect(f"ws://127.0.0.1:{port}", key=KEY):
-                    pass
+    async with (
+        peers.playing(elsewhere) as target,
+        serve(elsewhere, "127.0.0.1", 0, process_request=redirect) as server,
+    ):
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(RefusedError, match="the server has moved"):
+            await connect(f"ws://127.0.0.1:{port}", key=KEY).__aenter__()
 
     assert elsewhere.keys == []
-
-
-# Against the real server.
-
-
-@pytest.mark.parametrize("path", ["", "/v2/realtime", "/realtime"])
-async def test_the_real_server_hears_what_is_said(server_url: str, path: str) -> None:
-    async with connect(server_url + path, key=KEY, partials=False) as client:
-        await client.send_audio(draw_pcm(UTTERANCE))
-        await client.stop()
-        messages, error = await receive_all(client)
-
-    assert [message.text for message in messages if isinstance(message, FinalResult)] == [
-        "hellohellohello"
-    ]
-    assert error is None
-
-
-async def test_one_task_sends_while_another_receives(server_url: str) -> None:
-    async with connect(server_url, key=KEY) as client, asyncio.TaskGroup() as tasks:
-        receiving = tasks.create_task(receive_all(client))
-        for character in UTTERANCE * 3:
-            await client.send_audio(draw_pcm(character))
-        await client.stop()
-
-    messages, error = receiving.result()
-    finals = [message for message in messages if isinstance(message, FinalResult)]
-    assert [final.text for final in finals] == ["hellohellohello"] * 3
-    assert error is None
-
-
-async def test_an_unknown_key_is_refused(server_url: str) -> None:
-    with pytest.raises(RefusedError, match="unknown") as raised:
-        async with connect(server_url, key="key-9"):
-            pass
-
-    assert raised.value.status == 401
-
-
-async def test_a_language_without_a_model_is_an_error_of_the_session(server_url: str) -> None:
-    with pytest.raises(SessionError, match="language nl") as raised:
-        async with connect(server_url, key=KEY, language="nl"):
-            pass
-
-    assert raised.value.code == 1008
-
-
-async def test_a_restart_of_the_server_loses_no_final_and_is_told() -> None:
-    engines = Engines(ScriptedVad(), (ScriptedEngine(),))
-    async with serving(Settings(port=0, keys=(KEY,)), engines) as (address, _):
-        context = connect(address.url, key=KEY)
-        client = await context.__aenter__()
-        for character in "hello" * 8:
-            await client.send_audio(draw_pcm(character))
-        await anext(client)  # a partial: the server has heard the utterance, and not its end
-        receiving = asyncio.create_task(receive_all(client))
-    messages, error = await receiving
-    await context.__aexit__(None, None, None)
-
-    final = messages[-1]
-    assert isinstance(final, FinalResult)
-    assert "hello" in final.text
-    assert isinstance(error, ClosedError)
-    assert error.code == 1012
-
-
-# The examples that use it.
-
-
-@pytest.mark.slow
-async def test_the_example_captions_a_file(run_example: Example, wav_file: Path) -> None:
-    printed = await run_example("caption_file.py", wav_file)
-
-    assert [line.split()[-1] for line in printed.splitlines()] == ["hello" * 3, "bye" * 5]
-
-
-@pytest.mark.slow
-async def test_the_example_captions_a_pipe(run_example: Example) -> None:
-    printed = await run_example("caption_stdin.py", stdin=draw_pcm(UTTERANCE))
-
-    assert printed.endswith("\r\x1b[K" + "hello" * 3 + "\n")
-
-
-# What it loads.
-
-FORBIDDEN = ["numpy", "av", "onnxruntime", "starlette", "uvicorn", "soxr", "pydantic"]
-
-
-@pytest.mark.slow
-def test_the_clients_load_no_numpy_no_engine_and_no_web_framework() -> None:
-    program = (
-        "import sys, scribewire.client, scribewire.client.blocking\n"
-        f"print([name for name in {FORBIDDEN} if name in sys.modules])"
-    )
-
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-
-    assert run.stdout == "[]\n"

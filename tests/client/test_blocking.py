@@ -28,12 +28,9 @@ from scribewire.client import (
     asynchronous,
 )
 from scribewire.client.blocking import Client, connect
-from scribewire.testing.scripted import draw_pcm
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.client.conftest import Example, Peers, Scenario
+    from tests.client.conftest import Peers, Scenario
 
 KEY = "key-1"
 
@@ -64,15 +61,12 @@ def fail_to_connect(
     url: str,
     *,
     key: str | None = KEY,
-    language: str | None = None,
     timeout_s: float = 15,
     on_state_change: Callable[[ConnectionState], object] | None = None,
 ) -> ClientError:
     with (
         pytest.raises(ClientError) as raised,
-        connect(
-            url, key=key, language=language, timeout_s=timeout_s, on_state_change=on_state_change
-        ),
+        connect(url, key=key, timeout_s=timeout_s, on_state_change=on_state_change),
     ):
         pass
     return raised.value
@@ -404,62 +398,3 @@ async def test_a_redirect_does_not_take_the_key_along(peers: Peers) -> None:
     assert isinstance(error, RefusedError)
     assert error.status == 302
     assert elsewhere.keys == []
-
-
-# Against the real server.
-
-
-@pytest.mark.parametrize("path", ["", "/v2/realtime", "/realtime"])
-async def test_the_real_server_hears_what_is_said(server_url: str, path: str) -> None:
-    def program(url: str) -> tuple[list[Message], ClientError | None]:
-        with connect(url, key=KEY, partials=False) as client:
-            client.send_audio(draw_pcm(UTTERANCE))
-            client.stop()
-            return receive_all(client)
-
-    messages, error = await in_thread(program, server_url + path)
-
-    assert [message.text for message in messages if isinstance(message, FinalResult)] == [
-        "hellohellohello"
-    ]
-    assert error is None
-
-
-async def test_one_thread_sends_while_another_receives(server_url: str) -> None:
-    def program(url: str) -> tuple[list[Message], ClientError | None]:
-        with ThreadPoolExecutor(1) as threads, connect(url, key=KEY) as client:
-            receiving = threads.submit(receive_all, client)
-            for character in UTTERANCE * 3:
-                client.send_audio(draw_pcm(character))
-            client.stop()
-            return receiving.result(timeout=30)
-
-    messages, error = await in_thread(program, server_url)
-
-    finals = [message for message in messages if isinstance(message, FinalResult)]
-    assert [final.text for final in finals] == ["hellohellohello"] * 3
-    assert error is None
-
-
-async def test_an_unknown_key_is_refused(server_url: str) -> None:
-    error = await in_thread(fail_to_connect, server_url, key="key-9")
-
-    assert isinstance(error, RefusedError)
-    assert error.status == 401
-
-
-async def test_a_language_without_a_model_is_an_error_of_the_session(server_url: str) -> None:
-    error = await in_thread(fail_to_connect, server_url, language="nl")
-
-    assert isinstance(error, SessionError)
-    assert (error.code, error.error.partition(":")[0]) == (1008, "language nl")
-
-
-# The example that uses it.
-
-
-@pytest.mark.slow
-async def test_the_example_captions_a_file(run_example: Example, wav_file: Path) -> None:
-    printed = await run_example("caption_file_blocking.py", wav_file)
-
-    assert [line.split()[-1] for line in printed.splitlines()] == ["hello" * 3, "bye" * 5]

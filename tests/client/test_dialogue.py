@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scribewire.client.dialogue import Dialogue, Message
+from scribewire.client.dialogue import ClientDialogue, Message
 from scribewire.client.errors import (
     ClosedError,
     ConnectTimeoutError,
@@ -35,7 +35,7 @@ def open_dialogue(
     endpoint: Endpoint = MICROPHONE,
     states: list[ConnectionState] | None = None,
     wishes: Wishes = USUAL,
-) -> Dialogue:
+) -> ClientDialogue:
     opening = Opening(
         url="ws://h" + endpoint.path,
         endpoint=endpoint,
@@ -43,10 +43,12 @@ def open_dialogue(
         wishes=wishes,
         timeout_s=15,
     )
-    return Dialogue(opening, now=100, on_state_change=None if states is None else states.append)
+    return ClientDialogue(
+        opening, now=100, on_state_change=None if states is None else states.append
+    )
 
 
-def listening_dialogue() -> Dialogue:
+def listening_dialogue() -> ClientDialogue:
     dialogue = open_dialogue()
     dialogue.send_start()
     dialogue.take_outgoing()
@@ -54,7 +56,7 @@ def listening_dialogue() -> Dialogue:
     return dialogue
 
 
-def messages_of(dialogue: Dialogue) -> Iterator[Message]:
+def messages_of(dialogue: ClientDialogue) -> Iterator[Message]:
     while (message := dialogue.next_message()) is not None:
         yield message
 

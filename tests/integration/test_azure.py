@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from scribewire.testing.running import Dialogue, RunningServer, run_server
+from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.azurite import Azurite, run_azurite
 from tests.parts.installed import need_part
@@ -38,12 +38,12 @@ async def azurite(tmp_path: Path) -> AsyncIterator[Azurite]:
 
 
 @contextlib.asynccontextmanager
-async def dial(server: RunningServer, url: str) -> AsyncIterator[Dialogue]:
+async def dial(server: RunningServer, url: str) -> AsyncIterator[RawClient]:
     async with server.dial(f"/v2/client/key-1?url={quote(url, safe='')}") as dialogue:
         yield dialogue
 
 
-def states(dialogue: Dialogue) -> list[str]:
+def states(dialogue: RawClient) -> list[str]:
     return [message["state"] for message in dialogue.messages if "state" in message]
 
 

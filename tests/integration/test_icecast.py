@@ -23,7 +23,7 @@ from scribewire.sources.events import (
 from scribewire.sources.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
-from scribewire.testing.running import Dialogue, run_server
+from scribewire.testing.running import RawClient, run_server
 from scribewire.testing.scripted import draw_pcm
 from scribewire.types import SAMPLE_RATE
 from tests.parts.icecast import Icecast, run_icecast
@@ -159,7 +159,7 @@ def timeline_s(events: Sequence[SourceEvent]) -> float:
     return gaps_s + sum(audio) / BYTES_PER_S
 
 
-def states_of(dialogue: Dialogue) -> list[str]:
+def states_of(dialogue: RawClient) -> list[str]:
     return [m["state"] for m in dialogue.messages if "state" in m]
 
 

@@ -18,7 +18,12 @@ from scribewire.protocol.dialogue import (
 )
 from scribewire.protocol.policy import ServerPolicy
 from scribewire.protocol.scriptix.client import ClientConnection
-from scribewire.protocol.scriptix.client_events import ConnectionFailed, Disconnected
+from scribewire.protocol.scriptix.client_events import (
+    ClientEvent,
+    ConnectionFailed,
+    Disconnected,
+    StateChanged,
+)
 from scribewire.protocol.scriptix.endpoint import STREAM
 from scribewire.protocol.scriptix.handshake import Handshake
 from scribewire.protocol.scriptix.server import ServerConnection
@@ -170,6 +175,88 @@ def test_a_source_has_its_time_to_open() -> None:
 def test_a_shell_may_not_send_results_before_listening() -> None:
     with pytest.raises(ProtocolMisuseError):
         connect().send_result(FINAL)
+
+
+# The client's side.
+
+
+def told(client: ClientConnection) -> list[ClientEvent]:
+    return list(iter(client.next_event, None))
+
+
+def test_a_stream_is_followed_without_a_word_of_ours() -> None:
+    client = ClientConnection(now=100, endpoint=STREAM)
+
+    for line in [
+        LOADING,
+        LISTENING,
+        FINAL_LINE,
+        LOADING,
+        FINAL_LINE,
+        LISTENING,
+        FINAL_LINE,
+        STOPPED,
+    ]:
+        client.receive_text(line)
+    client.receive_close(1000, "")
+
+    assert list(iter(client.next_outgoing, None)) == []
+    assert client.timer_at is None
+    assert [event.state.value for event in told(client) if isinstance(event, StateChanged)] == [
+        "loading",
+        "listening",
+        "connected",
+        "loading",
+        "listening",
+        "connected",
+        "disconnected",
+    ]
+
+
+def test_a_stream_can_be_stopped_at_any_time() -> None:
+    client = ClientConnection(now=100, endpoint=STREAM)
+
+    client.send_stop()
+    client.send_stop()
+    client.receive_text(LISTENING)
+    client.receive_text(FINAL_LINE)
+
+    assert list(iter(client.next_outgoing, None)) == ['{"action":"stop"}']
+    assert client.state is ConnectionState.CONNECTED
+
+
+def test_a_stream_has_its_time_to_open_once() -> None:
+    client = ClientConnection(now=100, endpoint=STREAM)
+    timers = [client.timer_at]
+
+    for line in [LOADING, LISTENING, LOADING]:
+        client.receive_text(line)
+        timers.append(client.timer_at)
+
+    assert timers == [115, 115, None, None]
+
+
+def test_start_and_audio_have_no_place_in_stream_mode() -> None:
+    client = ClientConnection(now=100, endpoint=STREAM)
+
+    with pytest.raises(ProtocolMisuseError, match="send_start in stream mode"):
+        client.send_start()
+    with pytest.raises(ProtocolMisuseError, match="send_audio in stream mode"):
+        client.send_audio(b"")
+
+    assert list(iter(client.next_outgoing, None)) == []
+
+
+def test_a_result_before_listening_breaks_the_protocol_of_streams_too() -> None:
+    client = ClientConnection(now=100, endpoint=STREAM)
+
+    client.receive_text(FINAL_LINE)
+
+    reason = "the server broke the protocol: server result too early or late"
+    assert told(client) == [
+        ConnectionFailed(reason),
+        StateChanged(ConnectionState.ERROR),
+    ]
 
 
 # Properties.

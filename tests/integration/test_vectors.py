@@ -19,7 +19,7 @@ from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
     Close,
-    Request,
+    OpeningRequest,
     SessionAborted,
 )
 from scribewire.protocol.policy import ServerPolicy, refuse_keys
@@ -50,7 +50,7 @@ def read_vector(path: Path) -> tuple[Line, list[Line]]:
     return header, steps
 
 
-def request_of(header: Line) -> Request:
+def request_of(header: Line) -> OpeningRequest:
     query = urlencode(header["query"])
     request = read_request(header["endpoint"], query, header["headers"].items())
     assert request is not None

@@ -205,7 +205,7 @@ class Wire:
         await websocket.accept()
         return Attachment(websocket, LastingDialogue(), lambda _: session, name="5e55", after=after)
 
-    async def hear(self, count: int) -> list[str | bytes]:
+    async def receive(self, count: int) -> list[str | bytes]:
         return [await self.sent.get() for _ in range(count)]
 
 
@@ -219,19 +219,19 @@ async def test_a_second_socket_gets_the_results_after_those_of_the_first(
     first, second = Wire(), Wire()
     running = asyncio.create_task((await first.attach(session)).run())
     first.say_text(HELLO, HELLO)
-    heard = await first.hear(3)
+    got = await first.receive(3)
     first.leave()
     await running
     await session.receive_audio(draw_pcm(HELLO.replace("hello", "again")))  # its socket is gone
 
     running = asyncio.create_task((await second.attach(session, after=1)).run())
     second.say_text("end")
-    heard_again = await second.hear(4)
+    got_again = await second.receive(4)
     await running
     await session.aclose()
 
-    assert heard == ["listening", b"hello", b"hello"]
-    assert heard_again == ["listening", b"hello", b"again", "bye"]
+    assert got == ["listening", b"hello", b"hello"]
+    assert got_again == ["listening", b"hello", b"again", "bye"]
 
 
 async def test_a_dialect_may_ask_for_the_end_of_an_utterance(server: RunningServer) -> None:
@@ -241,14 +241,14 @@ async def test_a_dialect_may_ask_for_the_end_of_an_utterance(server: RunningServ
     running = asyncio.create_task(attachment.run())
 
     wire.say_text("..hello", "break")
-    heard = await wire.hear(2)
+    got = await wire.receive(2)
     attachment.announce_shutdown(17)
     attachment.end(CloseCode.RESTART)
-    heard += await wire.hear(2)
+    got += await wire.receive(2)
     await running
     await session.aclose()
 
-    assert heard == ["listening", b"hello", "down at 17", "bye"]
+    assert got == ["listening", b"hello", "down at 17", "bye"]
 
 
 async def test_two_tasks_that_run_one_attachment_are_an_error(server: RunningServer) -> None:
@@ -256,7 +256,7 @@ async def test_two_tasks_that_run_one_attachment_are_an_error(server: RunningSer
     wire = Wire()
     attachment = await wire.attach(session)
     running = asyncio.create_task(attachment.run())
-    await wire.hear(1)
+    await wire.receive(1)
 
     with pytest.raises(ConcurrencyError, match="an attachment runs"):
         await attachment.run()

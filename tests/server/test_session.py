@@ -79,14 +79,14 @@ async def take_all(session: Session, after: int = 0) -> list[NumberedResult]:
     return taken
 
 
-async def hear_source(session: Session) -> list[SourceNews]:
+async def follow_source(session: Session) -> list[SourceNews]:
     """Take what becomes of the source, until it has ended."""
-    heard: list[SourceNews] = []
-    while not any(isinstance(news, SourceEnded) for news in heard):
+    told: list[SourceNews] = []
+    while not any(isinstance(news, SourceEnded) for news in told):
         await session.has_news.wait()
         session.has_news.clear()
-        heard += iter(session.next_source_news, None)
-    return heard
+        told += iter(session.next_source_news, None)
+    return told
 
 
 def texts(results: list[NumberedResult]) -> list[tuple[int, str]]:
@@ -201,12 +201,12 @@ async def test_an_attachment_hears_how_its_source_fares_and_the_next_one_how_it_
 
     session = pull(server, events)
     session.attach()
-    heard = await hear_source(session)
+    told = await follow_source(session)
     session.detach()
     session.attach()
 
-    assert heard == [OPENED, lost, SourceEnded(fault)]
-    assert await hear_source(session) == [SourceEnded(fault)]
+    assert told == [OPENED, lost, SourceEnded(fault)]
+    assert await follow_source(session) == [SourceEnded(fault)]
     await session.aclose()
 
 

@@ -21,7 +21,7 @@ class Captions:
 
     def __init__(self, output: Format) -> None:
         self._output = output
-        self.live = ""  # the open utterance as heard so far; text only
+        self.live = ""  # the open utterance as shown so far; text only
         self.has_speech = False  # whether any final had text
 
     def receive(self, result: ResultMessage) -> str | None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _ALMOST_URL = re.compile(r"(https?:/*)?[a-z0-9.-]+\.[a-z]{2,}(:[0-9]+)?/|https?:", re.IGNORECASE)
 
-Source = Annotated[
+SourceArgument = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
@@ -90,7 +90,7 @@ class _Order:
 
 @with_settings("allow_source", "deny_source", "source_retry_ms")
 def transcribe(  # noqa: PLR0913 - one option for each thing that a person may choose
-    source: Source,
+    source: SourceArgument,
     *,
     server: Server = None,
     key: Key = "",

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection as WebSocket
 from websockets.asyncio.client import connect as connect_websocket
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from scribewire.client.dialogue import Dialogue, Message, StateCallback
+from scribewire.client.dialogue import ClientDialogue, Message, StateCallback
 from scribewire.client.opening import CLOSE_TIMEOUT_S, Opening, cut_audio, prepare_opening
 from scribewire.client.outcome import explain_opening
 from scribewire.protocol.dialogue import Close
@@ -37,7 +37,7 @@ async def connect(
     that cannot be one, and a `ClientError` for everything else.
     """
     opening = prepare_opening(server, Wishes(**wishes), key=key, timeout_s=timeout_s)
-    dialogue = Dialogue(opening, now=_now(), on_state_change=on_state_change)
+    dialogue = ClientDialogue(opening, now=_now(), on_state_change=on_state_change)
     wire = await _open_wire(opening, dialogue)
     try:
         await wire.start()
@@ -102,7 +102,7 @@ class Client:
 class _Wire:
     """A dialogue on its WebSocket. Nothing here decides."""
 
-    def __init__(self, websocket: WebSocket, dialogue: Dialogue) -> None:
+    def __init__(self, websocket: WebSocket, dialogue: ClientDialogue) -> None:
         self.dialogue = dialogue
         self._websocket = websocket
 
@@ -176,7 +176,7 @@ class _Connect(connect_websocket):
         return exc
 
 
-async def _open_wire(opening: Opening, dialogue: Dialogue) -> _Wire:
+async def _open_wire(opening: Opening, dialogue: ClientDialogue) -> _Wire:
     dialogue.tell_states()
     try:
         websocket = await _Connect(opening.url, **opening.websocket_options)

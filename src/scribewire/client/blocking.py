@@ -23,7 +23,7 @@ from websockets.protocol import State
 from websockets.sync.client import ClientConnection as WebSocket
 from websockets.sync.client import reconnect
 
-from scribewire.client.dialogue import Dialogue, Message, StateCallback
+from scribewire.client.dialogue import ClientDialogue, Message, StateCallback
 from scribewire.client.opening import Opening, cut_audio, prepare_opening
 from scribewire.client.outcome import explain_opening
 from scribewire.protocol.dialogue import Close
@@ -51,7 +51,7 @@ def connect(
     that cannot be one, and a `ClientError` for everything else.
     """
     opening = prepare_opening(server, Wishes(**wishes), key=key, timeout_s=timeout_s)
-    dialogue = Dialogue(opening, now=time.monotonic(), on_state_change=on_state_change)
+    dialogue = ClientDialogue(opening, now=time.monotonic(), on_state_change=on_state_change)
     dialogue.tell_states()
     with contextlib.ExitStack() as stack:
         wire = _Wire(_open_websocket(stack, opening, dialogue), dialogue)
@@ -113,7 +113,7 @@ class Client:
 class _Wire:
     """A dialogue on its WebSocket. Nothing here decides."""
 
-    def __init__(self, websocket: WebSocket, dialogue: Dialogue) -> None:
+    def __init__(self, websocket: WebSocket, dialogue: ClientDialogue) -> None:
         self.dialogue = dialogue
         self._websocket = websocket
         self._deciding = threading.Lock()  # two threads use the dialogue; never held for long
@@ -205,7 +205,9 @@ class _Reconnect(reconnect):
         return exc
 
 
-def _open_websocket(stack: contextlib.ExitStack, opening: Opening, dialogue: Dialogue) -> WebSocket:
+def _open_websocket(
+    stack: contextlib.ExitStack, opening: Opening, dialogue: ClientDialogue
+) -> WebSocket:
     try:
         return stack.enter_context(_Reconnect(opening.url, **opening.websocket_options))
     except (OSError, WebSocketException) as failure:

@@ -46,7 +46,7 @@ _MAX_UNDELIVERED = 16  # one at a time once it is listening; before, only `Shutt
 _log = logging.getLogger("scribewire.client")
 
 
-class Dialogue:
+class ClientDialogue:
     """Say what a client may say, and remember what it was told."""
 
     def __init__(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from scribewire.protocol.dialogue import Dialect, Request
+from scribewire.protocol.dialogue import Dialect, OpeningRequest
 from scribewire.protocol.legacy.shape import PATH, LegacyShape
 from scribewire.protocol.scriptix.dialect import ScriptixDialect
 from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint
@@ -22,7 +22,9 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
 )
 
 
-def read_request(path: str, query: str, headers: Iterable[tuple[str, str]]) -> Request | None:
+def read_request(
+    path: str, query: str, headers: Iterable[tuple[str, str]]
+) -> OpeningRequest | None:
     """Read an opening request in the dialect of its path; None if none is spoken there.
 
     `path` has been percent-decoded, as ASGI does; `query` has not, and has no question mark.

@@ -128,7 +128,7 @@ class Dialogue(Protocol):
         """Tell the client that its model is being loaded, or that its source is opened again."""
 
     def send_listening(self) -> None:
-        """Tell the client that audio will be heard; results may be sent from now on."""
+        """Tell the client that audio is received; results may be sent from now on."""
 
     def send_result(self, event: TranscriptEvent) -> None:
         """Send what was recognized, as far as the client wants it and has not just seen it."""
@@ -139,13 +139,13 @@ class Dialogue(Protocol):
     # How to end.
 
     def reject(self, fault: ClientFault) -> None:
-        """End the session for a fault of the client; `AudioEnded` follows if it was heard."""
+        """End the session for a fault of the client; `AudioEnded` follows if it had begun."""
 
     def fail_source(self, fault: ClientFault) -> None:
         """End the session because its source cannot be read; `AudioEnded` follows."""
 
     def end_session(self, close_code: CloseCode) -> None:
-        """End the session without a fault of the client; `AudioEnded` follows if it was heard."""
+        """End the session without a fault of the client; `AudioEnded` follows if it had begun."""
 
     def finish(self) -> None:
         """Close; call it after `AudioEnded`, when all finals have been sent."""
@@ -166,7 +166,7 @@ class Dialogue(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class OpeningRequest:
     """The request that opens a WebSocket, as the dialect of its path has read it."""
 
     path: str
@@ -190,7 +190,7 @@ class Dialect(Protocol):
 
     def read_request(
         self, path: str, query: str, headers: Iterable[tuple[str, str]]
-    ) -> Request | None:
+    ) -> OpeningRequest | None:
         """Read an opening request; None if its path is another's.
 
         `path` has been percent-decoded, as ASGI does; `query` has not, and has no question mark.

@@ -20,7 +20,7 @@ class PartialResult:
     text: str
     """Punctuated and cased."""
     offset_ms: int
-    """How far into the stream this result has heard."""
+    """How far into the stream was decoded for this result."""
     stability: float | None = None
     """Probability that the final will begin with this text; None when it was not measured."""
 
@@ -32,7 +32,7 @@ class FinalResult:
     text: str
     """Punctuated and cased; empty takes back what partials of the utterance have shown."""
     offset_ms: int
-    """How far into the stream this result has heard."""
+    """How far into the stream was decoded for this result."""
     words: tuple[Word, ...] | None = None
     """The words of `text` in order; None when they were not measured."""
     speaker: str | None = None

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from scribewire.engines.protocols import SpeechEngine
-    from scribewire.protocol.dialogue import Request as OpeningRequest
-    from scribewire.protocol.dialogue import SessionStarted
+    from scribewire.protocol.dialogue import OpeningRequest, SessionStarted
     from scribewire.server.services import Services
     from scribewire.server.session import Session
 

@@ -34,7 +34,7 @@ async def pace_events(events: AsyncIterator[SourceEvent], pace: Pace) -> AsyncIt
 
 
 async def write_silence(stream: Stream, seconds: float) -> None:
-    """Count time in which nothing was heard, so that times stay true."""
+    """Count time in which nothing was received, so that times stay true."""
     left = round(seconds * SAMPLE_RATE)
     while left > 0:
         count = min(left, SAMPLE_RATE)

@@ -41,7 +41,7 @@ async def run_server(
 
 
 @dataclass
-class Dialogue:
+class RawClient:
     """One WebSocket to a server under test, and all that has come over it."""
 
     websocket: ClientConnection
@@ -99,7 +99,7 @@ class RunningServer:
     @contextlib.asynccontextmanager
     async def dial(
         self, path: str = "/v2/realtime?token=key-1", headers: dict[str, str] | None = None
-    ) -> AsyncIterator[Dialogue]:
+    ) -> AsyncIterator[RawClient]:
         """Open a WebSocket to it."""
         async with connect(
             self.address.url + path,
@@ -108,4 +108,4 @@ class RunningServer:
             max_size=None,
             close_timeout=2,
         ) as websocket:
-            yield Dialogue(websocket)
+            yield RawClient(websocket)

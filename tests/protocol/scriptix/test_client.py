@@ -14,7 +14,6 @@ from scribewire.protocol.scriptix.client_events import (
     Disconnected,
     StateChanged,
 )
-from scribewire.protocol.scriptix.endpoint import STREAM
 from scribewire.protocol.scriptix.messages import (
     ErrorMessage,
     Listening,
@@ -176,72 +175,6 @@ def test_leaving_is_no_error() -> None:
         StateChanged(ConnectionState.DISCONNECTED),
         Disconnected(1006, ""),
     ]
-
-
-# Stream mode.
-
-
-def test_a_stream_is_followed_without_a_word_of_ours() -> None:
-    client = ClientConnection(now=100, endpoint=STREAM)
-
-    for line in [LOADING, LISTENING, FINAL, LOADING, FINAL, LISTENING, FINAL, STOPPED]:
-        client.receive_text(line)
-    client.receive_close(1000, "")
-
-    assert written(client) == []
-    assert client.timer_at is None
-    assert [event.state.value for event in events(client) if isinstance(event, StateChanged)] == [
-        "loading",
-        "listening",
-        "connected",
-        "loading",
-        "listening",
-        "connected",
-        "disconnected",
-    ]
-
-
-def test_a_stream_can_be_stopped_at_any_time() -> None:
-    client = ClientConnection(now=100, endpoint=STREAM)
-
-    client.send_stop()
-    client.send_stop()
-    client.receive_text(LISTENING)
-    client.receive_text(FINAL)
-
-    assert written(client) == [STOP]
-    assert client.state is ConnectionState.CONNECTED
-
-
-def test_a_stream_has_its_time_to_open_once() -> None:
-    client = ClientConnection(now=100, endpoint=STREAM)
-    timers = [client.timer_at]
-
-    for line in [LOADING, LISTENING, LOADING]:
-        client.receive_text(line)
-        timers.append(client.timer_at)
-
-    assert timers == [115, 115, None, None]
-
-
-def test_start_and_audio_have_no_place_in_stream_mode() -> None:
-    client = ClientConnection(now=100, endpoint=STREAM)
-
-    with pytest.raises(ProtocolMisuseError, match="send_start in stream mode"):
-        client.send_start()
-    with pytest.raises(ProtocolMisuseError, match="send_audio in stream mode"):
-        client.send_audio(b"")
-
-    assert written(client) == []
-
-
-def test_a_result_before_listening_breaks_the_protocol_of_streams_too() -> None:
-    client = ClientConnection(now=100, endpoint=STREAM)
-
-    client.receive_text(FINAL)
-
-    reason = "the server broke the protocol: server result too early or late"
-    assert events(client) == [ConnectionFailed(reason), *ERRONEOUS]
 
 
 # What servers do wrong.

@@ -11,7 +11,7 @@ from scribewire.protocol.scriptix.states import (
     Input,
     connection_state_after,
     first_state,
-    is_heard,
+    is_listened_to,
     is_over,
     next_state,
 )
@@ -109,16 +109,16 @@ def test_a_dialogue_never_goes_back(state: DialogueState, given_input: Input) ->
 
 
 @given(st.sampled_from(DialogueState), st.sampled_from(Input))
-def test_what_is_not_heard_changes_nothing(state: DialogueState, given_input: Input) -> None:
+def test_what_is_not_listened_to_changes_nothing(state: DialogueState, given_input: Input) -> None:
     is_message = given_input.name.startswith("CLIENT_") and given_input is not Input.CLIENT_CLOSE
-    if is_heard(state) or not is_message:
+    if is_listened_to(state) or not is_message:
         return
 
     assert next_state(state, given_input) in (state, None)
 
 
-def test_only_an_open_dialogue_is_heard() -> None:
-    assert [state.value for state in DialogueState if is_heard(state)] == [
+def test_only_an_open_dialogue_is_listened_to() -> None:
+    assert [state.value for state in DialogueState if is_listened_to(state)] == [
         "awaiting start",
         "starting",
         "listening",

@@ -1,6 +1,6 @@
 """The result shape of the legacy endpoint; all else there is as in the dialect it came before.
 
-The shape does not say how far a result has heard, nor how stable it is: read back, a partial
+The shape does not say how far was decoded for a result, nor how stable it is: read back, a partial
 has offset 0 and a final the end of its last word.
 """
 

@@ -1,1 +1,1 @@
-"""The dialect of `protocol/protocol.md`, both ends: results as they are heard, JSON and PCM."""
+"""The dialect of `protocol/protocol.md`, both ends: JSON for words, PCM for audio."""

@@ -37,7 +37,7 @@ from scribewire.protocol.scriptix.states import (
     Input,
     connection_state_after,
     first_state,
-    is_heard,
+    is_listened_to,
     is_over,
     next_state,
 )
@@ -111,7 +111,7 @@ class ClientConnection:
 
         Before `send_start` and in stream mode it is a `ProtocolMisuseError`.
         """
-        if not is_heard(self._dialogue):
+        if not is_listened_to(self._dialogue):
             return
         if self._is_stream:
             raise ProtocolMisuseError("send_audio in stream mode: the server fetches the audio")
@@ -122,7 +122,7 @@ class ClientConnection:
 
     def send_stop(self) -> None:
         """Ask for the remaining finals and the end; a second time it does nothing."""
-        if is_heard(self._dialogue):
+        if is_listened_to(self._dialogue):
             self._send(Input.CLIENT_STOP, Stop())
 
     def send_close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scribewire.protocol.dialogue import Dialogue, Request
+from scribewire.protocol.dialogue import Dialogue, OpeningRequest
 from scribewire.protocol.policy import ServerPolicy
 from scribewire.protocol.scriptix.endpoint import Endpoint
 from scribewire.protocol.scriptix.handshake import parse_handshake
@@ -25,7 +25,7 @@ class ScriptixDialect:
 
     def read_request(
         self, path: str, query: str, headers: Iterable[tuple[str, str]]
-    ) -> Request | None:
+    ) -> OpeningRequest | None:
         """Read an opening request; None if its path is another's."""
         handshake = parse_handshake(self.endpoint, path, query, headers)
         if handshake is None:
@@ -34,7 +34,7 @@ class ScriptixDialect:
         def begin(policy: ServerPolicy, session_id: str, now: float) -> Dialogue:
             return ServerConnection(handshake, policy, session_id=session_id, now=now)
 
-        return Request(
+        return OpeningRequest(
             path=self.path,
             keys=handshake.keys,
             wishes=handshake.wishes,

@@ -40,7 +40,7 @@ from scribewire.protocol.scriptix.states import (
     DialogueState,
     Input,
     first_state,
-    is_heard,
+    is_listened_to,
     is_over,
     next_state,
 )
@@ -155,7 +155,7 @@ class ServerConnection:
         self._send(Input.SERVER_LOADING, Loading())
 
     def send_listening(self) -> None:
-        """Tell the client that audio will be heard; results may be sent from now on."""
+        """Tell the client that audio is received; results may be sent from now on."""
         self._send(Input.SERVER_LISTENING, Listening(self._session_id))
 
     def send_result(self, event: TranscriptEvent) -> None:
@@ -179,7 +179,7 @@ class ServerConnection:
     def reject(self, fault: ClientFault) -> None:
         """End the session for a fault of the client, found here or by another layer.
 
-        The error message goes out at once. If audio was being heard, `AudioEnded` follows, and
+        The error message goes out at once. If audio was being received, `AudioEnded` follows, and
         the close waits for `finish`. Only the first fault is told.
         """
         if is_over(self._state) or not isinstance(self._ending.farewell, Stopped):
@@ -192,10 +192,10 @@ class ServerConnection:
         """End the session because its source cannot be read; stream mode only.
 
         `AudioEnded` follows. The error message and the close, with the fault's code, wait for
-        `finish`, so that the finals of what was heard come first. A session that is ending
+        `finish`, so that the finals of what was received come first. A session that is ending
         already ends as it would have.
         """
-        if is_heard(self._state):
+        if is_listened_to(self._state):
             close = Close.because(fault.close_code, fault.message)
             self._ending = _Ending(close, ErrorMessage(fault.message))
             self._end_audio(Input.SERVER_END)
@@ -208,7 +208,7 @@ class ServerConnection:
         `AudioEnded` follows if a session was started; after `finish` the close has this code.
         A session that is ending already ends as it would have.
         """
-        if is_heard(self._state):
+        if is_listened_to(self._state):
             self._ending = _Ending(Close(close_code), Stopped())
             self._end_audio(Input.SERVER_END)
 
@@ -280,7 +280,7 @@ class ServerConnection:
     # Receiving.
 
     def _receive(self, message: str | bytes) -> None:
-        if not is_heard(self._state):
+        if not is_listened_to(self._state):
             return
         try:
             self._accept(parse_client(message))
@@ -340,7 +340,7 @@ class ServerConnection:
         self._outgoing.add(serialise_server(message, self._handshake.endpoint.shape))
 
     def _end_audio(self, given: Input) -> None:
-        """Start to flush; with nothing heard, the flush is over at once."""
+        """Start to flush; with nothing received, the flush is over at once."""
         had_ended = self._state is DialogueState.FLUSHING
         self._advance(given)
         if had_ended:

@@ -21,8 +21,8 @@ server as `SERVER_FAULT`, and these two are in every state that a fault can stil
   client is a violation here and in `PULLING`; a `start` means nothing.
 - `PULLING`: the server has said `listening`. Results are legal from here on. `loading` and then
   `listening` may come again, any number of times: the source was lost and is opened once more.
-- `FLUSHING`: no more audio is heard, because of `stop`, a client's fault, or the server's wish to
-  end; results for what was heard still come. Whatever the client sends is legal and means
+- `FLUSHING`: no more audio is received, because of `stop`, a client's fault, or the server's wish
+  to end; results for what was received still come. Whatever the client sends is legal and means
   nothing: a microphone always has a chunk in flight. Nor is a late `listening` wrong: the
   client's `stop` may have crossed it.
 - `CLOSING`: the last message has been sent; only the close is left.
@@ -178,7 +178,7 @@ def next_state(state: DialogueState, given: Input) -> DialogueState | None:
     return TRANSITIONS[state].get(given)
 
 
-def is_heard(state: DialogueState) -> bool:
+def is_listened_to(state: DialogueState) -> bool:
     """Tell whether what a client sends in this state still means anything."""
     return state not in _DEAF_STATES
 
@@ -197,7 +197,7 @@ class ConnectionState(Enum):
     DISCONNECTED = "disconnected"
     """Not begun, or properly ended."""
     CONNECTING = "connecting"
-    """Nothing has been heard from the server."""
+    """Nothing has come from the server."""
     LOADING = "loading"
     """The server is loading a model or, in stream mode, opening the source."""
     LISTENING = "listening"
@@ -233,7 +233,7 @@ def connection_state_after(
     """Return what an SDK shows once the input has come: it moves forward in `_ORDER`.
 
     Only while `dialogue` is `PULLING` it goes back, to `LOADING`, and stays there until the
-    source is read again: the finals of what was heard before may come meanwhile.
+    source is read again: the finals of what came before may come meanwhile.
     """
     if dialogue is DialogueState.PULLING and state not in _LASTING:
         is_reopening = state is ConnectionState.LOADING and given is Input.SERVER_RESULT
