@@ -46,6 +46,14 @@ def beckett() -> Samples:
     return read_asset("beckett.wav")
 
 
+@pytest.fixture(scope="module")
+def alone(engines: Engines, beckett: Samples) -> list[Final]:
+    """What one stream alone hears, all of it at once."""
+    return finals(
+        recognize(recognizer_for(engines), [beckett], engines.vad, engines.speech[0])
+    )
+
+
 def read_asset(name: str) -> Samples:
     path = Path(str(distribution("moonshine-voice").locate_file("moonshine_voice/assets")))
     return np.concatenate(list(read_audio(path / name)))
@@ -108,9 +116,8 @@ def test_two_voices_get_two_numbers_and_the_chunks_do_not_matter(engines: Engine
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cuts=st.lists(st.integers(1, 10 * SAMPLE_RATE), max_size=300), is_first_kept=st.booleans())
 def test_neither_chunks_nor_dropped_partials_change_the_finals(
-    engines: Engines, beckett: Samples, cuts: list[int], is_first_kept: bool
+    engines: Engines, beckett: Samples, alone: list[Final], cuts: list[int], is_first_kept: bool
 ) -> None:
-    whole = recognize(recognizer_for(engines), [beckett], engines.vad, engines.speech[0])
     recognizer = recognizer_for(engines)
     events: list[TranscriptEvent] = []
     drops = itertools.cycle([not is_first_kept, is_first_kept])
@@ -128,14 +135,13 @@ def test_neither_chunks_nor_dropped_partials_change_the_finals(
         while (event := recognizer.next_event()) is not None:
             events.append(event)
 
-    assert finals(events) == finals(whole)
+    assert finals(events) == alone
 
 
 @pytest.mark.slow
 async def test_streams_side_by_side_on_the_scheduler_hear_what_one_alone_hears(
-    engines: Engines, beckett: Samples
+    engines: Engines, beckett: Samples, alone: list[Final]
 ) -> None:
-    alone = recognize(recognizer_for(engines), [beckett], engines.vad, engines.speech[0])
     scheduler = schedule_on_threads(engines)
     streams = [Stream(recognizer_for(engines), scheduler, engines.speech[0]) for _ in range(3)]
     for chunk in in_chunks(beckett, 8000):
@@ -147,7 +153,7 @@ async def test_streams_side_by_side_on_the_scheduler_hear_what_one_alone_hears(
     heard = [finals([event async for event in stream.events()]) for stream in streams]
 
     await scheduler.aclose()
-    assert heard == [finals(alone)] * 3
+    assert heard == [alone] * 3
 
 
 @pytest.mark.slow
