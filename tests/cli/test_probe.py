@@ -6,8 +6,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,9 +14,8 @@ from scribewire.cli.app import main
 from scribewire.cli.exits import ExitCode
 from scribewire.cli.probe import describe, explain
 from scribewire.sources.probe import SourceReport
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Origin, RunOrigin
+from tests.parts.raw_origin import head, ok, run_raw_origin
+from tests.parts.wav import wav
 
 FILE = SourceReport(
     carrier="a file",
@@ -136,13 +133,11 @@ async def run_there(*arguments: str) -> tuple[int | None, str, str]:
 
 
 @pytest.mark.slow
-async def test_a_recording_is_found_to_be_speech(
-    beckett: Path, origin: type[Origin], run_origin: RunOrigin
-) -> None:
-    with beckett.open("rb") as file:
-        answer = origin.whole(file.read())
-    async with run_origin(answer) as media:
-        code, out, err = await run_there(media.url, "--format", "json", "--seconds", "8")
+async def test_a_recording_is_found_to_be_speech(beckett_pcm: bytes) -> None:
+    async with run_raw_origin(ok(wav(beckett_pcm))) as media:
+        code, out, err = await run_there(
+            media.url("/talk.wav"), "--format", "json", "--seconds", "8"
+        )
 
     report = json.loads(out)
     assert (code, err) == (ExitCode.DONE, "")
@@ -153,11 +148,9 @@ async def test_a_recording_is_found_to_be_speech(
 
 
 @pytest.mark.slow
-async def test_what_a_client_would_be_told_is_told(
-    origin: type[Origin], run_origin: RunOrigin
-) -> None:
-    async with run_origin(origin.head("404 Not Found")) as media:
-        code, out, err = await run_there(media.url)
+async def test_what_a_client_would_be_told_is_told() -> None:
+    async with run_raw_origin(head("404 Not Found")) as media:
+        code, out, err = await run_there(media.url())
 
     assert (code, out) == (ExitCode.FAILED, "")
     assert err == (

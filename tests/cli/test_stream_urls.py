@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -21,9 +20,8 @@ from scribewire.sources.faults import SourceFault
 from scribewire.testing.running import KEYS, RunningServer, run_server
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
 from scribewire.wishes import Wishes
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Origin, RunOrigin
+from tests.parts.raw_origin import HANG, RawOrigin, head, live, ok, run_raw_origin
+from tests.parts.wav import FOREVER, wav
 
 HELLO = draw_pcm("." * 70 + "hello" * 3 + "." * 20)
 WORLD = draw_pcm("." * 70 + "world" * 3 + "." * 20)
@@ -63,6 +61,15 @@ def test_a_url_with_everything_that_it_may_have_passes() -> None:
     check_stream_url("HTTPS://user:word@host.example:8443/a%20b/live?token=1#t=3")
 
 
+def endless(pcm: bytes) -> bytes:
+    """Return what a live source sends of it before it hangs up."""
+    return live(wav(pcm, size=FOREVER))
+
+
+def url_of(media: RawOrigin) -> str:
+    return media.url("/talk.wav?secret=1", user="user:word")
+
+
 async def chunks_of(source: AudioSource) -> list[bytes | SourceNote]:
     return [chunk async for chunk in source.chunks]
 
@@ -84,22 +91,18 @@ async def hear_here(url: str, settings: Settings | None = None) -> tuple[ExitCod
         return await hear(source, there)
 
 
-async def test_a_file_is_fetched_whole_with_the_password_of_its_url(
-    origin: type[Origin], run_origin: RunOrigin
-) -> None:
+async def test_a_file_is_fetched_whole_with_the_password_of_its_url() -> None:
     async with (
-        run_origin(origin.file(HELLO)) as media,
-        pulling_here(Wishes(url=media.url), Settings()) as source,
+        run_raw_origin(ok(wav(HELLO))) as media,
+        pulling_here(Wishes(url=url_of(media)), Settings()) as source,
     ):
         chunks = await chunks_of(source)
 
     assert b"".join(chunk for chunk in chunks if isinstance(chunk, bytes)) == HELLO
-    assert "Authorization: Basic" in media.requests[0]
+    assert media.fields()["authorization"].startswith("Basic ")
 
 
-async def test_the_length_of_a_file_is_known_where_it_says_so(
-    origin: type[Origin], run_origin: RunOrigin
-) -> None:
+async def test_the_length_of_a_file_is_known_where_it_says_so() -> None:
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as output:
         stream = output.add_stream("aac", rate=16_000, layout="mono")
@@ -110,8 +113,8 @@ async def test_the_length_of_a_file_is_known_where_it_says_so(
             output.mux(stream.encode(part))
 
     async with (
-        run_origin(origin.whole(file.getvalue())) as media,
-        pulling_here(Wishes(url=media.url), Settings()) as source,
+        run_raw_origin(ok(file.getvalue())) as media,
+        pulling_here(Wishes(url=url_of(media)), Settings()) as source,
     ):
         duration_ms = source.duration_ms
 
@@ -120,12 +123,12 @@ async def test_the_length_of_a_file_is_known_where_it_says_so(
 
 
 async def test_here_and_on_a_server_the_same_is_written(
-    origin: type[Origin], run_origin: RunOrigin, own_server: RunningServer
+    own_server: RunningServer,
 ) -> None:
-    async with run_origin(origin.file(HELLO + WORLD)) as media:
-        here = await hear_here(media.url)
+    async with run_raw_origin(ok(wav(HELLO + WORLD))) as media:
+        here = await hear_here(url_of(media))
         async with pulling_there(
-            Wishes(url=media.url, partials=False), server=own_server.address.url, key=KEYS[0]
+            Wishes(url=url_of(media), partials=False), server=own_server.address.url, key=KEYS[0]
         ) as remote:
             there = await hear(remote.source, remote.transcriber)
 
@@ -136,15 +139,13 @@ async def test_here_and_on_a_server_the_same_is_written(
 
 
 @pytest.mark.slow
-async def test_a_lost_source_is_told_in_a_line_and_breaks_off(
-    origin: type[Origin], run_origin: RunOrigin
-) -> None:
+async def test_a_lost_source_is_told_in_a_line_and_breaks_off() -> None:
     pcm, notes = b"", []
     # A live source is decoded to its last sample only when more comes.
     more = bytes(len(HELLO))
     async with (
-        run_origin(origin.live(HELLO), origin.live(WORLD + more), hangs=True) as media,
-        pulling_here(Wishes(url=media.url), Settings(source_retry_ms=5_000)) as source,
+        run_raw_origin(endless(HELLO), (endless(WORLD + more), HANG)) as media,
+        pulling_here(Wishes(url=url_of(media)), Settings(source_retry_ms=5_000)) as source,
     ):
         async for chunk in source.chunks:
             if isinstance(chunk, SourceNote):
@@ -163,12 +164,12 @@ async def test_a_lost_source_is_told_in_a_line_and_breaks_off(
 
 @pytest.mark.slow
 async def test_what_a_server_says_of_a_lost_source_is_told_too(
-    origin: type[Origin], run_origin: RunOrigin, own_server: RunningServer
+    own_server: RunningServer,
 ) -> None:
     async with (
-        run_origin(origin.live(HELLO), origin.live(WORLD), hangs=True) as media,
+        run_raw_origin(endless(HELLO), (endless(WORLD), HANG)) as media,
         pulling_there(
-            Wishes(url=media.url, partials=False), server=own_server.address.url, key=KEYS[0]
+            Wishes(url=url_of(media), partials=False), server=own_server.address.url, key=KEYS[0]
         ) as remote,
     ):
         results = remote.transcriber.results()
@@ -181,13 +182,11 @@ async def test_what_a_server_says_of_a_lost_source_is_told_too(
     assert notes == ["source lost; the server is connecting again", "the source is back"]
 
 
-async def test_a_source_that_is_given_up_is_a_fault_after_what_was_heard(
-    origin: type[Origin], run_origin: RunOrigin
-) -> None:
+async def test_a_source_that_is_given_up_is_a_fault_after_what_was_heard() -> None:
     out, settings = io.StringIO(), Settings(source_retry_ms=0)
     async with (
-        run_origin(origin.live(HELLO), origin.head("404 Not Found")) as media,
-        pulling_here(Wishes(url=media.url), settings) as source,
+        run_raw_origin(endless(HELLO), head("404 Not Found")) as media,
+        pulling_here(Wishes(url=url_of(media)), settings) as source,
         transcribing_here(Wishes(partials=False), scripted(), settings) as hearer,
     ):
         with Screen(out, io.StringIO()) as screen, pytest.raises(SourceFault, match="has ended"):
@@ -197,11 +196,11 @@ async def test_a_source_that_is_given_up_is_a_fault_after_what_was_heard(
 
 
 FAULTS = [
-    ("404 Not Found", [], "", "invalid stream: the server answered HTTP 404"),
-    ("401 Unauthorized", [], "", "stream requires authentication: the server answered HTTP 401"),
-    ("200 OK", [], "<!DOCTYPE html><html></html>" * 50, "unsupported format: found an HTML page"),
+    ("404 Not Found", [], b"", "invalid stream: the server answered HTTP 404"),
+    ("401 Unauthorized", [], b"", "stream requires authentication: the server answered HTTP 401"),
+    ("200 OK", [], b"<!DOCTYPE html><html></html>" * 50, "unsupported format: found an HTML page"),
     # The host that was named may be here; what it leads to may not.
-    ("302 Found", ["location: http://127.0.0.2:1/a.wav"], "", "stream address not allowed"),
+    ("302 Found", ["location: http://127.0.0.2:1/a.wav"], b"", "stream address not allowed"),
 ]
 
 
@@ -209,18 +208,18 @@ FAULTS = [
 async def test_here_and_on_a_server_a_fault_has_the_same_words(
     status: str,
     lines: list[str],
-    body: str,
+    body: bytes,
     words: str,
-    origin: type[Origin],
-    run_origin: RunOrigin,
     own_server: RunningServer,
 ) -> None:
-    async with run_origin(origin.head(status, *lines, body=body)) as media:
+    async with run_raw_origin(head(status, *lines, body=body)) as media:
         with pytest.raises(SourceFault) as here:
-            await hear_here(media.url)
+            await hear_here(url_of(media))
         with pytest.raises(CommandFault) as there:
             async with pulling_there(
-                Wishes(url=media.url, partials=False), server=own_server.address.url, key=KEYS[0]
+                Wishes(url=url_of(media), partials=False),
+                server=own_server.address.url,
+                key=KEYS[0],
             ):
                 pass
 
@@ -230,11 +229,9 @@ async def test_here_and_on_a_server_a_fault_has_the_same_words(
     assert "secret" not in here.value.message
 
 
-async def test_what_is_denied_stays_denied_though_it_was_named(
-    origin: type[Origin], run_origin: RunOrigin
-) -> None:
-    async with run_origin(origin.file(HELLO)) as media:
+async def test_what_is_denied_stays_denied_though_it_was_named() -> None:
+    async with run_raw_origin(ok(wav(HELLO))) as media:
         with pytest.raises(SourceFault, match="list of denied sources"):
-            await hear_here(media.url, Settings(deny_source=("127.0.0.0/8",)))
+            await hear_here(url_of(media), Settings(deny_source=("127.0.0.0/8",)))
 
     assert media.requests == []

@@ -7,9 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import wave
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,9 +16,8 @@ from scribewire.cli.exits import ExitCode
 from scribewire.engines.loader import load_engines
 from scribewire.testing.running import KEYS, run_server
 from scribewire.testing.scripted import draw_pcm
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Origin, RunOrigin
+from tests.parts.raw_origin import HANG, head, live, ok, run_raw_origin
+from tests.parts.wav import FOREVER, wav
 
 COMMAND = [sys.executable, "-m", "scribewire", "transcribe"]
 WORDS = "Ever tried. Ever failed."
@@ -40,10 +37,9 @@ def _prepared_models() -> None:
 
 @pytest.fixture
 def silence(tmp_path: Path) -> Path:
-    with wave.open(str(tmp_path / "silence.wav"), "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(bytes(64_000))
-    return tmp_path / "silence.wav"
+    path = tmp_path / "silence.wav"
+    path.write_bytes(wav(bytes(64_000)))
+    return path
 
 
 def transcribe(*arguments: str) -> int | str | None:
@@ -192,18 +188,12 @@ def test_a_live_pipe_shows_finals_before_it_ends_and_ctrl_c_keeps_them(beckett: 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_prepared_models")
-async def test_a_url_gives_what_the_file_gives(
-    beckett: Path, origin: type[Origin], run_origin: RunOrigin
-) -> None:
-    with beckett.open("rb") as file:
-        answer = origin.whole(file.read())
+async def test_a_url_gives_what_the_file_gives(beckett: Path, beckett_pcm: bytes) -> None:
+    async with run_raw_origin(ok(wav(beckett_pcm))) as media:
+        pulled, read = await start(media.url("/talk.wav")), await start(str(beckett))
+        told, expected = await asyncio.gather(pulled.communicate(), read.communicate())
 
-    async with run_origin(answer) as media:
-        pulled = await start(media.url)
-        told = await pulled.communicate()
-    read = await start(str(beckett))
-
-    assert told == await read.communicate()
+    assert told == expected
     assert told[0].decode().replace("\n", " ").startswith(WORDS)
     assert pulled.returncode == ExitCode.DONE
 
@@ -211,14 +201,10 @@ async def test_a_url_gives_what_the_file_gives(
 @pytest.mark.slow
 @pytest.mark.usefixtures("_prepared_models")
 async def test_a_live_url_goes_on_until_ctrl_c_which_keeps_what_was_said(
-    beckett: Path, origin: type[Origin], run_origin: RunOrigin
+    beckett_pcm: bytes,
 ) -> None:
-    with wave.open(str(beckett)) as file:
-        assert file.getparams()[:3] == (1, 2, 16_000)
-        pcm = file.readframes(file.getnframes())
-
-    async with run_origin(origin.live(pcm), hangs=True) as media:
-        process = await start(media.url)
+    async with run_raw_origin((live(wav(beckett_pcm, size=FOREVER)), HANG)) as media:
+        process = await start(media.url("/talk.wav"))
         assert process.stdout is not None
         first = await process.stdout.readline()
         process.send_signal(signal.SIGINT)
@@ -230,18 +216,16 @@ async def test_a_live_url_goes_on_until_ctrl_c_which_keeps_what_was_said(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_prepared_models")
-async def test_a_server_pulls_a_url_for_the_command(
-    origin: type[Origin], run_origin: RunOrigin
-) -> None:
-    words, fault = draw_pcm("." * 70 + "hello" * 3 + "." * 20), origin.head("404 Not Found")
+async def test_a_server_pulls_a_url_for_the_command() -> None:
+    words, fault = draw_pcm("." * 70 + "hello" * 3 + "." * 20), head("404 Not Found")
     async with (
-        run_origin(origin.file(words), fault) as media,
+        run_raw_origin(ok(wav(words)), fault) as media,
         run_server(None, allow_source=("127.0.0.1",)) as server,
     ):
         options = ("--server", server.address.url, "--key", KEYS[0])
-        good = await start(media.url, *options)
+        good = await start(media.url(), *options)
         heard = await good.communicate()
-        bad = await start(media.url, *options)
+        bad = await start(media.url(), *options)
         _, told = await bad.communicate()
 
     assert (heard, good.returncode) == ((b"hellohellohello\n", b""), ExitCode.DONE)

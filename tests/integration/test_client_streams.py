@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -21,53 +20,30 @@ from scribewire.client import (
 )
 from scribewire.testing.running import KEYS, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
+from tests.parts.raw_origin import HANG, Answer, RawOrigin, head, live, ok, run_raw_origin
+from tests.parts.wav import FOREVER, wav
 
 HELLO = "." * 70 + "hello" * 3 + "." * 20
 WORLD = "." * 70 + "world" * 3 + "." * 20
-FOREVER = 0xFFFFFFFF
 HEARD = ["connecting", "loading", "listening", "connected", "disconnected"]
 
 
-def wav(picture: str, *, size: int | None = None) -> bytes:
-    pcm = draw_pcm(picture)
-    size = len(pcm) if size is None else size
-    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16)
-    riff = struct.pack("<4sI4s", b"RIFF", min(size + 36, FOREVER), b"WAVE")
-    return riff + form + struct.pack("<4sI", b"data", size) + pcm
-
-
-FILE = wav(HELLO + WORLD)
+FILE = wav(draw_pcm(HELLO + WORLD))
+LIVE = live(wav(draw_pcm(HELLO + WORLD), size=FOREVER))
 ANSWERS = {
-    "/talk.wav": f"HTTP/1.1 200 OK\r\ncontent-length: {len(FILE)}\r\n\r\n".encode() + FILE,
-    "/live.wav": b"HTTP/1.1 200 OK\r\n\r\n" + wav(HELLO + WORLD, size=FOREVER),
-    "/page": b"HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n<!doctype html>",
-    "/gone": b"HTTP/1.1 404 Gone\r\ncontent-length: 0\r\n\r\n",
-    "/private": b"HTTP/1.1 401 Who\r\ncontent-length: 0\r\n\r\n",
+    "/talk.wav": ok(FILE),
+    "/page": ok(b"<!doctype html>"),
+    "/gone": head("404 Gone"),
+    "/private": head("401 Who"),
 }
 
 
 @contextlib.asynccontextmanager
-async def origin(leaves: asyncio.Event | None = None) -> AsyncIterator[str]:
-    """Answer each path, and hang up; with `leaves`, not before that, and only once."""
-    gone = asyncio.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode().partition("?")[0]
-        writer.write(ANSWERS["/gone" if gone.is_set() else path])
-        with contextlib.suppress(ConnectionError):
-            await writer.drain()
-        if leaves is not None:
-            await leaves.wait()
-            gone.set()
-        writer.close()
-
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with listener:
-        try:
-            yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-        finally:
-            if leaves is not None:
-                leaves.set()
+async def origin(*answers: Answer) -> AsyncIterator[RawOrigin]:
+    """Run one with the paths above; all others get `answers` in turn."""
+    async with run_raw_origin(*answers) as running:
+        running.paths.update(ANSWERS)
+        yield running
 
 
 @pytest.fixture
@@ -107,8 +83,8 @@ def finals(messages: list[Message]) -> list[str]:
 @both
 async def test_a_file_is_followed_to_its_end(server: RunningServer, follow: Follow) -> None:
     states: list[ConnectionState] = []
-    async with origin() as base:
-        messages = await follow(server, f"{base}/talk.wav", states)
+    async with origin() as media:
+        messages = await follow(server, media.url("/talk.wav"), states)
 
     assert finals(messages) == ["hello" * 3, "world" * 3]
     assert [state.value for state in states] == HEARD
@@ -127,9 +103,9 @@ async def test_what_cannot_be_heard_is_told_in_the_words_of_the_server(
     server: RunningServer, follow: Follow, path: str, words: str
 ) -> None:
     states: list[ConnectionState] = []
-    async with origin() as base:
+    async with origin() as media:
         with pytest.raises(SessionError) as raised:
-            await follow(server, f"{base}{path}?sig=s3cret", states)
+            await follow(server, media.url(f"{path}?sig=s3cret"), states)
 
     assert raised.value.error.startswith(words)
     assert raised.value.code == 1008
@@ -139,9 +115,9 @@ async def test_what_cannot_be_heard_is_told_in_the_words_of_the_server(
 
 @both
 async def test_an_address_that_is_not_allowed_is_told(follow: Follow) -> None:
-    async with run_server(None) as server, origin() as base:
+    async with run_server(None) as server, origin() as media:
         with pytest.raises(SessionError, match="stream address not allowed") as raised:
-            await follow(server, f"{base}/talk.wav", [])
+            await follow(server, media.url("/talk.wav"), [])
 
     assert raised.value.code == 1008
 
@@ -158,11 +134,10 @@ async def test_a_missing_url_is_told_before_anything_is_sent(
 
 
 async def test_a_live_stream_goes_on_until_it_is_stopped(server: RunningServer) -> None:
-    leaves = asyncio.Event()
     texts: list[str] = []
     async with (
-        origin(leaves) as base,
-        connect(server.address.url, url=f"{base}/live.wav", key=KEYS[0]) as client,
+        origin((LIVE, HANG)) as media,
+        connect(server.address.url, url=media.url(), key=KEYS[0]) as client,
     ):
         async for message in client:
             if isinstance(message, FinalResult):
@@ -186,8 +161,8 @@ async def test_a_live_stream_that_does_not_come_back_ends_after_its_finals(
                 leaves.set()
 
     async with (
-        origin(leaves) as base,
-        connect(server.address.url, url=f"{base}/live.wav", key=KEYS[0]) as client,
+        origin((LIVE, leaves), head("404 Gone")) as media,
+        connect(server.address.url, url=media.url(), key=KEYS[0]) as client,
     ):
         with pytest.raises(SessionError, match="invalid stream") as raised:
             await listen(client)

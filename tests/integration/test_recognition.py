@@ -49,9 +49,7 @@ def beckett() -> Samples:
 @pytest.fixture(scope="module")
 def alone(engines: Engines, beckett: Samples) -> list[Final]:
     """What one stream alone hears, all of it at once."""
-    return finals(
-        recognize(recognizer_for(engines), [beckett], engines.vad, engines.speech[0])
-    )
+    return finals(recognize(recognizer_for(engines), [beckett], engines.vad, engines.speech[0]))
 
 
 def read_asset(name: str) -> Samples:

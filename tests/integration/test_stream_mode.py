@@ -2,96 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
-import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 import pytest
 
-from scribewire.testing.running import RunningServer, run_server
+from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
+from tests.parts.raw_origin import HANG, RawOrigin, head, live, ok, run_raw_origin
+from tests.parts.wav import FOREVER, wav
 
 HELLO = "." * 70 + "hello" * 3 + "." * 20
 WORLD = "." * 70 + "world" * 3 + "." * 20
-OK = "HTTP/1.1 200 OK\r\ncontent-type: audio/wav\r\n"
-FOREVER = 0xFFFFFFFF
 
 
-def wav(pcm: bytes, *, size: int | None = None) -> bytes:
-    size = len(pcm) if size is None else size
-    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16)
-    riff = struct.pack("<4sI4s", b"RIFF", min(size + 36, FOREVER), b"WAVE")
-    return riff + form + struct.pack("<4sI", b"data", size) + pcm
+def endless(picture: str) -> bytes:
+    """Return what a live source sends of it before it hangs up."""
+    return live(wav(draw_pcm(picture), size=FOREVER))
 
 
-Answer = Callable[[asyncio.StreamWriter, str], Awaitable[None]]
+def path_for(source: RawOrigin, extra: str = "") -> str:
+    url = source.url("/talk.wav?secret=1")
+    return f"/v2/client/key-1?url={quote(url, safe='')}{extra}"
 
 
-@dataclass
-class Source:
-    """What a media server is asked, and what it answers, one after the other."""
-
-    answers: list[Answer]
-    requests: list[str] = field(default_factory=list)
-    port: int = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/talk.wav?secret=1"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request = (await reader.readuntil(b"\r\n\r\n")).decode()
-        self.requests.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        with contextlib.suppress(ConnectionError):
-            await answer(writer, request)
-            await writer.drain()
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-
-
-@contextlib.asynccontextmanager
-async def serve(*answers: Answer) -> AsyncIterator[Source]:
-    source = Source(list(answers))
-    listener = await asyncio.start_server(source.serve, "127.0.0.1", 0)
-    source.port = listener.sockets[0].getsockname()[1]
-    async with listener:
-        yield source
-
-
-def whole(body: bytes) -> Answer:
-    async def answer(writer: asyncio.StreamWriter, _: str) -> None:
-        writer.write(f"{OK}content-length: {len(body)}\r\n\r\n".encode() + body)
-
-    return answer
-
-
-def endless(body: bytes, *, stays: asyncio.Event | None = None) -> Answer:
-    """Send without a length, then hang up, or only once it may."""
-
-    async def answer(writer: asyncio.StreamWriter, _: str) -> None:
-        writer.write(f"{OK}connection: close\r\n\r\n".encode() + body)
-        await writer.drain()
-        if stays is not None:
-            await stays.wait()
-
-    return answer
-
-
-def only(head: str, body: str = "") -> Answer:
-    async def answer(writer: asyncio.StreamWriter, _: str) -> None:
-        writer.write(f"HTTP/1.1 {head}\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode())
-
-    return answer
-
-
-def path_for(source: Source, extra: str = "") -> str:
-    return f"/v2/client/key-1?url={quote(source.url, safe='')}{extra}"
+def states_of(dialogue: RawClient) -> list[str]:
+    return [m["state"] for m in dialogue.messages if "state" in m]
 
 
 @contextlib.asynccontextmanager
@@ -103,21 +41,20 @@ async def run_open_server(*, source_retry_ms: int = 5_000) -> AsyncIterator[Runn
 
 async def test_a_finite_source_is_loaded_heard_and_stopped() -> None:
     async with (
-        serve(whole(wav(draw_pcm(HELLO + WORLD)))) as source,
+        run_raw_origin(ok(wav(draw_pcm(HELLO + WORLD)))) as source,
         run_open_server() as server,
         server.dial(path_for(source)) as dialogue,
     ):
         code = await dialogue.until_closed()
 
-    states = [m["state"] for m in dialogue.messages if "state" in m]
-    assert (code, states) == (1000, ["loading", "listening", "stopped"])
+    assert (code, states_of(dialogue)) == (1000, ["loading", "listening", "stopped"])
     assert dialogue.finals == ["hello" * 3, "world" * 3]
     assert dialogue.errors == []
 
 
 async def test_it_hears_what_the_same_audio_pushed_gives() -> None:
     pcm = draw_pcm(HELLO + WORLD + "abc")
-    async with serve(whole(wav(pcm))) as source, run_open_server() as server:
+    async with run_raw_origin(ok(wav(pcm))) as source, run_open_server() as server:
         async with server.dial(path_for(source)) as pulled:
             await pulled.until_closed()
         async with server.dial() as pushed:
@@ -131,18 +68,18 @@ async def test_it_hears_what_the_same_audio_pushed_gives() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (only("404 Not Found"), ["invalid stream", "404"]),
-        (only("401 Unauthorized"), ["stream requires authentication"]),
-        (only("403 Forbidden"), ["stream requires authentication"]),
+        (head("404 Not Found"), ["invalid stream", "404"]),
+        (head("401 Unauthorized"), ["stream requires authentication"]),
+        (head("403 Forbidden"), ["stream requires authentication"]),
         (
-            only("200 OK", "<!DOCTYPE html><html><body>no</body></html>" * 50),
+            ok(b"<!DOCTYPE html><html><body>no</body></html>" * 50),
             ["unsupported format"],
         ),
     ],
 )
-async def test_a_source_that_cannot_be_used_is_an_error(answer: Answer, words: list[str]) -> None:
+async def test_a_source_that_cannot_be_used_is_an_error(answer: bytes, words: list[str]) -> None:
     async with (
-        serve(answer) as source,
+        run_raw_origin(answer) as source,
         run_open_server() as server,
         server.dial(path_for(source)) as dialogue,
     ):
@@ -155,16 +92,10 @@ async def test_a_source_that_cannot_be_used_is_an_error(answer: Answer, words: l
 
 
 async def test_a_source_that_does_not_open_in_time_is_an_error_with_its_cause() -> None:
-    async def answer(writer: asyncio.StreamWriter, request: str) -> None:
-        playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.ts\n#EXT-X-ENDLIST\n"
-        if request.startswith("GET /talk.wav"):
-            writer.write(OK.encode() + b"connection: close\r\n\r\n" + playlist)
-        else:
-            writer.write(b"HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n")
-
+    playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.ts\n#EXT-X-ENDLIST\n"
     async with (
-        serve(answer) as source,
-        run_server(None, allow_source=("127.0.0.1",), start_timeout_ms=2000) as server,
+        run_raw_origin(live(playlist), head("404 Not Found")) as source,
+        run_server(None, allow_source=("127.0.0.1",), start_timeout_ms=600) as server,
         server.dial(path_for(source)) as dialogue,
     ):
         code = await dialogue.until_closed()
@@ -176,7 +107,7 @@ async def test_a_source_that_does_not_open_in_time_is_an_error_with_its_cause() 
 
 async def test_an_address_of_this_machine_is_not_connected_to(server: RunningServer) -> None:
     async with (
-        serve(whole(wav(draw_pcm(HELLO)))) as source,
+        run_raw_origin(ok(wav(draw_pcm(HELLO)))) as source,
         server.dial(path_for(source)) as dialogue,
     ):
         code = await dialogue.until_closed()
@@ -190,19 +121,17 @@ async def test_a_download_that_breaks_off_goes_on_where_it_stopped() -> None:
     body = wav(draw_pcm(HELLO + WORLD))
     half = len(body) // 2
 
-    async def first_half(writer: asyncio.StreamWriter, _: str) -> None:
-        writer.write(f"{OK}content-length: {len(body)}\r\n\r\n".encode() + body[:half])
+    first_half = ok(body)[:-half]
 
-    async def rest(writer: asyncio.StreamWriter, request: str) -> None:
-        found = re.search(r"bytes=(\d+)-", request)
+    def rest(request: bytes) -> bytes:
+        found = re.search(rb"bytes=(\d+)-", request)
         assert found is not None
         start = int(found[1])
-        head = f"HTTP/1.1 206 Partial Content\r\ncontent-length: {len(body) - start}\r\n"
-        span = f"content-range: bytes {start}-{len(body) - 1}/{len(body)}\r\n\r\n"
-        writer.write((head + span).encode() + body[start:])
+        span = f"content-range: bytes {start}-{len(body) - 1}/{len(body)}"
+        return head("206 Partial Content", span, body=body[start:])
 
     async with (
-        serve(first_half, rest) as source,
+        run_raw_origin(first_half, rest) as source,
         run_open_server() as server,
         server.dial(path_for(source)) as dialogue,
     ):
@@ -215,11 +144,9 @@ async def test_a_download_that_breaks_off_goes_on_where_it_stopped() -> None:
 
 
 async def test_a_live_source_that_hangs_up_is_connected_to_again() -> None:
-    stays = asyncio.Event()
-    first = endless(wav(draw_pcm(HELLO), size=FOREVER))
-    second = endless(wav(draw_pcm(WORLD), size=FOREVER), stays=stays)
+    first, second = endless(HELLO), (endless(WORLD), HANG)
     async with (
-        serve(first, second) as source,
+        run_raw_origin(first, second) as source,
         run_open_server() as server,
         server.dial(path_for(source)) as dialogue,
     ):
@@ -227,41 +154,33 @@ async def test_a_live_source_that_hangs_up_is_connected_to_again() -> None:
             await dialogue.next()
         await dialogue.send('{"action":"stop"}')
         code = await dialogue.until_closed()
-        stays.set()
 
-    states = [m["state"] for m in dialogue.messages if "state" in m]
-    assert states == ["loading", "listening", "loading", "listening", "stopped"]
+    assert states_of(dialogue) == ["loading", "listening", "loading", "listening", "stopped"]
     assert dialogue.finals == ["hello" * 3, "world" * 3]
     assert code == 1000
 
 
 async def test_a_word_that_is_cut_off_is_no_part_of_what_follows() -> None:
-    stays = asyncio.Event()
-    first = endless(wav(draw_pcm("." * 70 + "hello" * 3), size=FOREVER))
-    second = endless(wav(draw_pcm("world" * 3 + "." * 20), size=FOREVER), stays=stays)
+    first = endless("." * 70 + "hello" * 3)
+    second = (endless("world" * 3 + "." * 20), HANG)
     # Its silence would not end an utterance before five seconds.
     async with (
-        serve(first, second) as source,
+        run_raw_origin(first, second) as source,
         run_open_server() as server,
         server.dial(path_for(source, "&endpointing=5000")) as dialogue,
     ):
         while not dialogue.finals:
             await dialogue.next()
-        assert [m["state"] for m in dialogue.messages if "state" in m][:2] == [
-            "loading",
-            "listening",
-        ]
+        assert states_of(dialogue)[:2] == ["loading", "listening"]
         await dialogue.send('{"action":"stop"}')
         await dialogue.until_closed()
-        stays.set()
 
     assert dialogue.finals[0] == "hello" * 3
 
 
 async def test_a_live_source_that_does_not_come_back_is_given_up() -> None:
-    gone = only("404 Not Found")
     async with (
-        serve(endless(wav(draw_pcm(HELLO), size=FOREVER)), gone) as source,
+        run_raw_origin(endless(HELLO), head("404 Not Found")) as source,
         run_open_server(source_retry_ms=1) as server,
         server.dial(path_for(source)) as dialogue,
     ):
@@ -273,9 +192,8 @@ async def test_a_live_source_that_does_not_come_back_is_given_up() -> None:
 
 
 async def test_a_client_that_leaves_ends_the_fetch() -> None:
-    stays = asyncio.Event()
     async with (
-        serve(endless(wav(draw_pcm(HELLO), size=FOREVER), stays=stays)) as source,
+        run_raw_origin((endless(HELLO), HANG)) as source,
         run_open_server() as server,
     ):
         async with server.dial(path_for(source)) as dialogue:
@@ -283,6 +201,5 @@ async def test_a_client_that_leaves_ends_the_fetch() -> None:
                 await dialogue.next()
             (session,) = server.services.attachments
         await session.has_ended.wait()
-        stays.set()
 
     assert dialogue.finals == ["hello" * 3]

@@ -5,25 +5,15 @@ import asyncio
 import pytest
 
 from tests.parts.plain_http import PlainAnswer, ask
+from tests.parts.raw_origin import run_raw_origin
 
 
 async def ask_for(answer: bytes, **options: str) -> tuple[PlainAnswer, bytes]:
     """Ask a server that says `answer`; return what is made of it, and what it was asked."""
-    asked = bytearray()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.extend(await reader.readuntil(b"\r\n\r\n"))
-        if b"Content-Length: 3" in asked:
-            asked.extend(await reader.readexactly(3))
-        writer.write(answer)
-        writer.close()
-
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with listener:
-        port = listener.sockets[0].getsockname()[1]
+    async with run_raw_origin(answer) as origin:
         body = options.pop("body", "").encode()
-        found = await ask(port, "/a?b", {"X-One": "1"}, body=body, **options)
-    return found, bytes(asked)
+        found = await ask(origin.port, "/a?b", {"X-One": "1"}, body=body, **options)
+    return found, origin.requests[0]
 
 
 @pytest.mark.parametrize(

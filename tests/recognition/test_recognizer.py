@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -394,20 +393,13 @@ def test_chunking_does_not_change_the_finals(cuts: list[int], rules: RecognizerR
     max_utterance_ms=st.sampled_from([2000, 3500, 15000]),
 )
 def test_chunking_does_not_change_the_speakers(cuts: list[int], max_utterance_ms: int) -> None:
-    cut = hear_talk(cuts, max_utterance_ms)
-
-    assert cut == hear_whole_talk(max_utterance_ms)
-
-
-def hear_talk(cuts: list[int], max_utterance_ms: int) -> list[Final]:
     rules = scripted_rules(speakers=True, max_utterance_ms=max_utterance_ms)
-    chunks = np.split(draw_speech(TALK), sorted(set(cuts)))
-    return finals_of(recognize(Recognizer(rules), chunks, *engines(), voices()))
+    samples = draw_speech(TALK)
 
+    cut = recognize(Recognizer(rules), np.split(samples, sorted(set(cuts))), *engines(), voices())
 
-@cache
-def hear_whole_talk(max_utterance_ms: int) -> list[Final]:
-    return hear_talk([], max_utterance_ms)
+    whole = recognize(Recognizer(rules), [samples], *engines(), voices())
+    assert finals_of(cut) == finals_of(whole)
 
 
 WORDS = ["." * 7, "." * 20, "a" * 30, "B" * 30, "B" * 5, "1" * 40, "b" * 12]
