@@ -5,13 +5,13 @@ import pytest
 from scribewire.protocol.dialects import (
     DIALECTS,
     LEGACY,
-    ServerAddress,
+    Destination,
+    find_destination,
     read_request,
-    split_address,
 )
 from scribewire.protocol.policy import ServerPolicy
 from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM
-from scribewire.wishes import Wishes
+from scribewire.wishes import USUAL, Wishes
 
 PATHS = [
     # path, whose it is
@@ -23,13 +23,16 @@ PATHS = [
 
 UNKNOWN_PATHS = ["", "/", "/v2", "/v2/client", "/v2/realtime/x", "/v3/realtime", "/REALTIME"]
 
+PULLED = Wishes(url="http://x")
+
 ADDRESSES = [
-    ("ws://host", ServerAddress("ws://host", None)),
-    ("ws://host/", ServerAddress("ws://host/", None)),
-    ("wss://host:8/a/v2/realtime/", ServerAddress("wss://host:8/a", MICROPHONE)),
-    ("ws://host/realtime", ServerAddress("ws://host", LEGACY)),
-    ("ws://host/v2/client", ServerAddress("ws://host", STREAM)),
-    ("ws://host?a=/realtime", ServerAddress("ws://host?a=/realtime", None)),
+    ("ws://host", USUAL, Destination("ws://host", MICROPHONE)),
+    ("ws://host/", PULLED, Destination("ws://host/", STREAM)),
+    ("wss://host:8/a/v2/realtime/", USUAL, Destination("wss://host:8/a", MICROPHONE)),
+    ("ws://host/realtime", USUAL, Destination("ws://host", LEGACY)),
+    ("ws://host/realtime", PULLED, Destination("ws://host", STREAM)),
+    ("ws://host/v2/client", USUAL, Destination("ws://host", STREAM)),
+    ("ws://host?a=/realtime", USUAL, Destination("ws://host?a=/realtime", MICROPHONE)),
 ]
 
 
@@ -50,9 +53,17 @@ def test_at_another_path_none_is_spoken(path: str) -> None:
     assert read_request(path, "token=a", []) is None
 
 
-@pytest.mark.parametrize(("address", "split"), ADDRESSES)
-def test_a_server_s_address_may_name_its_endpoint(address: str, split: ServerAddress) -> None:
-    assert split_address(address) == split
+@pytest.mark.parametrize(("address", "wishes", "destination"), ADDRESSES)
+def test_a_server_s_address_may_name_its_endpoint(
+    address: str, wishes: Wishes, destination: Destination
+) -> None:
+    assert find_destination(address, wishes) == destination
+
+
+def test_a_destination_has_a_url() -> None:
+    assert Destination("ws://host", LEGACY).url(Wishes(language="nl")) == (
+        "ws://host/realtime?language=nl"
+    )
 
 
 def test_a_request_begins_a_dialogue() -> None:

@@ -9,8 +9,8 @@ from typing import Literal, TypedDict
 from urllib.parse import urlsplit
 
 from scribewire.client.errors import MissingTokenError, MissingUrlError
-from scribewire.protocol.dialects import split_address
-from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint, client_url
+from scribewire.protocol.dialects import find_destination
+from scribewire.protocol.scriptix.endpoint import Endpoint
 from scribewire.protocol.scriptix.parameters import is_stream_url
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 from scribewire.wishes import USUAL, Wishes
@@ -82,15 +82,18 @@ def prepare_opening(server: str, wishes: Wishes, *, key: str | None, timeout_s: 
 
     Raises `MissingTokenError`, `MissingUrlError`, or `ValueError` for what cannot be asked for.
     """
-    named = split_address(server)
-    endpoint = STREAM if wishes.url is not None else named.endpoint or MICROPHONE
-    url = client_url(named.server, endpoint, wishes)
-    if endpoint.is_stream:
+    destination = find_destination(server, wishes)
+    url = destination.url(wishes)
+    if destination.endpoint.is_stream:
         _check_stream(wishes)
     elif wishes.pace != USUAL.pace:
         raise ValueError("pace: expected only with `url`; audio that is sent has its sender's pace")
     return Opening(
-        url=url, endpoint=endpoint, key=_check_key(key), wishes=wishes, timeout_s=timeout_s
+        url=url,
+        endpoint=destination.endpoint,
+        key=_check_key(key),
+        wishes=wishes,
+        timeout_s=timeout_s,
     )
 
 

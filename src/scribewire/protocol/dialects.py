@@ -10,7 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 from scribewire.protocol.dialogue import Dialect, OpeningRequest
 from scribewire.protocol.legacy.shape import PATH, LegacyShape
 from scribewire.protocol.scriptix.dialect import ScriptixDialect
-from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint
+from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint, client_url
+from scribewire.wishes import Wishes
 
 LEGACY: Final = Endpoint(path=PATH, shape=LegacyShape())
 """As `MICROPHONE`, with results in the legacy shape."""
@@ -38,21 +39,27 @@ def read_request(
 
 
 @dataclass(frozen=True, slots=True)
-class ServerAddress:
-    """Where a server is, as a user names it."""
+class Destination:
+    """Which endpoint of which server a client connects to."""
 
     server: str
-    """Without the path of an endpoint."""
-    endpoint: Endpoint | None
-    """Whose path was named; None when none was."""
+    """Its address, without the path of an endpoint."""
+    endpoint: Endpoint
+
+    def url(self, wishes: Wishes) -> str:
+        """Return the address that asks for this. Raises ValueError if `server` is none."""
+        return client_url(self.server, self.endpoint, wishes)
 
 
-def split_address(address: str) -> ServerAddress:
-    """Tell the server from the endpoint that its address may name."""
+def find_destination(address: str, wishes: Wishes) -> Destination:
+    """Tell where a client connects to, from a server's address that may name an endpoint.
+
+    Audio that is pulled has an endpoint of its own.
+    """
     parts = urlsplit(address)
     path = parts.path.rstrip("/")
-    for endpoint in (MICROPHONE, STREAM, LEGACY):  # in this order: the first ends as the last
-        if path.endswith(endpoint.path):
-            server = parts._replace(path=path.removesuffix(endpoint.path))
-            return ServerAddress(urlunsplit(server), endpoint)
-    return ServerAddress(address, None)
+    for named in (MICROPHONE, STREAM, LEGACY):  # in this order: the first ends as the last
+        if path.endswith(named.path):
+            server = urlunsplit(parts._replace(path=path.removesuffix(named.path)))
+            return Destination(server, named if wishes.url is None else STREAM)
+    return Destination(address, MICROPHONE if wishes.url is None else STREAM)
