@@ -108,6 +108,28 @@ async def test_a_session_that_its_client_left_says_so_in_the_log(
     assert "5e55 x the client has gone" in caplog.messages
 
 
+class DeafClient(EagerClient):
+    """A client that reads nothing of what it is sent."""
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401 - as ASGI has it
+        if message["type"] != "websocket.accept":
+            await asyncio.Event().wait()
+
+
+async def test_a_client_that_does_not_read_is_not_read_from(server: RunningServer) -> None:
+    asking = {"type": "websocket.receive", "text": '{"action":"dance"}'}
+    client = DeafClient(*[asking] * 2000)
+    running = asyncio.create_task((await serve(server, client)).run())
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+    assert len(client.waiting) > 1990
+
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
 @dataclass
 class LastingDialogue:
     """A dialect whose sessions outlive their socket: text is audio, `end`, or `break`."""
