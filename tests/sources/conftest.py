@@ -1,76 +1,25 @@
 from __future__ import annotations
 
-import asyncio
-import socket
 import ssl
-import struct
 import subprocess
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-
-@dataclass
-class RawServer:
-    """Answers each connection with the next of the given bytes, and notes what was asked."""
-
-    answers: list[bytes] = field(default_factory=list)
-    requests: list[bytes] = field(default_factory=list)
-    connections: int = 0
-    port: int = 0
-    scheme: str = "http"
-    hangs: bool = False
-    """Keep the connection open after the answer, silent."""
-    resets: bool = False
-    """Reset the connection after the answer."""
-
-    def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
-        return f"{self.scheme}://{host}:{self.port}{path}"
-
-    def fields(self, index: int = -1) -> dict[str, str]:
-        lines = self.requests[index].decode().split("\r\n")[1:-2]
-        return {name.lower(): value for name, _, value in (x.partition(": ") for x in lines)}
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            self.requests.append(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(self.answers.pop(0) if self.answers else b"")
-            await writer.drain()
-            if self.hangs:
-                await reader.read()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            if self.resets:
-                linger = struct.pack("ii", 1, 0)  # close with a reset
-                connection = writer.get_extra_info("socket")
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                writer.transport.abort()
-            writer.close()
+from tests.parts.raw_origin import RawOrigin, run_raw_origin
 
 
-@asynccontextmanager
-async def run_raw_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[RawServer]:
-    raw = RawServer(scheme="https" if tls else "http")
-    server = await asyncio.start_server(raw.serve, "127.0.0.1", 0, ssl=tls)
-    raw.port = server.sockets[0].getsockname()[1]
-    async with server:
+@pytest.fixture
+async def raw_server() -> AsyncIterator[RawOrigin]:
+    async with run_raw_origin() as raw:
         yield raw
 
 
 @pytest.fixture
-async def raw_server() -> AsyncIterator[RawServer]:
-    async with run_raw_server() as raw:
-        yield raw
-
-
-@pytest.fixture
-async def other_server() -> AsyncIterator[RawServer]:
-    async with run_raw_server() as raw:
+async def other_server() -> AsyncIterator[RawOrigin]:
+    async with run_raw_origin() as raw:
         yield raw
 
 
@@ -96,8 +45,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 @pytest.fixture
-async def tls_server(certificate: Certificate) -> AsyncIterator[RawServer]:
-    async with run_raw_server(certificate.tls) as raw:
+async def tls_server(certificate: Certificate) -> AsyncIterator[RawOrigin]:
+    async with run_raw_origin(tls=certificate.tls) as raw:
         yield raw
 
 

@@ -6,7 +6,6 @@ import asyncio
 import io
 import os
 import signal
-import struct
 import sys
 from contextlib import suppress
 
@@ -19,6 +18,7 @@ from scribewire.audio.decoder_messages import DecoderLimits
 from scribewire.audio.pcm import encode_pcm
 from scribewire.sources.decoder import DecoderProcess
 from scribewire.sources.faults import SourceFault
+from tests.parts.wav import FOREVER, wav
 
 pytestmark = pytest.mark.slow  # each case starts a process
 
@@ -27,9 +27,7 @@ SECOND = np.random.default_rng(3).integers(-9000, 9000, 16_000, np.int16).astype
 
 def endless_wav(seconds: int) -> bytes:
     """A WAV stream that says nothing of its length."""
-    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16)
-    head = struct.pack("<4sI4s", b"RIFF", 0xFFFFFFFF, b"WAVE") + fmt
-    return head + struct.pack("<4sI", b"data", 0xFFFFFFFF) + SECOND * seconds
+    return wav(SECOND * seconds, size=FOREVER)
 
 
 async def feed(decoder: DecoderProcess, data: bytes, step: int) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import gzip
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +8,10 @@ import pytest
 from scribewire.sources.addresses import AddressPolicy, parse_address_rule
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.fetcher import FetchLimits, GuardedFetcher
+from tests.parts.raw_origin import HANG, RESET, RawOrigin, run_raw_origin
 
 if TYPE_CHECKING:
-    from tests.sources.conftest import Certificate, Names, RawServer
+    from tests.sources.conftest import Certificate, Names
 
 LOOPBACK = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -40,7 +40,7 @@ async def fault_of(url: str, limits: FetchLimits | None = None) -> SourceFault:
     return caught.value
 
 
-async def test_a_file_comes_with_its_length(raw_server: RawServer) -> None:
+async def test_a_file_comes_with_its_length(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(b"media", "Content-Type: audio/mpeg")]
     url = raw_server.url("/x?sig=a%2Bb%2f+c==&t=ä")
     async with GuardedFetcher(LOOPBACK) as fetcher, fetcher.open(url) as response:
@@ -55,7 +55,7 @@ async def test_a_file_comes_with_its_length(raw_server: RawServer) -> None:
     assert not {"icy-metadata", "range", "authorization", "cookie"} & set(fields)
 
 
-async def test_a_later_start_is_asked_for(raw_server: RawServer) -> None:
+async def test_a_later_start_is_asked_for(raw_server: RawOrigin) -> None:
     head = b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 3-4/5\r\nContent-Length: 2\r\n\r\n"
     raw_server.answers = [head + b"ia"]
     async with (
@@ -67,27 +67,27 @@ async def test_a_later_start_is_asked_for(raw_server: RawServer) -> None:
     assert raw_server.fields()["range"] == "bytes=3-"
 
 
-async def test_user_info_is_sent_to_its_server(raw_server: RawServer) -> None:
+async def test_user_info_is_sent_to_its_server(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(b"media")]
-    url = raw_server.url().replace("//", "//user:secret@")
+    url = raw_server.url(user="user:secret")
     assert await fetch(url) == b"media"
     assert raw_server.fields()["authorization"] == "Basic dXNlcjpzZWNyZXQ="
 
 
 async def test_credentials_follow_to_the_same_server_only(
-    raw_server: RawServer, other_server: RawServer
+    raw_server: RawOrigin, other_server: RawOrigin
 ) -> None:
     raw_server.answers = [redirect("/second"), redirect(other_server.url("/third"))]
     other_server.answers = [redirect(raw_server.url("/fourth"))]
     raw_server.answers.append(answer(b"media"))
-    assert await fetch(raw_server.url().replace("//", "//user:secret@")) == b"media"
+    assert await fetch(raw_server.url(user="user:secret")) == b"media"
     assert "authorization" in raw_server.fields(1)
     assert "authorization" not in other_server.fields(0)
     assert "authorization" not in raw_server.fields(2)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_redirects_are_followed(raw_server: RawServer, status: int) -> None:
+async def test_redirects_are_followed(raw_server: RawOrigin, status: int) -> None:
     raw_server.answers = [redirect("/next?a=%2B", status), answer(b"media")]
     async with (
         GuardedFetcher(LOOPBACK) as fetcher,
@@ -97,7 +97,7 @@ async def test_redirects_are_followed(raw_server: RawServer, status: int) -> Non
         assert response.url.text == raw_server.url("/next?a=%2B")
 
 
-async def test_redirects_end(raw_server: RawServer) -> None:
+async def test_redirects_end(raw_server: RawOrigin) -> None:
     raw_server.answers = [redirect("/again") for _ in range(7)]
     fault = await fault_of(raw_server.url())
     assert "redirects more than 5 times" in fault.message
@@ -105,7 +105,7 @@ async def test_redirects_end(raw_server: RawServer) -> None:
 
 
 async def test_a_redirect_is_looked_up_and_checked_again(
-    raw_server: RawServer, other_server: RawServer, names: type[Names]
+    raw_server: RawOrigin, other_server: RawOrigin, names: type[Names]
 ) -> None:
     table = names({"a.example": [["127.0.0.1"], ["10.0.0.1"]], "b.example": [["127.0.0.2"]]})
     raw_server.answers = [redirect(other_server.url("/", "b.example"))]
@@ -117,12 +117,12 @@ async def test_a_redirect_is_looked_up_and_checked_again(
     assert other_server.connections == 0
 
 
-async def test_a_gzip_playlist_is_read(raw_server: RawServer) -> None:
+async def test_a_gzip_playlist_is_read(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(gzip.compress(b"#EXTM3U"), "Content-Encoding: gzip")]
     assert await fetch(raw_server.url()) == b"#EXTM3U"
 
 
-async def test_a_radio_stream_over_http_loses_its_metadata(raw_server: RawServer) -> None:
+async def test_a_radio_stream_over_http_loses_its_metadata(raw_server: RawOrigin) -> None:
     body = b"abcd\x01" + b"t" * 16 + b"efgh\0i"
     raw_server.answers = [OK + b"icy-metaint: 4\r\nicy-name: radio\r\n\r\n" + body]
     async with (
@@ -134,7 +134,7 @@ async def test_a_radio_stream_over_http_loses_its_metadata(raw_server: RawServer
     assert raw_server.fields()["icy-metadata"] == "1"
 
 
-async def test_a_server_that_answers_icy_is_understood(raw_server: RawServer) -> None:
+async def test_a_server_that_answers_icy_is_understood(raw_server: RawOrigin) -> None:
     body = b"abcd\x01" + b"t" * 16 + b"efgh\0i"
     head = b"ICY 200 OK\r\nicy-name:radio\r\nicy-metaint:4\r\ncontent-type:audio/mpeg\r\n\r\n"
     raw_server.answers = [head + body, head + body]
@@ -150,7 +150,7 @@ async def test_a_server_that_answers_icy_is_understood(raw_server: RawServer) ->
 
 
 async def test_the_second_connection_of_an_icy_stream_is_checked_too(
-    raw_server: RawServer, names: type[Names]
+    raw_server: RawOrigin, names: type[Names]
 ) -> None:
     table = names({"a.example": [["127.0.0.1"], ["127.0.0.2"]]})
     raw_server.answers = [b"ICY 200 OK\r\n\r\n"]
@@ -183,7 +183,7 @@ async def test_the_second_connection_of_an_icy_stream_is_checked_too(
     ids=lambda value: repr(value)[:30],
 )
 async def test_what_a_server_does_wrong_is_told(
-    raw_server: RawServer, reply: bytes, message: str, *, is_transient: bool
+    raw_server: RawOrigin, reply: bytes, message: str, *, is_transient: bool
 ) -> None:
     raw_server.answers = [reply, reply]
     fault = await fault_of(raw_server.url())
@@ -192,24 +192,22 @@ async def test_what_a_server_does_wrong_is_told(
 
 
 @pytest.mark.parametrize("head", [b"", b"Content-Length: 9\r\n"])
-async def test_a_reset_is_a_passing_fault(raw_server: RawServer, head: bytes) -> None:
-    raw_server.answers = [OK + head + b"\r\nabc"]
-    raw_server.resets = True
+async def test_a_reset_is_a_passing_fault(raw_server: RawOrigin, head: bytes) -> None:
+    raw_server.answers = [(OK + head + b"\r\nabc", RESET)]
     fault = await fault_of(raw_server.url())
     assert fault.message.startswith("invalid stream: the connection broke off")
     assert fault.is_transient
 
 
-async def test_a_server_that_never_answers_times_out(raw_server: RawServer) -> None:
-    raw_server.hangs = True
+async def test_a_server_that_never_answers_times_out(raw_server: RawOrigin) -> None:
+    raw_server.answers = [(HANG,)]
     fault = await fault_of(raw_server.url(), FetchLimits(connect_s=0.05))
     assert fault.message.startswith("connection timeout: the stream did not answer within 0.05 s")
     assert fault.is_transient
 
 
-async def test_a_stream_that_falls_silent_is_lost(raw_server: RawServer) -> None:
-    raw_server.answers = [OK + b"\r\nabc"]
-    raw_server.hangs = True
+async def test_a_stream_that_falls_silent_is_lost(raw_server: RawOrigin) -> None:
+    raw_server.answers = [(OK + b"\r\nabc", HANG)]
     fault = await fault_of(raw_server.url(), FetchLimits(stall_s=0.05))
     assert "nothing came for 0.05 s" in fault.message
     assert fault.is_transient
@@ -222,20 +220,13 @@ async def test_a_closed_port_cannot_be_reached(unused_tcp_port: int) -> None:
 
 
 async def test_no_tls_where_it_was_asked_for() -> None:
-    server = await asyncio.start_server(speak_first, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        fault = await fault_of(f"https://127.0.0.1:{port}/")
+    greeting = (b"220 no TLS here\r\n", HANG)
+    async with run_raw_origin(greeting, speaks_first=True) as server:
+        fault = await fault_of(f"https://127.0.0.1:{server.port}/")
     assert fault.message.startswith("invalid stream: TLS failure, no secure connection")
 
 
-async def speak_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"220 no TLS here\r\n")
-    await reader.read()
-    writer.close()
-
-
-async def test_a_certificate_that_nobody_vouches_for_is_refused(tls_server: RawServer) -> None:
+async def test_a_certificate_that_nobody_vouches_for_is_refused(tls_server: RawOrigin) -> None:
     fault = await fault_of(tls_server.url())
     assert fault.message.startswith("invalid stream: TLS failure, the certificate is not valid")
     assert tls_server.requests == []
@@ -243,7 +234,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(tls_server: RawS
 
 @pytest.mark.parametrize("head", [OK, b"ICY 200 OK\r\n"])
 async def test_the_certificate_must_be_for_the_name_not_the_address(
-    head: bytes, tls_server: RawServer, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+    head: bytes, tls_server: RawOrigin, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
     tls_server.answers = [head + b"\r\nmedia", head + b"\r\nmedia"]
@@ -260,8 +251,8 @@ async def test_the_certificate_must_be_for_the_name_not_the_address(
 
 
 async def test_a_password_is_not_shown_by_a_redirect_to_http(
-    tls_server: RawServer,
-    raw_server: RawServer,
+    tls_server: RawOrigin,
+    raw_server: RawOrigin,
     certificate: Certificate,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -280,7 +271,7 @@ async def test_a_password_is_not_shown_by_a_redirect_to_http(
 
 
 async def test_neither_proxies_nor_cookies_take_part(
-    raw_server: RawServer, monkeypatch: pytest.MonkeyPatch
+    raw_server: RawOrigin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
@@ -292,7 +283,7 @@ async def test_neither_proxies_nor_cookies_take_part(
     assert "cookie" not in raw_server.fields()
 
 
-async def test_a_storage_service_says_why_it_refuses(raw_server: RawServer) -> None:
+async def test_a_storage_service_says_why_it_refuses(raw_server: RawOrigin) -> None:
     body = b"<?xml version='1.0'?><Error><Code>ContainerNotFound</Code></Error>"
     head = f"HTTP/1.1 404 Gone\r\nx-ms-request-id: 1\r\nContent-Length: {len(body)}\r\n\r\n"
     raw_server.answers = [head.encode() + body]

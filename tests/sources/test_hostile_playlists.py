@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gzip
-import struct
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 
@@ -18,11 +15,12 @@ from scribewire.sources.faults import SourceFault
 from scribewire.sources.fetcher import FetchLimits, GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
+from tests.parts.raw_origin import Endlessly, RawOrigin, head, live, run_raw_origin
+from tests.parts.wav import wav
 from tests.sources.test_hostile_urls import (
     INVALID,
     NOT_ALLOWED,
     URLS,
-    Listener,
     look_up,
     with_listener,
 )
@@ -36,61 +34,38 @@ LIMITS = FetchLimits(
 OK = "HTTP/1.1 200 OK\r\nConnection: close\r\n"
 
 
-def wav(seconds: float) -> bytes:
-    size = int(32_000 * seconds)
-    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16)
-    head = struct.pack("<4sI4s", b"RIFF", size + 36, b"WAVE") + form
-    return head + struct.pack("<4sI", b"data", size) + bytes(size)
+GONE = head("404 Not Found")
 
 
-@dataclass
-class Server:
-    """Answers by path, and notes what was asked: path, and `Authorization` if it came."""
-
-    files: dict[str, bytes] = field(default_factory=dict)
-    locations: dict[str, str] = field(default_factory=dict)
-    endless: dict[str, bytes] = field(default_factory=dict)
-    """Said again and again after what stands in `files`."""
-    coding: str = "identity"
-    asked: list[str] = field(default_factory=list)
-    credentials: list[str | None] = field(default_factory=list)
-    address: str = ""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        path = lines[0].split(" ")[1]
-        self.asked.append(path)
-        fields = dict(line.split(": ", 1) for line in lines[1:-2])
-        self.credentials.append(fields.get("Authorization"))
-        with contextlib.suppress(ConnectionError):
-            writer.write(self._answer(path))
-            while path in self.endless:
-                writer.write(self.endless[path])
-                await writer.drain()
-            await writer.drain()
-        writer.close()
-
-    def _answer(self, path: str) -> bytes:
-        if path in self.locations:
-            head = f"HTTP/1.1 302 Found\r\nLocation: {self.locations[path]}\r\n"
-            return f"{head}Connection: close\r\nContent-Length: 0\r\n\r\n".encode()
-        if path not in self.files:
-            return b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n"
-        return f"{OK}Content-Encoding: {self.coding}\r\n\r\n".encode() + self.files[path]
+def silence(seconds: float) -> bytes:
+    return wav(bytes(int(32_000 * seconds)))
 
 
-@contextlib.asynccontextmanager
-async def run_server(host: str = "127.0.0.2") -> AsyncIterator[Server]:
-    server = Server()
-    listening = await asyncio.start_server(server.serve, host, 0)
-    async with listening:
-        server.address = f"{host}:{listening.sockets[0].getsockname()[1]}"
-        yield server
+def serve(server: RawOrigin, files: Mapping[str, str | bytes], *fields: str) -> None:
+    """Have these files at their paths, beside what is there."""
+    for path, body in files.items():
+        server.paths[path] = live(body.encode() if isinstance(body, str) else body, *fields)
+
+
+def redirect(server: RawOrigin, path: str, location: str) -> None:
+    server.paths[path] = head("302 Found", f"Location: {location}")
+
+
+def address(server: RawOrigin) -> str:
+    return f"{server.host}:{server.port}"
+
+
+def asked(server: RawOrigin) -> list[str]:
+    return [request.split(b" ")[1].decode() for request in server.requests]
+
+
+def credentials(server: RawOrigin) -> list[str | None]:
+    return [server.fields(i).get("authorization") for i in range(len(server.requests))]
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with run_server() as running:
+async def server() -> AsyncIterator[RawOrigin]:
+    async with run_raw_origin(GONE, host="127.0.0.2") as running:
         yield running
 
 
@@ -116,8 +91,8 @@ def ignore(_: SourceEvent) -> None:
     pass
 
 
-async def message_of(server: Server, path: str = "/list") -> str:
-    fault = await pull(f"http://{server.address}{path}", ignore)
+async def message_of(server: RawOrigin, path: str = "/list") -> str:
+    fault = await pull(server.url(path), ignore)
     assert fault is not None
     assert fault.close_code is CloseCode.CLIENT_FAULT
     assert fault.message.isprintable()
@@ -157,21 +132,21 @@ POINTED_AT = [
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_what_a_playlist_points_at_is_checked(place: str, server: Server) -> None:
+async def test_what_a_playlist_points_at_is_checked(place: str, server: RawOrigin) -> None:
     text, fetched_before = PLACES[place]
     wrong: dict[str, str] = {}
 
-    async def check(listener: Listener) -> None:
+    async def check(listener: RawOrigin) -> None:
         async with GuardedFetcher(ALLOWED, look_up=look_up, limits=LIMITS) as fetcher:
             for url, expected in POINTED_AT:
                 target = url.replace("PORT", str(listener.port))
-                server.files = {"/list": text.format(target).encode(), "/a": b"segment"}
-                server.asked.clear()
+                serve(server, {"/list": text.format(target).encode(), "/a": b"segment"})
+                server.requests.clear()
                 events: list[SourceEvent] = []
-                fault = await pull(f"http://{server.address}/list", events.append, fetcher)
+                fault = await pull(server.url("/list"), events.append, fetcher)
                 message = fault.message if fault else f"it gave {events}"
-                if not message.startswith(expected) or server.asked[1:] != fetched_before:
-                    wrong[url] = f"{message} {server.asked}"
+                if not message.startswith(expected) or asked(server)[1:] != fetched_before:
+                    wrong[url] = f"{message} {asked(server)}"
 
     await with_listener(check)
     assert wrong == {}
@@ -188,11 +163,11 @@ SCHEMES = [
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_only_http_is_followed_from_a_playlist(place: str, server: Server) -> None:
+async def test_only_http_is_followed_from_a_playlist(place: str, server: RawOrigin) -> None:
     text, _ = PLACES[place]
-    server.files["/a"] = b"segment"
+    serve(server, {"/a": b"segment"})
     for url in SCHEMES:
-        server.files["/list"] = text.format(url).encode()
+        serve(server, {"/list": text.format(url)})
 
         expected = f"{NOT_ALLOWED}the scheme of the URL is {url.partition(':')[0]};"
         assert (await message_of(server)).startswith(expected)
@@ -200,24 +175,26 @@ async def test_only_http_is_followed_from_a_playlist(place: str, server: Server)
 
 @pytest.mark.parametrize("place", PLACES)
 async def test_a_redirect_of_what_a_playlist_points_at_is_checked(
-    place: str, server: Server
+    place: str, server: RawOrigin
 ) -> None:
     text, fetched_before = PLACES[place]
-    server.files = {"/list": text.format("/to").encode(), "/a": b"segment"}
+    serve(server, {"/list": text.format("/to").encode(), "/a": b"segment"})
 
-    async def check(listener: Listener) -> None:
+    async def check(listener: RawOrigin) -> None:
         for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "metadata.example"):
-            server.locations = {"/to": f"http://{host}:{listener.port}/"}
-            server.asked.clear()
+            redirect(server, "/to", f"http://{host}:{listener.port}/")
+            server.requests.clear()
             assert (await message_of(server)).startswith(NOT_ALLOWED)
-            assert server.asked == ["/list", *fetched_before, "/to"]
+            assert asked(server) == ["/list", *fetched_before, "/to"]
 
     await with_listener(check)
 
 
-async def test_a_playlist_redirected_to_a_forbidden_address_is_not_fetched(server: Server) -> None:
-    async def check(listener: Listener) -> None:
-        server.locations = {"/list": f"http://127.0.0.1:{listener.port}/list"}
+async def test_a_playlist_redirected_to_a_forbidden_address_is_not_fetched(
+    server: RawOrigin,
+) -> None:
+    async def check(listener: RawOrigin) -> None:
+        redirect(server, "/list", f"http://127.0.0.1:{listener.port}/list")
         assert (await message_of(server)).startswith(NOT_ALLOWED + "127.0.0.1 is a loopback")
 
     await with_listener(check)
@@ -233,21 +210,21 @@ LATER = [
 
 @pytest.mark.parametrize("line", LATER)
 async def test_a_forbidden_address_ends_a_live_playlist_that_is_heard(
-    line: str, server: Server
+    line: str, server: RawOrigin
 ) -> None:
-    server.files = {"/0.wav": wav(3), "/1.wav": wav(0.1)}
+    serve(server, {"/0.wav": silence(3), "/1.wav": silence(0.1)})
     first = "#EXTM3U\n#EXT-X-TARGETDURATION:0\n#EXTINF:3,\n/0.wav\n"
-    server.files["/list"] = first.encode()
+    serve(server, {"/list": first})
     events: list[SourceEvent] = []
 
-    async def check(listener: Listener) -> None:
+    async def check(listener: RawOrigin) -> None:
         target = f"http://127.0.0.1:{listener.port}/1.wav"
 
         def add_forbidden(event: SourceEvent) -> None:
             events.append(event)
-            server.files["/list"] = f"{first}{line.format(target)}\n".encode()
+            serve(server, {"/list": f"{first}{line.format(target)}\n"})
 
-        fault = await pull(f"http://{server.address}/list", add_forbidden)
+        fault = await pull(server.url("/list"), add_forbidden)
         assert fault is not None
         assert fault.message.startswith(NOT_ALLOWED + "127.0.0.1 is a loopback address")
         assert fault.close_code is CloseCode.CLIENT_FAULT
@@ -255,7 +232,7 @@ async def test_a_forbidden_address_ends_a_live_playlist_that_is_heard(
     await with_listener(check)
     assert isinstance(events[0], SourceOpened)
     assert not [event for event in events if isinstance(event, SourceLost)]
-    assert server.asked.count("/0.wav") == 1
+    assert asked(server).count("/0.wav") == 1
 
 
 # Lists that lead to lists: files by path, how often something is fetched at most.
@@ -278,41 +255,40 @@ LOOPS = {
 
 
 @pytest.mark.parametrize("name", LOOPS)
-async def test_playlists_do_not_lead_in_circles(name: str, server: Server) -> None:
-    server.files = {path: text.encode() for path, text in LOOPS[name].items()}
+async def test_playlists_do_not_lead_in_circles(name: str, server: RawOrigin) -> None:
+    serve(server, LOOPS[name])
 
     assert (await message_of(server)).startswith(INVALID)
-    assert len(server.asked) <= 2 * LIMITS.playlist_nesting + 1
+    assert len(asked(server)) <= 2 * LIMITS.playlist_nesting + 1
 
 
-async def test_a_playlist_whose_segment_is_the_playlist_gives_nothing(server: Server) -> None:
-    server.files["/list"] = segments("#EXTINF:1,", "/list").encode()
+async def test_a_playlist_whose_segment_is_the_playlist_gives_nothing(server: RawOrigin) -> None:
+    serve(server, {"/list": segments("#EXTINF:1,", "/list")})
 
     assert (await message_of(server)).startswith("unsupported format: ")
-    assert server.asked == ["/list", "/list"]
+    assert asked(server) == ["/list", "/list"]
 
 
-async def test_redirects_of_a_playlist_end(server: Server) -> None:
-    server.locations["/list"] = "/list"
+async def test_redirects_of_a_playlist_end(server: RawOrigin) -> None:
+    redirect(server, "/list", "/list")
 
     assert "it redirects more than 5 times" in await message_of(server)
 
 
 LONG = INVALID + "it is longer than "
-ENDLESS_LIST = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n"
+ENDLESS_LIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n"
 
 
 @pytest.mark.parametrize("piece", [b"#EXTINF:1,\na\n", b"x", b"\n", b"#EXT-X-KEY:METHOD=NONE\n"])
-async def test_a_playlist_without_end_is_given_up(server: Server, piece: bytes) -> None:
-    server.files["/list"] = ENDLESS_LIST.encode()
-    server.endless["/list"] = piece * 1000
+async def test_a_playlist_without_end_is_given_up(server: RawOrigin, piece: bytes) -> None:
+    server.paths["/list"] = (live(ENDLESS_LIST), Endlessly(piece * 1000))
 
     assert (await message_of(server)).startswith(f"{LONG}{LIMITS.playlist_bytes} bytes")
 
 
-async def test_a_variant_without_end_is_given_up(server: Server) -> None:
-    server.files = {"/list": b"#EXTM3U\n#EXT-X-STREAM-INF:\n/v\n", "/v": b"#EXTM3U\n"}
-    server.endless["/v"] = bytes(1000)
+async def test_a_variant_without_end_is_given_up(server: RawOrigin) -> None:
+    serve(server, {"/list": "#EXTM3U\n#EXT-X-STREAM-INF:\n/v\n"})
+    server.paths["/v"] = (live(b"#EXTM3U\n"), Endlessly(bytes(1000)))
 
     assert (await message_of(server)).startswith(f"{LONG}{LIMITS.playlist_bytes} bytes")
 
@@ -327,29 +303,29 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("place", ENDLESS)
-async def test_a_segment_or_key_without_end_is_given_up(place: str, server: Server) -> None:
+async def test_a_segment_or_key_without_end_is_given_up(place: str, server: RawOrigin) -> None:
     path, limit = ENDLESS[place]
-    server.files = {"/list": PLACES[place][0].format(path).encode(), "/a": b"segment", path: b""}
-    server.endless[path] = bytes(1000)
+    serve(server, {"/list": PLACES[place][0].format(path), "/a": b"segment"})
+    server.paths[path] = (live(b""), Endlessly(bytes(1000)))
 
     assert (await message_of(server)).startswith(f"{LONG}{limit} bytes")
 
 
 @pytest.mark.parametrize("place", ["variant", "segment", "map", "key", "station"])
-async def test_what_swells_is_given_up(place: str, server: Server) -> None:
-    server.coding = "gzip"
+async def test_what_swells_is_given_up(place: str, server: RawOrigin) -> None:
     bomb = gzip.compress(b"#EXTM3U\n#EXT-X-VERSION:3\n" + bytes(50_000_000), 1)
     text = PLACES[place][0].format("/to").encode()
-    server.files = {"/list": gzip.compress(text), "/a": gzip.compress(b"segment"), "/to": bomb}
+    files = {"/list": gzip.compress(text), "/a": gzip.compress(b"segment"), "/to": bomb}
+    serve(server, files, "Content-Encoding: gzip")
 
     assert (await message_of(server)).startswith(LONG)
 
 
 @pytest.mark.parametrize("url", ["/list", "/bomb"])
-async def test_a_playlist_that_swells_is_given_up(server: Server, url: str) -> None:
-    server.coding = "gzip"
+async def test_a_playlist_that_swells_is_given_up(server: RawOrigin, url: str) -> None:
     bomb = gzip.compress(b"#EXTM3U\n" + b"\n" * 50_000_000, 1)
-    server.files = {"/list": gzip.compress(b"#EXTM3U\n/bomb\n"), "/bomb": bomb}
+    files = {"/list": gzip.compress(b"#EXTM3U\n/bomb\n"), "/bomb": bomb}
+    serve(server, files, "Content-Encoding: gzip")
 
     assert (await message_of(server, url)).startswith(f"{LONG}{LIMITS.playlist_bytes} bytes")
 
@@ -357,44 +333,48 @@ async def test_a_playlist_that_swells_is_given_up(server: Server, url: str) -> N
 BASIC = "Basic dTpw"  # u:p
 
 
-async def test_credentials_go_to_the_server_of_the_playlist_alone(server: Server) -> None:
-    async with run_server() as other_port, run_server("127.0.0.3") as other_host:
-        here = f"http://{server.address}"
+async def test_credentials_go_to_the_server_of_the_playlist_alone(server: RawOrigin) -> None:
+    async with (
+        run_raw_origin(GONE, host="127.0.0.2") as other_port,
+        run_raw_origin(GONE, host="127.0.0.3") as other_host,
+    ):
+        here = f"http://{address(server)}"
         uris = (
-            *("a.wav", "/a.wav", f"{here}/a.wav", f"//{server.address}/a.wav"),
-            *(f"http://{other_port.address}/b.wav", f"http://{other_host.address}/c.wav"),
-            f"http://x:y@{other_host.address}/c.wav",
+            *("a.wav", "/a.wav", f"{here}/a.wav", f"//{address(server)}/a.wav"),
+            *(f"http://{address(other_port)}/b.wav", f"http://{address(other_host)}/c.wav"),
+            f"http://x:y@{address(other_host)}/c.wav",
         )
         lines = [line for uri in uris for line in ("#EXTINF:0.1,", uri)]
-        server.files = {
+        files = {
             "/list": b"#EXTM3U\n#EXT-X-STREAM-INF:\n/variant\n",
             "/variant": segments(*lines).encode(),
-            "/a.wav": wav(0.1),
+            "/a.wav": silence(0.1),
         }
-        other_port.files["/b.wav"] = other_host.files["/c.wav"] = wav(0.1)
+        serve(server, files)
+        serve(other_port, {"/b.wav": silence(0.1)})
+        serve(other_host, {"/c.wav": silence(0.1)})
         events: list[SourceEvent] = []
 
-        assert await pull(f"http://u:p@{server.address}/list", events.append) is None
+        assert await pull(server.url("/list", user="u:p"), events.append) is None
 
-        assert server.credentials == [BASIC] * 6
-        assert other_port.credentials == [None]
-        assert other_host.credentials == [None, "Basic eDp5"]
+        assert credentials(server) == [BASIC] * 6
+        assert credentials(other_port) == [None]
+        assert credentials(other_host) == [None, "Basic eDp5"]
     assert any(isinstance(event, SourceAudio) for event in events)
 
 
-async def test_credentials_do_not_follow_a_redirect_to_another_server(server: Server) -> None:
-    async with run_server("127.0.0.3") as other:
-        server.locations["/list"] = f"http://{other.address}/list"
-        key = f'#EXT-X-KEY:METHOD=AES-128,URI="http://{server.address}/key"'
-        other.files["/list"] = segments(key, "#EXTINF:1,", "/a").encode()
-        other.files["/a"] = b"segment"
-        server.files["/key"] = bytes(16)
+async def test_credentials_do_not_follow_a_redirect_to_another_server(server: RawOrigin) -> None:
+    async with run_raw_origin(GONE, host="127.0.0.3") as other:
+        redirect(server, "/list", f"http://{address(other)}/list")
+        key = f'#EXT-X-KEY:METHOD=AES-128,URI="http://{address(server)}/key"'
+        serve(other, {"/list": segments(key, "#EXTINF:1,", "/a"), "/a": b"segment"})
+        serve(server, {"/key": bytes(16)})
 
-        fault = await pull(f"http://u:p@{server.address}/list", ignore)
+        fault = await pull(server.url("/list", user="u:p"), ignore)
 
         assert fault is not None
         assert "cannot be decrypted" in fault.message
-        assert other.asked == ["/list", "/a"]
-        assert other.credentials == [None, None]
-        assert server.asked == ["/list", "/key"]
-        assert server.credentials == [BASIC, None]
+        assert asked(other) == ["/list", "/a"]
+        assert credentials(other) == [None, None]
+        assert asked(server) == ["/list", "/key"]
+        assert credentials(server) == [BASIC, None]

@@ -10,6 +10,7 @@ import pytest
 from scribewire.sources.addresses import AddressPolicy, parse_address_rule
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.fetcher import FetchLimits, GuardedFetcher
+from tests.parts.raw_origin import RawOrigin, head, live, run_raw_origin
 
 NOT_ALLOWED = "stream address not allowed: "
 INVALID = "invalid stream: "
@@ -209,18 +210,6 @@ MAX_HEADER_VALUE = 1000
 TINY = FetchLimits(connect_s=5, stall_s=5)
 
 
-class Listener:
-    """Accepts on loopback; nobody may come."""
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self.port = 0
-
-    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        writer.close()
-
-
 async def look_up(host: str, _port: int) -> list[str]:
     if host not in TABLE:
         raise OSError(host)
@@ -235,11 +224,9 @@ async def refusal_of(url: str, policy: AddressPolicy) -> str:
     return caught.value.message
 
 
-async def with_listener(check: Callable[[Listener], Awaitable[None]]) -> None:
-    listener = Listener()
-    server = await asyncio.start_server(listener.accept, "127.0.0.1", 0)
-    async with server:
-        listener.port = server.sockets[0].getsockname()[1]
+async def with_listener(check: Callable[[RawOrigin], Awaitable[None]]) -> None:
+    """Run one to which nobody may come."""
+    async with run_raw_origin(speaks_first=True) as listener:
         await check(listener)
         # A connection from before would be accepted before this one.
         reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
@@ -250,7 +237,7 @@ async def with_listener(check: Callable[[Listener], Awaitable[None]]) -> None:
 
 @pytest.mark.parametrize(("url", "expected"), URLS, ids=lambda text: repr(text)[:60])
 async def test_a_hostile_url_is_refused_and_nothing_is_reached(url: str, expected: str) -> None:
-    async def check(listener: Listener) -> None:
+    async def check(listener: RawOrigin) -> None:
         message = await refusal_of(url.replace("PORT", str(listener.port)), AddressPolicy())
         assert message.startswith(expected)
         assert message.count("; expected ") == 1
@@ -270,19 +257,11 @@ REDIRECTED = [
 
 @pytest.mark.parametrize("url", REDIRECTED, ids=lambda text: repr(text)[:60])
 async def test_a_redirect_to_a_hostile_url_is_refused(url: str) -> None:
-    async def check(listener: Listener) -> None:
+    async def check(listener: RawOrigin) -> None:
         location = url.replace("PORT", str(listener.port))
-        answer = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
-
-        async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(answer.encode())
-            writer.close()
-
-        server = await asyncio.start_server(redirect, "127.0.0.2", 0)
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-            message = await refusal_of(f"http://127.0.0.2:{port}/", ALLOWED)
+        redirect = head("302 Found", f"Location: {location}")
+        async with run_raw_origin(redirect, host="127.0.0.2") as server:
+            message = await refusal_of(server.url(), ALLOWED)
         assert message.startswith((NOT_ALLOWED, INVALID))
 
     await with_listener(check)
@@ -296,7 +275,7 @@ async def test_only_the_first_answer_of_a_changing_name_counts() -> None:
         asked.append(host)
         return answers[len(asked) - 1]
 
-    async def check(listener: Listener) -> None:
+    async def check(listener: RawOrigin) -> None:
         async with GuardedFetcher(AddressPolicy(), look_up=change, limits=TINY) as fetcher:
             with pytest.raises(SourceFault, match="private address"):
                 async with fetcher.open(f"http://rebinding.example:{listener.port}/"):
@@ -313,14 +292,11 @@ async def test_a_name_that_changes_after_the_check_is_connected_to_where_it_was_
         asked.append(host)
         return ["127.0.0.2"] if len(asked) == 1 else ["127.0.0.1"]
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.0 200 OK\r\n\r\nmedia")
-        writer.close()
-
-    async def check(listener: Listener) -> None:
-        server = await asyncio.start_server(serve, "127.0.0.2", listener.port)
-        async with server, GuardedFetcher(ALLOWED, look_up=change, limits=TINY) as fetcher:
+    async def check(listener: RawOrigin) -> None:
+        async with (
+            run_raw_origin(live(b"media"), host="127.0.0.2", port=listener.port),
+            GuardedFetcher(ALLOWED, look_up=change, limits=TINY) as fetcher,
+        ):
             url = f"http://rebinding.example:{listener.port}/"
             async with fetcher.open(url) as response:
                 assert await response.read(100) == b"media"

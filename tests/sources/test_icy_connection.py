@@ -11,12 +11,12 @@ from scribewire.sources.limits import FetchLimits
 from scribewire.sources.urls import check_url
 
 if TYPE_CHECKING:
-    from tests.sources.conftest import RawServer
+    from tests.parts.raw_origin import RawOrigin
 
 TLS = ssl.create_default_context()
 
 
-async def ask(raw_server: RawServer, addresses: list[str], reply: bytes) -> tuple[int, bytes]:
+async def ask(raw_server: RawOrigin, addresses: list[str], reply: bytes) -> tuple[int, bytes]:
     raw_server.answers = [reply]
     url = check_url(raw_server.url("/;", "a.example"))
     fields = {"Icy-MetaData": "1"}
@@ -29,7 +29,7 @@ async def ask(raw_server: RawServer, addresses: list[str], reply: bytes) -> tupl
         return answer.status, body
 
 
-async def test_the_request_names_the_host_and_goes_to_the_address(raw_server: RawServer) -> None:
+async def test_the_request_names_the_host_and_goes_to_the_address(raw_server: RawOrigin) -> None:
     assert await ask(raw_server, ["127.0.0.1"], b"ICY 200 OK\nicy-br:128\n\nmedia") == (
         200,
         b"media",
@@ -40,7 +40,7 @@ async def test_the_request_names_the_host_and_goes_to_the_address(raw_server: Ra
     ]
 
 
-async def test_the_next_address_is_tried(raw_server: RawServer) -> None:
+async def test_the_next_address_is_tried(raw_server: RawOrigin) -> None:
     reply = b"ICY 200 OK\r\n\r\nmedia"
     assert await ask(raw_server, ["127.0.0.2", "127.0.0.1"], reply) == (200, b"media")
 
@@ -61,6 +61,6 @@ async def test_the_next_address_is_tried(raw_server: RawServer) -> None:
         b"ICY 200 OK\r\na:" + b"x" * 200 + b"\r\n\r\n",
     ],
 )
-async def test_any_other_answer_is_refused(raw_server: RawServer, reply: bytes) -> None:
+async def test_any_other_answer_is_refused(raw_server: RawOrigin, reply: bytes) -> None:
     with pytest.raises(SourceFault, match="the server's answer is"):
         await ask(raw_server, ["127.0.0.1"], reply)

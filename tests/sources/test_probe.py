@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
@@ -10,45 +8,26 @@ from scribewire.sources.configured import configured_sources
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.probe import SourceReport, probe_source
 from scribewire.testing.scripted import ScriptedVad, draw_speech
-
-if TYPE_CHECKING:
-    from tests.sources.conftest import RawServer
-
-ENDLESS = 0xFFFFFFFF
-
-
-def wav(pcm: bytes, size: int | None = None) -> bytes:
-    length = len(pcm) if size is None else size
-    head = b"RIFF" + min(length + 36, ENDLESS).to_bytes(4, "little") + b"WAVEfmt "
-    form = b"\x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\x00\x7d\0\0\x02\0\x10\0data"
-    return head + form + length.to_bytes(4, "little") + pcm
-
-
-def finite(body: bytes) -> bytes:
-    return f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
-
-
-def live(body: bytes, *fields: str) -> bytes:
-    lines = "".join(f"{line}\r\n" for line in ("connection: close", *fields))
-    return f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode() + body
+from tests.parts.raw_origin import HANG, RawOrigin, live, ok
+from tests.parts.wav import FOREVER, wav
 
 
 def pcm_of(samples: np.ndarray[tuple[int], np.dtype[np.float32]]) -> bytes:
     return (samples * 32_768).astype("<i2").tobytes()
 
 
-async def probe(server: RawServer, seconds: float = 2.0) -> SourceReport:
+async def probe(server: RawOrigin, seconds: float = 2.0) -> SourceReport:
     url = server.url("/a.wav?secret=1")
     async with configured_sources(Settings(), named=url) as sources:
         return await probe_source(sources, url, seconds, vad=ScriptedVad())
 
 
 async def test_a_file_is_described_and_its_first_seconds_are_measured(
-    raw_server: RawServer,
+    raw_server: RawOrigin,
 ) -> None:
     # 32 ms a character: 0.64 s of silence and as much at the level of an `a`
     drawn = draw_speech("." * 20 + "a" * 20)
-    raw_server.answers = [finite(wav(pcm_of(drawn)))]
+    raw_server.answers = [ok(wav(pcm_of(drawn)))]
 
     report = await probe(raw_server)
 
@@ -64,8 +43,8 @@ async def test_a_file_is_described_and_its_first_seconds_are_measured(
     assert report.receiving_took_s >= 0
 
 
-async def test_no_more_is_heard_than_was_asked_for(raw_server: RawServer) -> None:
-    raw_server.answers = [finite(wav(pcm_of(draw_speech("a" * 200))))]
+async def test_no_more_is_heard_than_was_asked_for(raw_server: RawOrigin) -> None:
+    raw_server.answers = [ok(wav(pcm_of(draw_speech("a" * 200))))]
 
     report = await probe(raw_server, seconds=1.5)
 
@@ -74,10 +53,9 @@ async def test_no_more_is_heard_than_was_asked_for(raw_server: RawServer) -> Non
 
 
 async def test_a_radio_stream_is_live_though_its_header_says_how_long_it_is(
-    raw_server: RawServer,
+    raw_server: RawOrigin,
 ) -> None:
-    raw_server.answers = [live(wav(bytes(128_000), ENDLESS), "icy-name: Radio")]
-    raw_server.hangs = True
+    raw_server.answers = [(live(wav(bytes(128_000), size=FOREVER), "icy-name: Radio"), HANG)]
 
     report = await probe(raw_server, seconds=1.0)
 
@@ -85,8 +63,8 @@ async def test_a_radio_stream_is_live_though_its_header_says_how_long_it_is(
     assert (report.received_s, report.speech_s) == (1.0, 0)
 
 
-async def test_silence_has_no_level(raw_server: RawServer) -> None:
-    raw_server.answers = [finite(wav(bytes(32_000)))]
+async def test_silence_has_no_level(raw_server: RawOrigin) -> None:
+    raw_server.answers = [ok(wav(bytes(32_000)))]
 
     report = await probe(raw_server)
 
@@ -94,9 +72,9 @@ async def test_silence_has_no_level(raw_server: RawServer) -> None:
 
 
 async def test_a_live_source_that_breaks_off_is_told_with_its_cause(
-    raw_server: RawServer,
+    raw_server: RawOrigin,
 ) -> None:
-    raw_server.answers = [live(wav(bytes(16_000), ENDLESS))]
+    raw_server.answers = [live(wav(bytes(16_000), size=FOREVER))]
 
     report = await probe(raw_server)
 
@@ -105,16 +83,16 @@ async def test_a_live_source_that_breaks_off_is_told_with_its_cause(
     assert report.lost_cause.startswith("invalid stream: the stream has ended")
 
 
-async def test_to_open_is_enough_when_no_second_is_asked_for(raw_server: RawServer) -> None:
-    raw_server.answers = [finite(wav(pcm_of(draw_speech("a" * 50))))]
+async def test_to_open_is_enough_when_no_second_is_asked_for(raw_server: RawOrigin) -> None:
+    raw_server.answers = [ok(wav(pcm_of(draw_speech("a" * 50))))]
 
     report = await probe(raw_server, seconds=0)
 
     assert (report.received_s, report.rms_dbfs, report.speech_s) == (0, None, 0)
 
 
-async def test_what_cannot_be_used_fails_as_it_would_on_a_server(raw_server: RawServer) -> None:
-    raw_server.answers = [finite(b"<!DOCTYPE html><html></html>" * 50)]
+async def test_what_cannot_be_used_fails_as_it_would_on_a_server(raw_server: RawOrigin) -> None:
+    raw_server.answers = [ok(b"<!DOCTYPE html><html></html>" * 50)]
 
     with pytest.raises(SourceFault, match="unsupported format: found an HTML page"):
         await probe(raw_server)

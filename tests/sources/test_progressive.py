@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import struct
-from collections.abc import AsyncIterator
+import re
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,27 +15,23 @@ from scribewire.sources.fetcher import GuardedFetcher
 from scribewire.sources.progressive import read_progressive
 from scribewire.sources.retry import RetryRules
 from scribewire.sources.urls import check_url
+from tests.parts.raw_origin import Script, head, run_raw_origin
+from tests.parts.wav import wav
 
 HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
 SOON = RetryRules(first_wait_s=0.001, max_wait_s=0.001, give_up_after_s=0.05)
 PCM = bytes(range(200)) * 800
-FORM = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16)
-WAV = (
-    struct.pack("<4sI4s", b"RIFF", len(PCM) + 36, b"WAVE")
-    + FORM
-    + struct.pack("<4sI", b"data", len(PCM))
-    + PCM
-)
+WAV = wav(PCM)
 
 
 @dataclass
-class Origin:
+class Download:
     """Serves a file, up to the next of `ends` for each request, and notes what is asked for."""
 
     ends: list[int]
     refusals: list[str] = field(default_factory=list)
     """Answers to the first requests for a range."""
-    fields: str = ""
+    fields: tuple[str, ...] = ()
     body: bytes = WAV
     ranges: list[str] = field(default_factory=list)
     """What was asked for, each as `first-last`."""
@@ -45,45 +40,33 @@ class Origin:
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     """Before that, no range but the first is answered; set for who does not wait for it."""
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        found = [line.partition("=")[2] for line in lines if line.startswith("Range: ")]
-        self.ranges.extend(found)
-        if len(self.ranges) > 1:
-            await self.lost.wait()
-        if found and self.refusals:
-            head = f"HTTP/1.1 {self.refusals.pop(0)}\r\nContent-Length: 0\r\n\r\n"
-            writer.write(head.encode())
-        else:
-            self.send(writer, int(found[0].partition("-")[0]) if found else None)
-        with contextlib.suppress(ConnectionError):
-            await writer.drain()
-        await self.opened.wait()
-        writer.close()
+    def answer(self, request: bytes) -> Script:
+        found = re.findall(rb"Range: bytes=(\S+)", request)
+        self.ranges.extend(span.decode() for span in found)
+        begin = int(found[0].partition(b"-")[0]) if found else 0
+        return (
+            *((self.lost,) if len(self.ranges) > 1 else ()),
+            self.refuse() if found and self.refusals else self.send(begin, is_part=bool(found)),
+            self.opened,
+        )
 
-    def send(self, writer: asyncio.StreamWriter, start: int | None) -> None:
-        begin = start or 0
-        head = f"HTTP/1.1 {200 if start is None else 206} OK\r\n{self.fields}"
-        head += f"Content-Length: {len(self.body) - begin}\r\n"
-        if start is not None:
-            head += f"Content-Range: bytes {start}-{len(self.body) - 1}/{len(self.body)}\r\n"
+    def refuse(self) -> bytes:
+        return head(self.refusals.pop(0))
+
+    def send(self, begin: int, *, is_part: bool) -> bytes:
+        span = f"Content-Range: bytes {begin}-{len(self.body) - 1}/{len(self.body)}"
+        lines = (*self.fields, *((span,) if is_part else ()))
         end = self.ends.pop(0) if self.ends else len(self.body)
-        writer.write(head.encode() + b"\r\n" + self.body[begin:end])
+        whole = head("206 Part" if is_part else "200 OK", *lines, body=self.body[begin:])
+        return whole[: len(whole) - (len(self.body) - end)]
 
 
-@contextlib.asynccontextmanager
-async def run(origin: Origin) -> AsyncIterator[str]:
-    listener = await asyncio.start_server(origin.serve, "127.0.0.1", 0)
-    async with listener:
-        try:
-            yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/a.wav"
-        finally:
-            origin.opened.set()
-            origin.lost.set()
-
-
-async def read(origin: Origin, into: list[SourceEvent], retry: RetryRules = SOON) -> None:
-    async with run(origin) as url, GuardedFetcher(HOME) as fetcher, fetcher.open(url) as response:
+async def read(origin: Download, into: list[SourceEvent], retry: RetryRules = SOON) -> None:
+    async with (
+        run_raw_origin(origin.answer) as server,
+        GuardedFetcher(HOME) as fetcher,
+        fetcher.open(url := server.url("/a.wav")) as response,
+    ):
         opens_by = asyncio.get_running_loop().time() + 10
         reading = read_progressive(fetcher, check_url(url), response, opens_by, retry)
         async with contextlib.aclosing(reading) as events:
@@ -104,7 +87,7 @@ def kinds(events: list[SourceEvent]) -> list[type[SourceEvent]]:
 
 
 async def test_a_download_that_breaks_off_goes_on_where_it_stopped() -> None:
-    origin, events = Origin([70_000, 140_000]), list[SourceEvent]()
+    origin, events = Download([70_000, 140_000]), list[SourceEvent]()
     origin.lost.set()
     await read(origin, events)
 
@@ -118,7 +101,7 @@ async def test_a_download_that_breaks_off_goes_on_where_it_stopped() -> None:
 
 
 async def test_what_is_waited_for_is_lost_and_opened_again() -> None:
-    origin, events = Origin([100_000], ["503 Busy", "500 Oh"]), list[SourceEvent]()
+    origin, events = Download([100_000], ["503 Busy", "500 Oh"]), list[SourceEvent]()
     await read(origin, events)
 
     assert kinds(events) == [SourceOpened, SourceLost, SourceOpened]  # and no gap in time
@@ -127,7 +110,7 @@ async def test_what_is_waited_for_is_lost_and_opened_again() -> None:
 
 
 async def test_what_does_not_come_back_is_our_failure_after_its_audio() -> None:
-    origin, events = Origin([100_000], ["503 Busy"] * 1000), list[SourceEvent]()
+    origin, events = Download([100_000], ["503 Busy"] * 1000), list[SourceEvent]()
     with pytest.raises(SourceFault, match="HTTP 503") as given_up:
         await read(origin, events)
 
@@ -137,7 +120,7 @@ async def test_what_does_not_come_back_is_our_failure_after_its_audio() -> None:
 
 
 async def test_a_fetch_that_fails_is_named_before_what_the_decoder_makes_of_it() -> None:
-    origin = Origin([20], ["404 Gone"])
+    origin = Download([20], ["404 Gone"])
     origin.opened.set()
     origin.lost.set()
     with pytest.raises(SourceFault, match="HTTP 404"):
@@ -145,18 +128,18 @@ async def test_a_fetch_that_fails_is_named_before_what_the_decoder_makes_of_it()
 
 
 @pytest.mark.parametrize(
-    ("fields", "carrier"), [("", "a file"), ("x-ms-request-id: 1\r\n", "an Azure blob")]
+    ("fields", "carrier"), [((), "a file"), (("x-ms-request-id: 1",), "an Azure blob")]
 )
-async def test_it_says_what_brings_the_audio(fields: str, carrier: str) -> None:
+async def test_it_says_what_brings_the_audio(fields: tuple[str, ...], carrier: str) -> None:
     events = list[SourceEvent]()
-    await read(Origin([], fields=fields), events)
+    await read(Download([], fields=fields), events)
 
     assert isinstance(events[0], SourceOpened)
     assert (events[0].carrier, events[0].is_live) == (carrier, False)
 
 
 async def test_what_is_no_audio_is_refused() -> None:
-    origin = Origin([], body=b"<!doctype html>")
+    origin = Download([], body=b"<!doctype html>")
     origin.opened.set()
     with pytest.raises(SourceFault, match="an HTML page"):
         await read(origin, [])

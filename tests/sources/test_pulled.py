@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gzip
-import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -22,40 +20,13 @@ from scribewire.sources.faults import SourceFault
 from scribewire.sources.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
+from tests.parts.raw_origin import HANG, head, live, ok, run_raw_origin
+from tests.parts.wav import FOREVER, wav
 
 HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
 PCM = b"\x10\x00" * 48_000
-FOREVER = 0xFFFFFFFF
+LIVE = live(wav(PCM, size=FOREVER))
 NO_WAIT = RetryRules(first_wait_s=0.001, max_wait_s=0.001, give_up_after_s=0.05)
-
-
-def wav(size: int, pcm: bytes = PCM) -> bytes:
-    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16)
-    riff = struct.pack("<4sI4s", b"RIFF", min(size + 36, FOREVER), b"WAVE")
-    return riff + form + struct.pack("<4sI", b"data", size) + pcm
-
-
-def response(head: str, body: bytes = b"") -> bytes:
-    return f"HTTP/1.1 {head}\r\nconnection: close\r\n\r\n".encode() + body
-
-
-@contextlib.asynccontextmanager
-async def source(answers: Sequence[bytes]) -> AsyncIterator[str]:
-    """Answer one request after the other, the last one again and again, and hang up."""
-    left = list(answers)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(left.pop(0) if len(left) > 1 else left[0])
-        with contextlib.suppress(ConnectionError):
-            await writer.drain()
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with listener:
-        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/a.wav"
 
 
 async def pull(url: str, into: list[SourceEvent], retry: RetryRules = NO_WAIT) -> None:
@@ -75,10 +46,10 @@ def kinds(events: Sequence[SourceEvent]) -> list[type[SourceEvent]]:
 
 
 async def test_a_finite_source_is_opened_read_and_over() -> None:
-    body = wav(len(PCM))
+    body = wav(PCM)
     events: list[SourceEvent] = []
-    async with source([response(f"200 OK\r\ncontent-length: {len(body)}", body)]) as url:
-        await pull(url, events)
+    async with run_raw_origin(ok(body)) as origin:
+        await pull(origin.url("/a.wav"), events)
 
     assert isinstance(events[0], SourceOpened)
     assert not events[0].is_live
@@ -87,11 +58,10 @@ async def test_a_finite_source_is_opened_read_and_over() -> None:
 
 
 async def test_a_live_source_is_lost_found_again_and_given_up() -> None:
-    live = response("200 OK", wav(FOREVER))
     events: list[SourceEvent] = []
-    async with source([live, live, response("404 Not Found")]) as url:
+    async with run_raw_origin(LIVE, LIVE, head("404 Not Found")) as origin:
         with pytest.raises(SourceFault, match="404") as given_up:
-            await pull(url, events)
+            await pull(origin.url("/a.wav"), events)
 
     told = [kind for kind in kinds(events) if kind is not SourceGap]
     assert told == [SourceOpened, SourceLost, SourceOpened, SourceLost]
@@ -107,12 +77,12 @@ async def test_what_a_radio_server_sends_once_more_is_heard_once() -> None:
     second = 32_000
 
     def sent(start: float, end: float) -> bytes:
-        return response("200 OK", wav(FOREVER, air[round(start * second) : round(end * second)]))
+        return live(wav(air[round(start * second) : round(end * second)], size=FOREVER))
 
     events: list[SourceEvent] = []
-    async with source([sent(0, 5), sent(2, 5.9), sent(4, 6.8), response("410 Gone")]) as url:
+    async with run_raw_origin(sent(0, 5), sent(2, 5.9), sent(4, 6.8), head("410 Gone")) as origin:
         with pytest.raises(SourceFault, match="410"):
-            await pull(url, events)
+            await pull(origin.url("/a.wav"), events)
 
     assert pcm_of(events) == air
     assert sum(event.seconds for event in events if isinstance(event, SourceGap)) == 0
@@ -120,40 +90,53 @@ async def test_what_a_radio_server_sends_once_more_is_heard_once() -> None:
 
 async def test_a_source_that_only_ever_hangs_up_is_our_failure_in_the_end() -> None:
     events: list[SourceEvent] = []
-    async with source([response("200 OK", wav(FOREVER)), response("503 Busy")]) as url:
+    async with run_raw_origin(LIVE, head("503 Busy")) as origin:
         with pytest.raises(SourceFault) as given_up:
-            await pull(url, events)
+            await pull(origin.url("/a.wav"), events)
 
     assert given_up.value.close_code is CloseCode.SERVER_FAULT
     assert pcm_of(events) == PCM
 
 
 async def test_a_source_that_gives_next_to_nothing_each_time_is_given_up() -> None:
-    crumb = response("200 OK", wav(FOREVER, bytes(8)))
+    crumb = live(wav(bytes(8), size=FOREVER))
     events: list[SourceEvent] = []
-    async with source([response("200 OK", wav(FOREVER)), crumb]) as url:
+    async with run_raw_origin(LIVE, crumb) as origin:
         with pytest.raises(SourceFault) as given_up:
-            await pull(url, events)
+            await pull(origin.url("/a.wav"), events)
 
     assert given_up.value.close_code is CloseCode.SERVER_FAULT
 
 
 async def test_a_live_source_that_asks_for_a_password_is_not_tried_again() -> None:
-    live = response("200 OK", wav(FOREVER))
     events: list[SourceEvent] = []
-    async with source([live, response("401 Who"), live]) as url:
+    async with run_raw_origin(LIVE, head("401 Who"), LIVE) as origin:
         with pytest.raises(SourceFault, match="authentication") as refused:
-            await pull(url, events)
+            await pull(origin.url("/a.wav"), events)
 
     assert refused.value.close_code is CloseCode.CLIENT_FAULT
     assert pcm_of(events) == PCM
 
 
+async def test_one_may_leave_while_audio_is_held_back() -> None:
+    async with (
+        run_raw_origin(LIVE, (LIVE, HANG)) as origin,
+        GuardedFetcher(HOME) as fetcher,
+    ):
+        sources = Sources(fetcher=fetcher, retry=NO_WAIT, open_timeout_s=10)
+        heard = 0
+        async with contextlib.aclosing(sources.pull(origin.url("/a.wav"))) as events:
+            async for event in events:
+                heard += len(event.pcm) if isinstance(event, SourceAudio) else 0
+                if heard > len(PCM):  # of the second connection, which is silent now
+                    break
+
+
 async def test_a_source_that_never_gave_audio_is_not_tried_again() -> None:
     events: list[SourceEvent] = []
-    async with source([response("503 Busy"), response("200 OK", wav(FOREVER))]) as url:
+    async with run_raw_origin(head("503 Busy"), LIVE) as origin:
         with pytest.raises(SourceFault, match="503"):
-            await pull(url, events)
+            await pull(origin.url("/a.wav"), events)
 
     assert events == []
 
@@ -166,11 +149,10 @@ async def test_an_address_that_is_not_allowed_is_not_connected_to() -> None:
 
 
 async def test_a_file_that_comes_compressed_is_heard_once() -> None:
-    body = gzip.compress(wav(len(PCM)))
-    head = f"200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(body)}"
+    body = gzip.compress(wav(PCM))
     events: list[SourceEvent] = []
-    async with source([response(head, body)]) as url:
-        await pull(url, events)
+    async with run_raw_origin(ok(body, "content-encoding: gzip")) as origin:
+        await pull(origin.url("/a.wav"), events)
 
     assert kinds(events) == [SourceOpened]
     assert pcm_of(events) == PCM

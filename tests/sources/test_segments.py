@@ -14,7 +14,7 @@ from scribewire.sources.playlist import Resource, Segment, SegmentKey
 from scribewire.sources.segments import FRAGMENTED_MP4, MAX_KEYS_HELD, SegmentBytes, SegmentFetcher
 
 if TYPE_CHECKING:
-    from tests.sources.conftest import RawServer
+    from tests.parts.raw_origin import RawOrigin
 
 LOOPBACK = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
 SECRET = bytes(range(16))
@@ -56,7 +56,7 @@ def encrypt(data: bytes, iv: bytes, secret: bytes = SECRET) -> bytes:
 
 
 async def fetch(
-    server: RawServer, *segments: Segment, limits: FetchLimits | None = None
+    server: RawOrigin, *segments: Segment, limits: FetchLimits | None = None
 ) -> list[SegmentBytes]:
     base = check_url(server.url("/live/list.m3u8?token=1"))
     async with GuardedFetcher(LOOPBACK, limits=limits or FetchLimits()) as fetcher:
@@ -65,18 +65,18 @@ async def fetch(
 
 
 async def fault_of(
-    server: RawServer, *segments: Segment, limits: FetchLimits | None = None
+    server: RawOrigin, *segments: Segment, limits: FetchLimits | None = None
 ) -> SourceFault:
     with pytest.raises(SourceFault) as caught:
         await fetch(server, *segments, limits=limits)
     return caught.value
 
 
-def paths(server: RawServer) -> list[str]:
+def paths(server: RawOrigin) -> list[str]:
     return [request.decode().split(" ")[1] for request in server.requests]
 
 
-async def test_a_whole_file_comes_from_beside_its_playlist(raw_server: RawServer) -> None:
+async def test_a_whole_file_comes_from_beside_its_playlist(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(TS), answer(TS)]
 
     found = await fetch(raw_server, segment(), segment(8, "/b.ts?sig=a%2Fb+c"))
@@ -87,7 +87,7 @@ async def test_a_whole_file_comes_from_beside_its_playlist(raw_server: RawServer
     assert "range" not in raw_server.fields()
 
 
-async def test_a_part_of_a_file_is_asked_for(raw_server: RawServer) -> None:
+async def test_a_part_of_a_file_is_asked_for(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(b"cde", 206, "Content-Range: bytes 2-4/9")]
 
     [found] = await fetch(raw_server, segment(part=(2, 5)))
@@ -96,7 +96,7 @@ async def test_a_part_of_a_file_is_asked_for(raw_server: RawServer) -> None:
     assert raw_server.fields()["range"] == "bytes=2-4"
 
 
-async def test_a_part_is_cut_from_a_file_that_comes_whole(raw_server: RawServer) -> None:
+async def test_a_part_is_cut_from_a_file_that_comes_whole(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(b"abcdefgh")]
 
     [found] = await fetch(raw_server, segment(part=(2, 5)))
@@ -105,7 +105,7 @@ async def test_a_part_is_cut_from_a_file_that_comes_whole(raw_server: RawServer)
 
 
 @pytest.mark.parametrize("status", [200, 206])
-async def test_a_part_of_another_length_is_refused(raw_server: RawServer, status: int) -> None:
+async def test_a_part_of_another_length_is_refused(raw_server: RawOrigin, status: int) -> None:
     raw_server.answers = [answer(b"abcd", status)]
 
     fault = await fault_of(raw_server, segment(part=(2, 5)))
@@ -114,7 +114,7 @@ async def test_a_part_of_another_length_is_refused(raw_server: RawServer, status
     assert fault.is_transient
 
 
-async def test_a_segment_that_is_compressed_on_its_way_is_as_it_was(raw_server: RawServer) -> None:
+async def test_a_segment_that_is_compressed_on_its_way_is_as_it_was(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(gzip.compress(TS), field="Content-Encoding: gzip")]
 
     [found] = await fetch(raw_server, segment())
@@ -124,7 +124,7 @@ async def test_a_segment_that_is_compressed_on_its_way_is_as_it_was(raw_server: 
 
 @pytest.mark.parametrize("part", [None, (0, 2000)])
 async def test_a_segment_longer_than_allowed_is_refused(
-    raw_server: RawServer, part: tuple[int, int] | None
+    raw_server: RawOrigin, part: tuple[int, int] | None
 ) -> None:
     raw_server.answers = [answer(bytes(2000), 206 if part else 200)]
 
@@ -134,13 +134,13 @@ async def test_a_segment_longer_than_allowed_is_refused(
     assert not fault.is_transient
 
 
-async def test_what_the_server_answers_is_told(raw_server: RawServer) -> None:
+async def test_what_the_server_answers_is_told(raw_server: RawOrigin) -> None:
     raw_server.answers = [b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"]
 
     assert (await fault_of(raw_server, segment())).status == 404
 
 
-async def test_a_segment_is_decrypted_with_the_iv_of_its_key(raw_server: RawServer) -> None:
+async def test_a_segment_is_decrypted_with_the_iv_of_its_key(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(encrypt(TS, IV)), answer(SECRET)]
 
     [found] = await fetch(raw_server, segment(key=SegmentKey("../key?k=1", IV)))
@@ -150,7 +150,7 @@ async def test_a_segment_is_decrypted_with_the_iv_of_its_key(raw_server: RawServ
 
 
 @pytest.mark.parametrize("number", [0, 7, 1 << 63, -1])
-async def test_a_segment_is_decrypted_with_its_number(raw_server: RawServer, number: int) -> None:
+async def test_a_segment_is_decrypted_with_its_number(raw_server: RawOrigin, number: int) -> None:
     iv = (number % (1 << 128)).to_bytes(16, "big")
     raw_server.answers = [answer(encrypt(TS, iv)), answer(SECRET)]
 
@@ -159,7 +159,7 @@ async def test_a_segment_is_decrypted_with_its_number(raw_server: RawServer, num
     assert found.media == TS
 
 
-async def test_an_iv_of_zeros_is_no_missing_iv(raw_server: RawServer) -> None:
+async def test_an_iv_of_zeros_is_no_missing_iv(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(encrypt(TS, bytes(16))), answer(SECRET)]
 
     [found] = await fetch(raw_server, segment(7, key=SegmentKey("k", bytes(16))))
@@ -167,7 +167,7 @@ async def test_an_iv_of_zeros_is_no_missing_iv(raw_server: RawServer) -> None:
     assert found.media == TS
 
 
-async def test_a_part_of_a_file_is_encrypted_by_itself(raw_server: RawServer) -> None:
+async def test_a_part_of_a_file_is_encrypted_by_itself(raw_server: RawOrigin) -> None:
     secret = encrypt(b"abc", IV)
     raw_server.answers = [answer(b"--" + secret + b"--"), answer(SECRET)]
 
@@ -188,7 +188,7 @@ UNDECIPHERABLE = [
 
 @pytest.mark.parametrize(("media", "secret"), UNDECIPHERABLE, ids=lambda data: f"{len(data)}")
 async def test_a_segment_that_its_key_does_not_open_is_refused(
-    raw_server: RawServer, media: bytes, secret: bytes
+    raw_server: RawOrigin, media: bytes, secret: bytes
 ) -> None:
     raw_server.answers = [answer(media), answer(secret)]
 
@@ -200,14 +200,14 @@ async def test_a_segment_that_its_key_does_not_open_is_refused(
 
 @pytest.mark.parametrize(("size", "why"), [(0, "not 16"), (15, "not 16"), (17, "longer than 16")])
 async def test_a_key_of_another_length_is_refused(
-    raw_server: RawServer, size: int, why: str
+    raw_server: RawOrigin, size: int, why: str
 ) -> None:
     raw_server.answers = [answer(encrypt(TS, IV)), answer(bytes(size))]
 
     assert why in (await fault_of(raw_server, segment(key=SegmentKey("k", IV)))).message
 
 
-async def test_a_key_is_fetched_once(raw_server: RawServer) -> None:
+async def test_a_key_is_fetched_once(raw_server: RawOrigin) -> None:
     secret = answer(encrypt(TS, IV))
     raw_server.answers = [secret, answer(SECRET), secret, secret]
     key = SegmentKey("k", IV)
@@ -218,10 +218,10 @@ async def test_a_key_is_fetched_once(raw_server: RawServer) -> None:
     assert paths(raw_server).count("/live/k") == 1
 
 
-async def test_few_keys_are_held(raw_server: RawServer) -> None:
+async def test_few_keys_are_held(raw_server: RawOrigin) -> None:
     secret = answer(encrypt(TS, IV))
     count = MAX_KEYS_HELD + 1
-    raw_server.answers = [secret, answer(SECRET)] * count + [secret, secret, answer(SECRET)]
+    raw_server.answers = [*[secret, answer(SECRET)] * count, secret, secret, answer(SECRET)]
     keys = [SegmentKey(f"k{number}", IV) for number in range(count)]
 
     await fetch(raw_server, *[segment(key=key) for key in (*keys, keys[1], keys[0])])
@@ -229,7 +229,7 @@ async def test_few_keys_are_held(raw_server: RawServer) -> None:
     assert paths(raw_server)[-3:] == ["/live/a.ts", "/live/a.ts", "/live/k0"]
 
 
-async def test_a_head_is_fetched_once_until_it_changes(raw_server: RawServer) -> None:
+async def test_a_head_is_fetched_once_until_it_changes(raw_server: RawOrigin) -> None:
     media, other = answer(FRAGMENT), HEAD[:-1] + b"2"
     raw_server.answers = [answer(HEAD), media, media, answer(b"--" + other), media]
     first, second = Resource("i.mp4"), Resource("i.mp4", 2, 22)
@@ -244,7 +244,7 @@ async def test_a_head_is_fetched_once_until_it_changes(raw_server: RawServer) ->
     assert raw_server.fields(3)["range"] == "bytes=2-21"
 
 
-async def test_a_head_is_decrypted_where_it_is_encrypted(raw_server: RawServer) -> None:
+async def test_a_head_is_decrypted_where_it_is_encrypted(raw_server: RawOrigin) -> None:
     media = answer(encrypt(FRAGMENT, IV))
     heads = [answer(encrypt(HEAD, IV)), answer(HEAD)]
     raw_server.answers = [heads[0], answer(SECRET), media, heads[1], media]
@@ -257,7 +257,7 @@ async def test_a_head_is_decrypted_where_it_is_encrypted(raw_server: RawServer) 
     assert [each.initialization for each in found] == [HEAD, HEAD]
 
 
-async def test_a_head_of_mp4_is_nothing_to_segments_that_are_not(raw_server: RawServer) -> None:
+async def test_a_head_of_mp4_is_nothing_to_segments_that_are_not(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(HEAD), answer(TS), answer(FRAGMENT)]
     head = Resource("i.mp4")
 
@@ -266,7 +266,7 @@ async def test_a_head_of_mp4_is_nothing_to_segments_that_are_not(raw_server: Raw
     assert [each.initialization for each in found] == [b"", HEAD]
 
 
-async def test_a_head_that_its_key_does_not_open_is_refused(raw_server: RawServer) -> None:
+async def test_a_head_that_its_key_does_not_open_is_refused(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(b"no head at all.."), answer(SECRET)]
 
     fault = await fault_of(raw_server, segment(head=Resource("i"), key=SegmentKey("k", IV)))
@@ -295,7 +295,7 @@ FORMATS = [
 
 @pytest.mark.parametrize(("body", "media", "name"), FORMATS, ids=lambda value: repr(value)[:30])
 async def test_tags_are_taken_off_and_the_format_is_known(
-    raw_server: RawServer, body: bytes, media: bytes, name: str
+    raw_server: RawOrigin, body: bytes, media: bytes, name: str
 ) -> None:
     raw_server.answers = [answer(body)]
 
@@ -304,7 +304,7 @@ async def test_tags_are_taken_off_and_the_format_is_known(
     assert found == SegmentBytes(media=media, initialization=b"", format=name)
 
 
-async def test_tags_of_an_encrypted_segment_are_taken_off(raw_server: RawServer) -> None:
+async def test_tags_of_an_encrypted_segment_are_taken_off(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(encrypt(ID3 + ADTS, IV)), answer(SECRET)]
 
     [found] = await fetch(raw_server, segment(key=SegmentKey("k", IV)))
@@ -312,7 +312,7 @@ async def test_tags_of_an_encrypted_segment_are_taken_off(raw_server: RawServer)
     assert found.media == ADTS
 
 
-async def test_megabytes_of_empty_tags_end_soon(raw_server: RawServer) -> None:
+async def test_megabytes_of_empty_tags_end_soon(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(b"ID3\x04\x00\x00\x00\x00\x00\x00" * 200_000)]
 
     [found] = await fetch(raw_server, segment())
