@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def _copy_models(folder: Path) -> None:
+    for model in MODELS:
+        for file in model.files:
+            (folder / file.name).parent.mkdir(exist_ok=True)
+            shutil.copy(find_model(file), folder / file.name)
+
+
 @pytest.mark.slow
 def test_the_default_engines_load_and_close() -> None:
     engines = load_engines()
@@ -35,9 +42,7 @@ def test_the_default_engines_load_and_close() -> None:
 
 @pytest.mark.slow
 def test_the_engines_load_from_a_directory_of_the_users_own(tmp_path: Path) -> None:
-    for model in MODELS:
-        for file in model.files:
-            shutil.copy(find_model(file), tmp_path)
+    _copy_models(tmp_path)
 
     for compiled in COMPILED_MODELS:
         with compiled_model(compiled) as path:
@@ -53,9 +58,7 @@ def test_the_engines_load_from_a_directory_of_the_users_own(tmp_path: Path) -> N
 def test_without_the_models_for_speakers_it_warns_and_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for model in MODELS:
-        for file in model.files:
-            shutil.copy(find_model(file), tmp_path)
+    _copy_models(tmp_path)
 
     engines = load_engines(tmp_path)
 

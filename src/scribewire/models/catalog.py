@@ -8,7 +8,7 @@ that differs is another model and is refused.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,8 @@ class ModelFile:
     """One file of a model, and the installed distribution that carries it."""
 
     name: str
-    """What it is called in a directory of the user's own."""
+    """Where it lies in a directory of the user's own, with forward slashes: models whose files are
+    named alike have a folder each."""
     distribution: str
     version: str
     """The release that carries this very file; others may carry none."""
@@ -43,8 +44,8 @@ class Model:
     """Where the numbers that were fitted for it lie (models/fitted.py); None: it has none."""
 
     def file(self, name: str) -> ModelFile:
-        """Return the file of that name, which must exist."""
-        return next(file for file in self.files if file.name == name)
+        """Return the file of that name, in whatever folder; it must exist."""
+        return next(file for file in self.files if PurePosixPath(file.name).name == name)
 
 
 SILERO_VAD = Model(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,27 @@ from scribewire.engines.moonshine.family import MOONSHINE, TINY_EN
 from scribewire.errors import ModelFault
 from scribewire.models.cache import ModelCache
 from scribewire.models.fitted import read_fitted
+from scribewire.models.store import find_model
 from scribewire.recognition.calibration import Calibration
 
 
 def test_a_missing_file_is_a_model_fault(tmp_path: Path) -> None:
     with pytest.raises(ModelFault, match=r"tokenizer\.bin: no such file"):
         MOONSHINE.load(TINY_EN, tmp_path, ModelCache())
+
+
+@pytest.mark.slow
+def test_a_model_for_another_language_is_an_entry(tmp_path: Path) -> None:
+    files = tuple(replace(file, name=f"tiny-nl/{file.name}") for file in TINY_EN.files)
+    (tmp_path / "tiny-nl").mkdir()
+    for file, of_ours in zip(TINY_EN.files, files, strict=True):
+        shutil.copy(find_model(file), tmp_path / of_ours.name)
+    dutch = replace(TINY_EN, name="moonshine-tiny-nl", languages=frozenset({"nl"}), files=files)
+
+    engine = MOONSHINE.load(dutch, tmp_path, ModelCache())
+
+    assert engine.traits.languages == {"nl"}
+    engine.close()
 
 
 @pytest.mark.slow
