@@ -11,6 +11,7 @@ from scribewire.cli.app import main
 from scribewire.cli.checks import Check
 from scribewire.cli.doctor import describe, sum_up
 from scribewire.cli.exits import ExitCode
+from scribewire.engines.families import MODELS
 
 GOOD = Check("cache", "ok", "can be written")
 POOR = Check("isolation", "warning", "keeps its network")
@@ -61,7 +62,7 @@ def test_a_sound_installation_has_a_line_for_each_part_and_nothing_failed(
     *lines, verdict = out.splitlines()
     assert all(re.match(r"(ok|warning) +\S+ +\S", line) for line in lines)
     assert [line.split()[1] for line in lines] == [
-        *("python", "settings", "moonshine-tiny-en", "silero-vad", "cache", "speakers", "ffmpeg"),
+        *("python", "settings", *(model.name for model in MODELS), "cache", "speakers", "ffmpeg"),
         *("decoder", "isolation", "certificates", "cores", "descriptors", "keys"),
     ]
     assert verdict == "all is well" or verdict.startswith("0 failed, ")
