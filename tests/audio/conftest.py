@@ -1,35 +1,13 @@
-"""Audio in every disguise: WAV headers by hand, compressed files by FFmpeg."""
+"""Audio in every disguise."""
 
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Callable
-from typing import Any
 
 import av
 import numpy as np
 import pytest
-
-
-@pytest.fixture(scope="session")
-def make_wav() -> Callable[..., bytes]:
-    """Build a WAV stream around `audio`; every field of the header may lie."""
-
-    def build(audio: bytes = b"", **fields: Any) -> bytes:  # noqa: ANN401 - ints and bytes
-        code, bits = fields.get("code", 1), fields.get("bits", 16)
-        channels, rate_hz = fields.get("channels", 1), fields.get("rate_hz", 16_000)
-        block = fields.get("block_bytes", channels * bits // 8)
-        fmt: bytes = struct.pack("<HHIIHH", code, channels, rate_hz, rate_hz * block, block, bits)
-        fmt += fields.get("extension", b"")
-        size = fields.get("size", len(audio))
-        chunks: bytes = b"fmt " + struct.pack("<I", len(fmt)) + fmt
-        chunks = chunks + fields.get("between", b"")
-        head: bytes = fields.get("form", b"RIFF") + struct.pack("<I", size) + b"WAVE"
-        data = b"data" + struct.pack("<I", size) + audio
-        return head + chunks + data
-
-    return build
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from scribewire.audio.container import (
 )
 from scribewire.audio.wire import WireDecoder
 from scribewire.errors import ClientFault
+from tests.parts.wav import WavFields, wav
 
 if TYPE_CHECKING:
     from scribewire.types import Samples
@@ -38,7 +39,7 @@ def loudest_hz(samples: Samples) -> float:
     return float(np.abs(np.fft.rfft(samples)).argmax() * 16_000 / samples.size)
 
 
-FORMATS = [
+FORMATS: list[WavFields] = [
     {"bits": 8}, {"bits": 16}, {"bits": 24, "channels": 2}, {"bits": 32, "rate_hz": 44_100},
     {"bits": 16, "channels": 6, "rate_hz": 48_000}, {"code": 6, "bits": 8, "rate_hz": 8_000},
     {"code": 3, "bits": 32}, {"code": 3, "bits": 64, "channels": 2},
@@ -46,14 +47,12 @@ FORMATS = [
 
 
 @pytest.mark.parametrize("fields", FORMATS, ids=str)
-def test_a_wav_file_gives_the_samples_that_it_gives_over_the_wire(
-    fields: dict[str, int], make_wav: Callable[..., bytes]
-) -> None:
+def test_a_wav_file_gives_the_samples_that_it_gives_over_the_wire(fields: WavFields) -> None:
     audio = np.random.default_rng(3).integers(-9000, 9000, 14_400, np.int16).tobytes()
     if fields.get("code") == 3:
         audio = np.random.default_rng(3).uniform(-1, 1, 3600).astype("<f8").tobytes()
         audio = audio if fields["bits"] == 64 else np.frombuffer(audio).astype("<f4").tobytes()
-    data = make_wav(audio, **fields)
+    data = wav(audio, **fields)
 
     wire = WireDecoder()
     over_the_wire = np.concatenate([wire.receive_bytes(data), wire.receive_end()])
@@ -83,8 +82,8 @@ def test_every_usual_file_is_read_at_16_khz(
     assert np.abs(samples[4_000:12_000]).max() == pytest.approx(0.5, abs=0.1)
 
 
-def test_chunks_are_even_and_nothing_is_lost(make_wav: Callable[..., bytes]) -> None:
-    file = io.BytesIO(make_wav(bytes(2 * (3 * CHUNK_SAMPLES + 7))))
+def test_chunks_are_even_and_nothing_is_lost() -> None:
+    file = io.BytesIO(wav(bytes(2 * (3 * CHUNK_SAMPLES + 7))))
 
     assert [chunk.size for chunk in read_audio(file)] == [CHUNK_SAMPLES] * 3 + [7]
 
@@ -169,11 +168,9 @@ def test_a_film_without_sound_is_refused_with_what_was_found() -> None:
         "ffconcat version 1.0\nfile '{other}'\n",
     ],
 )
-def test_a_playlist_cannot_name_other_files(
-    playlist: str, tmp_path: Path, make_wav: Callable[..., bytes]
-) -> None:
+def test_a_playlist_cannot_name_other_files(playlist: str, tmp_path: Path) -> None:
     other = tmp_path / "private.wav"
-    other.write_bytes(make_wav(bytes(32_000)))
+    other.write_bytes(wav(bytes(32_000)))
 
     assert "not an audio file" in refusal(io.BytesIO(playlist.format(other=other).encode()))
 

@@ -23,6 +23,7 @@ from scribewire.audio.decoder_messages import (
     encode_limits,
 )
 from scribewire.audio.pcm import encode_pcm
+from tests.parts.wav import wav
 
 pytestmark = pytest.mark.slow  # each case starts a process
 
@@ -149,10 +150,8 @@ def test_an_mp3_differs_from_the_file_only_in_the_padding_at_its_end(
     assert len(pcm) - len(file) < 2 * 1152
 
 
-def test_a_wav_stream_without_a_length_is_read_to_its_end(
-    make_wav: Callable[..., bytes], tone: np.ndarray
-) -> None:
-    assert decode(make_wav(tone.tobytes(), size=0xFFFFFFFF)).pcm == tone.tobytes()
+def test_a_wav_stream_without_a_length_is_read_to_its_end(tone: np.ndarray) -> None:
+    assert decode(wav(tone.tobytes(), size=0xFFFFFFFF)).pcm == tone.tobytes()
 
 
 def test_ogg_vorbis_is_read(tone: np.ndarray) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import Callable
 
 import av
 import numpy as np
@@ -18,6 +17,7 @@ from scribewire.audio.pcm import (
     mix_to_mono,
     to_float,
 )
+from tests.parts.wav import wav
 
 
 def decode(pcm: bytes, encoding: Encoding, channels: int = 1) -> list[float]:
@@ -51,12 +51,10 @@ def test_no_bytes_are_no_samples(encoding: Encoding) -> None:
 
 
 @pytest.mark.parametrize(("encoding", "code"), [("alaw", 6), ("mulaw", 7)])
-def test_telephone_codes_are_those_of_ffmpeg(
-    encoding: Encoding, code: int, make_wav: Callable[..., bytes]
-) -> None:
+def test_telephone_codes_are_those_of_ffmpeg(encoding: Encoding, code: int) -> None:
     every_code = bytes(range(256))
 
-    with av.open(io.BytesIO(make_wav(every_code, code=code, bits=8)), "r") as container:
+    with av.open(io.BytesIO(wav(every_code, code=code, bits=8)), "r") as container:
         frames = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
 
     assert decode(every_code, encoding) == (np.concatenate(frames) / 32768).tolist()

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import struct
 import wave
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from scribewire.audio.pcm import Encoding, PcmFormat
 from scribewire.audio.wav import MAX_HEADER_BYTES, MAX_HEADER_CHUNKS, WavHeader, parse_wav_header
 from scribewire.errors import ClientFault
+from tests.parts.wav import WavFields, wav
 
 # What ffmpeg writes before the samples of `-f wav -`: 78 bytes, a LIST chunk, no size known.
 FFMPEG_HEADER = (
@@ -48,19 +48,19 @@ def test_a_header_that_is_not_whole_waits_for_more(length: int) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 2, 0xFFFFFFFF])
-def test_sizes_are_not_believed(size: int, make_wav: Callable[..., bytes]) -> None:
-    assert parse_wav_header(make_wav(b"\x00" * 64, size=size)) == WavHeader(MONO_16, 44)
+def test_sizes_are_not_believed(size: int) -> None:
+    assert parse_wav_header(wav(b"\x00" * 64, size=size)) == WavHeader(MONO_16, 44)
 
 
-def test_rf64_is_read_past_its_size_chunk(make_wav: Callable[..., bytes]) -> None:
-    plain = make_wav(form=b"RF64", size=0xFFFFFFFF)
+def test_rf64_is_read_past_its_size_chunk() -> None:
+    plain = wav(form=b"RF64", size=0xFFFFFFFF)
     head = plain[:12] + b"ds64" + struct.pack("<I", 28) + bytes(28) + plain[12:]
 
     assert parse_wav_header(head) == WavHeader(MONO_16, 44 + 36)
 
 
-def test_a_chunk_of_odd_size_is_padded(make_wav: Callable[..., bytes]) -> None:
-    head = make_wav(between=b"note" + struct.pack("<I", 3) + b"abc\x00")
+def test_a_chunk_of_odd_size_is_padded() -> None:
+    head = wav(between=b"note" + struct.pack("<I", 3) + b"abc\x00")
 
     assert parse_wav_header(head) == WavHeader(MONO_16, 44 + 12)
 
@@ -74,13 +74,11 @@ ENCODINGS: list[tuple[int, int, Encoding]] = [
 @pytest.mark.parametrize(("code", "bits", "encoding"), ENCODINGS)
 @pytest.mark.parametrize("is_extensible", [False, True])
 def test_every_encoding_is_known_plain_and_extensible(
-    code: int, bits: int, encoding: Encoding, *, is_extensible: bool, make_wav: Callable[..., bytes]
+    code: int, bits: int, encoding: Encoding, *, is_extensible: bool
 ) -> None:
     subtype = code.to_bytes(2, "little") + SUBTYPE_TAIL
     extension = struct.pack("<HHI", 22, bits, 3) + subtype if is_extensible else b""
-    head = make_wav(
-        code=0xFFFE if is_extensible else code, bits=bits, channels=2, extension=extension
-    )
+    head = wav(code=0xFFFE if is_extensible else code, bits=bits, channels=2, extension=extension)
 
     header = parse_wav_header(head)
 
@@ -88,7 +86,7 @@ def test_every_encoding_is_known_plain_and_extensible(
     assert header == WavHeader(expected, len(head))
 
 
-REFUSED = [
+REFUSED: list[tuple[WavFields, str]] = [
     ({"rate_hz": 0}, "sample rate 0 Hz: expected 8000 to 192000"),
     ({"rate_hz": 7_999}, "sample rate 7999 Hz: expected 8000 to 192000"),
     ({"rate_hz": 192_001}, "sample rate 192001 Hz"),
@@ -109,10 +107,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("fields", "reason"), REFUSED, ids=[reason for _, reason in REFUSED])
-def test_an_impossible_header_is_refused_with_the_reason(
-    fields: dict[str, object], reason: str, make_wav: Callable[..., bytes]
-) -> None:
-    message = refusal(make_wav(**fields))
+def test_an_impossible_header_is_refused_with_the_reason(fields: WavFields, reason: str) -> None:
+    message = refusal(wav(**fields))
 
     assert message.startswith(f"WAV header: {reason}")
     assert message.endswith("; send 16-bit PCM at 16 kHz, mono, with or without a WAV header")

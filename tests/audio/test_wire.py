@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from scribewire.audio.sniff import SNIFF_LIMIT
 from scribewire.audio.wire import WireDecoder
 from scribewire.errors import ClientFault
+from tests.parts.wav import WavFields, wav
 
 if TYPE_CHECKING:
     from scribewire.types import Samples
@@ -67,26 +67,26 @@ def test_no_more_than_the_limit_is_held_back() -> None:
     assert heard == SNIFF_LIMIT // 2
 
 
-def test_a_wav_header_is_no_audio(make_wav: Callable[..., bytes]) -> None:
-    assert decode(make_wav(b"\x00\x40" * 3)).tolist() == [0.5] * 3
+def test_a_wav_header_is_no_audio() -> None:
+    assert decode(wav(b"\x00\x40" * 3)).tolist() == [0.5] * 3
 
 
 @pytest.mark.parametrize("size", [0, 4, 0xFFFFFFFF])
-def test_all_bytes_after_the_header_are_audio(size: int, make_wav: Callable[..., bytes]) -> None:
-    assert decode(make_wav(b"\x00\x40" * 9, size=size)).size == 9
+def test_all_bytes_after_the_header_are_audio(size: int) -> None:
+    assert decode(wav(b"\x00\x40" * 9, size=size)).size == 9
 
 
-def test_a_header_inside_the_stream_is_audio(make_wav: Callable[..., bytes]) -> None:
-    assert decode(bytes(16) + make_wav()).size == 8 + 22
+def test_a_header_inside_the_stream_is_audio() -> None:
+    assert decode(bytes(16) + wav()).size == 8 + 22
 
 
-def test_another_rate_is_resampled_and_loses_no_tail(make_wav: Callable[..., bytes]) -> None:
-    assert decode(make_wav(noise(4_800), rate_hz=48_000)).size == 1_600
-    assert decode(make_wav(noise(800), rate_hz=8_000)).size == 1_600
+def test_another_rate_is_resampled_and_loses_no_tail() -> None:
+    assert decode(wav(noise(4_800), rate_hz=48_000)).size == 1_600
+    assert decode(wav(noise(800), rate_hz=8_000)).size == 1_600
 
 
-def test_a_stream_that_ends_inside_its_header_has_no_audio(make_wav: Callable[..., bytes]) -> None:
-    assert decode(make_wav()[:30]).size == 0
+def test_a_stream_that_ends_inside_its_header_has_no_audio() -> None:
+    assert decode(wav()[:30]).size == 0
 
 
 def test_a_compressed_file_is_refused_with_what_to_send_instead() -> None:
@@ -99,14 +99,14 @@ def test_a_compressed_file_is_refused_with_what_to_send_instead() -> None:
     )
 
 
-def test_a_refused_stream_stays_refused(make_wav: Callable[..., bytes]) -> None:
+def test_a_refused_stream_stays_refused() -> None:
     decoder = WireDecoder()
-    for data in (make_wav(rate_hz=0), bytes(100), make_wav()):
+    for data in (wav(rate_hz=0), bytes(100), wav()):
         with pytest.raises(ClientFault, match="sample rate 0"):
             decoder.receive_bytes(data)
 
 
-STREAMS = [
+STREAMS: list[tuple[str, WavFields]] = [
     ("raw", {}), ("24 bit stereo at 44.1 kHz", {"bits": 24, "channels": 2, "rate_hz": 44_100}),
     ("8 kHz telephone", {"code": 7, "bits": 8, "rate_hz": 8_000}),
     ("eight channels of floats", {"code": 3, "bits": 32, "channels": 8, "rate_hz": 48_000}),
@@ -117,18 +117,16 @@ STREAMS = [
 @settings(max_examples=25, deadline=None)
 @given(cuts=st.lists(st.integers(0, 9_000), max_size=60).map(sorted))
 def test_the_cuts_between_messages_change_no_sample(
-    name: str, fields: dict[str, int], cuts: list[int], make_wav: Callable[..., bytes]
+    name: str, fields: WavFields, cuts: list[int]
 ) -> None:
-    data = noise(4_478) if name == "raw" else make_wav(noise(4_478), **fields)
+    data = noise(4_478) if name == "raw" else wav(noise(4_478), **fields)
 
     assert np.array_equal(decode(data, [min(cut, len(data)) for cut in cuts]), decode(data))
 
 
 @pytest.mark.parametrize(("name", "fields"), STREAMS, ids=[name for name, _ in STREAMS])
-def test_bytes_that_come_one_by_one_change_no_sample(
-    name: str, fields: dict[str, int], make_wav: Callable[..., bytes]
-) -> None:
-    data = noise(800) if name == "raw" else make_wav(noise(800), **fields)
+def test_bytes_that_come_one_by_one_change_no_sample(name: str, fields: WavFields) -> None:
+    data = noise(800) if name == "raw" else wav(noise(800), **fields)
 
     assert np.array_equal(decode(data, list(range(1, len(data)))), decode(data))
 

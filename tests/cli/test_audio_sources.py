@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,13 +8,12 @@ import pytest
 
 from scribewire.cli.audio_sources import open_file, pace_realtime
 from scribewire.errors import ClientFault
+from tests.parts.wav import wav
 
 
 async def test_a_file_becomes_pcm_of_the_wire(tmp_path: Path) -> None:
     pcm = np.arange(-8000, 8000, dtype="<i2").tobytes()
-    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(pcm)
+    (tmp_path / "a.wav").write_bytes(wav(pcm))
 
     source = open_file(tmp_path / "a.wav")
 

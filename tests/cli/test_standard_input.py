@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,16 +12,13 @@ import pytest
 
 from scribewire.cli.standard_input import decode_container, decode_pipe, is_container, read_pipe
 from scribewire.errors import ClientFault
+from tests.parts.wav import wav
 
 TONE = (np.sin(np.arange(16_000) * 0.2) * 8000).astype("<i2")
 
 
 def as_wav() -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setparams((1, 2, 16_000, 0, "NONE", ""))
-        writer.writeframes(TONE.tobytes())
-    return file.getvalue()
+    return wav(TONE.tobytes())
 
 
 def as_flac(*, repeats: int = 1) -> bytes:

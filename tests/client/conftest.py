@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import sys
-import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from scribewire.engines.engines import Engines
 from scribewire.server.run import serving
 from scribewire.settings import Settings
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
+from tests.parts.wav import wav
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 KEY = "key-1"
@@ -297,11 +297,7 @@ def run_example(server_url: str) -> Example:
 def wav_file(tmp_path: Path) -> Path:
     """A recording of two utterances."""
     path = tmp_path / "two.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(draw_pcm("." * 10 + "hello" * 3 + "." * 20 + "bye" * 5 + "." * 20))
+    path.write_bytes(wav(draw_pcm("." * 10 + "hello" * 3 + "." * 20 + "bye" * 5 + "." * 20)))
     return path
 
 

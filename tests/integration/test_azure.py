@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
@@ -15,6 +14,7 @@ from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.azurite import Azurite, run_azurite
 from tests.parts.installed import need_part
+from tests.parts.wav import wav
 
 HELLO = "." * 70 + "hello" * 3 + "." * 20
 WORLD = "." * 70 + "world" * 3 + "." * 20
@@ -22,12 +22,9 @@ TIMES = 8
 CHANNELS = 32  # the same in each: much to download, little to recognize
 
 
-def wav(picture: str, *, channels: int = 1) -> bytes:
+def talk(picture: str, *, channels: int = 1) -> bytes:
     pcm = np.repeat(np.frombuffer(draw_pcm(picture), "<i2"), channels).tobytes()
-    frame = 2 * channels
-    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, 16_000, 16_000 * frame, frame, 16)
-    riff = struct.pack("<4sI4s", b"RIFF", len(pcm) + 36, b"WAVE")
-    return riff + form + struct.pack("<4sI", b"data", len(pcm)) + pcm
+    return wav(pcm, channels=channels)
 
 
 @pytest.fixture
@@ -54,7 +51,7 @@ async def test_a_blob_is_heard_where_it_may_be_read_and_else_the_reason_is_told(
     await azurite.create_container("public", is_public=True)
     await azurite.create_container("private", is_public=False)
     for container in ("public", "private"):
-        await azurite.put(container, "a talk.wav", wav(HELLO + WORLD))
+        await azurite.put(container, "a talk.wav", talk(HELLO + WORLD))
 
     def signed(
         container: str,
@@ -99,7 +96,7 @@ async def test_the_signature_of_a_container_opens_the_segments_of_a_playlist(
     tags = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\npart.wav\n#EXT-X-ENDLIST\n"
     await azurite.create_container("private", is_public=False)
     await azurite.put("private", "live/index.m3u8", tags.encode())
-    await azurite.put("private", "live/part.wav", wav(HELLO))
+    await azurite.put("private", "live/part.wav", talk(HELLO))
 
     answers = {}
     async with run_server(None, allow_source=("127.0.0.1",), source_retry_ms=2_000) as server:
@@ -118,7 +115,7 @@ async def test_the_signature_of_a_container_opens_the_segments_of_a_playlist(
 @pytest.mark.slow
 async def test_a_service_that_restarts_costs_nothing_of_what_is_said(azurite: Azurite) -> None:
     await azurite.create_container("private", is_public=False)
-    await azurite.put("private", "talk.wav", wav((HELLO + WORLD) * TIMES, channels=CHANNELS))
+    await azurite.put("private", "talk.wav", talk((HELLO + WORLD) * TIMES, channels=CHANNELS))
     await azurite.end()
     await azurite.start()
     async with (

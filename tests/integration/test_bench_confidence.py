@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import wave
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from scribewire.engines.families import DEFAULT_MODEL
 from scribewire.models.fitted import read_fitted
 from scribewire.recognition.calibration import Calibration, ConfidenceCurve
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
+from tests.parts.wav import wav
 
 TRUTHS = [
     # reference, words, which of them were said
@@ -86,9 +86,7 @@ def test_halves_never_part_a_speaker() -> None:
 
 def test_the_words_of_a_clip_are_judged(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(draw_pcm("." * 15 + "hello there" * 3 + "." * 30))
+    path.write_bytes(wav(draw_pcm("." * 15 + "hello there" * 3 + "." * 30)))
     clip = Clip(
         id="clip",
         path=path,

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from bench.manifest import NO_SPEECH, SPEECH_GROUPS, Clip, read_manifest, read_pcm
+from tests.parts.wav import wav
 
 ROW = {
     "id": "one",
@@ -100,13 +101,6 @@ def test_a_broken_line_is_named_with_its_number(tmp_path: Path, line: str) -> No
 def test_audio_is_read_as_the_wire_carries_it(tmp_path: Path) -> None:
     pcm = np.array([0, 1, -1, 32767, -32768, 1234], "<i2").tobytes()
     path = tmp_path / "one.wav"
-    path.write_bytes(
-        b"RIFF"
-        + (36 + len(pcm)).to_bytes(4, "little")
-        + b"WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00"
-        b"\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00data"
-        + len(pcm).to_bytes(4, "little")
-        + pcm
-    )
+    path.write_bytes(wav(pcm))
 
     assert read_pcm(path) == pcm

@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.parts.wav import wav
+
 PATH = Path(__file__).parents[2] / "scripts" / "demo.py"
 
 
@@ -27,13 +29,6 @@ def load_demo() -> ModuleType:
 demo = load_demo()
 
 
-def write_wav(path: Path, pcm: bytes, *, rate_hz: int = 48_000) -> Path:
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, rate_hz, 0, "NONE", ""))
-        file.writeframes(pcm)
-    return path
-
-
 @pytest.fixture
 def short_recording(tmp_path: Path) -> Path:
     """The first two sentences of a recording that comes with the model."""
@@ -41,11 +36,14 @@ def short_recording(tmp_path: Path) -> Path:
     path = str(distribution.locate_file("moonshine_voice/assets/beckett.wav"))
     with wave.open(path, "rb") as file:
         pcm = file.readframes(3 * file.getframerate())
-        return write_wav(tmp_path / "short.wav", pcm, rate_hz=file.getframerate())
+        short = tmp_path / "short.wav"
+        short.write_bytes(wav(pcm, rate_hz=file.getframerate()))
+        return short
 
 
 def test_a_recording_is_cut_into_messages_and_nothing_is_lost(tmp_path: Path) -> None:
-    path = write_wav(tmp_path / "a.wav", bytes(96_000))
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav(bytes(96_000), rate_hz=48_000))
 
     recording = demo.read_recording(path)
 
