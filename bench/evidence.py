@@ -20,6 +20,7 @@ from scribewire.recognition.requests import (
     VadResult,
 )
 from scribewire.recognition.rules import RecognizerRules
+from scribewire.testing.scripted import results_of
 from scribewire.types import SAMPLE_RATE, Span
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def hear(samples: Samples, rules: RecognizerRules, engines: Engines) -> Heard:
         listening.answer_all()
     listening.recognizer.receive_end()
     listening.answer_all()
-    given = {event.utterance for event in listening.events if event.text}
+    given = {event.utterance for event in results_of(listening.events) if event.text}
     finals = {e.utterance for e in listening.events if isinstance(e, Final) and e.text}
     probabilities, levels = np.array(listening.probabilities), frame_levels_db(samples)
     return Heard(
@@ -95,7 +96,7 @@ def hear(samples: Samples, rules: RecognizerRules, engines: Engines) -> Heard:
             for number, span, hypothesis in listening.own_spans()
         ),
         vad_max=float(probabilities.max(initial=0.0)),
-        words=sum(len(event.text.split()) for event in listening.events),
+        words=sum(len(event.text.split()) for event in results_of(listening.events)),
     )
 
 

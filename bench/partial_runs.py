@@ -15,7 +15,7 @@ from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.engines import Engines
 from scribewire.engines.loader import load_engines
 from scribewire.engines.protocols import SpeechEngine
-from scribewire.events import Final, TranscriptEvent
+from scribewire.events import Final, SpeechStarted, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult
 from scribewire.recognition.stabilizer import ShownText
@@ -80,6 +80,8 @@ def _run_clip(clip: Clip, engines: Engines) -> ClipRun:
     judged: list[Judged] = []
     open_line: list[Shown] = []
     for fed, event in _play(recognizer, clip, engines, speech):
+        if isinstance(event, SpeechStarted):
+            continue
         if not isinstance(event, Final):
             stable = shown_texts[len(judged) + len(open_line)]
             open_line.append(

@@ -58,4 +58,4 @@ class Final:
     """Whose voice it is, numbered from 1 by first appearance; None when undecided or not asked."""
 
 
-TranscriptEvent: TypeAlias = Partial | Final
+TranscriptEvent: TypeAlias = SpeechStarted | Partial | Final

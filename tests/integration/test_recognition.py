@@ -24,7 +24,7 @@ from scribewire.recognition.requests import DecodeRequest, DecodeResult
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.stream import Stream
 from scribewire.runtime.threads import schedule_on_threads
-from scribewire.testing.scripted import recognize
+from scribewire.testing.scripted import recognize, results_of
 from scribewire.types import SAMPLE_RATE
 from scribewire.wishes import Wishes, WishFields
 
@@ -163,4 +163,4 @@ def test_noise_and_silence_say_nothing(engines: Engines, level: float) -> None:
         recognizer_for(engines), in_chunks(noise, 4000), engines.vad, engines.speech[0]
     )
 
-    assert events == []
+    assert results_of(events) == []

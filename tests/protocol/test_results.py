@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scribewire.events import Final, Partial, TranscriptEvent
+from scribewire.events import Final, Partial
 from scribewire.protocol.results import FinalResult, PartialResult, as_result
 from scribewire.types import Word
 
@@ -15,7 +15,7 @@ def words(*texts: str) -> tuple[Word, ...]:
     )
 
 
-CASES: list[tuple[TranscriptEvent, PartialResult | FinalResult]] = [
+CASES: list[tuple[Partial | Final, PartialResult | FinalResult]] = [
     (
         Partial(utterance=3, text="It was", start_sample=0, end_sample=24_000),
         PartialResult(text="It was", offset_ms=1500),
@@ -59,6 +59,6 @@ CASES: list[tuple[TranscriptEvent, PartialResult | FinalResult]] = [
 
 @pytest.mark.parametrize(("event", "message"), CASES)
 def test_an_event_becomes_its_message_with_nothing_invented(
-    event: TranscriptEvent, message: PartialResult | FinalResult
+    event: Partial | Final, message: PartialResult | FinalResult
 ) -> None:
     assert as_result(event) == message

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scribewire.engines.engines import Engines
-from scribewire.events import Final, Partial, TranscriptEvent
+from scribewire.events import Final, Partial, SpeechStarted, TranscriptEvent
 from scribewire.recognition.partials import (
     AWAITED_SAMPLES,
     MAX_OUTSTANDING,
@@ -32,6 +32,7 @@ from scribewire.testing.scripted import (
     draw_speech,
     read_speech,
     recognize,
+    results_of,
     scripted_rules,
 )
 from scribewire.types import SAMPLE_RATE
@@ -204,7 +205,8 @@ def test_the_newer_of_two_waiting_partials_may_be_answered_alone() -> None:
     recognizer.receive_result(older, DecodeResult(None))
     recognizer.receive_result(newer, engine.decode(newer))
 
-    shown = recognizer.next_event()
+    started, shown = recognizer.next_event(), recognizer.next_event()
+    assert isinstance(started, SpeechStarted)
     assert isinstance(shown, Partial)
     assert shown.end_sample == newer.end_sample
 
@@ -220,6 +222,7 @@ def test_an_older_partial_that_comes_after_a_newer_one_says_nothing() -> None:
     recognizer.receive_result(newer, DecodeResult(Hypothesis("", ())))
     recognizer.receive_result(older, engine.decode(older))
 
+    assert isinstance(recognizer.next_event(), SpeechStarted)
     assert recognizer.next_event() is None
 
 
@@ -234,7 +237,7 @@ def test_dropped_late_and_reordered_partials_change_no_final(
     rules = scripted_rules(max_utterance_ms=max_utterance_ms)
     without = replace(rules, partial_interval_samples=None)
     vad, engine = ScriptedVad(), ScriptedEngine()
-    plain = recognize(Recognizer(without), frames_of(picture), vad, engine)
+    plain = results_of(recognize(Recognizer(without), frames_of(picture), vad, engine))
     random = np.random.default_rng(seed)
     recognizer = Recognizer(rules)
     waiting: list[Request] = []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import Voices
-from scribewire.events import Final, Partial, TranscriptEvent
+from scribewire.events import Final, Partial, SpeechStarted, TranscriptEvent
 from scribewire.recognition.intake import IDLE_HOP_FRAMES
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import (
@@ -33,6 +33,7 @@ from scribewire.testing.scripted import (
     answer_all,
     draw_speech,
     recognize,
+    results_of,
     scripted_rules,
 )
 from scribewire.types import SAMPLE_RATE
@@ -197,7 +198,19 @@ def test_an_utterance_that_showed_a_partial_gets_a_final_even_if_it_was_a_mistak
 
 
 def test_an_utterance_that_showed_nothing_and_decodes_to_nothing_says_nothing() -> None:
-    assert _play("." + "x" * 30 + "." * 40, lambda _: "") == []
+    assert results_of(_play("." + "x" * 30 + "." * 40, lambda _: "")) == []
+
+
+def test_speech_that_starts_is_told_before_what_is_said() -> None:
+    events = events_of(TALK, SPEAKERS)
+
+    started = [event for event in events if isinstance(event, SpeechStarted)]
+    assert [(e.utterance, e.start_sample) for e in started] == [
+        (f.utterance, f.start_sample) for f in finals_of(events)
+    ]
+    for event in started:
+        of_it = [other for other in events if other.utterance == event.utterance]
+        assert of_it[0] is event
 
 
 def test_a_partial_that_was_dropped_is_asked_for_again_with_newer_audio() -> None:

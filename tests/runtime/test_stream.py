@@ -13,7 +13,13 @@ from scribewire.runtime.scheduler import Scheduler
 from scribewire.runtime.stream import MAX_LAG_SAMPLES, Stream
 from scribewire.runtime.threads import schedule_on_threads
 from scribewire.testing.faulty import FailingEngine, StuckEngine
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech, scripted_rules
+from scribewire.testing.scripted import (
+    ScriptedEngine,
+    ScriptedVad,
+    draw_speech,
+    results_of,
+    scripted_rules,
+)
 
 UTTERANCE = "." * 10 + "hello" * 3 + "." * 20
 
@@ -134,7 +140,7 @@ async def test_aborting_ends_the_events_and_starts_no_more_decodes(engine: Stuck
     engine.release.set()
     await asyncio.to_thread(scheduler.close)
 
-    assert events == []
+    assert results_of(events) == []
     assert len(engine.requests) == 1
 
 

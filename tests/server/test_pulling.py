@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from scribewire.audio.container import AudioInfo
 from scribewire.engines.engines import Engines
+from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.runtime.stream import Stream
 from scribewire.runtime.threads import schedule_on_threads
@@ -53,7 +54,7 @@ async def test_silence_is_counted_in_the_stream() -> None:
     await write_silence(stream, 2.5)
     stream.end(draw_speech("world" * 3))
 
-    finals = [event for event in [e async for e in stream.events()] if hasattr(event, "words")]
+    finals = [event for event in [e async for e in stream.events()] if isinstance(event, Final)]
     await scheduler.aclose()
     assert [final.text for final in finals] == ["hello" * 3, "world" * 3]
     assert finals[1].end_sample == 15 * 512 * 2 + 40_000

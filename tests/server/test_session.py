@@ -89,10 +89,8 @@ async def follow_source(session: Session) -> list[SourceNews]:
     return told
 
 
-def texts(results: list[NumberedResult]) -> list[tuple[int, str]]:
-    return [
-        (result.number, result.event.text) for result in results if isinstance(result.event, Final)
-    ]
+def texts(results: list[NumberedResult]) -> list[str]:
+    return [result.event.text for result in results if isinstance(result.event, Final)]
 
 
 async def test_results_are_numbered_from_one_and_can_be_taken_again(server: RunningServer) -> None:
@@ -104,7 +102,8 @@ async def test_results_are_numbered_from_one_and_can_be_taken_again(server: Runn
     first = await take_all(session)
     again = await take_all(session, after=1)
 
-    assert texts(first) == [(number, "hello" * 3) for number in (1, 2, 3)]
+    assert [result.number for result in first] == [1, 2, 3, 4, 5, 6]  # speech that starts too
+    assert texts(first) == ["hello" * 3] * 3
     assert again == first[1:]
     assert session.received_bytes == len(draw_pcm(UTTERANCE * 3))
     await session.aclose()
@@ -114,7 +113,7 @@ async def test_a_result_that_is_too_old_is_not_kept_and_that_is_told(
     server: RunningServer,
 ) -> None:
     session = begin(server)
-    for _ in range(MAX_KEPT_RESULTS + 2):
+    for _ in range(MAX_KEPT_RESULTS // 2 + 1):
         await session.receive_audio(draw_pcm("..hello" + "." * 20))
     session.end_audio()
     results = await take_all(session)
@@ -131,7 +130,7 @@ async def test_numbers_are_digits_where_that_was_asked_for(server: RunningServer
     await session.receive_audio(draw_pcm("twenty one dollars"))
     session.end_audio()
 
-    assert texts(await take_all(session)) == [(1, "21 dollars")]
+    assert texts(await take_all(session)) == ["21 dollars"]
     await session.aclose()
 
 
@@ -184,7 +183,7 @@ async def test_a_source_is_pulled_while_nobody_is_attached(server: RunningServer
     await has_ended.wait()
 
     assert session.is_read
-    assert texts(await take_all(session)) == [(1, "hello" * 3), (2, "hello" * 3)]
+    assert texts(await take_all(session)) == ["hello" * 3] * 2
     assert session.received_bytes == 2 * len(draw_pcm(UTTERANCE))
     await session.aclose()
 

@@ -21,6 +21,7 @@ from scribewire.testing.scripted import (
     read_speech,
     read_tokens,
     recognize,
+    results_of,
     scripted_rules,
 )
 
@@ -73,7 +74,7 @@ def test_a_stream_is_played_to_its_end() -> None:
         Recognizer(scripted_rules()), [draw_speech("..hello")], ScriptedVad(), ScriptedEngine()
     )
 
-    assert [event.text for event in events] == ["hello"]
+    assert [event.text for event in results_of(events)] == ["hello"]
 
 
 def test_voices_are_told_apart_by_the_kind_of_letter() -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from scribewire.cli.exits import CommandFault, ExitCode
+from scribewire.events import SpeechStarted
 from scribewire.protocol.results import FinalResult, PartialResult
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ class _Here:
         from scribewire.protocol.results import as_result
 
         async for event in self._stream.events():
-            yield as_result(event)
+            if not isinstance(event, SpeechStarted):
+                yield as_result(event)
 
 
 def _check_language(language: str | None, available: frozenset[str]) -> None:

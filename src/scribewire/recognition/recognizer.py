@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from scribewire.events import SpeechStarted
 from scribewire.recognition.context import LeadIn
 from scribewire.recognition.intake import Intake
 from scribewire.recognition.partials import WindowPartials
@@ -248,7 +249,9 @@ class Recognizer:
             self._accept_if_complete(followed.ended)
         opened = followed.opened
         if opened is not None:
-            self._partials.begin(opened.number, opened.start, opened.speech_start)
+            number, start = opened.number, opened.speech_start
+            self._partials.begin(number, opened.start, start)
+            self._events.append(SpeechStarted(utterance=number, start_sample=start))
 
     def _accept_if_complete(self, utterance: Utterance) -> None:
         if utterance.has_ended and utterance.final.hypothesis is not None:

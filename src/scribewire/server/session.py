@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.audio.wire import WireDecoder
 from scribewire.errors import ServerFault
+from scribewire.events import SpeechStarted
 from scribewire.formatting.numbers import write_numbers_in_event
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
@@ -189,8 +190,9 @@ class Session:
         event = self._stream.next_event()
         if event is None:
             return None
-        if self.wishes.digits and self.wishes.language is not None:
-            event = write_numbers_in_event(event, self.wishes.language)
+        language = self.wishes.language if self.wishes.digits else None
+        if language is not None and not isinstance(event, SpeechStarted):
+            event = write_numbers_in_event(event, language)
         self._last += 1
         result = NumberedResult(self._last, event)
         self._outbox.append(result)

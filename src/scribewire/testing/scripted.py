@@ -16,6 +16,7 @@ import numpy as np
 
 from scribewire.engines.engines import Engines
 from scribewire.errors import ServerFault
+from scribewire.events import SpeechStarted
 from scribewire.recognition.calibration import (
     Calibration,
     ConfidenceCurve,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scribewire.engines.protocols import SpeechEngine, VadEngine, Voices
-    from scribewire.events import TranscriptEvent
+    from scribewire.events import Final, Partial, TranscriptEvent
     from scribewire.recognition.recognizer import Recognizer
     from scribewire.recognition.rules import RecognizerRules
     from scribewire.types import Samples
@@ -263,6 +264,11 @@ def recognize(
     recognizer.receive_end()
     events += answer_all(recognizer, vad, speech, voices)
     return events
+
+
+def results_of(events: Iterable[TranscriptEvent]) -> list[Partial | Final]:
+    """Return what was said, without where speech began."""
+    return [event for event in events if not isinstance(event, SpeechStarted)]
 
 
 def answer_all(

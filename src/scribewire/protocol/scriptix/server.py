@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from scribewire.errors import ClientFault, CloseCode
-from scribewire.events import Final, Partial, TranscriptEvent
+from scribewire.events import Final, Partial, SpeechStarted, TranscriptEvent
 from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
@@ -166,6 +166,8 @@ class ServerConnection:
             case Final():
                 self._send(Input.SERVER_RESULT, as_result(event))
                 self._last_partial = {}
+            case SpeechStarted():
+                pass  # this dialect has no message for it
 
     def announce_shutdown(self, at: int) -> None:
         """Tell the client that the server goes down, at the latest then, in Unix seconds.
