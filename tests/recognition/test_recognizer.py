@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import Voices
@@ -18,14 +16,12 @@ from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,
     DecodeResult,
-    EmbeddingRequest,
     Hypothesis,
     Request,
     Token,
     VadRequest,
 )
 from scribewire.recognition.rules import RecognizerRules
-from scribewire.recognition.speakers import FIRST_VOICE_SAMPLES, MAX_VOICE_SAMPLES
 from scribewire.testing.scripted import (
     ScriptedEngine,
     ScriptedVad,
@@ -334,149 +330,6 @@ def test_a_final_is_decoded_with_what_was_said_before_it_as_known_text() -> None
     first, second = [r for r in engine.requests if r.is_required]
     assert (first.prefix, second.prefix) == ((), tuple(b"hellohello"))
     assert len(second.samples) == second.end_sample
-
-
-def test_finals_say_who_speaks_and_end_where_the_speaker_changes() -> None:
-    finals = finals_of(events_of(TALK, SPEAKERS))
-
-    assert [(f.utterance, f.text, f.speaker) for f in finals] == [
-        (0, "hello" * 8, 1),
-        (1, "HELLO" * 9, 2),
-        (2, "there" * 9, 1),
-        (3, "12" * 30, 3),
-    ]
-
-
-def test_nobody_is_named_and_nothing_is_asked_when_speakers_are_not_wanted() -> None:
-    finals = finals_of(recognize(Recognizer(RULES), [draw_speech(TALK)], *engines(), None))
-
-    assert {final.speaker for final in finals} == {None}
-
-
-def test_too_little_speech_is_not_embedded_and_names_nobody() -> None:
-    scripted = ScriptedVoices()
-
-    events = recognize(
-        Recognizer(SPEAKERS), [draw_speech("...hello.....")], *engines(), Voices(scripted, scripted)
-    )
-
-    assert [(f.text, f.speaker) for f in finals_of(events)] == [("hello", None)]
-    assert scripted.requests == []
-
-
-def test_no_more_is_embedded_than_decides() -> None:
-    scripted = ScriptedVoices()
-    picture = "." + LONG[:200].lower() + "." * 12 + "more" + "." * 30
-
-    recognize(Recognizer(SPEAKERS), [draw_speech(picture)], *engines(), Voices(scripted, scripted))
-
-    sizes = [len(r.samples) for r in scripted.requests if isinstance(r, EmbeddingRequest)]
-    assert sizes == [FIRST_VOICE_SAMPLES, MAX_VOICE_SAMPLES]  # the first speaker has no history
-
-
-def test_a_well_known_speaker_takes_less() -> None:
-    scripted = ScriptedVoices()
-    picture = ("." + "hello" * 30 + "." * 30) * 3
-
-    recognize(Recognizer(SPEAKERS), [draw_speech(picture)], *engines(), Voices(scripted, scripted))
-
-    sizes = [len(r.samples) for r in scripted.requests if isinstance(r, EmbeddingRequest)]
-    first, most = FIRST_VOICE_SAMPLES, MAX_VOICE_SAMPLES
-    assert sizes == [first, most, first, first]
-
-
-@given(
-    cuts=st.lists(st.integers(1, len(SPEECH) * FRAME_SAMPLES - 1), max_size=60),
-    rules=st.sampled_from(
-        [RULES, scripted_rules(mode="quality"), scripted_rules(max_utterance_ms=2000)]
-    ),
-)
-def test_chunking_does_not_change_the_finals(cuts: list[int], rules: RecognizerRules) -> None:
-    samples = draw_speech(SPEECH)
-    chunks = np.split(samples, sorted(set(cuts)))
-
-    cut = recognize(Recognizer(rules), chunks, ScriptedVad(), ScriptedEngine())
-
-    whole = recognize(Recognizer(rules), [samples], ScriptedVad(), ScriptedEngine())
-    assert finals_of(cut) == finals_of(whole)
-
-
-@given(
-    cuts=st.lists(st.integers(1, len(TALK) * FRAME_SAMPLES - 1), max_size=60),
-    max_utterance_ms=st.sampled_from([2000, 3500, 15000]),
-)
-def test_chunking_does_not_change_the_speakers(cuts: list[int], max_utterance_ms: int) -> None:
-    rules = scripted_rules(speakers=True, max_utterance_ms=max_utterance_ms)
-    samples = draw_speech(TALK)
-
-    cut = recognize(Recognizer(rules), np.split(samples, sorted(set(cuts))), *engines(), voices())
-
-    whole = recognize(Recognizer(rules), [samples], *engines(), voices())
-    assert finals_of(cut) == finals_of(whole)
-
-
-WORDS = ["." * 7, "." * 20, "a" * 30, "B" * 30, "B" * 5, "1" * 40, "b" * 12]
-
-
-@given(seed=st.integers(0, 2**32 - 1), words=st.lists(st.sampled_from(WORDS), max_size=9))
-def test_the_order_and_delay_of_answers_do_not_change_the_speakers(
-    seed: int, words: list[str]
-) -> None:
-    picture = "".join(words)
-
-    assert play_in_random_order(picture, SPEAKERS, seed) == finals_of(events_of(picture, SPEAKERS))
-
-
-@given(seed=st.integers(0, 2**32 - 1), picture=st.text(alphabet="ab..", max_size=120))
-def test_the_order_and_delay_of_answers_do_not_change_the_finals(seed: int, picture: str) -> None:
-    assert play_in_random_order(picture, RULES, seed) == finals_of(events_of(picture))
-
-
-def engines() -> tuple[ScriptedVad, ScriptedEngine]:
-    return ScriptedVad(), ScriptedEngine()
-
-
-def play_in_random_order(picture: str, rules: RecognizerRules, seed: int) -> list[Final]:
-    """Answers come in any order between the kinds, and partials are dropped at random."""
-    random = np.random.default_rng(seed)
-    recognizer, vad, engine = Recognizer(rules), ScriptedVad(), ScriptedEngine()
-    open_requests: list[Request] = []
-    events: list[TranscriptEvent] = []
-    for at in range(0, len(picture), 7):
-        recognizer.receive_audio(draw_speech(picture[at : at + 7]))
-        events += _answer_in_random_order(recognizer, open_requests, random, vad, engine)
-    recognizer.receive_end()
-    events += _answer_in_random_order(recognizer, open_requests, random, vad, engine)
-    while open_requests:
-        events += _answer_in_random_order(recognizer, open_requests, random, vad, engine)
-
-    assert recognizer.is_finished
-    return finals_of(events)
-
-
-def _answer_in_random_order(
-    recognizer: Recognizer,
-    open_requests: list[Request],
-    random: np.random.Generator,
-    vad: ScriptedVad,
-    engine: ScriptedEngine,
-) -> list[TranscriptEvent]:
-    engines = Engines(vad, (engine,), voices())
-    for _ in range(40):
-        while (request := recognizer.next_request()) is not None:
-            open_requests.append(request)
-        if not open_requests:
-            break
-        request = open_requests.pop(int(random.integers(len(open_requests))))
-        may_drop = isinstance(request, DecodeRequest) and not request.is_required
-        if may_drop and random.random() < 0.5:
-            recognizer.receive_result(request, DecodeResult(None))
-        else:
-            recognizer.receive_result(request, engines.answer(request, engine))
-    events: list[TranscriptEvent] = []
-    while (event := recognizer.next_event()) is not None:
-        events.append(event)
-    return events
 
 
 def _answer_vad_only(recognizer: Recognizer, vad: ScriptedVad) -> list[Request]:
