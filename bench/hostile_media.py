@@ -62,6 +62,12 @@ def make_media(kind: str, seconds: float = 2.0) -> bytes:
     return file.getvalue()
 
 
+def _flip_bits(broken: bytearray, reach: int, dice: random.Random) -> None:
+    for _ in range(dice.randint(1, 64)):
+        if broken:
+            broken[dice.randrange(reach) % len(broken)] ^= 1 << dice.randrange(8)
+
+
 def mutate(data: bytes, seed: int) -> bytes:
     """Break `data` in one to four places; the same seed breaks it in the same way."""
     dice = random.Random(seed)
@@ -72,9 +78,7 @@ def mutate(data: bytes, seed: int) -> bytes:
         at, length = dice.randrange(reach or 1), dice.randint(1, 600)
         match dice.randrange(6):
             case 0:
-                for _ in range(dice.randint(1, 64)):
-                    if broken:
-                        broken[dice.randrange(reach) % len(broken)] ^= 1 << dice.randrange(8)
+                _flip_bits(broken, reach, dice)
             case 1:
                 broken[at : at + length] = dice.randbytes(length)
             case 2:

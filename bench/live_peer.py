@@ -35,7 +35,7 @@ from scribewire.client import FinalResult, PartialResult
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from scribewire.capacity.utterances import Utterance
+    from scribewire.capacity.utterances import SpokenUtterance
     from scribewire.types import Samples
 
 PATIENCE_S = 60.0  # as our own streams have
@@ -134,7 +134,7 @@ def _arrival(note: Note) -> Arrival:
     return Arrival(note["at_s"], kind(text=note["text"], offset_ms=note["end_ms"]))
 
 
-def _of_unknown_endpoints(speech: Speech) -> tuple[Utterance, ...]:
+def _of_unknown_endpoints(speech: Speech) -> tuple[SpokenUtterance, ...]:
     return tuple(replace(one, settled_ms=None) for one in speech.utterances)
 
 

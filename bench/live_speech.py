@@ -13,7 +13,7 @@ from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.capacity.load import ENGLISH, push
 from scribewire.capacity.monologue import Monologue, Recording, join_recordings
 from scribewire.capacity.server_process import run_server_process
-from scribewire.capacity.utterances import Utterance, find_utterances
+from scribewire.capacity.utterances import SpokenUtterance, find_utterances
 from scribewire.client import FinalResult
 from scribewire.engines.silero import SileroVad
 from scribewire.models.catalog import SILERO_VAD
@@ -26,7 +26,7 @@ class Speech:
 
     monologue: Monologue
     pcm: bytes = field(repr=False)
-    utterances: tuple[Utterance, ...]
+    utterances: tuple[SpokenUtterance, ...]
 
 
 class Speeches:

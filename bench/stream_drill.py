@@ -12,9 +12,9 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from bench.scoring import normalise
-from bench.stream_sessions import Heard, pull, push_pcm
+from bench.stream_sessions import Cues, Heard, pull, push_pcm
 from bench.table import Progress, format_table
-from scribewire.client import ClientError, ConnectionState, FinalResult, connect
+from scribewire.client import ConnectionState
 from scribewire.types import SAMPLE_RATE
 from tests.parts.azurite import run_azurite
 from tests.parts.icecast import run_icecast
@@ -24,7 +24,6 @@ from tests.parts.playlists import RollingPlaylist, Segment, read_segments
 
 if TYPE_CHECKING:
     from bench.server_process import BenchServer
-    from scribewire.types import Mode
     from tests.parts.origin import Fault, Origin
 
 BYTES_PER_S = 2 * SAMPLE_RATE
@@ -32,9 +31,7 @@ SEGMENT_S = 2.0
 SPEED = 2.0  # of the live playlists: half the time, and harder
 STALL_S = 25.0  # the server waits for 20
 STALL = Stall(after_bytes=9000, for_s=STALL_S)
-MAX_DIFFERENT_WORDS = (
-    4  # where a loss of over 5 s ended an utterance: the next one has less context
-)
+MAX_DIFFERENT_WORDS = 4  # a loss of over 5 s ends an utterance: the next one has less context
 MAX_LOST_WORDS = 2  # of radio, which a codec changes
 REPEATS = 5  # of the clip, where a download has to be too long for the buffers on the way
 ICECAST_BEFORE_S, ICECAST_AFTER_S = 20.0, 45.0
@@ -161,52 +158,12 @@ async def _hear_azurite(server: BenchServer, folder: Path, pcm: bytes) -> Heard:
         await azurite.end()  # which writes it down
         await azurite.start()
         url = azurite.signed_url("talks", "blob.wav", expires_in_s=600, permissions="r")
-        is_heard = asyncio.Event()
-        hearing = asyncio.create_task(_pull_until(server, url, is_heard, asyncio.Event()))
-        await is_heard.wait()
+        cues = Cues()
+        hearing = asyncio.create_task(pull(server, url, cues=cues))
+        await cues.is_heard.wait()
         await azurite.kill()
         await azurite.start()
-        return (await hearing)[0]
-
-
-async def _pull_until(
-    server: BenchServer,
-    url: str,
-    is_heard: asyncio.Event,
-    may_stop: asyncio.Event,
-    mode: Mode = "fast",
-) -> tuple[Heard, float]:
-    """Hear a URL until it ends or `may_stop` is set; also return when it was listened to."""
-    finals: list[FinalResult] = []
-    states: list[str] = []
-    error = ""
-    listening_at = 0.0
-    try:
-        async with connect(
-            server.url,
-            key=server.key,
-            url=url,
-            mode=mode,
-            language="en",
-            partials=False,
-            on_state_change=lambda state: states.append(state.value),
-        ) as client:
-            listening_at = time.monotonic()
-
-            async def stop() -> None:
-                await may_stop.wait()
-                await client.stop()
-
-            stopping = asyncio.create_task(stop())
-            async for message in client:
-                if isinstance(message, FinalResult):
-                    finals.append(message)
-                    is_heard.set()
-            stopping.cancel()
-    except ClientError as failure:
-        error = str(failure)
-    is_heard.set()
-    return Heard(finals=tuple(finals), states=tuple(states), error=error), listening_at
+        return await hearing
 
 
 async def _judge_icecast(
@@ -220,18 +177,16 @@ async def _judge_icecast(
     station = make_file(folder, pcm, "mp3", name="station-drill")
     async with run_icecast(home, burst_bytes=0) as icecast:
         await icecast.feed(station, "/live.mp3")
-        may_stop = asyncio.Event()
+        cues = Cues()
         url = icecast.url("/live.mp3")
-        hearing = asyncio.create_task(
-            _pull_until(server, url, asyncio.Event(), may_stop, "quality")
-        )
+        hearing = asyncio.create_task(pull(server, url, mode="quality", cues=cues))
         await asyncio.sleep(ICECAST_BEFORE_S)
         await icecast.restart()
         fed_at = time.monotonic()
         await asyncio.sleep(ICECAST_AFTER_S)
-        may_stop.set()
-        heard, listening_at = await hearing
-    offset_s = fed_at - listening_at
+        cues.may_stop.set()
+        heard = await hearing
+    offset_s = fed_at - heard.listening_at_s
     said = [word for word in _words(expected) if JUDGED_FROM_S <= word[1] < JUDGED_TO_S]
     after = [word for word in _words(heard) if word[1] >= offset_s]
     matched = _match(said, after)

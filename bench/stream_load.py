@@ -26,7 +26,7 @@ import psutil
 from bench.table import format_table
 from scribewire.errors import ServerFault
 from scribewire.sources.addresses import AddressPolicy, parse_address_rule
-from scribewire.sources.events import SourceAudio, SourceLost, SourceOpened
+from scribewire.sources.events import SourceAudio, SourceEvent, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
@@ -189,34 +189,48 @@ async def _pull_all(urls: Sequence[str], seconds: float) -> list[PulledSource]:
 
 
 async def _pull(sources: Sources, url: str, seconds: float) -> PulledSource:
-    began = time.monotonic()
-    opened_at = settled_at = latest_at = 0.0
-    audio_s = settled_s = 0.0
-    losses, error = 0, ""
+    notes, began, error = _Notes(), time.monotonic(), ""
     try:
         async with contextlib.aclosing(sources.pull(url)) as events, asyncio.timeout(seconds):
             async for event in events:
-                now = time.monotonic() - began
-                if isinstance(event, SourceOpened):
-                    opened_at = opened_at or now
-                elif isinstance(event, SourceAudio):
-                    audio_s, latest_at = audio_s + len(event.pcm) / BYTES_PER_S, now
-                    if now >= SETTLE_S and not settled_at:
-                        settled_at, settled_s = now, audio_s
-                elif isinstance(event, SourceLost):
-                    losses += 1
+                notes.note(event, time.monotonic() - began)
     except TimeoutError:
         pass
     except SourceFault as fault:
         error = fault.message
     return PulledSource(
         url=url,
-        first_audio_s=opened_at,
-        audio_s=audio_s,
-        drift_s=(latest_at - settled_at) - (audio_s - settled_s),
-        losses=losses,
+        first_audio_s=notes.opened_at,
+        audio_s=notes.audio_s,
+        drift_s=(notes.latest_at - notes.settled_at) - (notes.audio_s - notes.settled_s),
+        losses=notes.losses,
         error=error,
     )
+
+
+@dataclass
+class _Notes:
+    """What has come of a source, in seconds of audio and since it was asked for."""
+
+    opened_at: float = 0.0
+    settled_at: float = 0.0
+    latest_at: float = 0.0
+    audio_s: float = 0.0
+    settled_s: float = 0.0
+    losses: int = 0
+
+    def note(self, event: SourceEvent, now: float) -> None:
+        match event:
+            case SourceOpened():
+                self.opened_at = self.opened_at or now
+            case SourceLost():
+                self.losses += 1
+            case SourceAudio(pcm=pcm):
+                self.audio_s, self.latest_at = self.audio_s + len(pcm) / BYTES_PER_S, now
+                if now >= SETTLE_S and not self.settled_at:
+                    self.settled_at, self.settled_s = now, self.audio_s
+            case _:
+                pass
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from bench.scoring import WordErrors, count_errors
 from scribewire.capacity.load import ENGLISH, push
-from scribewire.client import ClientError, ConnectionState, FinalResult, connect
+from scribewire.client import Client, ClientError, FinalResult, connect
 
 if TYPE_CHECKING:
     from bench.server_process import BenchServer
@@ -27,6 +29,8 @@ class Heard:
     finals: tuple[FinalResult, ...]
     states: tuple[str, ...] = ()
     error: str = ""
+    listening_at_s: float = 0.0
+    """When the server listened to the URL, on the monotonic clock."""
 
     @property
     def text(self) -> str:
@@ -42,14 +46,24 @@ class Heard:
         return [f for f in self.finals if f.text] == [f for f in other.finals if f.text]
 
 
-async def pull(server: BenchServer, url: str, *, mode: Mode = "fast") -> Heard:
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """What a session and whoever disturbs it tell each other."""
+
+    is_heard: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with the first final, or when there will be none."""
+    may_stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by the other side, to end what does not end by itself."""
+
+
+async def pull(
+    server: BenchServer, url: str, *, mode: Mode = "fast", cues: Cues | None = None
+) -> Heard:
     """Let the server hear a URL to its end."""
+    cues = cues or Cues()
     finals: list[FinalResult] = []
     states: list[str] = []
-
-    def note(state: ConnectionState) -> None:
-        states.append(state.value)
-
+    error, listening_at_s = "", 0.0
     try:
         async with connect(
             server.url,
@@ -58,14 +72,32 @@ async def pull(server: BenchServer, url: str, *, mode: Mode = "fast") -> Heard:
             mode=mode,
             language="en",
             partials=False,
-            on_state_change=note,
+            on_state_change=lambda state: states.append(state.value),
         ) as client:
-            async for message in client:
-                if isinstance(message, FinalResult):
-                    finals.append(message)  # noqa: PERF401 - kept when the session fails
-    except ClientError as error:
-        return Heard(finals=tuple(finals), states=tuple(states), error=str(error))
-    return Heard(finals=tuple(finals), states=tuple(states))
+            listening_at_s = time.monotonic()
+            await _follow(client, cues, finals)
+    except ClientError as failure:
+        error = str(failure)
+    cues.is_heard.set()
+    return Heard(
+        finals=tuple(finals), states=tuple(states), error=error, listening_at_s=listening_at_s
+    )
+
+
+async def _follow(client: Client, cues: Cues, finals: list[FinalResult]) -> None:
+    stopping = asyncio.create_task(_stop(client, cues.may_stop))
+    try:
+        async for message in client:
+            if isinstance(message, FinalResult):
+                finals.append(message)
+                cues.is_heard.set()
+    finally:
+        stopping.cancel()
+
+
+async def _stop(client: Client, may_stop: asyncio.Event) -> None:
+    await may_stop.wait()
+    await client.stop()
 
 
 async def push_pcm(server: BenchServer, pcm: bytes, *, mode: Mode = "fast") -> Heard:

@@ -15,12 +15,12 @@ from scribewire.capacity.latency import (
     slope,
 )
 from scribewire.capacity.load import Arrival, StreamRecord
-from scribewire.capacity.utterances import Utterance
+from scribewire.capacity.utterances import SpokenUtterance
 from scribewire.client import FinalResult, PartialResult
 from scribewire.types import Word
 
-LONG = Utterance(start_ms=1_000, end_ms=4_000, settled_ms=4_512)
-SHORT = Utterance(start_ms=6_000, end_ms=7_000, settled_ms=7_512)
+LONG = SpokenUtterance(start_ms=1_000, end_ms=4_000, settled_ms=4_512)
+SHORT = SpokenUtterance(start_ms=6_000, end_ms=7_000, settled_ms=7_512)
 ALWAYS = Window(0, 1_000)
 
 
@@ -65,7 +65,7 @@ def test_an_end_of_speech_has_one_final() -> None:
 
 
 def test_nobody_waits_for_the_end_of_speech_that_was_cut() -> None:
-    cut = Utterance(start_ms=0, end_ms=4_000, settled_ms=9_000, is_cut=True)
+    cut = SpokenUtterance(start_ms=0, end_ms=4_000, settled_ms=9_000, is_cut=True)
     record = StreamRecord(began_s=100, arrivals=(final(109.2, "one", 4_000),))
 
     found = measure_stream(record, [cut], ALWAYS)
@@ -75,7 +75,7 @@ def test_nobody_waits_for_the_end_of_speech_that_was_cut() -> None:
 
 
 def test_a_system_of_unknown_endpoints_has_no_final_latency() -> None:
-    unknown = Utterance(start_ms=1_000, end_ms=4_000, settled_ms=None)
+    unknown = SpokenUtterance(start_ms=1_000, end_ms=4_000, settled_ms=None)
     record = StreamRecord(began_s=100, arrivals=(final(104.9, "one", 3_800),))
 
     found = measure_stream(record, [unknown], ALWAYS)
@@ -168,8 +168,8 @@ def test_a_word_waits_until_it_is_first_shown() -> None:
 
 
 def test_words_behind_a_cut_were_shown_before_it() -> None:
-    cut = Utterance(start_ms=0, end_ms=2_000, settled_ms=4_000, is_cut=True)
-    rest = Utterance(start_ms=2_000, end_ms=6_000, settled_ms=6_512)
+    cut = SpokenUtterance(start_ms=0, end_ms=2_000, settled_ms=4_000, is_cut=True)
+    rest = SpokenUtterance(start_ms=2_000, end_ms=6_000, settled_ms=6_512)
     arrivals = (
         partial(103.5, "one two", 3_400),
         final(104.2, "One", 2_000, 1_000),

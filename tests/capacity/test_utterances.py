@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scribewire.capacity.utterances import Utterance, find_utterances, place_utterances
+from scribewire.capacity.utterances import SpokenUtterance, find_utterances, place_utterances
 from scribewire.recognition.endpointer import EndpointRules
 from scribewire.testing.scripted import ScriptedVad, draw_speech
 
@@ -18,8 +18,10 @@ RULES = EndpointRules(
 F = 32  # ms of a frame
 
 
-def utterance(start: int, end: int, settled: int, *, is_cut: bool = False) -> Utterance:
-    return Utterance(start_ms=start * F, end_ms=end * F, settled_ms=settled * F, is_cut=is_cut)
+def utterance(start: int, end: int, settled: int, *, is_cut: bool = False) -> SpokenUtterance:
+    return SpokenUtterance(
+        start_ms=start * F, end_ms=end * F, settled_ms=settled * F, is_cut=is_cut
+    )
 
 
 CASES = [
@@ -34,7 +36,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("picture", "expected"), CASES)
-def test_utterances_lie_where_they_are_drawn(picture: str, expected: list[Utterance]) -> None:
+def test_utterances_lie_where_they_are_drawn(picture: str, expected: list[SpokenUtterance]) -> None:
     assert list(find_utterances(draw_speech(picture), ScriptedVad(), RULES)) == expected
 
 

@@ -188,8 +188,7 @@ async def test_reading_goes_on_after_a_cancelled_read() -> None:
     async with DecoderProcess.start() as decoder:
         for _ in range(50):
             with suppress(TimeoutError):
-                async with asyncio.timeout(0):
-                    await decoder.info()
+                await asyncio.wait_for(decoder.info(), 0)
         feeding = asyncio.create_task(feed(decoder, endless_wav(3), 1000))
         assert await read(decoder) == SECOND * 3
         await feeding

@@ -50,6 +50,12 @@ class Download:
             self.opened,
         )
 
+    def note(self, event: SourceEvent) -> None:
+        if isinstance(event, SourceOpened):
+            self.opened.set()
+        if isinstance(event, SourceLost):
+            self.lost.set()
+
     def refuse(self) -> bytes:
         return head(self.refusals.pop(0))
 
@@ -72,10 +78,7 @@ async def read(origin: Download, into: list[SourceEvent], retry: RetryRules = SO
         async with contextlib.aclosing(reading) as events:
             async for event in events:
                 into.append(event)
-                if isinstance(event, SourceOpened):
-                    origin.opened.set()
-                if isinstance(event, SourceLost):
-                    origin.lost.set()
+                origin.note(event)
 
 
 def pcm_of(events: list[SourceEvent]) -> bytes:

@@ -124,12 +124,11 @@ async def test_one_may_leave_while_audio_is_held_back() -> None:
         GuardedFetcher(HOME) as fetcher,
     ):
         sources = Sources(fetcher=fetcher, retry=NO_WAIT, open_timeout_s=10)
-        heard = 0
-        async with contextlib.aclosing(sources.pull(origin.url("/a.wav"))) as events:
-            async for event in events:
-                heard += len(event.pcm) if isinstance(event, SourceAudio) else 0
-                if heard > len(PCM):  # of the second connection, which is silent now
-                    break
+        events: list[SourceEvent] = []
+        async with contextlib.aclosing(sources.pull(origin.url("/a.wav"))) as pulled:
+            # The rest is of the second connection, which is silent now.
+            while len(pcm_of(events)) <= len(PCM):
+                events.append(await anext(pulled))
 
 
 async def test_a_source_that_never_gave_audio_is_not_tried_again() -> None:

@@ -23,7 +23,7 @@ from itertools import pairwise
 import numpy as np
 
 from scribewire.capacity.load import CHUNK_MS, Arrival, StreamRecord
-from scribewire.capacity.utterances import Utterance
+from scribewire.capacity.utterances import SpokenUtterance
 from scribewire.client import FinalResult
 
 MATCH_MS = 1_000  # what a final hears of the silence after it is shorter
@@ -167,7 +167,7 @@ def slope(times: Sequence[float], values: Sequence[float]) -> Slope | None:
 
 
 def measure_stream(
-    record: StreamRecord, utterances: Sequence[Utterance], window: Window
+    record: StreamRecord, utterances: Sequence[SpokenUtterance], window: Window
 ) -> Latencies:
     """Judge what one client has noted against when there was speech."""
     inside = [one for one in utterances if window.holds(record.spoken_s(one.end_ms))]
@@ -199,8 +199,8 @@ def add_up(parts: Iterable[Latencies]) -> Latencies:
 def _measure_finals(
     record: StreamRecord,
     finals: Sequence[Arrival],
-    utterances: Sequence[Utterance],
-    inside: Sequence[Utterance],
+    utterances: Sequence[SpokenUtterance],
+    inside: Sequence[SpokenUtterance],
 ) -> Latencies:
     final_ms, speech_to_final_ms, heard_s = [], [], []
     owed = list(utterances)
@@ -226,7 +226,7 @@ def _measure_finals(
     )
 
 
-def _ended_before(utterances: Sequence[Utterance], offset_ms: int) -> Utterance | None:
+def _ended_before(utterances: Sequence[SpokenUtterance], offset_ms: int) -> SpokenUtterance | None:
     ended = [one for one in utterances if one.end_ms - EARLY_MS <= offset_ms]
     return ended[-1] if ended and offset_ms - ended[-1].end_ms <= MATCH_MS else None
 
@@ -234,8 +234,8 @@ def _ended_before(utterances: Sequence[Utterance], offset_ms: int) -> Utterance 
 def _measure_partials(
     record: StreamRecord,
     partials: Sequence[Arrival],
-    utterances: Sequence[Utterance],
-    inside: Sequence[Utterance],
+    utterances: Sequence[SpokenUtterance],
+    inside: Sequence[SpokenUtterance],
 ) -> Latencies:
     starts = [one.start_ms for one in utterances]
     by_utterance: dict[int, list[float]] = {}
@@ -275,12 +275,7 @@ def _measure_words(record: StreamRecord, window: Window) -> Latencies:
             continue
         timed = [(p, w.end_ms) for w in arrival.result.words or () for p in plain_words(w.text)]
         said = [plain for plain, _ in timed]
-        first_s: dict[int, float] = {}
-        for one in shown:
-            words = plain_words(one.result.text)
-            for block in SequenceMatcher(None, said, words, autojunk=False).get_matching_blocks():
-                for index in range(block.a, block.a + block.size):
-                    first_s.setdefault(index, one.at_s)
+        first_s = _first_shown_s(said, shown)
         ends_s = [record.spoken_s(end_ms) for _, end_ms in timed]
         delays += [
             _ms(at_s - ends_s[index])
@@ -290,6 +285,17 @@ def _measure_words(record: StreamRecord, window: Window) -> Latencies:
         # A cut lies before what partials have heard already: they have shown the next one's words.
         shown = [one for one in shown if one.result.offset_ms > arrival.result.offset_ms]
     return Latencies(word_to_partial_ms=tuple(delays))
+
+
+def _first_shown_s(said: Sequence[str], shown: Sequence[Arrival]) -> dict[int, float]:
+    """Return when each word that was said, by its index, was in a result for the first time."""
+    first_s: dict[int, float] = {}
+    for one in shown:
+        words = plain_words(one.result.text)
+        for block in SequenceMatcher(None, said, words, autojunk=False).get_matching_blocks():
+            for index in range(block.a, block.a + block.size):
+                first_s.setdefault(index, one.at_s)
+    return first_s
 
 
 def plain_words(text: str) -> list[str]:

@@ -156,9 +156,7 @@ class _Notes:
         delay = None if until_s is None else until_s - self._clock.now()
         try:
             async with asyncio.timeout(delay):
-                async for message in client:
-                    if isinstance(message, PartialResult | FinalResult):
-                        self._arrivals.append(Arrival(self._clock.now(), message))
+                await self._listen(client)
             ended_s = self._clock.now()
         except TimeoutError:
             failure = "not waited for any longer"
@@ -174,6 +172,11 @@ class _Notes:
             ended_s=ended_s,
             failure=failure,
         )
+
+    async def _listen(self, client: Client) -> None:
+        async for message in client:
+            if isinstance(message, PartialResult | FinalResult):
+                self._arrivals.append(Arrival(self._clock.now(), message))
 
     async def pace(self, client: Client, pcm: bytes) -> None:
         """Send each chunk when it is due, then ask for the rest."""

@@ -24,7 +24,7 @@ from scribewire.capacity.load import ENGLISH, Source, run_load
 from scribewire.capacity.monologue import Monologue, Recording, join_recordings
 from scribewire.capacity.search import CapacitySearch, Shortfall, find_shortfalls, plan_starts
 from scribewire.capacity.server_process import ADMIT_ALL, ServerProcess, run_server_process
-from scribewire.capacity.utterances import Utterance, find_utterances
+from scribewire.capacity.utterances import SpokenUtterance, find_utterances
 from scribewire.engines.families import DEFAULT_MODEL
 from scribewire.engines.silero import SileroVad
 from scribewire.models.catalog import SILERO_VAD
@@ -188,7 +188,7 @@ async def _attempt(
     )
 
 
-def _utterances_of(speech: Monologue, vad: VadEngine, mode: Mode) -> tuple[Utterance, ...]:
+def _utterances_of(speech: Monologue, vad: VadEngine, mode: Mode) -> tuple[SpokenUtterance, ...]:
     return find_utterances(speech.samples, vad, _endpoint(mode))
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Utterance:
+class SpokenUtterance:
     """Speech between two endpoints of a stream."""
 
     start_ms: int
@@ -41,7 +41,7 @@ class Utterance:
 
 def find_utterances(
     samples: Samples, vad: VadEngine, rules: EndpointRules
-) -> tuple[Utterance, ...]:
+) -> tuple[SpokenUtterance, ...]:
     """Return the utterances of a whole stream in order; a part of a frame at its end is lost."""
     frames = samples[: samples.size - samples.size % FRAME_SAMPLES]
     if not frames.size:
@@ -49,15 +49,17 @@ def find_utterances(
     return place_utterances(vad.measure(VadRequest(frames, None)).probabilities, rules)
 
 
-def place_utterances(probabilities: Iterable[float], rules: EndpointRules) -> tuple[Utterance, ...]:
+def place_utterances(
+    probabilities: Iterable[float], rules: EndpointRules
+) -> tuple[SpokenUtterance, ...]:
     """Return the utterances that one speech probability per frame amounts to."""
     endpointer = Endpointer(rules)
-    utterances: list[Utterance] = []
+    utterances: list[SpokenUtterance] = []
     start = count = 0
 
     def close(frame: int, *, is_cut: bool) -> None:
         utterances.append(
-            Utterance(
+            SpokenUtterance(
                 start_ms=_frame_ms(start),
                 end_ms=_frame_ms(frame),
                 settled_ms=_frame_ms(count),
