@@ -218,21 +218,28 @@ async def read_announcement(stdout: asyncio.StreamReader) -> Server:
 
 async def listen(server: Server, recording: Recording, screen: Screen) -> list[Heard]:
     """Stream the recording in real time, show what is heard, and return the finals."""
-    now = asyncio.get_running_loop().time
     sent = SentTimes()
-    heard: list[Heard] = []
-    captions = Captions("text")
     async with connect(server.url, key=server.key) as client:
         sending = asyncio.create_task(send(client, recording, sent, screen))
         try:
-            async for message in client:
-                if isinstance(message, PartialResult | FinalResult):
-                    screen.show(captions.receive(message), captions.live)
-                if isinstance(message, FinalResult):
-                    endpoint = endpoint_ms(message.offset_ms, recording.duration_ms)
-                    heard.append(Heard(message.text, (now() - sent.at(endpoint)) * 1000))
+            return await receive(client, recording, sent, screen)
         finally:
             sending.cancel()
+
+
+async def receive(
+    client: Client, recording: Recording, sent: SentTimes, screen: Screen
+) -> list[Heard]:
+    """Show every result until the last, and return the finals."""
+    now = asyncio.get_running_loop().time
+    heard: list[Heard] = []
+    captions = Captions("text")
+    async for message in client:
+        if isinstance(message, PartialResult | FinalResult):
+            screen.show(captions.receive(message), captions.live)
+        if isinstance(message, FinalResult):
+            endpoint = endpoint_ms(message.offset_ms, recording.duration_ms)
+            heard.append(Heard(message.text, (now() - sent.at(endpoint)) * 1000))
     return heard
 
 
