@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.azurite import Azurite, run_azurite
 from tests.parts.installed import need_part
 from tests.parts.wav import wav
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 HELLO = "." * 70 + "hello" * 3 + "." * 20
 WORLD = "." * 70 + "world" * 3 + "." * 20
@@ -27,10 +29,11 @@ def talk(picture: str, *, channels: int = 1) -> bytes:
     return wav(pcm, channels=channels)
 
 
-@pytest.fixture
-async def azurite(tmp_path: Path) -> AsyncIterator[Azurite]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def azurite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Azurite]:
+    """One for all tests here, each with containers of its own: it takes a second to start."""
     need_part("node", "azurite-blob")
-    async with run_azurite(tmp_path) as running:
+    async with run_azurite(tmp_path_factory.mktemp("azurite")) as running:
         yield running
 
 
@@ -44,7 +47,6 @@ def states(dialogue: RawClient) -> list[str]:
     return [message["state"] for message in dialogue.messages if "state" in message]
 
 
-@pytest.mark.slow
 async def test_a_blob_is_heard_where_it_may_be_read_and_else_the_reason_is_told(
     azurite: Azurite,
 ) -> None:
@@ -89,19 +91,18 @@ async def test_a_blob_is_heard_where_it_may_be_read_and_else_the_reason_is_told(
             assert "sig" not in error.replace("signed", "")
 
 
-@pytest.mark.slow
 async def test_the_signature_of_a_container_opens_the_segments_of_a_playlist(
     azurite: Azurite,
 ) -> None:
     tags = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\npart.wav\n#EXT-X-ENDLIST\n"
-    await azurite.create_container("private", is_public=False)
-    await azurite.put("private", "live/index.m3u8", tags.encode())
-    await azurite.put("private", "live/part.wav", talk(HELLO))
+    await azurite.create_container("lists", is_public=False)
+    await azurite.put("lists", "live/index.m3u8", tags.encode())
+    await azurite.put("lists", "live/part.wav", talk(HELLO))
 
     answers = {}
     async with run_server(None, allow_source=("127.0.0.1",), source_retry_ms=2_000) as server:
         for is_for_all in (True, False):
-            url = azurite.signed_url("private", "live/index.m3u8", is_for_all=is_for_all)
+            url = azurite.signed_url("lists", "live/index.m3u8", is_for_all=is_for_all)
             async with dial(server, url) as dialogue:
                 code = await dialogue.until_closed()
             answers[is_for_all] = (code, dialogue.finals, dialogue.errors)
@@ -112,15 +113,14 @@ async def test_the_signature_of_a_container_opens_the_segments_of_a_playlist(
     assert error.startswith("stream requires authentication: the blob is private")
 
 
-@pytest.mark.slow
 async def test_a_service_that_restarts_costs_nothing_of_what_is_said(azurite: Azurite) -> None:
-    await azurite.create_container("private", is_public=False)
-    await azurite.put("private", "talk.wav", talk((HELLO + WORLD) * TIMES, channels=CHANNELS))
+    await azurite.create_container("kept", is_public=False)
+    await azurite.put("kept", "talk.wav", talk((HELLO + WORLD) * TIMES, channels=CHANNELS))
     await azurite.end()
     await azurite.start()
     async with (
         run_server(None, allow_source=("127.0.0.1",), source_retry_ms=10_000) as server,
-        dial(server, azurite.signed_url("private", "talk.wav")) as dialogue,
+        dial(server, azurite.signed_url("kept", "talk.wav")) as dialogue,
     ):
         while not dialogue.finals:
             await dialogue.next()
