@@ -15,7 +15,6 @@ from bench.scoring import normalise
 from bench.stream_sessions import Cues, Heard, pull, push_pcm
 from bench.table import Progress, format_table
 from scribewire.client import ConnectionState
-from scribewire.types import SAMPLE_RATE
 from tests.parts.azurite import run_azurite
 from tests.parts.icecast import run_icecast
 from tests.parts.media import make_file, make_hls
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from bench.server_process import BenchServer
     from tests.parts.origin import Fault, Origin
 
-BYTES_PER_S = 2 * SAMPLE_RATE
 SEGMENT_S = 2.0
 SPEED = 2.0  # of the live playlists: half the time, and harder
 STALL_S = 25.0  # the server waits for 20

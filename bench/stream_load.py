@@ -31,7 +31,7 @@ from scribewire.sources.faults import SourceFault
 from scribewire.sources.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
-from scribewire.types import SAMPLE_RATE
+from scribewire.types import PCM_BYTES_PER_S, SAMPLE_RATE
 from tests.parts.icecast import run_icecast
 from tests.parts.media import make_hls, run_ffmpeg
 from tests.parts.playlists import RollingPlaylist, read_segments
@@ -43,7 +43,6 @@ BITRATE = "128k"
 SEGMENT_S = 2.0
 SETTLE_S = 10.0  # processes start, bursts are heard
 SAMPLE_EVERY_S = 1.0
-BYTES_PER_S = 2 * SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +225,7 @@ class _Notes:
             case SourceLost():
                 self.losses += 1
             case SourceAudio(pcm=pcm):
-                self.audio_s, self.latest_at = self.audio_s + len(pcm) / BYTES_PER_S, now
+                self.audio_s, self.latest_at = self.audio_s + len(pcm) / PCM_BYTES_PER_S, now
                 if now >= SETTLE_S and not self.settled_at:
                     self.settled_at, self.settled_s = now, self.audio_s
             case _:

@@ -31,11 +31,10 @@ from bench.stream_live import format_live, measure_live
 from bench.stream_load import format_load, measure_load
 from bench.stream_parity import format_parity, measure_parity
 from bench.stream_sessions import SETTINGS
-from scribewire.types import SAMPLE_RATE
+from scribewire.types import PCM_BYTES_PER_S
 from tests.parts.origin import run_origin
 
 RESULTS = Path(__file__).parent / "results"
-BYTES_PER_S = 2 * SAMPLE_RATE
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -88,7 +87,7 @@ async def _measure(options: argparse.Namespace, folder: Path) -> tuple[dict[str,
                 found["parity"] = [asdict(row) for row in parity]
                 is_good &= all(row.is_good for row in parity if not row.kind.startswith("("))
             if options.live:
-                length = round(options.live_seconds) * BYTES_PER_S
+                length = round(options.live_seconds) * PCM_BYTES_PER_S
                 long = read_pcm(clips[options.live_clip].path)[:length]
                 live = await measure_live(server, origin, long)
                 print(format_live(live), end="\n\n", flush=True)

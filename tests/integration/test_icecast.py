@@ -25,7 +25,7 @@ from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
 from scribewire.testing.running import RawClient, run_server
 from scribewire.testing.scripted import draw_pcm
-from scribewire.types import SAMPLE_RATE
+from scribewire.types import PCM_BYTES_PER_S
 from tests.parts.icecast import Icecast, run_icecast
 from tests.parts.installed import need_part
 from tests.parts.likeness import measure_likeness
@@ -33,7 +33,6 @@ from tests.parts.media import make_file
 
 HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
 SOON = RetryRules(first_wait_s=0.2, max_wait_s=0.4, give_up_after_s=30)
-BYTES_PER_S = 2 * SAMPLE_RATE
 PATIENCE_S = 30.0
 DRAWN = "." * 30 + "hello" * 3 + "." * 60
 HASTE = 8.0  # as fast as it is played where nothing depends on the time
@@ -66,7 +65,7 @@ class Listener:
     async def until_heard(self, seconds: float, *, openings: int = 1) -> bytes:
         """Wait for so much audio after the given opening, and return it."""
         async with asyncio.timeout(PATIENCE_S):
-            while len(pcm := self.pcm_after(openings)) < seconds * BYTES_PER_S:
+            while len(pcm := self.pcm_after(openings)) < seconds * PCM_BYTES_PER_S:
                 self.changed.clear()
                 await self.changed.wait()
         return pcm
@@ -156,7 +155,7 @@ async def test_a_restarted_radio_is_heard_again_and_the_gap_is_told(
 def timeline_s(events: Sequence[SourceEvent]) -> float:
     gaps_s = sum(event.seconds for event in events if isinstance(event, SourceGap))
     audio = (len(event.pcm) for event in events if isinstance(event, SourceAudio))
-    return gaps_s + sum(audio) / BYTES_PER_S
+    return gaps_s + sum(audio) / PCM_BYTES_PER_S
 
 
 def states_of(dialogue: RawClient) -> list[str]:

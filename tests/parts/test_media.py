@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scribewire.errors import ServerFault
-from scribewire.types import SAMPLE_RATE
+from scribewire.types import PCM_BYTES_PER_S, SAMPLE_RATE
 from tests.parts.installed import need_part
 from tests.parts.media import (
     FILE_KINDS,
@@ -22,7 +22,6 @@ from tests.parts.media import (
 from tests.parts.playlists import read_segments
 
 SECONDS = 2.5
-BYTES_PER_S = 2 * SAMPLE_RATE
 # What the beginning and the end of a codec's frames add, at most.
 PADDING_S = 0.15
 
@@ -47,7 +46,7 @@ def test_a_file_of_each_kind_holds_the_sound(kind: str, pcm: bytes, tmp_path: Pa
     heard = decode_file(path)
     if FILE_KINDS[kind].is_lossless:
         assert heard == pcm
-    assert abs(len(heard) / BYTES_PER_S - SECONDS) <= PADDING_S
+    assert abs(len(heard) / PCM_BYTES_PER_S - SECONDS) <= PADDING_S
 
 
 @pytest.mark.slow
@@ -76,7 +75,7 @@ def test_a_player_hears_all_of_a_playlist(kind: str, pcm: bytes, tmp_path: Path)
     heard = run_ffmpeg(("-allowed_extensions", "ALL", "-i", str(playlist), *output))
 
     assert "#EXT-X-MEDIA-SEQUENCE:5\n" in playlist.read_text()
-    assert abs(len(heard) / BYTES_PER_S - SECONDS) <= PADDING_S
+    assert abs(len(heard) / PCM_BYTES_PER_S - SECONDS) <= PADDING_S
     if kind == "fmp4-flac":
         assert heard == pcm
 

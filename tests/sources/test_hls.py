@@ -15,7 +15,7 @@ from scribewire.sources.faults import SourceFault
 from scribewire.sources.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
-from scribewire.types import SAMPLE_RATE
+from scribewire.types import PCM_BYTES_PER_S, SAMPLE_RATE
 from tests.parts.installed import need_part
 from tests.parts.likeness import measure_likeness
 from tests.parts.media import HLS_KINDS, decode_file, make_discontinuous_hls, make_hls
@@ -30,7 +30,6 @@ from tests.parts.playlists import (
 
 HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
 QUICK = RetryRules(first_wait_s=0.001, max_wait_s=0.001)
-BYTES_PER_S = 2 * SAMPLE_RATE
 LOSSLESS = "fmp4-flac"
 
 pytestmark = pytest.mark.slow  # ffmpeg encodes, and live playlists move on
@@ -96,7 +95,7 @@ async def test_every_kind_of_playlist_is_heard_as_ffmpeg_hears_it(
         assert pcm_of(events) == pcm
     else:
         heard = pcm_of(events)
-        assert len(heard) / BYTES_PER_S == pytest.approx(7.3, abs=0.15)
+        assert len(heard) / PCM_BYTES_PER_S == pytest.approx(7.3, abs=0.15)
         assert measure_likeness(heard, decode_file(path)).correlation > 0.98
 
 
@@ -114,7 +113,7 @@ async def test_a_live_playlist_is_heard_sample_by_sample(origin: Origin) -> None
     assert kinds(events) == [SourceOpened]
     # It is entered three segments before its end.
     before = sum(one.duration_s for one in segments[: 16 - 3])
-    assert pcm_of(events) == pcm[round(before * BYTES_PER_S) :]
+    assert pcm_of(events) == pcm[round(before * PCM_BYTES_PER_S) :]
 
 
 async def test_nothing_is_lost_or_doubled_whatever_fails(origin: Origin) -> None:
@@ -147,7 +146,7 @@ async def test_parts_of_different_encodings_follow_each_other(origin: Origin) ->
     events = await pull(origin.url(path.name))
 
     assert kinds(events) == [SourceOpened]
-    assert len(pcm_of(events)) / BYTES_PER_S == pytest.approx(12, abs=0.5)
+    assert len(pcm_of(events)) / PCM_BYTES_PER_S == pytest.approx(12, abs=0.5)
     apart = b"".join(decode_file(origin.folder / f"talk-part{i}.m3u8") for i in range(4))
     assert measure_likeness(pcm_of(events), apart).correlation > 0.95
 
@@ -159,10 +158,10 @@ async def test_a_broken_segment_costs_its_own_time_alone(origin: Origin) -> None
     events = await pull(origin.url(path.name))
 
     told = sum(event.seconds for event in events if isinstance(event, SourceGap))
-    heard = len(pcm_of(events)) / BYTES_PER_S
+    heard = len(pcm_of(events)) / PCM_BYTES_PER_S
     assert heard + told == pytest.approx(8, abs=0.2)
-    assert pcm_of(events)[: 3 * BYTES_PER_S] == pcm[: 3 * BYTES_PER_S]
-    assert pcm_of(events)[-3 * BYTES_PER_S :] == pcm[-3 * BYTES_PER_S :]
+    assert pcm_of(events)[: 3 * PCM_BYTES_PER_S] == pcm[: 3 * PCM_BYTES_PER_S]
+    assert pcm_of(events)[-3 * PCM_BYTES_PER_S :] == pcm[-3 * PCM_BYTES_PER_S :]
 
 
 async def test_a_missing_segment_is_told_as_a_gap_where_it_belongs(origin: Origin) -> None:
@@ -172,11 +171,11 @@ async def test_a_missing_segment_is_told_as_a_gap_where_it_belongs(origin: Origi
     (origin.folder / segments[2].uri).unlink()
     events = await pull(origin.url(path.name))
 
-    before = round(sum(one.duration_s for one in segments[:2]) * BYTES_PER_S)
+    before = round(sum(one.duration_s for one in segments[:2]) * PCM_BYTES_PER_S)
     gap = next(i for i, event in enumerate(events) if isinstance(event, SourceGap))
     assert pcm_of(events[:gap]) == pcm[:before]
     assert events[gap] == SourceGap(segments[2].duration_s)
-    after = round(segments[2].duration_s * BYTES_PER_S)
+    after = round(segments[2].duration_s * PCM_BYTES_PER_S)
     assert pcm_of(events[gap:]) == pcm[before + after :]
 
 
@@ -264,7 +263,7 @@ async def test_what_came_before_a_fault_is_heard(origin: Origin) -> None:
 
     assert kinds(events) == [SourceOpened]
     assert pcm_of(events) == speech_like(2)[: len(pcm_of(events))]
-    assert len(pcm_of(events)) / BYTES_PER_S == pytest.approx(1.0, abs=0.1)
+    assert len(pcm_of(events)) / PCM_BYTES_PER_S == pytest.approx(1.0, abs=0.1)
 
 
 async def test_a_live_playlist_that_ended_is_not_heard_once_more(origin: Origin) -> None:
@@ -291,4 +290,4 @@ async def test_what_is_missing_before_the_first_sound_is_told_behind_the_opening
 
     assert kinds(events) == [SourceOpened, SourceGap]
     assert isinstance(events[1], SourceGap)
-    assert events[1].seconds + len(pcm_of(events)) / BYTES_PER_S == pytest.approx(4, abs=0.01)
+    assert events[1].seconds + len(pcm_of(events)) / PCM_BYTES_PER_S == pytest.approx(4, abs=0.01)
