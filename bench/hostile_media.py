@@ -92,12 +92,6 @@ def mutate(data: bytes, seed: int) -> bytes:
     return bytes(broken)
 
 
-def _flip_bits(broken: bytearray, reach: int, dice: random.Random) -> None:
-    for _ in range(dice.randint(1, 64)):
-        if broken:
-            broken[dice.randrange(reach) % len(broken)] ^= 1 << dice.randrange(8)
-
-
 async def decode(data: bytes) -> tuple[str, int]:
     """Return what became of `data`, and the number of the process."""
     async with DecoderProcess.start(_LIMITS) as decoder:
