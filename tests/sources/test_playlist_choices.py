@@ -15,6 +15,7 @@ from scribewire.sources.playlist import (
 )
 
 HEAD = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n"
+ONE = "#EXTINF:5,\na.ts\n"
 
 
 def variant(uri: str, attributes: str) -> str:
