@@ -228,3 +228,29 @@ async def test_nothing_more_is_pulled_once_no_more_audio_is_wanted(server: Runni
     await session.aclose()
 
     assert closed.is_set()
+
+
+async def test_a_source_may_take_its_time_to_end(server: RunningServer) -> None:
+    is_ending, may_end, has_ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def events() -> AsyncGenerator[SourceEvent, None]:
+        try:
+            yield OPENED
+            await asyncio.Event().wait()
+        finally:
+            is_ending.set()
+            await may_end.wait()
+            has_ended.set()
+
+    session = pull(server, events)
+    while not session.is_read:
+        await session.has_news.wait()
+        session.has_news.clear()
+
+    session.end_audio()
+    await is_ending.wait()
+    closing = asyncio.create_task(session.aclose())
+    asyncio.get_running_loop().call_soon(may_end.set)
+    await closing
+
+    assert has_ended.is_set()

@@ -138,15 +138,13 @@ class Session:
 
     def end_audio(self) -> None:
         """Take no more audio; the remaining results follow. Again does nothing."""
-        if self._pulling is not None:
-            self._pulling.cancel()
+        self._stop_pulling()
         if not self._stream.has_all_audio:
             self._stream.end(self._decoder.receive_end())
 
     def abort(self) -> None:
         """Drop everything: nothing more is pulled, decoded or put out."""
-        if self._pulling is not None:
-            self._pulling.cancel()  # first: nothing would slow it down any more
+        self._stop_pulling()  # first: nothing would slow it down any more
         self._stream.abort()
 
     async def aclose(self) -> None:
@@ -199,6 +197,11 @@ class Session:
         return result
 
     # Where the audio is pulled.
+
+    def _stop_pulling(self) -> None:
+        """Cancel it once: a second time would break off its ending and leave a decoder behind."""
+        if self._pulling is not None and not self._pulling.cancelling():
+            self._pulling.cancel()
 
     async def _pull(self, source: AsyncGenerator[SourceEvent, None]) -> None:
         """Write what the source gives to the stream, until it ends or no more is wanted."""
