@@ -45,6 +45,7 @@ from scribewire.recognition.requests import (
     EmbeddingRequest,
     Request,
     Result,
+    StreamRequest,
     TurnRequest,
     VadRequest,
 )
@@ -125,6 +126,8 @@ def kind_of(request: Request) -> str:
             return "embedding"
         case DecodeRequest():
             return "final" if request.is_required else "partial"
+        case StreamRequest():
+            return "partial"
 
 
 @dataclass(frozen=True, slots=True)

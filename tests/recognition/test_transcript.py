@@ -42,9 +42,9 @@ def track(probability: float = VOICED) -> SpeechTrack:
     return heard
 
 
-def request(end: int = END, *, is_required: bool = True, number: int = 0) -> DecodeRequest:
+def request(end: int = END, *, number: int = 0) -> DecodeRequest:
     samples = np.zeros(end, np.float32)
-    return DecodeRequest(utterance=number, samples=samples, end_sample=end, is_required=is_required)
+    return DecodeRequest(utterance=number, samples=samples, end_sample=end, is_required=True)
 
 
 def new_utterance(number: int = 0) -> Utterance:
@@ -80,8 +80,10 @@ def final_of(
 def partial_of(
     utterance: Utterance, text: str, *, end: int = END, probability: float = VOICED
 ) -> Partial | None:
-    asked = request(end, is_required=False)
-    return Transcript(RULES).partial(utterance, asked, hypothesis(text), track(probability))
+    found = hypothesis(text)
+    return Transcript(RULES).partial(
+        utterance, found, end, track=track(probability), is_settled=False
+    )
 
 
 # Finals.
@@ -207,9 +209,9 @@ def test_a_partial_shows_what_is_likely_to_last() -> None:
 
 def test_the_same_text_is_not_shown_twice() -> None:
     utterance = new_utterance()
-    transcript, asked = Transcript(RULES), request(is_required=True)
+    transcript, found = Transcript(RULES), hypothesis("Good day.")
     shown = [
-        transcript.partial(utterance, asked, hypothesis("Good day."), track()) for _ in range(2)
+        transcript.partial(utterance, found, END, track=track(), is_settled=True) for _ in range(2)
     ]
 
     assert [partial and partial.text for partial in shown] == ["Good day.", None]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
+from scribewire.engines.protocols import StreamingEngine
 from scribewire.errors import ServerFault
-from scribewire.recognition.requests import DecodeRequest, TurnRequest, VadRequest
+from scribewire.recognition.requests import DecodeRequest, StreamRequest, TurnRequest, VadRequest
 from scribewire.types import Mode
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class Engines:
             return self.vad.measure(request)
         if isinstance(request, DecodeRequest):
             return speech.decode(request)
+        if isinstance(request, StreamRequest):
+            assert isinstance(speech, StreamingEngine), "its traits say that it decodes no stream"
+            return speech.decode_stream(request)
         assert self.voices is not None, "speakers were asked for, and no engine tells them apart"
         if isinstance(request, TurnRequest):
             return self.voices.turns.find_turns(request)

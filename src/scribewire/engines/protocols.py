@@ -8,7 +8,7 @@ at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         DecodeResult,
         EmbeddingRequest,
         EmbeddingResult,
+        StreamRequest,
+        StreamResult,
         TurnRequest,
         TurnResult,
         VadRequest,
@@ -64,6 +66,18 @@ class SpeechEngine(Protocol):
 
     def close(self) -> None:
         """Give the model's memory back. Closing again does nothing."""
+
+
+@runtime_checkable
+class StreamingEngine(SpeechEngine, Protocol):
+    """Turns speech into text piece by piece too, for partials: its traits say `is_streaming`."""
+
+    def decode_stream(self, request: StreamRequest) -> StreamResult:
+        """Return all that the utterance says up to the end of the request, and the new state.
+
+        The same samples give the same text, however they are cut into requests, but for what it
+        waits for more to tell. Raises ServerFault once closed.
+        """
 
 
 class EmbeddingEngine(Protocol):

@@ -37,11 +37,6 @@ class AudioBuffer:
         """Position after the last sample received."""
         return self._end
 
-    @property
-    def capacity_samples(self) -> int:
-        """Samples that fit without taking more memory."""
-        return len(self._store)
-
     def append(self, samples: Samples) -> None:
         """Put samples at the end."""
         needed = self._end - self._start + len(samples)

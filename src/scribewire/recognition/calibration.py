@@ -69,7 +69,7 @@ class ShowingBounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowLengths:
-    """How much a partial's decode hears of a long utterance; see partials.py."""
+    """How much a partial's decode hears of a long utterance; see window_partials.py."""
 
     max_window_samples: int
     """A longer window is cut as soon as it can be."""

@@ -13,9 +13,8 @@ Speech probabilities become boundaries, which open, settle and close utterances.
 pauses, the audio of its final is complete, so it is decoded while the rest of the silence is
 waited for; if speech resumes, that decode was one more partial. Everything that shapes a final is
 asked for at fixed positions of the stream, so neither the chunks in which the audio came nor the
-time that answers took can change it. Partials never feed a decision. While the answer about turns
-is awaited, no further frame is judged: where the speaker changes the utterance is split, and
-everything after follows from that.
+time that answers took can change it. Partials never feed a decision. While it is asked who speaks,
+no further frame is judged: where the speaker changes the utterance is split.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from typing import TYPE_CHECKING
 from scribewire.events import SpeechStarted
 from scribewire.recognition.context import LeadIn
 from scribewire.recognition.intake import Intake
-from scribewire.recognition.partials import WindowPartials
 from scribewire.recognition.question import Question
 from scribewire.recognition.requests import (
     DecodeRequest,
@@ -34,19 +32,26 @@ from scribewire.recognition.requests import (
     EmbeddingRequest,
     EmbeddingResult,
     Hypothesis,
+    PartialAnswer,
+    PartialRequest,
     Request,
     Result,
+    StreamRequest,
+    StreamResult,
     TurnRequest,
     TurnResult,
     VadRequest,
     VadResult,
 )
+from scribewire.recognition.stream_partials import StreamPartials
 from scribewire.recognition.transcript import Transcript
 from scribewire.recognition.utterances import Followed, Utterances
 from scribewire.recognition.voice import VoiceState
+from scribewire.recognition.window_partials import WindowPartials
 
 if TYPE_CHECKING:
     from scribewire.events import TranscriptEvent
+    from scribewire.recognition.partials import PartialStrategy
     from scribewire.recognition.rules import RecognizerRules
     from scribewire.recognition.utterance import Utterance
     from scribewire.types import Samples
@@ -55,16 +60,15 @@ if TYPE_CHECKING:
 class Recognizer:
     """Turn one stream of samples into transcript events, without I/O, threads or clocks.
 
-    Inference counts as I/O: the recognizer asks for it with `next_request` and is told the
-    answer with `receive_result`. After every `receive_*` call, run `next_request` until it
-    returns None, and take what `next_event` offers.
+    Inference counts as I/O: it is asked for and told of. After every `receive_*` call, run
+    `next_request` until it returns None, and take what `next_event` offers.
     """
 
     def __init__(self, rules: RecognizerRules) -> None:
         self._rules = rules
         self._intake = Intake(rules)
         self._transcript = Transcript(rules)
-        self._partials = WindowPartials(rules, self._intake.buffer, self._intake.track)
+        self._partials = _partials_for(rules, self._intake)
         self._final_asked = Question[DecodeRequest]()
         self._voice_asked = Question[EmbeddingRequest]()
         self._utterances = Utterances(rules)
@@ -123,8 +127,8 @@ class Recognizer:
                 self._receive_embedding(request, result)
             case DecodeRequest(is_required=True), DecodeResult():
                 self._receive_final_decode(request, result)
-            case DecodeRequest(), DecodeResult():
-                self._receive_partial_decode(request, result)
+            case DecodeRequest() | StreamRequest(), DecodeResult() | StreamResult():
+                self._receive_partial(request, result)
             case _:
                 raise AssertionError("the answer to another kind of request")
 
@@ -139,7 +143,7 @@ class Recognizer:
             self._next_turns()
             or self._next_final_decode()
             or self._next_embedding()
-            or self._next_partial_decode()
+            or self._next_partial()
         )
 
     def next_event(self) -> TranscriptEvent | None:
@@ -193,7 +197,7 @@ class Recognizer:
                 return self._voice_asked.ask(request)
         return None
 
-    def _next_partial_decode(self) -> DecodeRequest | None:
+    def _next_partial(self) -> PartialRequest | None:
         if self._final_asked.is_open or not self._intake.is_speaking:
             return None
         first = self._utterances.first
@@ -219,16 +223,16 @@ class Recognizer:
         utterance.final.receive(request, found)
         if not utterance.has_ended:
             self._partials.receive_pause(request, found)
-            self._show_partial(utterance, request, found)
+            self._show_partial(utterance, found, request.end_sample, is_settled=True)
         self._accept_if_complete(utterance)
 
-    def _receive_partial_decode(self, request: DecodeRequest, result: DecodeResult) -> None:
+    def _receive_partial(self, request: PartialRequest, result: PartialAnswer) -> None:
         hypothesis = self._partials.receive_result(request, result)
         utterance = self._utterances.find(request.utterance)
         if utterance is None or utterance.has_ended or hypothesis is None:
             return
         if utterance.final.request is None:  # else a later decode is on its way
-            self._show_partial(utterance, request, hypothesis)
+            self._show_partial(utterance, hypothesis, request.end_sample, is_settled=False)
 
     # Utterances.
 
@@ -272,11 +276,13 @@ class Recognizer:
         self._discard_audio()
 
     def _show_partial(
-        self, utterance: Utterance, request: DecodeRequest, hypothesis: Hypothesis
+        self, utterance: Utterance, found: Hypothesis, end_sample: int, *, is_settled: bool
     ) -> None:
         if self._rules.partial_interval_samples is None or utterance is not self._utterances.first:
             return
-        partial = self._transcript.partial(utterance, request, hypothesis, self._intake.track)
+        partial = self._transcript.partial(
+            utterance, found, end_sample, track=self._intake.track, is_settled=is_settled
+        )
         if partial is not None:
             self._events.append(partial)
 
@@ -286,3 +292,9 @@ class Recognizer:
         needed = self._utterances.needed_from(judged)
         context_start = self._transcript.context.start(self._utterances.next_end(judged))
         self._intake.discard_before(audio=min(needed, context_start), speech=needed)
+
+
+def _partials_for(rules: RecognizerRules, intake: Intake) -> PartialStrategy:
+    if rules.traits.is_streaming:
+        return StreamPartials(rules, intake.buffer)
+    return WindowPartials(rules, intake.buffer, intake.track)

@@ -104,6 +104,36 @@ class DecodeResult:
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class StreamRequest:
+    """Decode what is new of one utterance, for a partial, with an engine that keeps a state.
+
+    Those of one utterance come one at a time, each for what follows the last one that was run. One
+    may wait, or be dropped: then the next holds its samples too.
+    """
+
+    utterance: int
+    """Number of the utterance in its stream, from 0."""
+    samples: Samples
+    """Of the utterance, what the state does not know yet."""
+    end_sample: int
+    """Where in the stream `samples` ends."""
+    state: bytes | None
+    """What the last `StreamResult` of the utterance carried; None on its first request."""
+    is_awaited: bool = False
+    """Whether nothing of the utterance has been shown yet: a partial that should not wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamResult:
+    """The answer to a `StreamRequest`."""
+
+    hypothesis: Hypothesis | None
+    """Of the whole utterance up to the end of the request; None when it has been dropped."""
+    state: bytes | None
+    """Opaque; goes into the utterance's next request. When dropped, that of the request."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class EmbeddingRequest:
     """Measure whose voice a stretch of speech is. Required: never dropped."""
 
@@ -151,5 +181,23 @@ class TurnResult:
     """In their order, without overlap; two in a row may have one voice and a pause between."""
 
 
-Request = VadRequest | DecodeRequest | EmbeddingRequest | TurnRequest
-Result = VadResult | DecodeResult | EmbeddingResult | TurnResult
+Request = VadRequest | DecodeRequest | StreamRequest | EmbeddingRequest | TurnRequest
+Result = VadResult | DecodeResult | StreamResult | EmbeddingResult | TurnResult
+
+PartialRequest = DecodeRequest | StreamRequest
+PartialAnswer = DecodeResult | StreamResult
+
+
+def is_for_partial(request: Request) -> bool:
+    """Whether a request may wait and be dropped: no final follows from its answer."""
+    return isinstance(request, StreamRequest) or (
+        isinstance(request, DecodeRequest) and not request.is_required
+    )
+
+
+def drop(request: Request) -> PartialAnswer:
+    """Return the answer to a request for a partial that nobody has run."""
+    assert is_for_partial(request), "what is required cannot be dropped"
+    if isinstance(request, StreamRequest):
+        return StreamResult(None, request.state)
+    return DecodeResult(None)

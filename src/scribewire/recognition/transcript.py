@@ -19,7 +19,6 @@ from scribewire.recognition.words import place_words, spell_words
 from scribewire.types import Span
 
 if TYPE_CHECKING:
-    from scribewire.recognition.requests import DecodeRequest
     from scribewire.recognition.rules import RecognizerRules
     from scribewire.recognition.speech_track import SpeechTrack
     from scribewire.recognition.utterance import Utterance
@@ -38,26 +37,29 @@ class Transcript:
     def partial(
         self,
         utterance: Utterance,
-        request: DecodeRequest,
         hypothesis: Hypothesis,
+        end_sample: int,
+        *,
         track: SpeechTrack,
+        is_settled: bool,
     ) -> Partial | None:
-        """Return what to show of a hypothesis of the open utterance, if anything."""
+        """Return what to show of a hypothesis of the open utterance up to a sample, if anything.
+
+        `is_settled` says that it was decoded in a pause, as a final is.
+        """
         latest = utterance.shown_end
-        if latest is not None and request.end_sample < latest:
+        if latest is not None and end_sample < latest:
             return None  # an older decode that took longer
-        if not self._is_speech(track, utterance.start, request.end_sample, hypothesis):
+        if not self._is_speech(track, utterance.start, end_sample, hypothesis):
             return None
-        shown = utterance.show(
-            decoded_words(hypothesis), request.end_sample, is_settled=request.is_required
-        )
+        shown = utterance.show(decoded_words(hypothesis), end_sample, is_settled=is_settled)
         if shown is None:
             return None
         return Partial(
             utterance=utterance.number,
             text=shown.text,
             start_sample=utterance.speech_start,
-            end_sample=request.end_sample,
+            end_sample=end_sample,
             stability=self._judge_stability(shown),
         )
 

@@ -23,7 +23,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scribewire.recognition.requests import DecodeRequest
+from scribewire.recognition.requests import DecodeRequest, StreamRequest, is_for_partial
 from scribewire.runtime.stream_clock import AHEAD_S
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Job:
     @property
     def is_partial(self) -> bool:
         """Whether it may be dropped."""
-        return isinstance(self.request, DecodeRequest) and not self.request.is_required
+        return is_for_partial(self.request)
 
     def is_ahead(self, now: float) -> bool:
         """Whether it may wait for those who speak."""
@@ -64,7 +64,7 @@ class Job:
 
     def ready_at(self, partial_interval_s: float) -> float:
         """Return from when it may run, a partial."""
-        if isinstance(self.request, DecodeRequest) and self.request.is_awaited:
+        if isinstance(self.request, DecodeRequest | StreamRequest) and self.request.is_awaited:
             return self.asked_at - partial_interval_s
         return self.lane.partial_at + partial_interval_s
 

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scribewire.recognition.requests import DecodeRequest, DecodeResult, VadRequest
+from scribewire.recognition.requests import DecodeRequest, VadRequest, drop
 from scribewire.runtime.job_queue import FrameQueue, Job, JobQueue, Lane
 from scribewire.runtime.load import Load, LoadMeter, Loads
 from scribewire.runtime.stream_clock import AHEAD_S
@@ -127,7 +127,7 @@ class Scheduler:
             unwanted = desk.queue.put(Job(lane, request, due_at, asked_at=self._clock()))
         desk.workers.wake()
         if unwanted is not None:
-            lane.answer(unwanted.request, DecodeResult(None))
+            lane.answer(unwanted.request, drop(unwanted.request))
 
     def close_lane(self, lane: StreamLane) -> None:
         """Drop what has not begun; the lane receives no more answers. Again does nothing."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scribewire.errors import ServerFault
 from scribewire.events import Final
-from scribewire.recognition.requests import DecodeRequest
+from scribewire.recognition.requests import DecodeRequest, StreamRequest
 from scribewire.runtime.stream_clock import StreamClock
 from scribewire.types import SAMPLE_RATE
 
@@ -129,7 +129,7 @@ class Stream:
 
     def _due_at(self, request: Request) -> float:
         """Return when the audio behind a request is played to one who listens as it is spoken."""
-        if isinstance(request, DecodeRequest):
+        if isinstance(request, DecodeRequest | StreamRequest):
             return self._stream_clock.due_at(request.end_sample)
         return self._stream_clock.due_at(self._recognizer.judged_samples)
 

@@ -32,6 +32,8 @@ from scribewire.recognition.requests import (
     EmbeddingRequest,
     EmbeddingResult,
     Hypothesis,
+    StreamRequest,
+    StreamResult,
     Token,
     Turn,
     TurnRequest,
@@ -201,6 +203,27 @@ class ScriptedEngine:
     def close(self) -> None:
         """Refuse every later call."""
         self._is_closed = True
+
+
+class ScriptedStreamingEngine(ScriptedEngine):
+    """One that reads letters piece by piece too; its state is all that it has been given."""
+
+    traits = replace(SCRIPTED_TRAITS, is_streaming=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stream_requests: list[StreamRequest] = []  # all it was asked piece by piece, in order
+
+    def decode_stream(self, request: StreamRequest) -> StreamResult:
+        """Return the letters of the utterance so far."""
+        if self._is_closed:
+            raise ServerFault("this engine is closed")
+        self.stream_requests.append(request)
+        known = np.frombuffer(request.state or b"", np.float32)
+        samples = np.concatenate([known, request.samples])
+        tokens = tuple(replace(token, start=None, end=None) for token in read_tokens(samples))
+        text = "".join(token.text for token in tokens).strip()
+        return StreamResult(Hypothesis(text, tokens), samples.tobytes())
 
 
 class ScriptedVoices:

@@ -11,11 +11,7 @@ from hypothesis import strategies as st
 
 from scribewire.engines.engines import Engines
 from scribewire.events import Final, Partial, SpeechStarted, TranscriptEvent
-from scribewire.recognition.partials import (
-    AWAITED_SAMPLES,
-    MAX_OUTSTANDING,
-    NEW_SPEECH_SAMPLES,
-)
+from scribewire.recognition.partials import AWAITED_SAMPLES
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
@@ -24,6 +20,10 @@ from scribewire.recognition.requests import (
     Hypothesis,
     Request,
     VadRequest,
+)
+from scribewire.recognition.window_partials import (
+    MAX_OUTSTANDING,
+    NEW_SPEECH_SAMPLES,
 )
 from scribewire.testing.scripted import (
     ScriptedEngine,
