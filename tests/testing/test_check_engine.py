@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,16 +14,28 @@ from scribewire.recognition.requests import (
     DecodeResult,
     EmbeddingRequest,
     EmbeddingResult,
+    StreamRequest,
+    StreamResult,
     TurnRequest,
     TurnResult,
     VadRequest,
     VadResult,
 )
 from scribewire.testing import check_engine
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech
+from scribewire.testing.scripted import (
+    SCRIPTED_TRAITS,
+    ScriptedEngine,
+    ScriptedStreamingEngine,
+    ScriptedVad,
+    draw_speech,
+)
 
 
 class Speech(ScriptedEngine):
+    takes_any_prefix = True
+
+
+class Streaming(ScriptedStreamingEngine):
     takes_any_prefix = True
 
 
@@ -49,7 +62,7 @@ class Voices:
             raise ServerFault("closed")
 
 
-@pytest.mark.parametrize("make_engine", [Speech, ScriptedVad, Voices])
+@pytest.mark.parametrize("make_engine", [Speech, Streaming, ScriptedVad, Voices])
 def test_an_honest_engine_passes(make_engine: type[Speech | ScriptedVad | Voices]) -> None:
     check_engine(make_engine)
 
@@ -80,6 +93,15 @@ class IgnoresPrefixes(Speech):
         return super().decode(request)
 
 
+class ClaimsToStream(Speech):
+    traits = replace(SCRIPTED_TRAITS, is_streaming=True)
+
+
+class CannotStream(Streaming):
+    def decode_stream(self, request: StreamRequest) -> StreamResult:
+        raise KeyError(request.utterance)
+
+
 class ClosesOnce(Speech):
     is_closed = False
 
@@ -108,6 +130,8 @@ class ClosesHalf(Voices):
 
 BROKEN = [
     (CannotDecode, "a voice: decode raised KeyError"),
+    (ClaimsToStream, "`is_streaming` is True, and there is no `decode_stream`"),
+    (CannotStream, "speech: decode_stream raised KeyError"),
     (CannotMeasure, "a voice: measure raised KeyError"),
     (CannotEmbed, "a voice: embed raised KeyError"),
     (CannotFindTurns, "a voice: find_turns raised KeyError"),

@@ -6,21 +6,28 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from scribewire.errors import ServerFault
-from scribewire.recognition.requests import EmbeddingRequest, TurnRequest, VadRequest
+from scribewire.recognition.requests import EmbeddingRequest, StreamRequest, TurnRequest, VadRequest
 from scribewire.testing.checks.claims import check_claims
 from scribewire.testing.checks.hypotheses import request_for
 from scribewire.testing.checks.inputs import named, voice
 from scribewire.testing.checks.speech import check_speech
+from scribewire.testing.checks.streaming import check_streaming
 from scribewire.testing.checks.vad import check_vad
 from scribewire.testing.checks.voices import check_embedding, check_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scribewire.engines.protocols import EmbeddingEngine, SpeechEngine, TurnEngine, VadEngine
+    from scribewire.engines.protocols import (
+        EmbeddingEngine,
+        SpeechEngine,
+        StreamingEngine,
+        TurnEngine,
+        VadEngine,
+    )
     from scribewire.types import Samples
 
-Engine: TypeAlias = "SpeechEngine | VadEngine | EmbeddingEngine | TurnEngine"
+Engine: TypeAlias = "SpeechEngine | StreamingEngine | VadEngine | EmbeddingEngine | TurnEngine"
 
 
 def check_engine(make_engine: Callable[[], Engine], *, speech: Samples | None = None) -> None:
@@ -48,8 +55,15 @@ def _check(used: Engine, fresh: Engine, speech: Samples) -> Iterator[Callable[[]
     if _is_speech_engine(used) and _is_speech_engine(fresh):
         check_speech(used, fresh)
         check_claims(used, speech)
+        is_claimed, is_there = used.traits.is_streaming, _is_streaming_engine(used)
+        assert is_there or not is_claimed, "`is_streaming` is True, and there is no `decode_stream`"
         decode = used.decode
         yield lambda: decode(request_for(samples))
+    if _is_streaming_engine(used) and _is_streaming_engine(fresh):
+        check_streaming(used, fresh, speech)
+        decode_stream = used.decode_stream
+        piece = StreamRequest(utterance=0, samples=samples, end_sample=0, state=None)
+        yield lambda: decode_stream(piece)
     if _is_vad_engine(used) and _is_vad_engine(fresh):
         check_vad(used, fresh)
         measure = used.measure
@@ -66,6 +80,10 @@ def _check(used: Engine, fresh: Engine, speech: Samples) -> Iterator[Callable[[]
 
 def _is_speech_engine(engine: object) -> TypeGuard[SpeechEngine]:
     return hasattr(engine, "decode")
+
+
+def _is_streaming_engine(engine: object) -> TypeGuard[StreamingEngine]:
+    return hasattr(engine, "decode_stream")
 
 
 def _is_vad_engine(engine: object) -> TypeGuard[VadEngine]:

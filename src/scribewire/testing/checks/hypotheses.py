@@ -39,7 +39,7 @@ def decode_if_wanted(engine: SpeechEngine, name: str, request: DecodeRequest) ->
         result = engine.decode(request)
     hypothesis = result.hypothesis
     if hypothesis is not None:
-        _check_hypothesis(name, hypothesis)
+        check_hypothesis(name, hypothesis)
         _check_times(name, hypothesis.tokens, request)
     check_travels(name, result)
     return hypothesis
@@ -50,7 +50,8 @@ def ids_of(hypothesis: Hypothesis) -> tuple[int, ...]:
     return tuple(token.id for token in hypothesis.tokens)
 
 
-def _check_hypothesis(name: str, hypothesis: Hypothesis) -> None:
+def check_hypothesis(name: str, hypothesis: Hypothesis) -> None:
+    """Raise AssertionError when text and tokens do not belong together."""
     text, tokens = hypothesis.text, hypothesis.tokens
     assert text == text.strip(), f"{name}: space at an end of the text {text!r}"
     assert not text or tokens, f"{name}: the text {text!r} has no tokens"
