@@ -26,14 +26,14 @@ def test_a_final_comes_with_the_last_frame_of_the_silence(length: int, has_parti
     recognizer = Recognizer(rules)
     picture = "." * 9 + "a" * length + "." * 40
     voices = ScriptedVoices()
-    heard: list[int] = []
+    final_at: list[int] = []
 
     for fed, frame in enumerate(picture, start=1):
         recognizer.receive_audio(draw_speech(frame))
         events = answer_all(recognizer, ScriptedVad(), ScriptedEngine(), Voices(voices, voices))
-        heard += [fed for event in events if isinstance(event, Final)]
+        final_at += [fed for event in events if isinstance(event, Final)]
 
-    assert heard == [9 + length + rules.endpoint.end_silence]
+    assert final_at == [9 + length + rules.endpoint.end_silence]
 
 
 def test_frames_are_judged_together_while_nothing_can_follow_from_them() -> None:

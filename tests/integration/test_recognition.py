@@ -48,7 +48,7 @@ def beckett() -> Samples:
 
 @pytest.fixture(scope="module")
 def alone(engines: Engines, beckett: Samples) -> list[Final]:
-    """What one stream alone hears, all of it at once."""
+    """What one stream alone says, all of it at once."""
     return finals(recognize(recognizer_for(engines), [beckett], engines.vad, engines.speech[0]))
 
 
@@ -148,10 +148,10 @@ async def test_streams_side_by_side_on_the_scheduler_hear_what_one_alone_hears(
     for stream in streams:
         stream.end()
 
-    heard = [finals([event async for event in stream.events()]) for stream in streams]
+    said = [finals([event async for event in stream.events()]) for stream in streams]
 
     await scheduler.aclose()
-    assert heard == [alone] * 3
+    assert said == [alone] * 3
 
 
 @pytest.mark.slow

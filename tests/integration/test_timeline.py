@@ -61,7 +61,7 @@ class Listener:
         self._events: list[TranscriptEvent] = []
         self.most_buffered = 0  # samples
 
-    def hear(self, picture: str) -> None:
+    def feed(self, picture: str) -> None:
         samples = draw_speech(picture)
         at = 0
         while at < len(samples):
@@ -100,7 +100,7 @@ class Listener:
 
 
 def is_inside(partial: Partial, utterance: Drawn) -> bool:
-    """Whether what it has heard ends in the utterance's speech or in the pad after it."""
+    """Whether what was decoded for it ends in the utterance's speech or in the pad after it."""
     end = partial.end_sample / FRAME_SAMPLES
     return utterance.end_frame - len(utterance.text) < end <= utterance.end_frame + PAD_FRAMES
 
@@ -110,7 +110,7 @@ def test_two_hours_of_utterances_stay_where_they_were_drawn_in_flat_memory() -> 
     drawn = list(draw_utterances(seed=1))
     listener = Listener(FAST, seed=2)
     for utterance in drawn:
-        listener.hear(utterance.picture)
+        listener.feed(utterance.picture)
     listener.end()
 
     last_end = drawn[-1].end_frame * FRAME_SAMPLES  # no silence follows it
@@ -133,7 +133,7 @@ def test_two_hours_of_utterances_stay_where_they_were_drawn_in_flat_memory() -> 
 def test_two_hours_without_a_change_fill_no_buffer(letter: str) -> None:
     listener = Listener(scripted_rules(partials=False), seed=5)
     for _ in range(TWO_HOURS_FRAMES // 1000):
-        listener.hear(letter * 1000)
+        listener.feed(letter * 1000)
 
     longest = FAST.endpoint.max_utterance * FRAME_SAMPLES + FAST.context_samples
     assert listener.most_buffered <= longest + LONGEST_CHUNK + 2 * SAMPLE_RATE

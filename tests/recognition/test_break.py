@@ -28,18 +28,18 @@ def test_a_break_ends_the_utterance_before_more_audio_comes(
     voices = Voices(ScriptedVoices(), ScriptedVoices())
     events: list[TranscriptEvent] = []
 
-    def hear(picture: str) -> None:
+    def feed(picture: str) -> None:
         samples = draw_speech(picture)
         for at in range(0, len(samples), chunk):
             recognizer.receive_audio(samples[at : at + chunk])
             events.extend(answer_all(recognizer, ScriptedVad(), ScriptedEngine(), voices))
 
-    hear("." * 15 + "hello" * 4)
+    feed("." * 15 + "hello" * 4)
     recognizer.receive_break()
     events.extend(answer_all(recognizer, ScriptedVad(), ScriptedEngine(), voices))
     assert texts(events) == ["hello" * 4]
 
-    hear("there" * 4 + "." * 20)
+    feed("there" * 4 + "." * 20)
     assert texts(events) == ["hello" * 4, "there" * 4]
 
 

@@ -95,7 +95,7 @@ def test_the_end_of_the_stream_closes_the_open_utterance_where_speech_ended() ->
     assert endpointer.receive_end() is None
 
 
-def test_is_speaking_is_true_only_while_speech_is_heard_in_an_open_utterance() -> None:
+def test_is_speaking_is_true_only_while_speech_is_judged_in_an_open_utterance() -> None:
     endpointer = Endpointer(RULES)
     spoken = []
     for frame in ".SSS..S....":

@@ -95,7 +95,7 @@ def test_speech_on_the_first_and_on_the_last_sample_is_complete() -> None:
     assert [f.text for f in finals_of(events_of("abcdefgh"))] == ["abcdefgh"]
 
 
-def test_a_last_frame_that_is_not_whole_is_heard() -> None:
+def test_a_last_frame_that_is_not_whole_is_decoded() -> None:
     samples = draw_speech("..abcdefgh")[:-200]
 
     events = recognize(Recognizer(RULES), [samples], ScriptedVad(), ScriptedEngine())
@@ -117,10 +117,10 @@ class MumblingEngine(ScriptedEngine):
     """Hears every letter and is sure of none."""
 
     def decode(self, request: DecodeRequest) -> DecodeResult:
-        heard = super().decode(request).hypothesis
-        assert heard is not None
-        tokens = tuple(replace(token, logprob=-3.0) for token in heard.tokens)
-        return DecodeResult(replace(heard, tokens=tokens))
+        found = super().decode(request).hypothesis
+        assert found is not None
+        tokens = tuple(replace(token, logprob=-3.0) for token in found.tokens)
+        return DecodeResult(replace(found, tokens=tokens))
 
 
 def test_a_first_partial_is_tried_often_but_not_for_long() -> None:
@@ -293,7 +293,7 @@ def test_an_utterance_starts_after_the_audio_of_the_one_before() -> None:
 )
 def test_a_decode_that_its_context_led_astray_is_done_again_alone(astray: dict[str, Any]) -> None:
     class Astray(ScriptedEngine):
-        """Never comes to an end, or hears nothing, when it knows what was said before."""
+        """Never comes to an end, or finds nothing, when it knows what was said before."""
 
         def decode(self, request: DecodeRequest) -> DecodeResult:
             result = super().decode(request)

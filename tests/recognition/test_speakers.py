@@ -47,7 +47,7 @@ CASES = [
     ("what lies in between is not told", [(ANN, 3, 1), (near(ANN, 0.3), 3, None)]),
     ("nor what lies between two", [(ANN, 3, 1), (BOB, 3, 2), (near(ANN, 0.7, 1), 3, None)]),
     (
-        "what could not be told is told once it is heard again",
+        "what could not be told is told once it comes again",
         [(ANN, 3, 1), (near(ANN, 0.1), 0.9, None), (near(ANN, 0.1), 0.9, 2)],
     ),
 ]

@@ -36,10 +36,10 @@ def hypothesis(text: str, *, probability: float = 0.9, is_complete: bool = True)
 
 
 def track(probability: float = VOICED) -> SpeechTrack:
-    heard = SpeechTrack()
+    judged = SpeechTrack()
     for _ in range(FRAMES):
-        heard.accept_frame(is_speech=probability >= 0.5, probability=probability)
-    return heard
+        judged.accept_frame(is_speech=probability >= 0.5, probability=probability)
+    return judged
 
 
 def request(end: int = END, *, number: int = 0) -> DecodeRequest:
@@ -70,11 +70,11 @@ def ask_voice(utterance: Utterance) -> EmbeddingRequest:
 
 
 def final_of(
-    utterance: Utterance, heard: SpeechTrack, transcript: Transcript | None = None
+    utterance: Utterance, judged: SpeechTrack, transcript: Transcript | None = None
 ) -> Final | None:
     transcript = transcript or Transcript(RULES)
-    transcript.accept(utterance, heard)
-    return transcript.final(utterance, heard)
+    transcript.accept(utterance, judged)
+    return transcript.final(utterance, judged)
 
 
 def partial_of(
@@ -137,11 +137,11 @@ def test_a_final_becomes_context_for_the_next() -> None:
 
 def test_a_final_that_says_nothing_or_was_stopped_is_no_context() -> None:
     stopped = hypothesis("Good day.", is_complete=False)
-    for answer, heard in ((hypothesis("You"), track(0.6)), (stopped, track())):
+    for answer, judged in ((hypothesis("You"), track(0.6)), (stopped, track())):
         transcript = Transcript(RULES)
         final_of(ended(hypothesis("Before.")), track(), transcript)
 
-        final_of(ended(answer, number=1), heard, transcript)
+        final_of(ended(answer, number=1), judged, transcript)
 
         assert transcript.context.lead_in(END, END + 1).prefix == ()
 
@@ -217,7 +217,7 @@ def test_the_same_text_is_not_shown_twice() -> None:
     assert [partial and partial.text for partial in shown] == ["Good day.", None]
 
 
-def test_a_decode_that_heard_less_than_what_is_shown_comes_too_late() -> None:
+def test_a_decode_that_took_less_than_what_is_shown_comes_too_late() -> None:
     utterance = new_utterance()
     partial_of(utterance, "Good day to")
 

@@ -54,7 +54,7 @@ class StabilityCurve:
     unseen: float
     """Times the number of words that no earlier hypothesis had."""
     settled: float
-    """Added for what was heard in a pause."""
+    """Added for what was decoded in a pause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class ShowingBounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowLengths:
-    """How much a partial's decode hears of a long utterance; see window_partials.py."""
+    """How much a partial's decode takes of a long utterance; see window_partials.py."""
 
     max_window_samples: int
     """A longer window is cut as soon as it can be."""
@@ -89,11 +89,11 @@ class Calibration:
     showing: ShowingBounds
     windows: WindowLengths
     pad_before_samples: int
-    """Audio before the first speech frame that a decode hears too: soft onsets."""
+    """Audio before the first speech frame that a decode takes too: soft onsets."""
     max_pad_after_samples: int
     """The same after the last speech frame of a final, if the endpoint waits for so long."""
     context_samples: Mapping[Mode, int]
-    """Audio that a final's decode hears in all, what was said before included; 0: only itself."""
+    """Audio that a final's decode takes in all, what was said before included; 0: only itself."""
     final_width: Mapping[Mode, int]
     """How many hypotheses are followed side by side to find a final."""
     speech_per_noise: float

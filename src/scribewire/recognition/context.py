@@ -1,4 +1,4 @@
-"""What was said just before, to be heard again with what is said now.
+"""What was said just before, to be decoded again with what is said now.
 
 A piece of speech that is decoded alone loses what the sentence before it told. So a final is
 decoded together with the audio of the pieces before it, and their text, which is already known,
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LeadIn:
-    """Where a decode begins so that it hears its context, and what it knows of it."""
+    """Where a decode begins so that it has its context, and what it knows of it."""
 
     start: int
     """Position in the stream of the first sample to decode."""

@@ -13,7 +13,7 @@ pauses after `settle_silence` frames of silence: nothing that is decoded for a f
 that, so the decode can begin while the rest of the silence is waited for. It ends after
 `end_silence` frames, or resumes. Once it is long, fewer frames are enough for both; and if there
 are none of these either, it is cut when it reaches `max_utterance`, at the place of its second
-half where the VAD heard the least speech, and the next utterance begins there at once.
+half where there is the least speech, and the next utterance begins there at once.
 """
 
 from __future__ import annotations

@@ -28,17 +28,17 @@ class Token:
     """Its letters, with the space before it if a word begins here; a character that took several
     tokens stands whole in the first of them."""
     start: int | None = None
-    """First sample of the request in which it is heard; None when times were not asked for."""
+    """First sample of the request in which it is spoken; None when times were not asked for."""
     end: int | None = None
     """Sample after its last one, not before `start`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What an engine heard in one stretch of audio."""
+    """What an engine found in one stretch of audio."""
 
     text: str
-    """Punctuated and cased, without space at either end; empty when nothing was heard."""
+    """Punctuated and cased, without space at either end; empty when nothing was found."""
     tokens: tuple[Token, ...]
     """The tokens of `text` in order, without the marks of beginning and end."""
     is_complete: bool = True
@@ -163,12 +163,12 @@ class TurnRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """A stretch in which one voice alone is heard."""
+    """A stretch in which one voice alone speaks."""
 
     voice: int
     """The same number, the same voice, inside one result only."""
     start: int
-    """First sample of the request in which it is heard."""
+    """First sample of the request in which it speaks."""
     end: int
     """Sample after the last one."""
 

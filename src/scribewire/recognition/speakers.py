@@ -86,12 +86,12 @@ class _Voice:
 
 
 class SpeakerTracker:
-    """Tell which speaker of one stream is heard, from the embeddings of its utterances."""
+    """Tell which speaker of one stream speaks, from the embeddings of its utterances."""
 
     def __init__(self, rules: SpeakerRules | None = None) -> None:
         self._rules = rules or SpeakerRules()
         self._speakers: list[_Voice] = []  # speaker 1 is the first
-        self._unknown: list[_Voice] = []  # heard, not told, oldest first
+        self._unknown: list[_Voice] = []  # embedded, not told, oldest first
 
     def identify(self, vector: Vector, samples: int) -> int | None:
         """Return the number of the speaker of so much speech, from 1; None when undecided.
@@ -150,7 +150,7 @@ class SpeakerTracker:
         return all(speaker.ratio(vector, seconds) < limit for speaker in self._speakers)
 
     def _remember(self, vector: Vector, seconds: float) -> int | None:
-        """Keep what could not be told; a voice heard again becomes a speaker."""
+        """Keep what could not be told; a voice that comes again becomes a speaker."""
         for voice in self._unknown:
             if self._is_same(voice, vector, seconds):
                 voice.learn(vector, seconds)

@@ -48,14 +48,14 @@ class SpeechTrack:
         """
         first = self._frames - len(self._probabilities)
         left = max(-(-start // FRAME_SAMPLES) - first, 0)
-        heard = list(self._probabilities)[left : max(end // FRAME_SAMPLES - first, 0)]
-        sure = [number for number, probability in enumerate(heard) if probability >= SURE]
+        judged = list(self._probabilities)[left : max(end // FRAME_SAMPLES - first, 0)]
+        sure = [number for number, probability in enumerate(judged) if probability >= SURE]
         if not sure:
             return Voicing(mean=0.0, highest=0.0)
-        spoken = [heard[sure[0]]]
+        spoken = [judged[sure[0]]]
         for before, number in pairwise(sure):
             is_long = number - before > LONG_PAUSE_FRAMES
-            spoken += heard[number : number + 1] if is_long else heard[before + 1 : number + 1]
+            spoken += judged[number : number + 1] if is_long else judged[before + 1 : number + 1]
         return Voicing(mean=sum(spoken) / len(spoken), highest=max(spoken))
 
     def discard_before(self, position: int) -> None:

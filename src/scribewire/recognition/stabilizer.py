@@ -10,7 +10,7 @@ against them, and what it says beyond them is the tail.
 *What is doubtful is not shown.* Of the tail, only the words up to the first one that the engine is
 unsure of are shown, and never the last one: the audio may have cut it in half. In a pause nothing
 has been cut, so the last word counts too. The first word of an utterance is shown more readily,
-even when it is the last, for showing that speech was heard is worth a correction.
+even when it is the last, for showing that somebody speaks is worth a correction.
 
 A hypothesis that repeats itself has lost the thread: it ends before the first repetition.
 """
@@ -68,7 +68,7 @@ class ShownText:
 
     @property
     def text(self) -> str:
-        """The words joined; a mark after the last one is left out until more has been heard."""
+        """The words joined; a mark after the last one is left out until more has been decoded."""
         joined = " ".join(word.text for word in self.words)
         return joined if self.is_settled else joined.rstrip(",.;:?!-")
 
@@ -116,19 +116,19 @@ def continuation(stable: Sequence[DecodedWord], words: Sequence[DecodedWord]) ->
     Where they differ, the place is sought where most of the last stable words stand, no more
     than `MAX_SHIFT_WORDS` from where they should.
     """
-    known, heard = [w.letters for w in stable], [w.letters for w in words]
-    if heard[: len(known)] == known:
+    known, decoded = [w.letters for w in stable], [w.letters for w in words]
+    if decoded[: len(known)] == known:
         return len(known)
     for length in range(min(MAX_ANCHOR_WORDS, len(known)), 0, -1):
         anchor = known[-length:]
         ends = [
             end
-            for end in range(length, len(heard) + 1)
-            if heard[end - length : end] == anchor and abs(end - len(known)) <= MAX_SHIFT_WORDS
+            for end in range(length, len(decoded) + 1)
+            if decoded[end - length : end] == anchor and abs(end - len(known)) <= MAX_SHIFT_WORDS
         ]
         if ends:
             return min(ends, key=lambda end: abs(end - len(known)))
-    return min(len(known), len(heard))
+    return min(len(known), len(decoded))
 
 
 def cut_repetition(words: Sequence[DecodedWord]) -> Sequence[DecodedWord]:

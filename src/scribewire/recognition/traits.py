@@ -18,7 +18,7 @@ class Traits:
     min_window_samples: int
     """Of less audio it makes nothing."""
     max_window_samples: int | None
-    """The most audio that it hears at once; None sets no limit of its own."""
+    """The most audio that it takes at once; None sets no limit of its own."""
     takes_context: bool
     """Whether `DecodeRequest.prefix` may hold what was said before."""
     takes_draft: bool

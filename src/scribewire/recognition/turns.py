@@ -3,7 +3,7 @@
 Theory of operation. Short pauses do not end an utterance, so a quick answer comes to lie in the
 same one as its question. While an utterance grows it is therefore looked at every few seconds,
 and once more when it settles, always at fixed positions of the stream: a change is where a voice
-that has been heard for a while is followed by another one that is heard for a while. Shorter
+that has spoken for a while is followed by another one that speaks for a while. Shorter
 turns are not trusted: a laugh, an echo or the edge of the window looks the same.
 """
 

@@ -11,7 +11,7 @@ agree on leaves the window, but for a lead-in whose words are forced:
 
 To know where words lie, the engine is asked for their times whenever a window has become long.
 
-Nothing is decoded where no new speech was heard. Several requests may be on their way, for
+Nothing is decoded where no new speech was judged. Several requests may be on their way, for
 whoever runs them may keep only the newest of a stream. Nothing here shapes a final.
 """
 
@@ -46,7 +46,7 @@ class _SaidWord:
     letters: str
     """What counts when words are compared."""
     time: Span | None
-    """Where in the stream it is heard; None when nobody asked."""
+    """Where in the stream it is spoken; None when nobody asked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,8 +1,8 @@
-"""Engines that hear what a test drew, and a driver that answers a recognizer at once.
+"""Engines that read what a test drew, and a driver that answers a recognizer at once.
 
 A picture is a stream: each character is one frame of 512 samples, `.` is silence, a letter is
 speech, and so is the space between two words. The scripted engine reads the letters back from the
-samples it is given, so a test sees exactly which audio every decode has heard.
+samples it is given, so a test sees exactly which audio every decode was given.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def draw_pcm(picture: str) -> bytes:
 
 
 def read_speech(samples: Samples) -> str:
-    """Return the letters in drawn samples; a part of a frame under a half is not heard."""
+    """Return the letters in drawn samples; a part of a frame under a half is none."""
     return "".join(chr(token.id) for token in read_tokens(samples))
 
 
@@ -83,7 +83,7 @@ def read_tokens(samples: Samples) -> list[Token]:
     A silence parts words, as a space does.
     """
     codes = np.rint(_finite(samples) / _LEVEL_OF_CODE).astype(int)
-    codes[(codes < 0) | (codes >= _CODES)] = 0  # what nobody drew is not heard
+    codes[(codes < 0) | (codes >= _CODES)] = 0  # what nobody drew is silence
     edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
     tokens: list[Token] = []
     for start, end in pairwise(edges):
@@ -237,12 +237,12 @@ class ScriptedVoices:
         self.is_closed = False
 
     def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
-        """Return the axis of the voice that is heard most, or zero for silence."""
+        """Return the axis of the voice that speaks most, or zero for silence."""
         self._note(request)
         vector = np.zeros(_VOICES, np.float32)
-        heard = [_voice_of(letter) for letter in read_speech(request.samples)]
-        if heard:
-            vector[max(set(heard), key=heard.count)] = 1
+        spoken = [_voice_of(letter) for letter in read_speech(request.samples)]
+        if spoken:
+            vector[max(set(spoken), key=spoken.count)] = 1
         return EmbeddingResult(vector)
 
     def find_turns(self, request: TurnRequest) -> TurnResult:
