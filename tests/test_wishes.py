@@ -15,3 +15,9 @@ def test_every_wish_can_be_given_by_name_and_by_nothing_else() -> None:
 
 def test_the_address_of_a_stream_is_not_shown() -> None:
     assert "secret" not in repr(Wishes(url="https://user:secret@radio.example/"))
+
+
+def test_what_is_none_is_as_if_it_had_not_been_named() -> None:
+    named: WishFields = {"language": None, "endpointing_ms": None, "digits": True}
+
+    assert Wishes.named(named) == Wishes(digits=True)

@@ -1,4 +1,4 @@
-"""What is heard in one stream, in order, whatever dialect tells it to a client.
+"""What is said in one stream, in order, whatever dialect tells it to a client.
 
 A recognizer says it, a dialogue is fed with it.
 """
@@ -24,7 +24,7 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partial:
-    """The text of the open utterance as heard so far; replaces its previous partial."""
+    """The text of the open utterance as decoded so far; replaces its previous partial."""
 
     utterance: int
     """Number of the utterance in its stream, from 0."""

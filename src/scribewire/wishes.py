@@ -35,6 +35,12 @@ class Wishes:
     pace: Pace = "fast"
     """How quickly a finite source at `url` is read."""
 
+    @classmethod
+    def named(cls, fields: WishFields) -> Wishes:
+        """Return the wishes of these keyword arguments; None is as usual, like one left out."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        return cls(**cast("WishFields", given))
+
     def fields(self) -> WishFields:
         """Return them as keyword arguments, for whoever takes them one by one."""
         return cast("WishFields", asdict(self))  # these are its fields: tests/test_wishes.py

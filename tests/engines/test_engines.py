@@ -93,6 +93,7 @@ def test_a_language_is_offered_if_every_mode_understands_it(
         ((GERMAN, ENGLISH), "de"),
         ((EVERYTHING,), "en"),
         ((SpeakingEngine("fr de"),), "de"),
+        ((HASTY, GERMAN), "de"),  # of the preferred engine's none is served in every mode
     ],
 )
 def test_the_default_language_is_that_of_the_preferred_engine(

@@ -130,6 +130,35 @@ async def test_a_client_that_does_not_read_is_not_read_from(server: RunningServe
         await running
 
 
+class WearyClient(EagerClient):
+    """A client that reads up to the first final and nothing more."""
+
+    def __init__(self, *messages: dict[str, Any]) -> None:
+        super().__init__(*messages)
+        self.has_stopped = asyncio.Event()
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401 - as ASGI has it
+        if '"is_final":true' in message.get("text", ""):
+            self.has_stopped.set()
+            await asyncio.Event().wait()
+
+
+async def test_a_client_that_reads_no_results_is_not_read_from(server: RunningServer) -> None:
+    audio = {"type": "websocket.receive", "bytes": draw_pcm("..hello" + "." * 30)}
+    client = WearyClient({"type": "websocket.receive", "text": START}, *[audio] * 300)
+    running = asyncio.create_task((await serve(server, client)).run())
+    await client.has_stopped.wait()
+    left = len(client.waiting)
+    for _ in range(300):
+        await asyncio.sleep(0.001)  # the engine has threads of its own
+
+    assert len(client.waiting) >= left - 1  # the one that was being taken
+
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
 @dataclass
 class LastingDialogue:
     """A dialect whose sessions outlive their socket: text is audio, `end`, or `break`."""

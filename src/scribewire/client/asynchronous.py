@@ -36,7 +36,7 @@ async def connect(
     `pace`; the client is given once that has begun. Raises `ValueError` for an address or key
     that cannot be one, and a `ClientError` for everything else.
     """
-    opening = prepare_opening(server, Wishes(**wishes), key=key, timeout_s=timeout_s)
+    opening = prepare_opening(server, Wishes.named(wishes), key=key, timeout_s=timeout_s)
     dialogue = ClientDialogue(opening, now=_now(), on_state_change=on_state_change)
     wire = await _open_wire(opening, dialogue)
     try:

@@ -50,7 +50,7 @@ def connect(
     `pace`; the client is given once that has begun. Raises `ValueError` for an address or key
     that cannot be one, and a `ClientError` for everything else.
     """
-    opening = prepare_opening(server, Wishes(**wishes), key=key, timeout_s=timeout_s)
+    opening = prepare_opening(server, Wishes.named(wishes), key=key, timeout_s=timeout_s)
     dialogue = ClientDialogue(opening, now=time.monotonic(), on_state_change=on_state_change)
     dialogue.tell_states()
     with contextlib.ExitStack() as stack:

@@ -37,8 +37,11 @@ class Engines:
 
     @property
     def default_language(self) -> str:
-        """What those speak who name no language: English if the preferred engine knows it."""
-        known = self.speech[0].traits.languages
+        """What those speak who name no language: one that is offered, of the preferred engine.
+
+        English if it is among them, else the first by its code.
+        """
+        known = self.languages & self.speech[0].traits.languages or self.languages
         return "en" if "en" in known else min(known)
 
     def speech_for(self, language: str | None, mode: Mode) -> SpeechEngine:
@@ -48,7 +51,8 @@ class Engines:
         language. Raises ServerFault where there is none: who offers `languages` gets here with
         nothing else.
         """
-        engine = self._find(language or self.default_language, mode)
+        language = language or self.default_language
+        engine = self._find(language, mode)
         if engine is None:
             offered = ", ".join(sorted(self.languages))
             raise ServerFault(

@@ -17,7 +17,7 @@ FAMILIES: Final[tuple[Family, ...]] = (MOONSHINE,)
 """In order of preference, as their models are: of two for one language, the first serves it."""
 
 DEFAULT_MODEL: Final = FAMILIES[0].models[0]
-"""The one that is measured, and fitted, unless another is named."""
+"""The one that is measured, and fitted."""
 
 MODELS: Final[tuple[Model, ...]] = (
     *(model for family in FAMILIES for model in family.models),

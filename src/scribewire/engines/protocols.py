@@ -46,7 +46,7 @@ class VadEngine(Protocol):
 
 
 class SpeechEngine(Protocol):
-    """Turns speech into text."""
+    """Turns speech into text. It can be hashed: load and costs are kept for each engine."""
 
     @property
     def traits(self) -> Traits:

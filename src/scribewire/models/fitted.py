@@ -1,8 +1,9 @@
 """The file of the numbers that were fitted for one model, beside the model's entry.
 
 It is JSON: an object of parts, of which `calibration` is every speech model's and others are its
-family's own. The names are those of the fields that a part is read into. Benches write it
-(`--fit --write`), so no number of it stands in the code.
+family's own. The names are those of the fields that a part is read into. Benches write
+the groups that they fit (`--fit --write`); the others are edited by hand, with what was measured in
+bench/README.md.
 """
 
 from __future__ import annotations

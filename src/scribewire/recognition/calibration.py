@@ -1,6 +1,6 @@
 """The numbers that were fitted for one model: when it is believed, and when it is shown.
 
-They come with an engine, from a file beside its model's entry that the benches write (`--fit`).
+They come with an engine, from a file beside its model's entry.
 What each group of numbers does stands where it is used.
 """
 

@@ -7,7 +7,7 @@ answered in its own order:
     turns      who speaks in the open utterance; see turns.py           required
     final      the oldest utterance that has paused or ended            required
     embedding  whose voice the same utterance is; see voice.py          required
-    partial    the open utterance so far; see partials.py               optional
+    partial    the open utterance so far; see *_partials.py             optional
 
 Speech probabilities become boundaries, which open, settle and close utterances. When an utterance
 pauses, the audio of its final is complete, so it is decoded while the rest of the silence is

@@ -34,12 +34,14 @@ class StreamPartials:
         self._utterance = -1  # the open one
         self._speech_start = 0
         self._end = 0  # up to where it has been decoded
+        self._asked_end = 0  # up to where the latest request goes, dropped or not
         self._state: bytes | None = None  # of the engine, there
 
     def begin(self, utterance: int, start: int, speech_start: int) -> None:
         """Say that an utterance has begun: its number, where its audio does and its speech."""
         self._utterance, self._speech_start = utterance, speech_start
-        self._end, self._state = start, None
+        self._end = self._asked_end = start
+        self._state = None
 
     def due_at(self, judged: int, *, has_shown: bool) -> int | None:
         """Return from which sample on a partial may be asked for; None: not before an answer."""
@@ -49,13 +51,14 @@ class StreamPartials:
         if not has_shown and judged < self._speech_start + EARLY_SAMPLES:
             interval = self._rules.retry_samples
         first = self._speech_start + self._rules.first_partial_samples
-        return max(first, self._end + interval)
+        return max(first, self._asked_end + interval)
 
     def next_request(self, judged: int, *, has_shown: bool) -> StreamRequest | None:
         """Return the next request for the open utterance, if one is due at sample `judged`."""
         due = self.due_at(judged, has_shown=has_shown)
         if due is None or judged < due:
             return None
+        self._asked_end = judged
         is_new = judged < self._speech_start + AWAITED_SAMPLES
         request = StreamRequest(
             utterance=self._utterance,

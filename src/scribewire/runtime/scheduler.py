@@ -207,8 +207,10 @@ class _Desk:
             begun = self._begun.pop(call, None)
             if begun is None:
                 return False
-            _note_call(self._meter, begun, self._clock())
-        begun.lane.answer(call.request, outcome)
+            try:
+                _note_call(self._meter, begun, self._clock())
+            finally:  # whatever is wrong with the figures, the stream does not wait for ever
+                begun.lane.answer(call.request, outcome)
         return True
 
     def give_up(self, call: Call, fault: ServerFault) -> bool:

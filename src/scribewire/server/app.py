@@ -34,14 +34,15 @@ _session_log = logging.getLogger("scribewire.session")
 _UPGRADE = "this address speaks WebSocket: connect with ws:// or wss://"
 _DRAINING = "this server is going down: try again in a few seconds"
 _RETRY_AFTER_S = 5  # what a restart takes, models included, and what load is averaged over
-_PATHS = ", ".join(dialect.path for dialect in DIALECTS)
-_NO_SUCH_PATH = f"no such address here: expected one of {_PATHS}"
+# Where a dialect is spoken at its very path; stream mode's goes on with a key.
+_PATHS = [one.path for one in DIALECTS if one.read_request(one.path, "", ()) is not None]
+_NO_SUCH_PATH = f"no such address here: expected {' or '.join(_PATHS)}"
 
 
 def make_app(services: Services) -> Starlette:
     """Return the application that serves these services."""
 
-    async def open_session(websocket: WebSocket) -> None:
+    async def serve_websocket(websocket: WebSocket) -> None:
         opening = _read_opening(websocket)
         refusal = _refuse(opening, services)
         if refusal is not None:
@@ -76,8 +77,8 @@ def make_app(services: Services) -> Starlette:
     return Starlette(
         routes=[
             Route("/healthz", health),
-            *(Route(dialect.path, upgrade_required) for dialect in DIALECTS),
-            WebSocketRoute("/{path:path}", open_session),
+            *(Route(path, upgrade_required) for path in _PATHS),
+            WebSocketRoute("/{path:path}", serve_websocket),
         ]
     )
 

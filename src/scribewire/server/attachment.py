@@ -2,8 +2,8 @@
 
 Two tasks share the dialogue. The reader gives it every message and acts on what it says; the writer
 sends what the dialogue has to say and what the session has recognized. While the session is behind,
-the reader waits in `receive_audio`, and while the client does not read, it waits for the writer: so
-the socket fills up and the client is slowed down.
+the reader waits in `receive_audio`, and while the client does not read, it waits for the writer, as
+a source does that the session pulls: so the socket fills up and the client is slowed down.
 """
 
 from __future__ import annotations
@@ -196,10 +196,20 @@ class Attachment:
 
     async def _send_outgoing(self) -> None:
         self._collect_outgoing()
+        if self._outgoing:
+            self._hold()
         while self._outgoing:
             await self._send(self._outgoing.popleft())
             self._collect_outgoing()
         self._may_read.set()
+        if self._session is not None:
+            self._session.may_pull.set()
+
+    def _hold(self) -> None:
+        """Take no more audio while something waits to be sent."""
+        self._may_read.clear()
+        if self._session is not None:
+            self._session.may_pull.clear()
 
     async def _send(self, message: str | bytes | Close) -> None:
         try:
@@ -261,7 +271,7 @@ class Attachment:
     def _wake_writer(self) -> None:
         self._collect_outgoing()
         if self._outgoing:
-            self._may_read.clear()
+            self._hold()
         if self._outgoing or self._dialogue.is_over:
             self._has_news.set()
 

@@ -105,6 +105,8 @@ class Session:
         self.received_bytes = 0
         self.has_news = stream.has_news  # set whenever the attachment has to look
         self.is_read = source is None  # whether audio is taken now: a source may be lost
+        self.may_pull = asyncio.Event()  # the attachment clears it while its client does not read
+        self.may_pull.set()
         self._stream = stream
         self._decoder = decoder
         self._outbox: deque[NumberedResult] = deque(maxlen=MAX_KEPT_RESULTS)
@@ -165,6 +167,7 @@ class Session:
 
     def detach(self) -> None:
         """Let another attachment take them from where it likes."""
+        self.may_pull.set()
         self._attached.give_back()
 
     def result_after(self, number: int) -> NumberedResult | None:
@@ -226,6 +229,7 @@ class Session:
         return None
 
     async def _write_event(self, event: SourceEvent) -> None:
+        await self.may_pull.wait()
         match event:
             case SourceOpened(info=info):
                 _log.info("%s = %s %s", self.id, info.container, info.codec)

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from scribewire.types import Samples
 
 HEAD = AttentionHead(layer=0, number=0, lag_frames=0)
-RULES = AlignmentRules(heads=(HEAD,), silence_score=0.5, silence_slope=10.0, silence_loudness=0.35)
+RULES = AlignmentRules(
+    heads=(HEAD,),
+    silence_score=0.5,
+    silence_slope=10.0,
+    silence_loudness=0.35,
+    min_range_db=20.0,
+)
 
 # Above: how loud each frame is. Below, a row a token: where the decoder looks.
 CASES = [

@@ -61,6 +61,10 @@ def test_beside_a_bad_parameter_the_good_ones_are_read_and_the_first_fault_is_to
     assert fault.message == "type best: expected `fast` or `quality`"
 
 
+def test_an_empty_value_counts_as_not_given() -> None:
+    assert read_query({"language": "", "url": ""}, STREAM_REQUEST) == (USUAL, None)
+
+
 def test_an_address_that_is_none_is_not_quoted() -> None:
     _, fault = read_query({"url": "ftp://user:secret@host/"}, STREAM_REQUEST)
 

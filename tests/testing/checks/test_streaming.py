@@ -53,6 +53,13 @@ class ForgetsNothing(ScriptedStreamingEngine):
         return result
 
 
+class ForgetsItsState(ScriptedStreamingEngine):
+    """Says the newest piece only."""
+
+    def decode_stream(self, request: StreamRequest) -> StreamResult:
+        return super().decode_stream(replace(request, state=None))
+
+
 class DiffersFromItsTwin(ScriptedStreamingEngine):
     made = 0
 
@@ -101,6 +108,7 @@ BROKEN: list[tuple[Callable[[], ScriptedStreamingEngine], str]] = [
     (ClaimsNothing, "`decode_stream` is there, and `is_streaming` is False"),
     (HasNoHypothesis, "speech: a piece that was run has no hypothesis"),
     (ForgetsNothing, "1 pieces: the same samples decoded to another text"),
+    (ForgetsItsState, "3 pieces: "),
     (KeepsOneState, "two streams in turn: one changes the other's text"),
     (DiffersFromItsTwin, "speech: a used engine answers unlike a fresh one"),
     (KeepsAnObject, "speech: packing the result raised TypeError"),

@@ -64,7 +64,7 @@ class AlignmentRules:
     """By how much that score falls from the quietest to the loudest frame."""
     silence_loudness: float
     """Between the quietest (0) and the loudest (1)."""
-    min_range_db: float = 20.0
+    min_range_db: float
     """A flatter utterance has no silence of its own: its loudest frame counts as this far up."""
 
 

@@ -1,7 +1,8 @@
 """Every message of the wire, as a value.
 
 What a client may send is in `ClientMessage`, what a server may send in `ServerMessage`; how they
-are written is the business of `codec` and `legacy`, when they are legal that of `states`.
+are written is the business of `codec` and of the shape of results, when they are legal that of
+`states`.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def read_query(
     wishes, fault = USUAL, None
     for parameter in table:
         text = given.get(parameter.name)
-        if text is None:
+        if not text:  # an empty value counts as not given
             continue
         try:
             wishes = parameter.read(wishes, text)

@@ -25,6 +25,7 @@ THREADS = 4
 
 def check_speech(used: SpeechEngine, fresh: SpeechEngine) -> None:
     """Raise AssertionError when a promise about plain requests is broken."""
+    assert callable(getattr(used, "__hash__", None)), "it cannot be hashed, as keys must"
     check_traits(used.traits)
     check_calibration(used.calibration, used.traits)
     asked = {name: request_for(samples) for name, samples in inputs().items()}

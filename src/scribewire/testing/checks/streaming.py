@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 PIECES = (1, 3, 7, 40)  # into which the samples are cut
 THREADS = 4
+LIKENESS = 0.5  # of the letters: one piece of several alone has less
 
 
 def check_streaming(used: StreamingEngine, fresh: StreamingEngine, speech: Samples) -> None:
@@ -33,6 +35,10 @@ def check_streaming(used: StreamingEngine, fresh: StreamingEngine, speech: Sampl
     for count, found in alone.items():
         again = _decode_pieces(used, "speech", _cut(speech, count))
         assert again == found, f"{count} pieces: the same samples decoded to another text"
+        # Not always the same: what waits for more to come differs, and near ties may.
+        likeness = SequenceMatcher(a=alone[1].text, b=found.text, autojunk=False).ratio()
+        is_same = likeness >= LIKENESS or alone[1].text.startswith(found.text)
+        assert is_same, f"{count} pieces: {found.text!r}, in one: {alone[1].text!r}"
     first = _decode_pieces(fresh, "speech", _cut(speech, PIECES[1]))
     assert first == alone[PIECES[1]], "speech: a used engine answers unlike a fresh one"
     _check_inputs(used)
