@@ -3,47 +3,17 @@
 from __future__ import annotations
 
 from scribewire.engines.protocols import Voices
-from scribewire.events import Final, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import (
     EmbeddingRequest,
 )
-from scribewire.recognition.rules import RecognizerRules
 from scribewire.recognition.speakers import FIRST_VOICE_SAMPLES, MAX_VOICE_SAMPLES
 from scribewire.testing.scripted import (
-    ScriptedEngine,
-    ScriptedVad,
     ScriptedVoices,
     draw_speech,
     recognize,
-    scripted_rules,
 )
-
-RULES = scripted_rules()
-SPEAKERS = scripted_rules(speakers=True)
-TALK = "." * 15 + "hello" * 8 + "." * 4 + "HELLO" * 9 + "." * 20 + "there" * 9 + "12" * 30 + "...."
-LONG = " ".join(chr(ord("a") + n % 26) * 4 for n in range(120)) + " "
-
-
-def events_of(
-    picture: str, rules: RecognizerRules = RULES, chunk: int = 512
-) -> list[TranscriptEvent]:
-    samples = draw_speech(picture)
-    chunks = [samples[at : at + chunk] for at in range(0, len(samples), chunk)]
-    return recognize(Recognizer(rules), chunks, ScriptedVad(), ScriptedEngine(), voices())
-
-
-def voices() -> Voices:
-    scripted = ScriptedVoices()
-    return Voices(scripted, scripted)
-
-
-def finals_of(events: list[TranscriptEvent]) -> list[Final]:
-    return [event for event in events if isinstance(event, Final)]
-
-
-def engines() -> tuple[ScriptedVad, ScriptedEngine]:
-    return ScriptedVad(), ScriptedEngine()
+from tests.recognition.drawn import LONG, RULES, SPEAKERS, TALK, engines, events_of, finals_of
 
 
 def test_finals_say_who_speaks_and_end_where_the_speaker_changes() -> None:

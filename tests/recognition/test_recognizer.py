@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from scribewire.engines.engines import Engines
-from scribewire.engines.protocols import Voices
 from scribewire.events import Final, Partial, SpeechStarted, TranscriptEvent
 from scribewire.recognition.intake import IDLE_HOP_FRAMES
 from scribewire.recognition.recognizer import Recognizer
@@ -21,11 +20,9 @@ from scribewire.recognition.requests import (
     Token,
     VadRequest,
 )
-from scribewire.recognition.rules import RecognizerRules
 from scribewire.testing.scripted import (
     ScriptedEngine,
     ScriptedVad,
-    ScriptedVoices,
     answer_all,
     draw_speech,
     recognize,
@@ -33,32 +30,10 @@ from scribewire.testing.scripted import (
     scripted_rules,
 )
 from scribewire.types import SAMPLE_RATE
+from tests.recognition.drawn import LONG, RULES, SPEAKERS, SPEECH, TALK, events_of, finals_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-RULES = scripted_rules()
-SPEECH = "." * 15 + "hello" * 4 + "." * 12 + "there" * 3 + "." * 20 + "again" + "." * 4
-SPEAKERS = scripted_rules(speakers=True)
-TALK = "." * 15 + "hello" * 8 + "." * 4 + "HELLO" * 9 + "." * 20 + "there" * 9 + "12" * 30 + "...."
-LONG = " ".join(chr(ord("a") + n % 26) * 4 for n in range(120)) + " "
-
-
-def events_of(
-    picture: str, rules: RecognizerRules = RULES, chunk: int = 512
-) -> list[TranscriptEvent]:
-    samples = draw_speech(picture)
-    chunks = [samples[at : at + chunk] for at in range(0, len(samples), chunk)]
-    return recognize(Recognizer(rules), chunks, ScriptedVad(), ScriptedEngine(), voices())
-
-
-def voices() -> Voices:
-    scripted = ScriptedVoices()
-    return Voices(scripted, scripted)
-
-
-def finals_of(events: list[TranscriptEvent]) -> list[Final]:
-    return [event for event in events if isinstance(event, Final)]
 
 
 def partials_of(events: list[TranscriptEvent]) -> list[Partial]:
