@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,23 @@ FEEDS: dict[str, Tensor] = {
 @pytest.fixture
 def session() -> OnnxSession:
     return OnnxSession(find_model(SILERO_VAD.files[0]))
+
+
+def test_loading_the_library_leaves_nothing_in_the_users_home(tmp_path: Path) -> None:
+    """What it writes there is the device id that it would tell its vendor."""
+    outside = {"HOME": str(tmp_path), "ORT_DISABLE_TELEMETRY": "0"}
+    program = "import scribewire.engines.onnx, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | outside,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert told.stdout == "1\n"
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_a_graph_says_what_goes_in_and_out(session: OnnxSession) -> None:

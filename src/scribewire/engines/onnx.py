@@ -1,11 +1,20 @@
-"""onnxruntime, set up once: every session option of the project is in this file."""
+"""onnxruntime, set up once: every session option of the project is in this file.
+
+It is imported here and nowhere else. As soon as it is loaded it would write a device id into the
+user's home and look up and connect to its vendor's host; a variable stops both, if it is set
+before. It is set whatever was there, and child processes inherit it.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy.typing as npt
-import onnxruntime
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime as onnxruntime  # noqa: PLC0414 - behind the variable; others take it here
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from scribewire.errors import ModelFault, ServerFault

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from scribewire.engines.moonshine.dequantise import dequantise
+from scribewire.engines.onnx import onnxruntime
 
 RNG = np.random.default_rng(5)
 WEIGHTS = RNG.integers(0, 255, (6, 4)).astype(np.uint8)

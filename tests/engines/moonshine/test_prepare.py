@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
 from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.engines.moonshine.prepare import split_decoder
 from scribewire.engines.moonshine.prepared import ATTENTION, FIRST, NEXT
+from scribewire.engines.onnx import onnxruntime
 from scribewire.errors import ModelFault
 from scribewire.models.store import find_model
 

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import onnx
-import onnxruntime
 from onnx import helper
 
 from scribewire.engines.moonshine.dequantise import dequantise
 from scribewire.engines.moonshine.prepared import ATTENTION, ENCODER, FIRST, NEXT
-from scribewire.engines.onnx import ERRORS_ONLY, ORT_ERRORS
+from scribewire.engines.onnx import ERRORS_ONLY, ORT_ERRORS, onnxruntime
 from scribewire.errors import ModelFault
 
 _CACHED_BRANCH, _FIRST_BRANCH = "then_branch", "else_branch"
