@@ -258,14 +258,23 @@ async def send(client: Client, recording: Recording, sent: SentTimes, screen: Sc
 
 async def demonstrate(recording_path: Path, reference: str) -> Summary:
     """Run the whole demonstration and return what came out of it."""
+    before_s = children_cpu_s()
     recording = read_recording(recording_path)
     async with running_server() as server:
         print(f"A server listens on {server.url}. It hears {recording_path.name} in real time:\n")
         with Screen(sys.stdout, sys.stderr, duration_ms=recording.duration_ms) as screen:
             heard = await listen(server, recording, screen)
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = usage.ru_utime + usage.ru_stime
+    cpu_s = children_cpu_s() - before_s
     return summarize(heard, reference, cpu_s=cpu_s, duration_ms=recording.duration_ms)
+
+
+def children_cpu_s() -> float:
+    """Return the processor time of all that this process has started and waited for.
+
+    The set-up too, where a shell became this process after it.
+    """
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
