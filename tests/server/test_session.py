@@ -188,6 +188,25 @@ async def test_a_source_is_pulled_while_nobody_is_attached(server: RunningServer
     await session.aclose()
 
 
+async def test_nothing_is_pulled_while_the_client_does_not_read(server: RunningServer) -> None:
+    async def events() -> AsyncGenerator[SourceEvent, None]:
+        yield OPENED
+        yield SourceAudio(draw_pcm(UTTERANCE))
+
+    session = pull(server, events)
+    session.attach()
+    session.may_pull.clear()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    was_read, received_meanwhile = session.is_read, session.received_bytes
+    session.detach()  # whoever does not read has gone: the pull goes on
+
+    assert not was_read
+    assert received_meanwhile == 0
+    assert texts(await take_all(session)) == ["hello" * 3]
+    await session.aclose()
+
+
 async def test_an_attachment_hears_how_its_source_fares_and_the_next_one_how_it_ended(
     server: RunningServer,
 ) -> None:

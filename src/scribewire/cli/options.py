@@ -48,7 +48,7 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
         own = [one for one in signature.parameters.values() if one.name != _PARAMETER]
         made = [_parameter(option, name) for option, name in options.items()]
         parameters = sorted([*own, *made], key=lambda one: one.kind)
-        # typer asks for this instead of looking at the function.
+        # typer asks for this instead of looking at the function; types know no such attribute.
         called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         return called
 
