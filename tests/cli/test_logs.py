@@ -27,6 +27,8 @@ HIDDEN = [
         '< TEXT \'{"action":"start","key":"s3cret"}\'',
         '< TEXT \'{"action":"start","key":"[hidden]"}\'',
     ),
+    ("< Sec-WebSocket-Protocol: token, s3cret", "< Sec-WebSocket-Protocol: [hidden]"),
+    ("(b'sec-websocket-protocol', b'token, s3cret')", "(b'sec-websocket-protocol', b'[hidden]')"),
     ("token=s3cret, type=fast", "token=[hidden], type=fast"),
 ]
 

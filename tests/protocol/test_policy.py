@@ -5,7 +5,12 @@ import json
 import pytest
 
 from scribewire.errors import ClientFault, ServerFault
-from scribewire.protocol.policy import ServerPolicy, choose_language, refuse_keys
+from scribewire.protocol.policy import (
+    ServerPolicy,
+    choose_language,
+    choose_subprotocol,
+    refuse_keys,
+)
 
 POLICY = ServerPolicy(
     languages=frozenset({"en", "de"}),
@@ -29,6 +34,21 @@ def test_one_bad_key_is_refused_without_showing_it(keys: tuple[str, ...]) -> Non
         "error": "unknown token",
         "message": "unknown token: a key given with the request is unknown, expired or revoked",
     }
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        ((), None),
+        (("captions", "token"), "captions"),
+        (("good", "token"), "token"),
+        (("good",), None),
+    ],
+)
+def test_the_first_subprotocol_that_is_no_key_is_answered(
+    offered: tuple[str, ...], chosen: str | None
+) -> None:
+    assert choose_subprotocol(offered, POLICY) == chosen
 
 
 @pytest.mark.parametrize(("asked", "chosen"), [(None, "en"), ("en", "en"), ("de", "de")])

@@ -88,6 +88,41 @@ async def test_a_wrong_key_in_the_handshake_is_refused_with_401_and_json(
     assert "wrong" not in json.dumps(body)
 
 
+@pytest.mark.parametrize(
+    ("offers", "answer"),
+    [
+        (["token", "key-1"], "token"),
+        (["captions", "token", "key-1"], "captions"),
+        (["token", "key-1", "captions"], "captions"),
+    ],
+)
+async def test_a_browser_may_offer_its_key_as_a_subprotocol_and_is_answered(
+    server: RunningServer, offers: list[str], answer: str
+) -> None:
+    async with server.dial("/v2/realtime", offers=offers) as dialogue:
+        await dialogue.send(START, draw_pcm("." * 5 + "hello" * 3), STOP)
+
+        assert await dialogue.until_closed() == 1000
+        assert dialogue.websocket.subprotocol == answer
+        assert dialogue.finals == ["hello" * 3]
+
+
+@pytest.mark.parametrize(
+    ("offers", "answer"), [(["captions"], "captions"), (["key-1", "captions"], "captions")]
+)
+async def test_what_is_offered_is_answered_and_a_key_is_not(
+    server: RunningServer, offers: list[str], answer: str
+) -> None:
+    async with server.dial(offers=offers) as dialogue:
+        assert dialogue.websocket.subprotocol == answer
+
+
+async def test_a_wrong_key_that_is_offered_is_refused(server: RunningServer) -> None:
+    with pytest.raises(InvalidStatus, match="401"):
+        async with server.dial(offers=["token", "wrong"]):
+            pass
+
+
 async def test_an_unknown_path_is_refused_with_404(server: RunningServer) -> None:
     status, body, _ = await refusal(server, "/v1/listen?token=key-1")
 

@@ -30,6 +30,11 @@ _SECRETS: Final = tuple(
             rf"\1{_HIDDEN}",
         ),
         (rf"(\bbearer\s+){_VALUE}", rf"\1{_HIDDEN}"),
+        # Subprotocols that are offered, a key among them.
+        (
+            rf"(\bsec-websocket-protocol[\"']?\s*[:=,]\s*{_QUOTE})(?!\[hidden)[^\"')\]}}\r\n]+",
+            rf"\1{_HIDDEN}",
+        ),
         # A parameter, and a field of JSON or of a dict.
         (rf"(\b(?:token|key|password)=){_QUOTE}{_VALUE}", rf"\1{_HIDDEN}"),
         (rf"([\"'](?:token|key|password)[\"']\s*:\s*{_QUOTE}){_VALUE}", rf"\1{_HIDDEN}"),

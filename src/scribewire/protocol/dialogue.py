@@ -173,6 +173,8 @@ class OpeningRequest:
     """Of the dialect, without what is secret in it, for a log."""
     keys: tuple[str, ...] = field(repr=False)
     """Every different key given with it, unjudged: `policy.refuse_keys` does that."""
+    subprotocols: tuple[str, ...] = field(default=(), repr=False)
+    """Those offered that may be answered, the best first: `policy.choose_subprotocol` does that."""
     wishes: Wishes
     """What it asks for; a first message may ask for more."""
     unknown_parameters: tuple[str, ...] = ()

@@ -55,6 +55,14 @@ def refuse_keys(keys: Iterable[str], policy: ServerPolicy) -> HttpRefusal | None
     return HttpRefusal(UNAUTHORIZED, json.dumps({"error": "unknown token", "message": message}))
 
 
+def choose_subprotocol(offered: Iterable[str], policy: ServerPolicy) -> str | None:
+    """Return the first that is offered, None if none is: browsers fail without an answer.
+
+    A key that stands among them by mistake is not repeated.
+    """
+    return next((name for name in offered if not policy.is_valid_key(name)), None)
+
+
 def choose_language(asked: str | None, policy: ServerPolicy) -> str:
     """Return the language to recognize, or raise `ClientFault` when there is no model for it."""
     language = asked or policy.default_language

@@ -15,7 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from scribewire import __version__
 from scribewire.protocol.dialects import DIALECTS, read_request
-from scribewire.protocol.policy import refuse_keys
+from scribewire.protocol.policy import choose_subprotocol, refuse_keys
 from scribewire.server.attachment import Attachment
 from scribewire.server.session import open_session
 
@@ -51,7 +51,7 @@ def make_app(services: Services) -> Starlette:
             return
         assert opening is not None
         with services.admission.session(_now(), speech=_speech_for(opening, services)):
-            await websocket.accept()
+            await websocket.accept(choose_subprotocol(opening.subprotocols, services.policy))
             await _serve_client(websocket, opening, services)
 
     async def health(_request: Request) -> JSONResponse:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from scribewire.engines.engines import Engines
 from scribewire.server.run import serving
@@ -16,7 +17,7 @@ from scribewire.settings import Settings
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from scribewire.server.run import Address
     from scribewire.server.services import Services
@@ -98,12 +99,17 @@ class RunningServer:
 
     @contextlib.asynccontextmanager
     async def dial(
-        self, path: str = "/v2/realtime?token=key-1", headers: dict[str, str] | None = None
+        self,
+        path: str = "/v2/realtime?token=key-1",
+        headers: dict[str, str] | None = None,
+        *,
+        offers: Sequence[str] = (),
     ) -> AsyncIterator[RawClient]:
-        """Open a WebSocket to it."""
+        """Open a WebSocket to it, with these subprotocols offered."""
         async with connect(
             self.address.url + path,
             additional_headers=headers,
+            subprotocols=[Subprotocol(name) for name in offers] or None,
             proxy=None,
             max_size=None,
             close_timeout=2,

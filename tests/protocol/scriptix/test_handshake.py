@@ -50,6 +50,24 @@ KEYS = [
     ("token=a", [("x-api-key", "a"), ("api-key", "b")], ("a", "b")),
 ]
 
+OFFERS: list[tuple[list[str], tuple[str, ...], tuple[str, ...]]] = [
+    # Sec-WebSocket-Protocol, what may be answered, keys
+    (["captions"], ("captions",), ()),
+    (["captions, v2"], ("captions", "v2"), ()),
+    (["token, a"], ("token",), ("a",)),
+    (["token,a"], ("token",), ("a",)),
+    (["token", "a"], ("token",), ("a",)),  # two headers, as a proxy may make of one
+    (["captions, token, a"], ("captions", "token"), ("a",)),
+    (["token, a, captions"], ("captions", "token"), ("a",)),
+    (["token, a, token, b"], ("token",), ("a", "b")),
+    (["token"], ("token",), ()),
+    (["captions, token"], ("captions", "token"), ()),
+    (["token, token"], ("token",), ("token",)),
+    (["Token, a"], ("Token", "a"), ()),
+    (["", " , "], (), ()),
+    (["a b, c\xe9, d"], ("d",), ()),
+]
+
 PARAMETERS: list[tuple[str, WishFields]] = [
     # query, wishes that are not as usual
     ("", {}),
@@ -138,6 +156,17 @@ def test_every_key_is_collected(
     handshake = parse_handshake(MICROPHONE, "/v2/realtime", query, headers)
 
     assert handshake == Handshake(endpoint=MICROPHONE, keys=keys)
+
+
+@pytest.mark.parametrize(("offer", "answerable", "keys"), OFFERS)
+def test_a_key_may_be_offered_as_a_subprotocol(
+    offer: list[str], answerable: tuple[str, ...], keys: tuple[str, ...]
+) -> None:
+    headers = [("Sec-WebSocket-Protocol", value) for value in offer]
+
+    handshake = parse_handshake(MICROPHONE, "/v2/realtime", "", headers)
+
+    assert handshake == Handshake(endpoint=MICROPHONE, subprotocols=answerable, keys=keys)
 
 
 @pytest.mark.parametrize(("query", "fields"), PARAMETERS)

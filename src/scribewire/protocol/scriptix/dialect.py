@@ -37,6 +37,7 @@ class ScriptixDialect:
         return OpeningRequest(
             path=self.path,
             keys=handshake.keys,
+            subprotocols=handshake.subprotocols,
             wishes=handshake.wishes,
             unknown_parameters=handshake.unknown_parameters,
             begin=begin,

@@ -10,6 +10,7 @@ key does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
@@ -21,6 +22,10 @@ from scribewire.protocol.scriptix.parameters import read_query
 from scribewire.wishes import USUAL, Wishes
 
 KEY_HEADERS = ("x-zoom-s2t-key", "x-api-key", "api-key")
+KEY_FOLLOWS = "token"
+"""The subprotocol that says that the next one offered is a key: browsers can send no header."""
+_OFFER_HEADER = "sec-websocket-protocol"
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 7230; nothing else can be answered
 
 _MISSING_URL = "url missing: expected the percent-encoded address of a stream in `url`"
 
@@ -33,6 +38,8 @@ class Handshake:
     """Which dialogue will follow."""
     keys: tuple[str, ...] = field(default=(), repr=False)
     """Every different key given anywhere, unjudged; never shown."""
+    subprotocols: tuple[str, ...] = field(default=(), repr=False)
+    """Those offered, in order, but for the keys among them; `policy.choose_subprotocol`."""
     wishes: Wishes = USUAL
     """What was asked for until now; `start` may add to it."""
     unknown_parameters: tuple[str, ...] = ()
@@ -51,6 +58,8 @@ def parse_handshake(
     path_keys = _path_keys(endpoint, path)
     if path_keys is None:
         return None
+    given_headers = [(name.lower(), value.strip()) for name, value in headers]
+    subprotocols, offered_keys = _read_offer(given_headers)
     known = {"token", *(parameter.name for parameter in endpoint.parameters)}
     pairs = parse_qsl(query, keep_blank_values=True)
     tokens = [value for name, value in pairs if name == "token" and value]
@@ -61,7 +70,10 @@ def parse_handshake(
         fault = fault or ClientFault(_MISSING_URL)
     return Handshake(
         endpoint=endpoint,
-        keys=tuple(dict.fromkeys([*path_keys, *tokens, *_header_keys(headers)])),
+        keys=tuple(
+            dict.fromkeys([*path_keys, *tokens, *_header_keys(given_headers), *offered_keys])
+        ),
+        subprotocols=tuple(subprotocols),
         wishes=wishes,
         unknown_parameters=tuple(unknown),
         fault=fault,
@@ -82,8 +94,22 @@ def _path_keys(endpoint: Endpoint, path: str) -> list[str] | None:
 
 
 def _header_keys(headers: Iterable[tuple[str, str]]) -> list[str]:
-    keys = [_header_key(name.lower(), value.strip()) for name, value in headers]
+    keys = [_header_key(name, value) for name, value in headers]
     return [key for key in keys if key]
+
+
+def _read_offer(headers: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """Return the subprotocols that may be answered, the marker of a key last, and the keys."""
+    values = [value for name, value in headers if name == _OFFER_HEADER]
+    offered = iter([name.strip() for name in ",".join(values).split(",") if name.strip()])
+    subprotocols, markers, keys = [], [], []
+    for name in offered:
+        if name == KEY_FOLLOWS:
+            markers.append(name)
+            keys += [key for key in (next(offered, ""),) if key]
+        elif _TOKEN.fullmatch(name):
+            subprotocols.append(name)
+    return subprotocols + markers[:1], keys
 
 
 def _header_key(name: str, value: str) -> str:
