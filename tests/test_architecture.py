@@ -110,7 +110,7 @@ BROKEN = [
     (leaves_things_to_their_owners, "models/store.py", "import moonshine_voice", "may: none"),
     (leaves_things_to_their_owners, "keys/store.py", "import threading", "client.blocking"),
     (leaves_things_to_their_owners, "keys/store.py", "from concurrent import futures", "runtime"),
-    (leaves_things_to_their_owners, "cli/serve.py", "import uvicorn", "only these may: server"),
+    (leaves_things_to_their_owners, "cli/serve.py", "import starlette", "only these may: server"),
     (starts_no_threads, "server/app.py", "asyncio.to_thread(f)", "to_thread starts a thread"),
     (starts_no_threads, "keys/store.py", "loop.run_in_executor(None, f)", "ask runtime/"),
     (init_only_gathers_names, "audio/__init__.py", "'Doc.'\nRATE = 1", ":2: an __init__.py holds"),

@@ -13,7 +13,7 @@ from scribewire.cli.app import app, main
 from scribewire.cli.exits import ExitCode
 
 COMMANDS = ["serve", "transcribe", "probe", "doctor", "bench"]
-HEAVY = ("aiohttp", "av", "numpy", "onnxruntime", "sounddevice", "uvicorn", "websockets")
+HEAVY = ("aiohttp", "av", "numpy", "onnxruntime", "sounddevice", "websockets")
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 
 

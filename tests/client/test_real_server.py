@@ -182,7 +182,7 @@ async def test_the_blocking_example_captions_a_file(run_example: Example, wav_fi
 
 # What it loads.
 
-FORBIDDEN = ["numpy", "av", "onnxruntime", "starlette", "uvicorn", "soxr", "pydantic"]
+FORBIDDEN = ["numpy", "av", "onnxruntime", "starlette", "soxr", "pydantic"]
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from pathlib import Path
 
@@ -75,18 +74,6 @@ async def test_sessions_that_do_not_end_in_time_do_not_hold_the_server(
     await context.__aexit__(None, None, None)
 
     assert "1 sessions did not end in time" in caplog.text
-
-
-async def test_of_uvicorns_errors_only_real_ones_are_logged(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    log = logging.getLogger("uvicorn.error")
-    async with run_server():
-        log.error("Exception in ASGI application", exc_info=asyncio.CancelledError("cut off"))
-        log.error("ASGI callable returned without completing handshake.")
-        log.error("Exception in ASGI application", exc_info=ValueError("ours"))
-
-    assert [str(r.exc_info and r.exc_info[1]) for r in caplog.records] == ["ours"]
 
 
 async def test_a_server_that_ends_says_by_when_and_sends_the_finals_it_owes() -> None:

@@ -18,6 +18,7 @@ from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import choose_subprotocol, refuse_keys
 from scribewire.server.attachment import Attachment
 from scribewire.server.session import open_session
+from scribewire.server.websocket_talk import SCOPE_KEY, WebSocketTalk
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -50,6 +51,9 @@ def make_app(services: Services) -> Starlette:
             await websocket.send_denial_response(refusal)
             return
         assert opening is not None
+        talk: WebSocketTalk | None = websocket.scope.get(SCOPE_KEY)  # None under another server
+        if talk is not None and opening.keys:
+            talk.know_client()
         with services.admission.session(_now(), speech=_speech_for(opening, services)):
             await websocket.accept(choose_subprotocol(opening.subprotocols, services.policy))
             await _serve_client(websocket, opening, services)
@@ -90,6 +94,9 @@ async def _serve_client(websocket: WebSocket, opening: OpeningRequest, services:
     async with contextlib.AsyncExitStack() as owned:
 
         def begin_session(started: SessionStarted) -> Session:
+            talk: WebSocketTalk | None = websocket.scope.get(SCOPE_KEY)
+            if talk is not None:
+                talk.begin_session()
             session = open_session(session_id, started, services)
             owned.push_async_callback(session.aclose)
             return session

@@ -212,18 +212,13 @@ class Attachment:
             self._session.may_pull.clear()
 
     async def _send(self, message: str | bytes | Close) -> None:
-        try:
-            if isinstance(message, Close):
-                _log.info("%s x closed %d %s", self.name, message.code, message.reason)
-                await self._websocket.close(message.code, message.reason)
-            elif isinstance(message, str):
-                await self._websocket.send_text(message)
-            else:
-                await self._websocket.send_bytes(message)
-        except RuntimeError as error:
-            # The core sends nothing after a close, so it was uvicorn that closed, and has not told
-            # us yet: a frame over the limit or not UTF-8, or a ping without an answer.
-            raise WebSocketDisconnect(CloseCode.GOING_AWAY) from error
+        if isinstance(message, Close):
+            _log.info("%s x closed %d %s", self.name, message.code, message.reason)
+            await self._websocket.close(message.code, message.reason)
+        elif isinstance(message, str):
+            await self._websocket.send_text(message)
+        else:
+            await self._websocket.send_bytes(message)
 
     # Both.
 

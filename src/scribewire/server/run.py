@@ -10,24 +10,21 @@ import math
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import uvicorn
 
 from scribewire.engines.loader import load_engines
 from scribewire.errors import CloseCode, ServerFault
 from scribewire.keys.configured import ConfiguredKeys
 from scribewire.models.cache import ModelCache
 from scribewire.protocol.policy import ServerPolicy
-from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 from scribewire.runtime.admission import Admission, CallCosts
 from scribewire.runtime.look_up import LookUpThreads
 from scribewire.runtime.self_measurement import measure_costs
 from scribewire.runtime.threads import schedule_on_threads
 from scribewire.server.app import make_app
-from scribewire.server.patience import impatient_http
+from scribewire.server.listener import Listener, count_strangers_allowed
 from scribewire.server.services import Services
 from scribewire.sources.configured import configured_sources
 
@@ -38,12 +35,7 @@ if TYPE_CHECKING:
     from scribewire.settings import Settings
     from scribewire.sources.pulled import Sources
 
-PING_INTERVAL_S = 20.0  # shorter than the idle limit of any proxy in common use
-PING_TIMEOUT_S = 300.0  # a client that is being slowed down answers late, behind its own audio
-
 RECEIVE_BUFFER_BYTES = 65_536  # 2 s of audio; the system takes twice as much
-
-_NO_NEWS = ("without completing handshake", "Invalid UTF-8 sequence received")
 
 _log = logging.getLogger("scribewire.server")
 
@@ -95,21 +87,24 @@ async def serving(
     `costs` are what admission goes by until there are streams to measure. Leaving the context
     drains it: sessions are told so and get their finals, within the drain timeout.
     """
-    listener = _listen(settings.host, settings.port)
-    host, port = listener.getsockname()[:2]
+    listening = _listen(settings.host, settings.port)
+    host, port = listening.getsockname()[:2]
     scheduler = schedule_on_threads(engines, workers=settings.workers)
     async with configured_sources(settings, look_up=LookUpThreads()) as sources:
         services = _make_services(settings, engines, costs or {}, scheduler, sources)
-        server = _Uvicorn(_configure(services))
-        logging.getLogger("uvicorn.error").addFilter(_is_news)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
+        listener = Listener(
+            listening,
+            make_app(services),
+            start_timeout_s=settings.start_timeout_ms / 1000,
+            most_strangers=count_strangers_allowed(),
+        )
+        listener.start()
         try:
-            await server.has_started.wait()
             yield Address(host, port), services
+            listener.hurry()
             await _drain(services, unix_time())
         finally:
-            server.may_end.set()
-            await task
+            await listener.aclose()
             await scheduler.aclose()
 
 
@@ -201,82 +196,13 @@ async def _drain(services: Services, unix_s: float) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family, backlog=512)
+        listening = socket.create_server((host, port), family=family, backlog=512)
         # Connections inherit it. What the system buffers by itself, megabytes, would hide from
         # clients for minutes that they are slowed down, and from us that they have left.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        return listener
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        return listening
     except OSError as error:
         raise ServerFault(
             f"cannot listen on {host} port {port}: {error.strerror or error}; "
             "stop what listens there or choose another --port"
         ) from error
-
-
-def _configure(services: Services) -> uvicorn.Config:
-    return uvicorn.Config(
-        make_app(services),
-        http=impatient_http(services.settings.start_timeout_ms / 1000),
-        ws="websockets-sansio",
-        ws_max_size=MAX_MESSAGE_BYTES,
-        ws_per_message_deflate=False,  # PCM does not deflate, and inflating is an attack surface
-        ws_ping_interval=PING_INTERVAL_S,
-        ws_ping_timeout=PING_TIMEOUT_S,
-        access_log=False,  # its lines hold the query string, and so the key
-        log_config=None,
-        log_level="warning",  # the handshake line at `info` holds it too
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=2,
-    )
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Drop what uvicorn reports as its own error, and is none.
-
-    A handshake that was refused, as it should be: uvicorn 0.54 takes a denial response for a
-    missing answer. Text that is not UTF-8: the client's fault, which gets its close and here a
-    traceback. A session that was cut off because it did not end in time: `_drain` has said so.
-    Each to be removed when uvicorn no longer does it.
-    """
-    if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
-        return False
-    message = record.getMessage()
-    return not any(words in message for words in _NO_NEWS)
-
-
-class _Uvicorn(uvicorn.Server):
-    """uvicorn without its signal handlers and its tenths of a second, and with a sign that it runs.
-
-    It looks ten times a second whether to end, and then waits once more, whoever is connected.
-    """
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.has_started = asyncio.Event()
-        self.may_end = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        self.has_started.set()
-
-    async def main_loop(self) -> None:
-        tasks = [asyncio.create_task(wait) for wait in (super().main_loop(), self.may_end.wait())]
-        ended, ticking = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in ticking:
-            task.cancel()
-        for task in ended:
-            task.result()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self.server_state.connections or self.server_state.tasks:
-            await super().shutdown(sockets=sockets)
-            return
-        for server in self.servers:
-            server.close()
-        for listener in sockets or ():
-            listener.close()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

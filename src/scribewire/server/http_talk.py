@@ -1,0 +1,171 @@
+"""How every connection begins: a request, which is answered or becomes a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from scribewire.server.link import Hold
+from scribewire.server.requests import (
+    HttpAnswer,
+    HttpExchange,
+    RequestHead,
+    refuse,
+    shake_hands,
+)
+from scribewire.server.websocket_talk import SCOPE_KEY, WebSocketTalk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, MutableMapping
+
+    from starlette.types import ASGIApp
+
+    from scribewire.server.link import Link
+
+_log = logging.getLogger("scribewire.server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What all connections of a server share."""
+
+    app: ASGIApp
+    """What answers requests."""
+    start_timeout_s: float
+    """For a request to be complete, and for a session to start after it."""
+    on_known: Callable[[Link], None]
+    """Called once a client has shown a valid key."""
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    """The application at work, once for each request."""
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this beside everything else."""
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+
+class HttpTalk:
+    """Wait for a request, for a time, and see that it is answered."""
+
+    def __init__(self, link: Link, house: House) -> None:
+        self._link = link
+        self._house = house
+        self._exchange = HttpExchange()
+        self._gone = asyncio.Event()
+        link.give_up_in(house.start_timeout_s)
+
+    def receive_data(self, data: bytes) -> None:
+        """Read on in the request."""
+        match self._exchange.receive_data(data):
+            case HttpAnswer() as refusal:
+                self._answer(refusal)
+            case RequestHead(is_upgrade=True) as head:
+                self._link.hold(Hold.APPLICATION)
+                self._upgrade(head)
+            case RequestHead() as head:
+                self._link.hold(Hold.APPLICATION)
+                self._link.give_up_in(self._house.start_timeout_s)
+                self._house.run(self._serve(head))
+
+    def receive_eof(self) -> None:
+        """Give up: half a request is none."""
+        self._link.close_now()
+
+    def may_write(self) -> None:
+        """Go on: nothing waits for this."""
+
+    def lose(self) -> None:
+        """Let the application know."""
+        self._gone.set()
+
+    def shut_down(self) -> None:
+        """Cut off: nothing is owed to a request that comes now."""
+        self._link.abort()
+
+    def _upgrade(self, head: RequestHead) -> None:
+        accepting = shake_hands(head)
+        if isinstance(accepting, HttpAnswer):
+            self._answer(accepting)
+            return
+        link, house = self._link, self._house
+        talk = WebSocketTalk(
+            link,
+            self._exchange,
+            accepting,
+            start_timeout_s=house.start_timeout_s,
+            on_known=lambda: house.on_known(link),
+        )
+        link.speak(talk)
+        scope = self._scope(head) | {
+            "type": "websocket",
+            "scheme": "ws",
+            "subprotocols": _subprotocols(head),
+            "extensions": {"websocket.http.response": {}},
+            SCOPE_KEY: talk,
+        }
+        house.run(talk.run(house.app, scope))
+
+    async def _serve(self, head: RequestHead) -> None:
+        """Let the application answer; what a request's body says is not asked."""
+        requests: list[dict[str, Any]] = [
+            {"type": "http.request", "body": b"", "more_body": False},
+        ]
+        status, headers, body = 500, [], b""
+
+        async def receive() -> dict[str, Any]:
+            if requests:
+                return requests.pop()
+            await self._gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            nonlocal status, headers, body
+            if message["type"] == "http.response.start":
+                status, headers = message["status"], list(message.get("headers", ()))
+            else:
+                body += message.get("body", b"")
+
+        scope = self._scope(head) | {"type": "http", "scheme": "http"}
+        try:
+            await self._house.app(scope, receive, send)
+            answer = HttpAnswer(status, headers, body)
+        except Exception:  # noqa: BLE001 - ours: the client is told, not left alone
+            _log.exception("! the application failed")
+            answer = refuse(500, "a fault of the server")
+        self._answer(answer)
+
+    def _answer(self, answer: HttpAnswer) -> None:
+        self._link.write(self._exchange.answer(answer))
+        self._link.close()
+
+    def _scope(self, head: RequestHead) -> dict[str, Any]:
+        return {
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": head.version,
+            "method": head.method,
+            "server": self._link.local,
+            "client": _client(self._link, head),
+            "root_path": "",
+            "path": head.path,
+            "raw_path": head.target.partition(b"?")[0],
+            "query_string": head.query,
+            "headers": head.headers,
+            "state": {},
+        }
+
+
+def _client(link: Link, head: RequestHead) -> tuple[str, int] | None:
+    """Return who asks: of a proxy on this machine, the one it speaks for."""
+    forwarded = [value for name, value in head.headers if name == b"x-forwarded-for"]
+    if not forwarded or link.peer is None or link.peer[0] not in ("127.0.0.1", "::1"):
+        return link.peer
+    return forwarded[-1].rpartition(b",")[2].strip().decode("latin-1"), 0
+
+
+def _subprotocols(head: RequestHead) -> list[str]:
+    values = [value for name, value in head.headers if name == b"sec-websocket-protocol"]
+    offered = b",".join(values).decode("latin-1").split(",")
+    return [one.strip() for one in offered if one.strip()]

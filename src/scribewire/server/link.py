@@ -1,0 +1,264 @@
+"""One TCP connection: what is read, what is written, and how long either may take.
+
+A `Link` does the waiting and the giving up, whatever is spoken over it. It never raises: what is
+spoken after the end goes nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Protocol as Contract
+
+READ_BYTES = 16_384  # one turn of the event loop: 2,700 empty frames, 15 ms
+_LOOK_S = 0.25  # how often a client that does not read is looked at
+_LINGER_S = 2.0  # for the client to read our last words before its own are refused
+_LINGER_BYTES = 4 * 1024 * 1024  # thrown away meanwhile; what it had under way when told
+
+
+class Hold(Enum):
+    """Why nothing is read from a client."""
+
+    APPLICATION = auto()  # it has not taken what came before
+    WRITING = auto()  # the client does not read either
+    PACE = auto()  # it sent much that brings nothing
+
+
+class Talk(Contract):
+    """What is spoken over a link."""
+
+    def receive_data(self, data: bytes) -> None:
+        """Take what came."""
+
+    def receive_eof(self) -> None:
+        """Take note that nothing more will come; the client may still read."""
+
+    def may_write(self) -> None:
+        """Take note that the client has read all."""
+
+    def lose(self) -> None:
+        """Take note that the connection is gone."""
+
+    def shut_down(self) -> None:
+        """End, because the server does."""
+
+
+class Link(asyncio.BufferedProtocol):
+    """A connection that was accepted.
+
+    `meet` says what is spoken first. `buffer` may be shared by all links: it is filled and
+    emptied within one turn of the event loop.
+    """
+
+    def __init__(
+        self,
+        meet: Callable[[Link], Talk],
+        part: Callable[[Link], None],
+        *,
+        buffer: memoryview,
+        write_timeout_s: float,
+    ) -> None:
+        self.write_timeout_s = write_timeout_s  # without a byte that the client takes
+        self.peer: tuple[str, int] | None = None  # set once connected
+        self.local: tuple[str, int] | None = None
+        self.can_be_written = asyncio.Event()  # set as well when it is gone
+        self._meet = meet
+        self._part = part
+        self._buffer = buffer
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None  # set while connected
+        self._talk: Talk | None = None  # set once connected
+        self._holds: set[Hold] = set()
+        self._written_bytes = 0
+        self._taken_bytes = 0  # of those, by the client's system, when it was last looked at
+        self._taken_at = 0.0
+        self._write_timer: asyncio.TimerHandle | None = None  # while there is something to write
+        self._deadline: asyncio.TimerHandle | None = None
+        self._is_lingering = False  # all has been said; what still comes is thrown away
+        self._thrown_away_bytes = 0
+        self._rests_until = 0.0
+        self.can_be_written.set()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing can be said any more."""
+        return self._transport is None or self._is_lingering or self._transport.is_closing()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing is read."""
+        return bool(self._holds)
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much was written that the client's system has not taken."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    # What the talk does with it.
+
+    def speak(self, talk: Talk) -> None:
+        """Speak this from now on."""
+        self._talk = talk
+
+    def write(self, data: bytes) -> None:
+        """Send this, as soon as the client takes it."""
+        if self._transport is None or self.is_gone or not data:
+            return
+        self._transport.write(data)
+        self._written_bytes += len(data)
+        if self._write_timer is None and self.unread_bytes:
+            self._taken_at = self._loop.time()
+            self._taken_bytes = self._written_bytes - self.unread_bytes
+            self._write_timer = self._loop.call_later(_LOOK_S, self._look_at_writing)
+
+    def hold(self, why: Hold) -> None:
+        """Read nothing until `release`."""
+        if not self._holds and self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+        self._holds.add(why)
+
+    def release(self, why: Hold) -> None:
+        """Read again, unless there is another reason not to."""
+        if why not in self._holds:
+            return
+        self._holds.remove(why)
+        if not self._holds and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def rest(self, seconds: float) -> None:
+        """Read nothing for this long, after any other such time."""
+        self._rests_until = max(self._rests_until, self._loop.time()) + seconds
+        if Hold.PACE not in self._holds:
+            self.hold(Hold.PACE)
+            self._loop.call_at(self._rests_until, self._end_rest)
+
+    def give_up_in(self, seconds: float | None) -> None:
+        """Cut the connection off after this time, in place of any set before; None for never."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None
+        if seconds is not None and self._transport is not None:
+            self._deadline = self._loop.call_later(seconds, self.abort)
+
+    def close(self) -> None:
+        """Close, once the client has read all and had the time to stop sending.
+
+        Closing on a client that still sends would take our last words from it.
+        """
+        if self._transport is None or self.is_gone:
+            return
+        self._is_lingering = True
+        self._holds.clear()
+        self._transport.resume_reading()
+        if not self.unread_bytes:
+            self._say_end()
+
+    def close_now(self) -> None:
+        """Close, once the client has read all; it has said that it sends nothing more."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Cut the connection off."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def shut_down(self) -> None:
+        """End what is spoken, because the server ends."""
+        if self._talk is not None:
+            self._talk.shut_down()
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to speak."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self.peer = _address(transport.get_extra_info("peername"))
+        self.local = _address(transport.get_extra_info("sockname"))
+        self._talk = self._meet(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Say where what comes is put."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Pass on what came."""
+        if self._is_lingering:
+            self._thrown_away_bytes += nbytes
+            if self._thrown_away_bytes > _LINGER_BYTES:
+                self.abort()
+        elif self._talk is not None:
+            self._talk.receive_data(bytes(self._buffer[:nbytes]))
+
+    def eof_received(self) -> bool:
+        """Pass on that nothing more comes; what is spoken decides when to close."""
+        if self._is_lingering or self._talk is None:
+            self.close_now()
+        else:
+            self._talk.receive_eof()
+        return True
+
+    def pause_writing(self) -> None:
+        """Wait with more until the client has read."""
+        self.can_be_written.clear()
+        self.hold(Hold.WRITING)
+
+    def resume_writing(self) -> None:
+        """Go on: the client reads."""
+        self.can_be_written.set()
+        self.release(Hold.WRITING)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of everything."""
+        self.give_up_in(None)
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+        self._transport = None
+        self.can_be_written.set()
+        talk, self._talk = self._talk, None
+        if talk is not None:
+            talk.lose()
+        self._part(self)
+
+    def _say_end(self) -> None:
+        """Let the client read that this was all, and stop by itself."""
+        assert self._transport is not None
+        self.give_up_in(_LINGER_S)
+        try:
+            self._transport.write_eof()
+        except OSError:  # it has gone, and we have not been told yet
+            self.abort()
+
+    def _end_rest(self) -> None:
+        if self._loop.time() < self._rests_until:
+            self._loop.call_at(self._rests_until, self._end_rest)
+        else:
+            self.release(Hold.PACE)
+
+    def _look_at_writing(self) -> None:
+        """Cut off a client that has not read anything for too long."""
+        self._write_timer = None
+        unread = self.unread_bytes
+        if not unread:
+            if self._is_lingering:
+                self._say_end()
+            elif self._talk is not None:
+                self._talk.may_write()
+            return
+        now = self._loop.time()
+        if self._written_bytes - unread > self._taken_bytes:
+            self._taken_bytes, self._taken_at = self._written_bytes - unread, now
+        elif now - self._taken_at >= self.write_timeout_s:
+            self.abort()
+            return
+        self._write_timer = self._loop.call_later(_LOOK_S, self._look_at_writing)
+
+
+def _address(name: object) -> tuple[str, int] | None:
+    match name:
+        case (str(host), int(port), *_):
+            return host, port
+        case _:
+            return None

@@ -1,0 +1,162 @@
+"""Accept connections, let strangers go when they are too many, and end all at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+from typing import TYPE_CHECKING
+
+from scribewire.server.http_talk import House, HttpTalk
+from scribewire.server.link import READ_BYTES, Link
+from scribewire.server.strangers import Strangers
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+MOST_STRANGERS = 512  # 32 MB at the most, by what each may send; a room's reconnect at once is less
+STRANGERS_SHARE = 0.25  # of the file descriptors
+
+_WRITE_TIMEOUT_S = 5.0  # of clients without a session
+_HURRIED_WRITE_TIMEOUT_S = 5.0  # of clients with one, while the server goes down
+_HURRIED_STRANGER_S = 0.5
+_CLOSE_S = 1.0  # at the end: for closes to be answered
+_READ_S = 5.0  # and for what was written to be read
+_ACCEPTED_AT_ONCE = 16  # so that those who are let go of have gone before the next ones come
+_RETRY_S = 0.25  # when there is no descriptor left and no stranger either
+_REPORT_S = 60.0  # such news at most this often
+
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+_log = logging.getLogger("scribewire.server")
+
+
+class Listener:
+    """Serve an application on a listening socket, from `start` until `aclose`."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        app: ASGIApp,
+        *,
+        start_timeout_s: float,
+        most_strangers: int = MOST_STRANGERS,
+    ) -> None:
+        self._listening = listening
+        self._loop = asyncio.get_running_loop()
+        self._strangers: Strangers[Link] = Strangers(most_strangers)
+        self._links: set[Link] = set()
+        self._buffer = memoryview(bytearray(READ_BYTES))
+        self._house = House(
+            app=app, start_timeout_s=start_timeout_s, on_known=self._strangers.forget
+        )
+        self._reported_at = -_REPORT_S
+        self._is_closed = False
+        self._is_empty = asyncio.Event()
+        self._is_empty.set()
+
+    def start(self) -> None:
+        """Accept from now on."""
+        self._listening.setblocking(False)  # noqa: FBT003 - its name in the socket interface
+        self._loop.add_reader(self._listening, self._accept)
+
+    def hurry(self) -> None:
+        """Wait less for clients that do not read: the server goes down."""
+        for link in self._links:
+            is_stranger = link in self._strangers
+            most = _HURRIED_STRANGER_S if is_stranger else _HURRIED_WRITE_TIMEOUT_S
+            link.write_timeout_s = min(link.write_timeout_s, most)
+
+    async def aclose(self) -> None:
+        """Accept no more, close every connection, and wait until they have gone."""
+        self._is_closed = True
+        self._loop.remove_reader(self._listening)
+        self._listening.close()
+        self.hurry()
+        for link in list(self._links):
+            link.shut_down()
+        await self._wait(_CLOSE_S)
+        for link in list(self._links):
+            if link in self._strangers or not link.unread_bytes:
+                link.abort()
+        await self._wait(_READ_S)
+        for link in list(self._links):
+            link.abort()
+        for task in self._house.tasks:
+            task.cancel()
+        await asyncio.gather(*self._house.tasks, return_exceptions=True)
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._is_empty.wait()
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTED_AT_ONCE):
+            try:
+                accepted, _ = self._listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._make_room(error)
+                return
+            accepted.setblocking(False)  # noqa: FBT003 - its name in the socket interface
+            self._house.run(self._connect(accepted))
+
+    async def _connect(self, accepted: socket.socket) -> None:
+        await self._loop.connect_accepted_socket(self._make_link, accepted)
+
+    def _make_link(self) -> Link:
+        return Link(self._meet, self._part, buffer=self._buffer, write_timeout_s=_WRITE_TIMEOUT_S)
+
+    def _meet(self, link: Link) -> HttpTalk:
+        self._links.add(link)
+        self._is_empty.clear()
+        leaving = self._strangers.add(link, link.peer[0] if link.peer else "")
+        if leaving is not None:
+            self._let_go(leaving)
+        return HttpTalk(link, self._house)
+
+    def _part(self, link: Link) -> None:
+        self._links.discard(link)
+        self._strangers.forget(link)
+        if not self._links:
+            self._is_empty.set()
+
+    def _let_go(self, link: Link) -> None:
+        self._strangers.forget(link)
+        link.abort()
+        self._report("! too many clients without a key: the oldest are cut off")
+
+    def _make_room(self, error: OSError) -> None:
+        """Let a stranger go for the one who waits, or wait until somebody leaves."""
+        self._report(f"! no connection can be accepted: {error.strerror or error}")
+        leaving = self._strangers.next_to_go()
+        if error.errno in _NO_ROOM and leaving is not None:
+            self._let_go(leaving)
+            return
+        self._loop.remove_reader(self._listening)
+        self._loop.call_later(_RETRY_S, self._accept_again)
+
+    def _accept_again(self) -> None:
+        if not self._is_closed:
+            self._loop.add_reader(self._listening, self._accept)
+
+    def _report(self, message: str) -> None:
+        now = self._loop.time()
+        if now - self._reported_at >= _REPORT_S:
+            self._reported_at = now
+            _log.warning(message)
+
+
+def count_strangers_allowed() -> int:
+    """Return how many clients without a key may be connected, by what the system allows."""
+    with contextlib.suppress(ImportError, OSError, ValueError):  # not a Unix
+        import resource  # noqa: PLC0415 - not there on Windows
+
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if descriptors > 0:
+            return max(1, min(MOST_STRANGERS, int(descriptors * STRANGERS_SHARE)))
+    return MOST_STRANGERS

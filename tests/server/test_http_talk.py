@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+
+import pytest
+
+from scribewire.testing.running import RunningServer, run_server
+from tests.parts.raw_websocket import RawSocket, connect_raw, upgrade
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: here\r\n"
+
+
+def connect(server: RunningServer) -> contextlib.AbstractAsyncContextManager[RawSocket]:
+    return connect_raw(server.address.host, server.address.port)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"GET /v2/re", id="half a line"),
+        pytest.param(GET + b"\r\n" + GET, id="one request and half a second one"),
+        pytest.param(upgrade("/v2/realtime")[:-2], id="half a handshake"),
+        pytest.param(GET + b"Content-Length: 9\r\n\r\n", id="no body"),
+    ],
+)
+async def test_a_request_that_never_comes_to_its_end_is_not_waited_for(
+    request_bytes: bytes,
+) -> None:
+    async with run_server(start_timeout_ms=100) as server, connect(server) as raw:
+        await raw.send(request_bytes)
+        async with asyncio.timeout(3):
+            await raw.until_gone()
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (upgrade("/v2/realtime?token=" + "a" * 60_000), 431),
+        (upgrade("/v2/realtime?token=key-1", "X: " + "a" * 60_000), 431),
+        (upgrade("/v2/realtime?token=key-1", "Content-Length: 5") + b"hello", 400),
+        (upgrade("/v2/realtime?token=" + "a" * 9_000), 401),
+        (upgrade("/v2/realtime?token=a", *(f"X-{n}: y" for n in range(200))), 401),
+        (upgrade("/v2/realtime?token=key-1", *(f"X-{n}: y" for n in range(200))), 101),
+        (upgrade("/v2/client/key-1?url=http://127.0.0.1:9/" + "a" * 12_000), 101),
+        (b"\0" * 100 + b"\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: here\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", 404),
+        (b"HEAD /healthz HTTP/1.1\r\nHost: here\r\n\r\n", 200),
+    ],
+)
+async def test_every_request_is_answered(
+    server: RunningServer, request_bytes: bytes, status: int
+) -> None:
+    async with connect(server) as raw:
+        await raw.send(request_bytes)
+        head = await raw.head()
+
+    assert head.startswith(f"HTTP/1.1 {status} ")
+
+
+async def test_a_refusal_is_read_to_its_end_by_a_client_that_is_still_sending(
+    server: RunningServer,
+) -> None:
+    async with connect(server) as raw:
+        await raw.send(upgrade("/v2/realtime?token=" + "a" * 500_000))
+        _, _, body = (await raw.until_gone()).partition(b"\r\n\r\n")
+
+    assert "32768 bytes" in json.loads(body)["message"]
+
+
+@pytest.mark.slow
+async def test_a_session_is_not_cut_off() -> None:
+    async with run_server(start_timeout_ms=100) as server, server.dial() as dialogue:
+        await dialogue.send('{"action":"start"}')
+        await dialogue.next()
+        with contextlib.suppress(TimeoutError):  # real time is what this test is about
+            async with asyncio.timeout(1.3):
+                await dialogue.next()
+        await dialogue.send('{"action":"stop"}')
+
+        assert await dialogue.until_closed() == 1000

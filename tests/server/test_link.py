@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from scribewire.server.link import READ_BYTES, Hold, Link
+
+
+@dataclass
+class Ears:
+    """What is spoken here is only listened to."""
+
+    heard: bytes = b""
+    ends: list[str] = field(default_factory=list)
+    has_news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def receive_data(self, data: bytes) -> None:
+        self.heard += data
+        self.has_news.set()
+
+    def receive_eof(self) -> None:
+        self._end("eof")
+
+    def may_write(self) -> None:
+        self._end("read")
+
+    def lose(self) -> None:
+        self._end("lost")
+
+    def shut_down(self) -> None:
+        self._end("shut down")
+
+    def _end(self, how: str) -> None:
+        self.ends.append(how)
+        self.has_news.set()
+
+    async def hear(self, end: str) -> None:
+        async with asyncio.timeout(5):
+            while end not in self.ends:
+                self.has_news.clear()
+                await self.has_news.wait()
+
+
+@contextlib.asynccontextmanager
+async def linked(write_timeout_s: float = 5) -> AsyncIterator[tuple[Link, Ears, socket.socket]]:
+    loop = asyncio.get_running_loop()
+    ears = Ears()
+    ours, theirs = socket.socketpair()
+    with theirs:
+        for one in (ours, theirs):
+            one.setblocking(False)  # noqa: FBT003 - its name in the socket interface
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        buffer = memoryview(bytearray(READ_BYTES))
+
+        def make_link() -> Link:
+            return Link(
+                lambda _: ears, lambda _: None, buffer=buffer, write_timeout_s=write_timeout_s
+            )
+
+        transport, link = await loop.connect_accepted_socket(make_link, ours)
+        yield link, ears, theirs
+        transport.abort()
+        await ears.hear("lost")
+
+
+async def test_what_comes_is_passed_on_unless_it_is_held() -> None:
+    async with linked() as (link, ears, theirs):
+        link.hold(Hold.APPLICATION)
+        link.hold(Hold.WRITING)
+        link.release(Hold.APPLICATION)
+        theirs.send(b"a")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        held = ears.heard
+        link.release(Hold.WRITING)
+        link.release(Hold.WRITING)  # once more does no harm
+        await ears.has_news.wait()
+
+    assert (held, ears.heard) == (b"", b"a")
+
+
+@pytest.mark.slow
+async def test_a_client_that_reads_nothing_is_cut_off() -> None:
+    async with linked(write_timeout_s=0.1) as (link, ears, _):
+        link.write(bytes(1_000_000))
+        assert not link.can_be_written.is_set()
+        await ears.hear("lost")
+
+        assert link.is_gone
+        assert link.can_be_written.is_set()  # nobody waits for it
+        link.write(b"late")
+
+
+@pytest.mark.slow
+async def test_a_client_that_reads_slowly_is_not() -> None:
+    async with linked(write_timeout_s=1.0) as (link, ears, theirs):
+        loop = asyncio.get_running_loop()
+        link.write(bytes(100_000))
+        left = 100_000
+        while left:  # a little in each half of the time it has
+            await asyncio.sleep(0.05)
+            left -= len(await loop.sock_recv(theirs, 4096))
+        await ears.hear("read")
+
+        assert "lost" not in ears.ends
+
+
+async def test_last_words_reach_a_client_that_is_still_sending() -> None:
+    loop = asyncio.get_running_loop()
+    async with linked() as (link, ears, theirs):
+        link.write(b"bye")
+        link.close()
+        await loop.sock_sendall(theirs, bytes(50_000))
+
+        assert await loop.sock_recv(theirs, 10) == b"bye"
+        assert await loop.sock_recv(theirs, 10) == b""
+        theirs.shutdown(socket.SHUT_WR)
+        await ears.hear("lost")
+
+    assert ears.heard == b""
+
+
+async def test_a_client_that_shuts_its_sending_side_may_read_on() -> None:
+    loop = asyncio.get_running_loop()
+    async with linked() as (link, ears, theirs):
+        theirs.shutdown(socket.SHUT_WR)
+        await ears.hear("eof")
+        link.write(b"more")
+
+        assert await loop.sock_recv(theirs, 10) == b"more"
+        link.close_now()
+
+
+async def test_a_deadline_cuts_off_unless_it_is_taken_back() -> None:
+    async with linked() as (link, ears, _):
+        link.give_up_in(0)
+        link.give_up_in(None)
+        await asyncio.sleep(0)
+        assert not link.is_gone
+        link.give_up_in(0)
+        await ears.hear("lost")
+
+
+async def test_rests_add_up() -> None:
+    async with linked() as (link, ears, theirs):
+        link.rest(0.01)
+        link.rest(0.01)
+        assert link.is_held
+        theirs.send(b"a")
+        await ears.has_news.wait()
+
+        assert not link.is_held

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import socket
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from typing import Any
+
+import pytest
+from starlette.types import Receive, Send
+
+from scribewire.server.listener import Listener
+from scribewire.server.websocket_talk import SCOPE_KEY
+from tests.parts.raw_websocket import TEXT, connect_raw, frame, open_raw
+
+
+async def echo(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    """Know whoever asks for `/known`, and repeat what is said."""
+    if scope["path"] == "/known":
+        scope[SCOPE_KEY].know_client()
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
+
+
+@contextlib.asynccontextmanager
+async def listening(most_strangers: int) -> AsyncIterator[tuple[str, int]]:
+    sock = socket.create_server(("127.0.0.1", 0))
+    listener = Listener(sock, echo, start_timeout_s=15, most_strangers=most_strangers)
+    listener.start()
+    host, port = sock.getsockname()
+    try:
+        yield host, port
+    finally:
+        await listener.aclose()
+
+
+@contextlib.contextmanager
+def no_more_descriptors() -> Iterator[None]:
+    """Leave none but those that are closed from here on."""
+    _, most = before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_the_oldest_strangers_make_room_and_who_is_known_stays(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with listening(most_strangers=3) as address, contextlib.AsyncExitStack() as clients:
+        known = await clients.enter_async_context(open_raw(*address, "/known"))
+        strangers = [await clients.enter_async_context(connect_raw(*address)) for _ in range(6)]
+        last = await clients.enter_async_context(open_raw(*address, "/"))
+        gone = [await one.until_gone() for one in strangers[:4]]
+        for one in (known, last):
+            await one.send(frame(TEXT, b"here"))
+
+            assert await one.next_frame() == (TEXT, b"here")
+
+    assert gone == [b""] * 4
+    assert [r.getMessage() for r in caplog.records if "too many" in r.getMessage()] == [
+        "! too many clients without a key: the oldest are cut off"
+    ]
+
+
+async def test_without_a_descriptor_left_a_stranger_makes_room_and_it_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with listening(most_strangers=100) as address, contextlib.AsyncExitStack() as clients:
+        for _ in range(10):
+            await clients.enter_async_context(connect_raw(*address))
+        later = [socket.socket() for _ in range(5)]
+        with no_more_descriptors():
+            for one in later:
+                one.setblocking(False)  # noqa: FBT003 - its name in the socket interface
+                await loop.sock_connect(one, address)
+                await loop.sock_sendall(one, b"GET /healthz HTTP/1.0\r\nbad\r\n\r\n")
+
+                assert await loop.sock_recv(one, 12) == b"HTTP/1.1 400"
+        for one in later:
+            one.close()
+
+    said = [r.getMessage() for r in caplog.records]
+    assert len([one for one in said if "no connection can be accepted" in one]) == 1
+
+
+@pytest.mark.slow
+async def test_without_strangers_it_is_waited_for_a_descriptor() -> None:
+    loop = asyncio.get_running_loop()
+    async with listening(most_strangers=100) as address:
+        with socket.socket() as client:
+            client.setblocking(False)  # noqa: FBT003 - its name in the socket interface
+            with no_more_descriptors():
+                await loop.sock_connect(client, address)
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            await loop.sock_sendall(client, b"what\r\n\r\n")
+
+            assert await loop.sock_recv(client, 12) == b"HTTP/1.1 400"
+
+
+async def test_at_the_end_every_connection_is_closed() -> None:
+    async with contextlib.AsyncExitStack() as clients:
+        async with listening(most_strangers=100) as address:
+            half = await clients.enter_async_context(connect_raw(*address))
+            whole = await clients.enter_async_context(open_raw(*address, "/known"))
+            closing = asyncio.create_task(whole.until_closed())
+
+        assert await half.until_gone() == b""
+        assert await closing == [(8, (1012).to_bytes(2, "big"))]
