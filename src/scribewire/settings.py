@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from scribewire.types import ShapeName
+
 Several = Annotated[tuple[str, ...], NoDecode]
 """Any number of texts: separated by commas in a variable, one each time an option is given."""
 
@@ -66,6 +68,10 @@ class Settings(BaseSettings):
     deny_source: Several = Field(
         default=(),
         description="Host or network (CIDR) that stream URLs may never lead to; none: none.",
+    )
+    results: ShapeName = Field(
+        default="standard",
+        description="Shape of results for clients that do not ask for one with `results=...`.",
     )
     source_retry_ms: int = Field(
         default=300_000,

@@ -25,6 +25,9 @@ PCM_BYTES_PER_S = 2 * SAMPLE_RATE  # of 16-bit mono at that rate, as audio is pa
 Mode = Literal["fast", "quality"]
 """The earliest finals, or the best."""
 
+ShapeName = Literal["standard", "legacy"]
+"""How results look on the wire: as the specification has it, or as clients of before expect it."""
+
 Pace = Literal["fast", "realtime"]
 """How quickly a finite source is read: as fast as it can be, or as fast as it plays."""
 

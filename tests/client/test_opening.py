@@ -30,9 +30,9 @@ def prepare(
 @pytest.mark.parametrize(
     ("base", "url", "endpoint"),
     [
-        ("ws://h:8000", "ws://h:8000/v2/realtime", MICROPHONE),
-        ("ws://h:8000/v2/realtime/", "ws://h:8000/v2/realtime", MICROPHONE),
-        ("wss://h/speech", "wss://h/speech/v2/realtime", MICROPHONE),
+        ("ws://h:8000", "ws://h:8000/v2/realtime?results=standard", MICROPHONE),
+        ("ws://h:8000/v2/realtime/", "ws://h:8000/v2/realtime?results=standard", MICROPHONE),
+        ("wss://h/speech", "wss://h/speech/v2/realtime?results=standard", MICROPHONE),
         ("ws://h/realtime", "ws://h/realtime", LEGACY),
     ],
 )
@@ -49,6 +49,7 @@ def test_choices_go_into_the_query_and_the_key_does_not() -> None:
 
     assert opening.url == (
         "ws://captions.example/v2/realtime?type=quality&language=nl&endpointing=300&diarize=false"
+        "&results=standard"
     )
     assert opening.websocket_options["additional_headers"] == {"x-api-key": "key-1"}
     assert "key-1" not in repr(opening)
@@ -76,7 +77,7 @@ def test_an_address_of_a_stream_asks_for_stream_mode_and_is_not_shown(base: str)
 
     assert opening.url == (
         "ws://h/p/v2/client/-?type=quality&pace=realtime"
-        "&url=https%3A%2F%2Fx%2Fa%3Fsig%3Dsecret%26b%3D1"
+        "&url=https%3A%2F%2Fx%2Fa%3Fsig%3Dsecret%26b%3D1&results=standard"
     )
     assert opening.is_stream
     assert "secret" not in repr(opening)

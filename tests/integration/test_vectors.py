@@ -6,6 +6,7 @@ The two players below are shells: they do what a vector's lines say, and check t
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urlencode, urlsplit
@@ -22,6 +23,7 @@ from scribewire.protocol.dialogue import (
     OpeningRequest,
     SessionAborted,
 )
+from scribewire.protocol.legacy.shape import LegacyShape
 from scribewire.protocol.policy import ServerPolicy, refuse_keys
 from scribewire.protocol.results import FinalResult, PartialResult, ResultMessage
 from scribewire.protocol.scriptix.client import ClientConnection
@@ -58,7 +60,13 @@ def request_of(header: Line) -> OpeningRequest:
 
 
 def endpoint_of(header: Line) -> Endpoint:
-    return next(one for one in (MICROPHONE, STREAM, LEGACY) if request_of(header).path == one.path)
+    """Return where an SDK connects to, with the shape that it reads."""
+    path = request_of(header).path
+    endpoint = next(one for one in (MICROPHONE, STREAM, LEGACY) if path == one.path)
+    default = header["settings"].get("results", "standard")
+    if endpoint is not LEGACY and header["query"].get("results", default) == "legacy":
+        return replace(endpoint, shape=LegacyShape(), shape_name="legacy")
+    return endpoint
 
 
 def event_of(result: ResultMessage) -> Partial | Final:
@@ -90,6 +98,7 @@ def policy_of(header: Line) -> ServerPolicy:
         default_language=settings["default_language"],
         is_valid_key=lambda key: key in settings["keys"],
         start_timeout_ms=settings["start_timeout_ms"],
+        shape_name=settings.get("results", "standard"),
         serves_streams=settings.get("serves_streams", False),
     )
 

@@ -123,6 +123,29 @@ async def test_a_wrong_key_that_is_offered_is_refused(server: RunningServer) -> 
             pass
 
 
+@pytest.mark.parametrize(
+    ("default", "query", "has_legacy_shape"),
+    [
+        ("standard", "", False),
+        ("standard", "&results=legacy", True),
+        ("legacy", "", True),
+        ("legacy", "&results=standard", False),
+    ],
+)
+async def test_client_and_operator_choose_the_shape_of_results(
+    *, default: str, query: str, has_legacy_shape: bool
+) -> None:
+    async with (
+        run_server(results=default) as server,
+        server.dial(f"/v2/realtime?token=key-1{query}") as dialogue,
+    ):
+        await dialogue.send(START, draw_pcm("." * 5 + "hello" * 3), STOP)
+        await dialogue.until_closed()
+
+    final = next(one for one in reversed(dialogue.messages) if "text" in one)
+    assert ("is_final" not in final) is has_legacy_shape
+
+
 async def test_an_unknown_path_is_refused_with_404(server: RunningServer) -> None:
     status, body, _ = await refusal(server, "/v1/listen?token=key-1")
 

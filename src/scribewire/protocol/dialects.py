@@ -17,8 +17,8 @@ LEGACY: Final = Endpoint(path=PATH, shape=LegacyShape())
 """As `MICROPHONE`, with results in the legacy shape."""
 
 DIALECTS: Final[tuple[Dialect, ...]] = (
-    ScriptixDialect(MICROPHONE),
-    ScriptixDialect(STREAM),
+    ScriptixDialect(MICROPHONE, legacy_shape=LegacyShape()),
+    ScriptixDialect(STREAM, legacy_shape=LegacyShape()),
     ScriptixDialect(LEGACY),
 )
 

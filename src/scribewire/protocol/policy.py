@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from scribewire.errors import ClientFault, ServerFault
+from scribewire.types import ShapeName
 
 UNAUTHORIZED = 401
 
@@ -23,6 +24,8 @@ class ServerPolicy:
     """Tells whether a key may connect."""
     start_timeout_ms: int = 15_000
     """How long a client may take to send `start`, and a source to be read."""
+    shape_name: ShapeName = "standard"
+    """How results look to clients that do not say it, where the path does not either."""
     serves_streams: bool = False
     """Whether this server fetches audio for its clients (stream mode)."""
 

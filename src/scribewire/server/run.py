@@ -122,6 +122,7 @@ def _make_services(
             default_language=engines.default_language,
             is_valid_key=ConfiguredKeys(settings.keys).is_valid,
             start_timeout_ms=settings.start_timeout_ms,
+            shape_name=settings.results,
             serves_streams=True,
         ),
         engines=engines,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint, client_url
@@ -7,12 +9,12 @@ from scribewire.wishes import Wishes
 
 URLS = [
     # address, what it was made from
-    ("ws://host/v2/realtime", client_url("ws://host", MICROPHONE)),
-    ("ws://host/v2/realtime", client_url("ws://host/", MICROPHONE)),
-    ("wss://host:8/a/v2/realtime", client_url("wss://host:8/a/", MICROPHONE)),
+    ("ws://host/v2/realtime?results=standard", client_url("ws://host", MICROPHONE)),
+    ("ws://host/v2/realtime?results=standard", client_url("ws://host/", MICROPHONE)),
+    ("wss://host:8/a/v2/realtime?results=standard", client_url("wss://host:8/a/", MICROPHONE)),
     ("ws://host/x", client_url("ws://host", Endpoint(path="/x"))),
     (
-        "wss://host/v2/realtime?token=a%26b+c&type=quality&language=en&endpointing=700&diarize=false",
+        "wss://host/v2/realtime?token=a%26b+c&type=quality&language=en&endpointing=700&diarize=false&results=standard",
         client_url(
             "wss://host",
             MICROPHONE,
@@ -21,15 +23,19 @@ URLS = [
         ),
     ),
     (
-        "ws://host/v2/realtime",
+        "ws://host/v2/realtime?results=standard",
         client_url("ws://host", MICROPHONE, Wishes(digits=True, pace="realtime")),
     ),
     (
-        "ws://host/v2/client/a%2Fb?pace=realtime&url=https%3A%2F%2Fx%2Fy%3Fz%3D1",
+        "ws://host/v2/client/a%2Fb?pace=realtime&url=https%3A%2F%2Fx%2Fy%3Fz%3D1&results=standard",
         client_url("ws://host", STREAM, Wishes(url="https://x/y?z=1", pace="realtime"), key="a/b"),
     ),
     (
-        "ws://host/v2/client/-?url=http%3A%2F%2Fx",
+        "ws://host/v2/realtime?results=legacy",
+        client_url("ws://host", replace(MICROPHONE, shape_name="legacy")),
+    ),
+    (
+        "ws://host/v2/client/-?url=http%3A%2F%2Fx&results=standard",
         client_url("ws://host", STREAM, Wishes(url="http://x")),
     ),
 ]

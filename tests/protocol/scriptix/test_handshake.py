@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint, client_url
 from scribewire.protocol.scriptix.handshake import Handshake, parse_handshake
+from scribewire.types import ShapeName
 from scribewire.wishes import Wishes, WishFields
 
 PATHS = [
@@ -86,6 +87,13 @@ PARAMETERS: list[tuple[str, WishFields]] = [
     ("diarize=false", {"speakers": False}),
 ]
 
+SHAPES: list[tuple[str, ShapeName | None]] = [
+    ("results=standard", "standard"),
+    ("results=legacy", "legacy"),
+    ("results=legacy&results=standard", "standard"),
+    ("results=", None),
+]
+
 UNKNOWN = [
     # query, names that are ignored
     ("", ()),
@@ -114,6 +122,8 @@ FAULTS = [
     ("endpointing=" + "9" * 9, f"endpointing 999999999: {ENDPOINTING}"),
     ("endpointing=%D9%A5%D9%A0%D9%A0", f"endpointing ٥٠٠: {ENDPOINTING}"),
     ("diarize=yes", "diarize yes: expected `true` or `false`"),
+    ("results=old", "results old: expected `standard` or `legacy`"),
+    ("results=old&diarize=yes", "diarize yes: expected `true` or `false`"),
     ("language=english&type=best", "type best: expected `fast` or `quality`"),
 ]
 
@@ -172,6 +182,18 @@ def test_a_key_may_be_offered_as_a_subprotocol(
 @pytest.mark.parametrize(("query", "fields"), PARAMETERS)
 def test_a_good_parameter_is_read(query: str, fields: WishFields) -> None:
     assert shake(query) == Handshake(endpoint=MICROPHONE, wishes=Wishes(**fields))
+
+
+@pytest.mark.parametrize(("query", "name"), SHAPES)
+def test_a_shape_of_results_may_be_asked_for(query: str, name: ShapeName | None) -> None:
+    assert shake(query) == Handshake(endpoint=MICROPHONE, shape_name=name)
+
+
+def test_where_the_path_says_the_shape_none_can_be_asked_for() -> None:
+    handshake = shake("results=odd", "/old", Endpoint(path="/old"))
+
+    assert (handshake.shape_name, handshake.fault) == (None, None)
+    assert handshake.unknown_parameters == ("results",)
 
 
 @pytest.mark.parametrize(("query", "names"), UNKNOWN)

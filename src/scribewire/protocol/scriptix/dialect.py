@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scribewire.protocol.dialogue import Dialogue, OpeningRequest
 from scribewire.protocol.policy import ServerPolicy
+from scribewire.protocol.results import ResultShape
 from scribewire.protocol.scriptix.endpoint import Endpoint
 from scribewire.protocol.scriptix.handshake import parse_handshake
 from scribewire.protocol.scriptix.server import ServerConnection
@@ -17,6 +18,8 @@ class ScriptixDialect:
     """The `Dialect` of one endpoint."""
 
     endpoint: Endpoint
+    legacy_shape: ResultShape | None = None
+    """What `results=legacy` asks for; None where the path says which shape it is."""
 
     @property
     def path(self) -> str:
@@ -32,7 +35,9 @@ class ScriptixDialect:
             return None
 
         def begin(policy: ServerPolicy, session_id: str, now: float) -> Dialogue:
-            return ServerConnection(handshake, policy, session_id=session_id, now=now)
+            name = handshake.shape_name or policy.shape_name
+            shape = self.legacy_shape if name == "legacy" else None
+            return ServerConnection(handshake, policy, session_id=session_id, now=now, shape=shape)
 
         return OpeningRequest(
             path=self.path,

@@ -14,6 +14,7 @@ from scribewire.protocol.scriptix.parameters import (
     write_query,
 )
 from scribewire.protocol.scriptix.shape import SCRIPTIX
+from scribewire.types import ShapeName
 from scribewire.wishes import USUAL, Wishes
 
 NO_PATH_KEY = "-"  # in the path of stream mode: the key is in a header
@@ -27,7 +28,9 @@ class Endpoint:
     is_stream: bool = False
     """Whether the server pulls the audio from an address; the path goes on with the key."""
     shape: ResultShape = SCRIPTIX
-    """How results are written."""
+    """How results are written, if nothing else is asked for."""
+    shape_name: ShapeName | None = None
+    """What asks for this shape in `results`; None where there is no other one to ask for."""
 
     @property
     def parameters(self) -> tuple[Parameter[str], ...]:
@@ -35,9 +38,9 @@ class Endpoint:
         return STREAM_REQUEST if self.is_stream else REQUEST
 
 
-MICROPHONE: Final = Endpoint(path="/v2/realtime")
+MICROPHONE: Final = Endpoint(path="/v2/realtime", shape_name="standard")
 """The client pushes audio."""
-STREAM: Final = Endpoint(path="/v2/client", is_stream=True)
+STREAM: Final = Endpoint(path="/v2/client", is_stream=True, shape_name="standard")
 """The server pulls it."""
 
 
@@ -45,6 +48,8 @@ def client_url(
     server: str, endpoint: Endpoint, wishes: Wishes = USUAL, *, key: str | None = None
 ) -> str:
     """Return the address to connect to; what is as usual is left to the server.
+
+    The shape of results is not: a server may have another one than the client reads.
 
     `server` is its ws:// or wss:// address, without an endpoint's path. Raises `ValueError` for
     one that is no such address.
@@ -57,5 +62,6 @@ def client_url(
     token = {} if key is None or endpoint.is_stream else {"token": key}
     if endpoint.is_stream:
         path += "/" + quote(key or NO_PATH_KEY, safe="")
-    query = urlencode(token | write_query(wishes, endpoint.parameters))
+    shape = {} if endpoint.shape_name is None else {"results": endpoint.shape_name}
+    query = urlencode(token | write_query(wishes, endpoint.parameters) | shape)
     return urlunsplit((parts.scheme, parts.netloc, path, query, ""))

@@ -11,7 +11,7 @@ key does.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
@@ -19,6 +19,7 @@ from scribewire.errors import ClientFault
 from scribewire.protocol.quoting import shorten
 from scribewire.protocol.scriptix.endpoint import NO_PATH_KEY, Endpoint
 from scribewire.protocol.scriptix.parameters import read_query
+from scribewire.types import ShapeName
 from scribewire.wishes import USUAL, Wishes
 
 KEY_HEADERS = ("x-zoom-s2t-key", "x-api-key", "api-key")
@@ -42,6 +43,8 @@ class Handshake:
     """Those offered, in order, but for the keys among them; `policy.choose_subprotocol`."""
     wishes: Wishes = USUAL
     """What was asked for until now; `start` may add to it."""
+    shape_name: ShapeName | None = None
+    """Which shape of results it asks for; None leaves that to the server."""
     unknown_parameters: tuple[str, ...] = ()
     """Names that were ignored, shortened, for a debug log."""
     fault: ClientFault | None = None
@@ -60,12 +63,16 @@ def parse_handshake(
         return None
     given_headers = [(name.lower(), value.strip()) for name, value in headers]
     subprotocols, offered_keys = _read_offer(given_headers)
+    names_shape = endpoint.shape_name is not None
     known = {"token", *(parameter.name for parameter in endpoint.parameters)}
+    known |= {"results"} if names_shape else set()
     pairs = parse_qsl(query, keep_blank_values=True)
     tokens = [value for name, value in pairs if name == "token" and value]
     unknown = dict.fromkeys(shorten(name) for name, _ in pairs if name not in known)
     given = {name: value for name, value in pairs if value}
     wishes, fault = read_query(given, endpoint.parameters)
+    shape_name, shape_fault = _read_shape_name(given) if names_shape else (None, None)
+    fault = fault or shape_fault
     if endpoint.is_stream and "url" not in given:
         fault = fault or ClientFault(_MISSING_URL)
     return Handshake(
@@ -75,9 +82,19 @@ def parse_handshake(
         ),
         subprotocols=tuple(subprotocols),
         wishes=wishes,
+        shape_name=shape_name,
         unknown_parameters=tuple(unknown),
         fault=fault,
     )
+
+
+def _read_shape_name(given: Mapping[str, str]) -> tuple[ShapeName | None, ClientFault | None]:
+    match text := given.get("results"):
+        case None | "standard" | "legacy":
+            return text, None
+        case _:
+            message = f"results {shorten(text)}: expected `standard` or `legacy`"
+            return None, ClientFault(message)
 
 
 # Keys.

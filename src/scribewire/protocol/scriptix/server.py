@@ -18,7 +18,7 @@ from scribewire.protocol.dialogue import (
 from scribewire.protocol.pending import Pending
 from scribewire.protocol.policy import ServerPolicy, choose_language
 from scribewire.protocol.quoting import shorten
-from scribewire.protocol.results import ResultMessage, as_result
+from scribewire.protocol.results import ResultMessage, ResultShape, as_result
 from scribewire.protocol.scriptix.codec import parse_client, serialise_server
 from scribewire.protocol.scriptix.endpoint import MICROPHONE
 from scribewire.protocol.scriptix.handshake import Handshake
@@ -91,9 +91,16 @@ class ServerConnection:
     """Judge what a client sends, and put in order what it is sent."""
 
     def __init__(
-        self, handshake: Handshake, policy: ServerPolicy, *, session_id: str, now: float
+        self,
+        handshake: Handshake,
+        policy: ServerPolicy,
+        *,
+        session_id: str,
+        now: float,
+        shape: ResultShape | None = None,
     ) -> None:
         self._handshake = handshake
+        self._shape = shape or handshake.endpoint.shape
         self._policy = policy
         self._session_id = session_id
         self._state = first_state(is_stream=self._is_stream)
@@ -330,7 +337,7 @@ class ServerConnection:
     def _send_partial(self, partial: ResultMessage) -> None:
         if self._wishes is not None and not self._wishes.partials:
             return
-        shown = self._handshake.endpoint.shape.write(replace(partial, offset_ms=0))
+        shown = self._shape.write(replace(partial, offset_ms=0))
         if shown != self._last_partial:
             self._send(Input.SERVER_RESULT, partial)
             self._last_partial = shown
@@ -339,7 +346,7 @@ class ServerConnection:
         if is_over(self._state):
             return
         self._advance(given)
-        self._outgoing.add(serialise_server(message, self._handshake.endpoint.shape))
+        self._outgoing.add(serialise_server(message, self._shape))
 
     def _end_audio(self, given: Input) -> None:
         """Start to flush; with nothing received, the flush is over at once."""
