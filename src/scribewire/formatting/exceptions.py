@@ -35,11 +35,43 @@ class NotNumber:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PairedYears:
+    """How a language says a year in two numbers: "nineteen ninety-four"."""
+
+    recent: frozenset[str]
+    """Centuries, in digits, that make a year unless something speaks against it ..."""
+    earlier: frozenset[str]
+    """... and those that make one only where something says so."""
+    after: frozenset[str]
+    """A year follows these: "in", a month ..."""
+    ranges: frozenset[str]
+    """... and these, after another year: "from eighteen forty to eighteen sixty"."""
+    prices: frozenset[str]
+    """One word after these, or two, comes a price or the time of day ..."""
+    counted: frozenset[str]
+    """... and before these, how many there are: "twenty ten year old cars"."""
+    months: frozenset[str]
+    """Between one of these and a year, a number is the day."""
+    zeros: frozenset[str] = frozenset()
+    """What stands for the third digit in "nineteen oh five"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NumberExceptions:
     """Where one language is to be read differently. All words are in small letters."""
 
     scales: frozenset[str]
     """Kept as words, and whatever number stands before one gets digits: "2.5 million"."""
+    multipliers: frozenset[str]
+    """Words that multiply what stands before them, scales among them."""
+    linking: frozenset[str]
+    """What may stand inside a number: "a hundred and five"."""
+    point: frozenset[str]
+    """What stands before decimals."""
+    is_zero_joined: bool = False
+    """Whether a zero and the number after it are one: telephone numbers in pairs, "06 12"."""
+    spoken_zeros: frozenset[str] = frozenset()
+    """What is zero between two digits: "three oh five"."""
     not_numbers: Mapping[str, NotNumber] = field(default_factory=dict)
     """Number words that in some places are none."""
     never: frozenset[str] = frozenset()
@@ -48,14 +80,12 @@ class NumberExceptions:
     """Articles that are also the number one."""
     fraction_starts: frozenset[str] = frozenset()
     """After one of these, a single ordinal may be a fraction: "a third of them"."""
-    absorbed_article: str | None = None
-    """The article that goes into a number which begins with one of `absorbing`."""
+    absorbed_articles: frozenset[str] = frozenset()
+    """Articles that go into a number which begins with one of `absorbing`."""
     absorbing: frozenset[str] = frozenset()
     """Words of quantity that take an article: "a hundred people"."""
-    has_paired_years: bool = False
-    """Whether "nineteen ninety-four" is a year."""
-    zero_in_years: frozenset[str] = frozenset()
-    """What stands for the third digit in "nineteen oh five"."""
+    years: PairedYears | None = None
+    """None where years are said as any number is."""
     decades: frozenset[str] = frozenset()
     """Words that make a century of the number before them: "the nineteen eighties"."""
 
@@ -66,13 +96,44 @@ def _words(line: str) -> frozenset[str]:
 
 _TENS = _words("twenty thirty forty fifty sixty seventy eighty ninety")
 _HUNDREDS = _words("hundred thousand")
-_ENGLISH_SCALES = _words("million billion trillion percent")
+_ENGLISH_BIG = _words("million billion trillion")
+_ENGLISH_SCALES = _ENGLISH_BIG | {"percent"}
+_ENGLISH_MONTHS = _words(
+    "january february march april may june july august september october november december"
+)
+_ENGLISH_YEARS = PairedYears(
+    recent=_words("19 20"),
+    earlier=_words("13 14 15 16 17 18"),
+    after=_ENGLISH_MONTHS
+    | _words(
+        "in since by until till before after from between of circa year early late mid"
+        " spring summer autumn fall winter"
+    ),
+    ranges=_words("and to or until till through"),
+    prices=_words(
+        "cost costs costing pay pays paid price priced prices charge charged sum total amount"
+        " dollar dollars pound pounds euro euros at only"
+    ),
+    counted=_words(
+        "year years year-old dollar dollars cent cents pound pounds euro euros percent people times"
+        " second seconds minute minutes hour hours day days week weeks month months o'clock am pm"
+        " inch inches foot feet yard yards mile miles meter meters metre metres kilometers"
+        " kilometres centimeters millimeters gram grams kilo kilos kilograms liter liters litre"
+        " litres degrees points pages men women vision hundred thousand million billion trillion"
+    ),
+    months=_ENGLISH_MONTHS,
+    zeros=_words("oh o"),
+)
 _GERMAN_VERB = NotNumber(
     only_after=_words("der die das dem den des am im zum vom beim jeder jede jedes jeden")
 )
 
 ENGLISH = NumberExceptions(
     scales=_ENGLISH_SCALES,
+    multipliers=_HUNDREDS | _ENGLISH_BIG,
+    linking=_words("and"),
+    point=_words("point"),
+    spoken_zeros=_words("oh o"),
     not_numbers={
         # a pronoun: "no one, two of them"
         "one": NotNumber(
@@ -88,18 +149,45 @@ ENGLISH = NumberExceptions(
     },
     never=_words("hundreds thousands millions billions trillions"),
     fraction_starts=_words("a one"),
-    absorbed_article="a",
-    absorbing=_HUNDREDS,
-    has_paired_years=True,
-    zero_in_years=_words("oh o"),
+    absorbed_articles=_words("a"),
+    absorbing=_HUNDREDS | _ENGLISH_BIG,
+    years=_ENGLISH_YEARS,
     decades=frozenset(f"{tens[:-1]}ies" for tens in _TENS),
 )
 
+_DUTCH_BIG = _words("miljoen miljard biljoen")
+_DUTCH_MONTHS = _words(
+    "januari februari maart april mei juni juli augustus september oktober november december"
+)
+_DUTCH_YEARS = PairedYears(
+    recent=_words("19 20"),
+    earlier=_words("13 14 15 16 17 18"),
+    after=_DUTCH_MONTHS
+    | _words(
+        "in sinds tot voor na vanaf van tussen rond anno jaar begin eind lente zomer herfst winter"
+    ),
+    ranges=_words("en tot of t/m"),
+    prices=_words(
+        "kost kosten kostte kostten betaal betaalt betalen betaalde prijs bedrag euro om slechts"
+    ),
+    counted=_words(
+        "jaar jaren euro cent procent mensen keer seconde seconden minuut minuten uur dag dagen"
+        " week weken maand maanden meter kilometer centimeter millimeter gram kilo liter graden"
+        " punten man vrouwen mannen honderd duizend miljoen miljard biljoen"
+    ),
+    months=_DUTCH_MONTHS,
+)
+
 DUTCH = NumberExceptions(
-    scales=_words("miljoen miljard biljoen procent"),
+    scales=_DUTCH_BIG | {"procent"},
+    multipliers=_words("honderd duizend") | _DUTCH_BIG,
+    linking=_words("en"),
+    point=_words("komma"),
     articles=_words("een"),
     fraction_starts=_words("een één twee drie vier vijf zes zeven acht negen"),
-    has_paired_years=True,
+    absorbed_articles=_words("een"),
+    absorbing=_DUTCH_BIG,
+    years=_DUTCH_YEARS,
 )
 
 _FRENCH_NUMBERS = _words(
@@ -107,8 +195,14 @@ _FRENCH_NUMBERS = _words(
     " quatre-vingt septante huitante octante nonante cent cents mille virgule et"
 )
 
+_FRENCH_BIG = _words("million millions milliard milliards billion billions")
+
 FRENCH = NumberExceptions(
-    scales=_words("million millions milliard milliards billion billions"),
+    scales=_FRENCH_BIG,
+    multipliers=_words("cent cents mille") | _FRENCH_BIG,
+    linking=_words("et"),
+    point=_words("virgule"),
+    is_zero_joined=True,
     not_numbers={
         "cent": NotNumber(after=_words("pour")),
         # "un livre neuf", a new book: the adjective comes after its noun
@@ -118,8 +212,15 @@ FRENCH = NumberExceptions(
     fraction_starts=_words("un"),
 )
 
+_GERMAN_BIG = _words("million millionen milliarde milliarden billion billionen")
+
 GERMAN = NumberExceptions(
-    scales=_words("million millionen milliarde milliarden billion billionen prozent"),
+    scales=_GERMAN_BIG | {"prozent"},
+    multipliers=_words("hundert tausend") | _GERMAN_BIG,
+    linking=_words("und"),
+    point=_words("komma"),
+    absorbed_articles=_words("eine einer"),
+    absorbing=_GERMAN_BIG,
     not_numbers={"achte": _GERMAN_VERB, "achten": _GERMAN_VERB},  # "Ich achte dich"
     articles=_words("ein"),
 )

@@ -1,9 +1,11 @@
 """Write spoken numbers as digits: "twenty-one dollars" becomes "21 dollars".
 
 Theory of operation. A word is split into the punctuation before it, its core and the punctuation
-after it. text2num (English, Dutch, French, German) finds the cores that make up a number,
-ordinals and decimals among them; digits then stand for those words, between the punctuation
-before the first and that after the last. A single zero, one or two and a single first or second
+after it (`sentence`). text2num (English, Dutch, French, German) finds the cores that make up a
+number, ordinals and decimals among them, once it is told where one number ends and the next
+begins (`groups`); digits then stand for those words, between the punctuation before the first
+and that after the last. Two numbers may be a year (`years`). docs/numbers.md says what is
+joined. A single zero, one or two and a single first or second
 stay words, since they more often are something else ("no one", "wait a second"). `exceptions`
 holds what the library does not know. Both functions replace the same runs of words, so the text
 of the words stays the words of the text.
@@ -11,19 +13,19 @@ of the words stays the words of the text.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from text_to_num import find_numbers
 
 from scribewire.events import Final, Partial
-from scribewire.formatting.exceptions import EXCEPTIONS, NumberExceptions
+from scribewire.formatting.exceptions import EXCEPTIONS
+from scribewire.formatting.groups import joined_scales, starts_of_numbers
+from scribewire.formatting.sentence import Number, Sentence
+from scribewire.formatting.years import join_years
 from scribewire.types import Word
 
 _ALONE_FROM = 3.0  # below, a number with no other beside it stays a word
-_PARTS = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
-_CENTURIES = frozenset({"17", "18", "19", "20"})  # earlier years are seldom spoken as a pair
 
 
 def write_numbers(text: str, language: str) -> str:
@@ -62,27 +64,16 @@ def write_numbers_in_event(event: Partial | Final, language: str) -> Partial | F
     return replace(event, text=text, words=write_numbers_in_words(event.words, language))
 
 
-@dataclass(frozen=True, slots=True)
-class _Number:
-    """A run of words and what to write for it."""
-
-    first: int
-    end: int  # after its last word
-    text: str
-    is_ordinal: bool = False
-    is_small: bool = False  # written only beside another number or a scale
-
-
-def _find(words: Sequence[str], language: str) -> list[_Number]:
+def _find(words: Sequence[str], language: str) -> list[Number]:
     """Return the numbers to write, in order, none of them overlapping."""
     exceptions = EXCEPTIONS.get(language)
     if exceptions is None:
         return []
-    sentence = _Sentence(words, exceptions)
-    numbers = _leave_articles(sentence.read_numbers(language), sentence)
+    sentence = Sentence(words, language, exceptions)
+    numbers = _leave_articles(_read_numbers(sentence), sentence)
     numbers = _leave_fractions(numbers, sentence)
-    numbers = _join_years(numbers, sentence)
-    return [sentence.punctuate(_absorb_article(number, sentence)) for number in numbers]
+    numbers = join_years(numbers, sentence)
+    return [_punctuate(_absorb_article(number, sentence), sentence) for number in numbers]
 
 
 # What the library sees.
@@ -95,110 +86,70 @@ class _Token:
     content: str
     word: int
     is_excepted: bool = False
+    starts_number: bool = False
 
     def text(self) -> str:
         return self.content
 
     def nt_separated(self, previous: _Token) -> bool:
-        return False
+        return self.starts_number
 
     def not_a_number_part(self) -> bool:
         return self.is_excepted
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A word taken apart."""
-
-    before: str
-    core: str
-    after: str
-
-
-class _Sentence:
-    """Words, and what is known about their language."""
-
-    def __init__(self, words: Sequence[str], exceptions: NumberExceptions) -> None:
-        self.exceptions = exceptions
-        self._parts = [_take_apart(word) for word in words]
-
-    def core(self, at: int) -> str:
-        """Return a word's core in small letters; nothing beyond either end."""
-        return self._parts[at].core.lower() if 0 <= at < len(self._parts) else ""
-
-    def is_joined(self, at: int) -> bool:
-        """Whether this word follows the one before with nothing between them."""
-        if not 0 < at < len(self._parts):
-            return False
-        previous, this = self._parts[at - 1], self._parts[at]
-        return bool(previous.core and this.core) and not previous.after and not this.before
-
-    def previous(self, at: int) -> str:
-        """Return the core that a word is joined to; empty if it is to none."""
-        return self.core(at - 1) if self.is_joined(at) else ""
-
-    def following(self, at: int) -> str:
-        """Return the core that is joined to a word; empty if none is."""
-        return self.core(at + 1) if self.is_joined(at + 1) else ""
-
-    def is_scaled(self, number: _Number) -> bool:
-        """Whether a word such as "million" follows."""
-        return self.following(number.end - 1) in self.exceptions.scales
-
-    def read_numbers(self, language: str) -> list[_Number]:
-        """Return what the library finds, the small ones only beside others or scaled."""
-        tokens = list(self._tokens())
-        beside = [(found.start, found.end) for found in find_numbers(tokens, language, _ALONE_FROM)]
-        numbers = []
-        for found in find_numbers(tokens, language, 0.0):
-            first, end = tokens[found.start].word, tokens[found.end - 1].word + 1
-            is_small = found.value < _ALONE_FROM and found.value.is_integer()
-            number = _Number(first, end, found.text, found.is_ordinal, is_small)
-            is_written = (found.start, found.end) in beside or self.is_scaled(number)
-            if is_written and all(map(self.is_joined, range(first + 1, end))):
-                numbers.append(number)
-        return numbers
-
-    def punctuate(self, number: _Number) -> _Number:
-        """Put what stood around the words around the digits."""
-        before, after = self._parts[number.first].before, self._parts[number.end - 1].after
-        if number.text.endswith("."):  # a German ordinal: its dot also ends a sentence
-            after = after.removeprefix(".")
-        return replace(number, text=before + number.text + after)
-
-    def _tokens(self) -> Iterator[_Token]:
-        for at, part in enumerate(self._parts):
-            if part.before:
-                yield _Token(part.before, at)
-            if part.core:
-                yield _Token(part.core, at, self._is_excepted(at))
-            if part.after:
-                yield _Token(part.after, at)
-
-    def _is_excepted(self, at: int) -> bool:
-        core = self.core(at)
-        if core in self.exceptions.scales or core in self.exceptions.never:
-            return True
-        rule = self.exceptions.not_numbers.get(core)
-        return rule is not None and rule.holds(self.previous(at), self.following(at))
+def _read_numbers(sentence: Sentence) -> list[Number]:
+    """Return what the library finds, the small ones only beside others or scaled."""
+    tokens = list(_tokens(sentence))
+    language = sentence.language
+    beside = [(found.start, found.end) for found in find_numbers(tokens, language, _ALONE_FROM)]
+    numbers = []
+    for found in find_numbers(tokens, language, 0.0):
+        first, end = tokens[found.start].word, tokens[found.end - 1].word + 1
+        is_small = found.value < _ALONE_FROM and found.value.is_integer()
+        number = Number(first, end, found.text, found.is_ordinal, is_small)
+        is_written = (found.start, found.end) in beside or _is_scaled(number, sentence)
+        if is_written and all(map(sentence.is_joined, range(first + 1, end))):
+            numbers.append(number)
+    return numbers
 
 
-def _take_apart(word: str) -> _Part:
-    # text2num takes no half of a surrogate pair
-    match = _PARTS.fullmatch(word.encode("utf-8", "replace").decode())
-    assert match is not None
-    return _Part(match[1], match[2], match[3])
+def _tokens(sentence: Sentence) -> Iterator[_Token]:
+    starts = starts_of_numbers(sentence)
+    joined = joined_scales(sentence, starts)
+    for at, part in enumerate(sentence.parts):
+        if part.before:
+            yield _Token(part.before, at)
+        if part.core:
+            is_word = sentence.core(at) in sentence.exceptions.scales and at not in joined
+            is_excepted = is_word or sentence.is_excepted(at)
+            yield _Token(sentence.spelled(at), at, is_excepted, at in starts)
+        if part.after:
+            yield _Token(part.after, at)
+
+
+def _is_scaled(number: Number, sentence: Sentence) -> bool:
+    """Whether a word such as "million" follows."""
+    return sentence.following(number.end - 1) in sentence.exceptions.scales
+
+
+def _punctuate(number: Number, sentence: Sentence) -> Number:
+    """Put what stood around the words around the digits."""
+    before, after = sentence.parts[number.first].before, sentence.parts[number.end - 1].after
+    if number.text.endswith("."):  # a German ordinal: its dot also ends a sentence
+        after = after.removeprefix(".")
+    return replace(number, text=before + number.text + after)
 
 
 # What we know better, one thing a function.
 
 
-def _leave_articles(numbers: list[_Number], sentence: _Sentence) -> list[_Number]:
+def _leave_articles(numbers: list[Number], sentence: Sentence) -> list[Number]:
     """Leave out a one that is an article, and a small number that it alone made one of two."""
-    kept: list[_Number] = []
+    kept: list[Number] = []
     for run in _runs(numbers, sentence):
         is_article = sentence.core(run[0].first) in sentence.exceptions.articles
-        is_one = run[0].end - run[0].first == 1 and not sentence.is_scaled(run[0])
+        is_one = run[0].end - run[0].first == 1 and not _is_scaled(run[0], sentence)
         if is_article and is_one and not run[2:]:  # three in a row are counted
             kept += [number for number in run[1:] if not number.is_small]
         else:
@@ -206,9 +157,9 @@ def _leave_articles(numbers: list[_Number], sentence: _Sentence) -> list[_Number
     return kept
 
 
-def _leave_fractions(numbers: list[_Number], sentence: _Sentence) -> list[_Number]:
+def _leave_fractions(numbers: list[Number], sentence: Sentence) -> list[Number]:
     """Leave out "third" in "a third of them", and both words of "five sixths"."""
-    kept: list[_Number] = []
+    kept: list[Number] = []
     for number in numbers:
         is_one_word = number.end - number.first == 1
         starts = sentence.exceptions.fraction_starts
@@ -220,43 +171,18 @@ def _leave_fractions(numbers: list[_Number], sentence: _Sentence) -> list[_Numbe
     return kept
 
 
-def _join_years(numbers: list[_Number], sentence: _Sentence) -> list[_Number]:
-    """Write "nineteen ninety-four" as one number; leave "the nineteen eighties" as words."""
-    joined: list[_Number] = []
-    for number in numbers:
-        if joined and _is_year(joined[-1], number, sentence):
-            century = joined.pop()
-            year = f"{century.text}{number.text:0>2}"
-            joined.append(_Number(century.first, number.end, year))
-        else:
-            joined.append(number)
-    decades = sentence.exceptions.decades
-    return [number for number in joined if sentence.following(number.end - 1) not in decades]
-
-
-def _is_year(century: _Number, rest: _Number, sentence: _Sentence) -> bool:
-    exceptions = sentence.exceptions
-    if not exceptions.has_paired_years or century.text not in _CENTURIES or rest.is_ordinal:
-        return False
-    if not all(map(sentence.is_joined, range(century.end, rest.first + 1))):
-        return False
-    if sentence.core(century.end) in exceptions.zero_in_years:
-        return rest.first == century.end + 1 and len(rest.text) == 1
-    return rest.first == century.end and re.fullmatch("[1-9][0-9]", rest.text) is not None
-
-
-def _absorb_article(number: _Number, sentence: _Sentence) -> _Number:
+def _absorb_article(number: Number, sentence: Sentence) -> Number:
     """Let "a hundred" be 100, not "a 100"."""
     exceptions = sentence.exceptions
     is_absorbing = sentence.core(number.first) in exceptions.absorbing
-    if is_absorbing and sentence.previous(number.first) == exceptions.absorbed_article:
+    if is_absorbing and sentence.previous(number.first) in exceptions.absorbed_articles:
         return replace(number, first=number.first - 1)
     return number
 
 
-def _runs(numbers: list[_Number], sentence: _Sentence) -> list[list[_Number]]:
+def _runs(numbers: list[Number], sentence: Sentence) -> list[list[Number]]:
     """Group the numbers that follow each other without anything between."""
-    runs: list[list[_Number]] = []
+    runs: list[list[Number]] = []
     for number in numbers:
         if runs and runs[-1][-1].end == number.first and sentence.is_joined(number.first):
             runs[-1].append(number)

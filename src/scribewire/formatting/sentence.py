@@ -1,0 +1,114 @@
+"""The words of a text as numbers are looked for in them: taken apart, and joined to each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from text_to_num import text2num
+
+if TYPE_CHECKING:
+    from scribewire.formatting.exceptions import NumberExceptions
+
+_PARTS = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A word taken apart."""
+
+    before: str
+    core: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A run of words and what to write for it."""
+
+    first: int
+    end: int
+    """After its last word."""
+    text: str
+    is_ordinal: bool = False
+    is_small: bool = False
+    """Written only beside another number or a scale."""
+
+
+class Sentence:
+    """Words, and what is known about their language. A word is named by its index."""
+
+    def __init__(self, words: Sequence[str], language: str, exceptions: NumberExceptions) -> None:
+        self.language = language
+        self.exceptions = exceptions
+        self.parts = tuple(_take_apart(word) for word in words)
+        self._cores = tuple(part.core.lower() for part in self.parts)
+        self._values = [self._read(at) for at in range(len(self.parts))]
+        for at in range(len(self.parts)):
+            if self.is_spoken_zero(at):
+                self._values[at] = 0
+
+    def core(self, at: int) -> str:
+        """Return a word's core in small letters; nothing beyond either end."""
+        return self._cores[at] if 0 <= at < len(self._cores) else ""
+
+    def value(self, at: int) -> int | None:
+        """Return what a word counts by itself; None of what is no number, or an ordinal."""
+        return self._values[at] if 0 <= at < len(self._values) else None
+
+    def is_digit(self, at: int) -> bool:
+        """Whether a word is one of the numbers 0 to 9."""
+        return self.value(at) in range(10)
+
+    def is_joined(self, at: int) -> bool:
+        """Whether this word follows the one before with nothing between them."""
+        if not 0 < at < len(self.parts):
+            return False
+        previous, this = self.parts[at - 1], self.parts[at]
+        return bool(previous.core and this.core) and not previous.after and not this.before
+
+    def previous(self, at: int) -> str:
+        """Return the core that a word is joined to; empty if it is to none."""
+        return self.core(at - 1) if self.is_joined(at) else ""
+
+    def following(self, at: int) -> str:
+        """Return the core that is joined to a word; empty if none is."""
+        return self.core(at + 1) if self.is_joined(at + 1) else ""
+
+    def is_spoken_zero(self, at: int) -> bool:
+        """Whether a word is zero only between two digits, and stands there: "three oh five"."""
+        zeros = self.exceptions.spoken_zeros
+        if self.core(at) not in zeros or not self.is_joined(at):
+            return False
+        last = at
+        while self.following(last) in zeros:
+            last += 1
+        return self.is_digit(at - 1) and self.is_joined(last + 1) and self.is_digit(last + 1)
+
+    def spelled(self, at: int) -> str:
+        """Return a word's core as the library is to read it."""
+        return "zero" if self.is_spoken_zero(at) else self.parts[at].core
+
+    def is_excepted(self, at: int) -> bool:
+        """Whether a word that the library would take for a number is none here."""
+        if self.core(at) in self.exceptions.never:
+            return True
+        rule = self.exceptions.not_numbers.get(self.core(at))
+        return rule is not None and rule.holds(self.previous(at), self.following(at))
+
+    def _read(self, at: int) -> int | None:
+        if self.is_excepted(at):
+            return None
+        try:
+            return int(text2num(self._cores[at], self.language))
+        except ValueError:
+            return None
+
+
+def _take_apart(word: str) -> Part:
+    # text2num takes no half of a surrogate pair
+    match = _PARTS.fullmatch(word.encode("utf-8", "replace").decode())
+    assert match is not None
+    return Part(match[1], match[2], match[3])

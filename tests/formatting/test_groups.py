@@ -1,0 +1,65 @@
+import pytest
+
+from scribewire.formatting.exceptions import EXCEPTIONS
+from scribewire.formatting.groups import joined_scales, starts_of_numbers
+from scribewire.formatting.sentence import Sentence
+
+# A bar stands before a word that begins a number of its own where grammar would go on.
+STARTS = [
+    ("one hundred | two hundred | three hundred", "en"),
+    ("one hundred and five", "en"),
+    ("one hundred and | two hundred", "en"),
+    ("one hundred two thousand", "en"),
+    ("two hundred thousand | three hundred thousand", "en"),
+    ("one hundred five and two hundred", "en"),
+    ("one hundred one one hundred two", "en"),
+    ("one million two hundred thousand three hundred", "en"),
+    ("eight hundred | five five five", "en"),
+    ("one hundred five six hundred", "en"),
+    ("one hundred and five five", "en"),
+    ("zero | six one", "en"),
+    ("three point zero five", "en"),
+    ("one hundred, two hundred", "en"),
+    ("zéro six zéro sept", "fr"),
+    ("mille neuf cent deux", "fr"),
+    ("ein hundert | zwei hundert", "de"),
+    ("honderd tweehonderd", "nl"),
+]
+
+# A scale in brackets is written as a part of its number.
+SCALES = [
+    ("two million", "en"),
+    ("two [million] three hundred thousand", "en"),
+    ("two million five hundred", "en"),
+    ("two billion three million", "en"),
+    ("two [billion] three [million] five thousand", "en"),
+    ("two million three million five hundred", "en"),
+    ("two point five million three thousand", "en"),
+    ("two million and three thousand", "en"),
+    ("a [million] three thousand", "en"),
+    ("the million three thousand", "en"),
+    ("eine [Million] dreitausend", "de"),
+]
+
+
+def read(words: list[str], language: str) -> Sentence:
+    return Sentence(words, language, EXCEPTIONS[language])
+
+
+@pytest.mark.parametrize(("drawn", "language"), STARTS)
+def test_where_a_number_begins(drawn: str, language: str) -> None:
+    words = drawn.replace("| ", "").split(" ")
+
+    starts = starts_of_numbers(read(words, language))
+
+    assert " ".join(f"| {w}" if at in starts else w for at, w in enumerate(words)) == drawn
+
+
+@pytest.mark.parametrize(("drawn", "language"), SCALES)
+def test_which_scales_are_written_in_digits(drawn: str, language: str) -> None:
+    words = drawn.replace("[", "").replace("]", "").split(" ")
+    sentence = read(words, language)
+
+    joined = joined_scales(sentence, starts_of_numbers(sentence))
+
+    assert " ".join(f"[{w}]" if at in joined else w for at, w in enumerate(words)) == drawn
