@@ -15,6 +15,7 @@ BENCHES = {
     "costs": "where a CPU-second goes, and how long finals take",
     "cuts": "what cutting long speech costs",
     "hostile_media": "broken media and the decoder process: crashes, time-outs, what is left",
+    "mutations": "mutated dialogues: no traceback, nothing left behind",
     "noise": "what is made of audio without speech",
     "partials": "how calm partials are, how early, and what their stability means",
     "speakers": "diarization error rate",

@@ -73,6 +73,7 @@ def test_what_is_no_request_is_refused_in_words(data: bytes, status: int, words:
     [
         (upgrade("/").replace(b"Version: 13", b"Version: 8"), 400),
         (upgrade("/").replace(b"GET", b"POST"), 405),
+        (upgrade("/", "X: \x7f"), 400),
         (upgrade("/").replace(b"Sec-WebSocket-Key", b"Sec-WebSocket-Quay"), 400),
     ],
 )

@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 MAX_MESSAGE_BYTES = 1024 * 1024  # 32 s of audio; a security limit, the largest seen are 64 KB
 
+MAX_TEXT_CHARACTERS = 64 * 1024  # of a client: a `start` has 100; parsed in 4 ms at the worst
+
 Fields: TypeAlias = dict[str, object]
 """One JSON object, its values unchecked."""
 

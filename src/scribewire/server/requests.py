@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import h11
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHeader
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
@@ -135,7 +136,11 @@ class HttpExchange:
 
 def shake_hands(head: RequestHead) -> HeaderList | HttpAnswer:
     """Return the headers that accept a WebSocket, or the refusal of a handshake that is none."""
-    headers = Headers((n.decode("latin-1"), v.decode("latin-1")) for n, v in head.headers)
+    headers = Headers()
+    try:
+        headers.update((n.decode("latin-1"), v.decode("latin-1")) for n, v in head.headers)
+    except InvalidHeader as error:  # h11 lets more pass
+        return refuse(400, str(error))
     protocol = f"HTTP/{head.version}"
     request = Request(head.target.decode("latin-1"), headers, head.method, protocol)
     response = ServerProtocol().accept(request)

@@ -47,6 +47,7 @@ IDLE_FRAMES_PER_S = 2_000  # once started: 1 % of a core
 FREE_IDLE_FRAMES = 16  # in one reading
 FREE_TEXTS = 16  # a session needs two
 TEXT_REST_S = 0.01  # after each further one: 1.5 % of a core
+TEXT_REST_S_PER_CHARACTER = 1e-5  # and for its length: 1 % of a core to parse
 
 _TOO_MUCH = 'too much before `start`: expected {"action":"start"} first'
 _NO_ANSWER = "the application gave no answer"
@@ -269,7 +270,7 @@ class WebSocketTalk:
         elif isinstance(message, str):
             self._taken_texts += 1
             if self._taken_texts > FREE_TEXTS:
-                self._link.rest(TEXT_REST_S)
+                self._link.rest(TEXT_REST_S + TEXT_REST_S_PER_CHARACTER * len(message))
 
     def _look_for_life(self) -> None:
         """Ping a client that is silent, and let go of one that stays so."""

@@ -201,6 +201,16 @@ def test_a_message_over_the_limit_is_too_big(unit: str | bytes) -> None:
     assert raised.value.close_code is CloseCode.MESSAGE_TOO_BIG
 
 
+@pytest.mark.parametrize(
+    "text", ["[" + "{}," * 30_000 + "{}]", '{"action":"start","note":"' + "x" * 65_536 + '"}']
+)
+def test_a_text_that_would_take_long_to_parse_is_refused_unread(text: str) -> None:
+    with pytest.raises(ClientFault, match="expected at most 65536; send audio as") as raised:
+        parse_client(text)
+
+    assert raised.value.close_code is CloseCode.CLIENT_FAULT
+
+
 @pytest.mark.parametrize(("line", "message"), SERVER_LINES)
 def test_a_server_message_is_written_and_read(line: str, message: ServerMessage) -> None:
     assert serialise_server(message) == line

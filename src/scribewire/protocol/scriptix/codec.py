@@ -29,6 +29,7 @@ from scribewire.protocol.scriptix.parameters import read_start, write_start
 from scribewire.protocol.scriptix.shape import SCRIPTIX
 from scribewire.protocol.strict_json import (
     MAX_MESSAGE_BYTES,
+    MAX_TEXT_CHARACTERS,
     Fields,
     MalformedJsonError,
     dump_fields,
@@ -63,6 +64,11 @@ def parse_client(message: str | bytes) -> ClientMessage:
         raise ClientFault(fault, CloseCode.MESSAGE_TOO_BIG)
     if isinstance(message, bytes):
         return Audio(message)
+    if len(message) > MAX_TEXT_CHARACTERS:
+        raise ClientFault(
+            f"text of {len(message)} characters: expected at most {MAX_TEXT_CHARACTERS}; "
+            "send audio as binary messages"
+        )
     fields = _load_client_fields(message)
     match fields.get("action", ""):
         case "start":
