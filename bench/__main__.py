@@ -13,6 +13,7 @@ BENCHES = {
     "live": "live streams: latencies, cost, and how many are carried",
     "confidence": "whether words said to be 90 % sure are right nine times in ten",
     "costs": "where a CPU-second goes, and how long finals take",
+    "crowds": "sentences repeated in loops: crowds, buzzes, and what is really repeated",
     "cuts": "what cutting long speech costs",
     "hostile_media": "broken media and the decoder process: crashes, time-outs, what is left",
     "mutations": "mutated dialogues: no traceback, nothing left behind",

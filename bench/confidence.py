@@ -43,9 +43,9 @@ from scribewire.events import Final
 from scribewire.models.fitted import read_fitted, write_fitted
 from scribewire.recognition.calibration import Calibration, ConfidenceCurve
 from scribewire.recognition.confidence import confidence_features
+from scribewire.recognition.loops import without_loop
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult, Hypothesis
-from scribewire.recognition.transcript import without_loop
 from scribewire.recognition.words import spell_words
 from scribewire.testing.scripted import recognize
 from scribewire.types import Mode
@@ -85,7 +85,9 @@ class RememberingEngine:
         """Decode, and remember."""
         result = self._speech.decode(request)
         if result.hypothesis is not None:
-            self.hypotheses[request.utterance] = without_loop(result.hypothesis)
+            self.hypotheses[request.utterance] = without_loop(
+                result.hypothesis, self.calibration.loops
+            )
         return result
 
     def close(self) -> None:

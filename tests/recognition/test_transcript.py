@@ -16,7 +16,7 @@ from scribewire.recognition.requests import (
 from scribewire.recognition.speakers import FIRST_VOICE_SAMPLES, MAX_VOICE_SAMPLES
 from scribewire.recognition.speech_track import SpeechTrack
 from scribewire.recognition.stabilizer import DecodedWord
-from scribewire.recognition.transcript import Transcript, decoded_words, without_loop
+from scribewire.recognition.transcript import Transcript, decoded_words
 from scribewire.recognition.utterance import Utterance
 from scribewire.testing.scripted import SCRIPTED_CALIBRATION, scripted_rules
 
@@ -175,19 +175,40 @@ def test_of_an_unknown_voice_more_is_wanted() -> None:
 # Loops.
 
 
-def test_a_loop_is_cut_from_a_hypothesis_that_was_stopped() -> None:
-    looped = hypothesis("so it goes on and on and on and on", is_complete=False)
-
-    kept = without_loop(looped)
-
-    assert kept.text == "so it goes on and"
-    assert [token.text for token in kept.tokens] == [" so", " it", " goes", " on", " and"]
+def guess_copied() -> Hypothesis:
+    """Return one whose first four words were a guess; their copies are certain."""
+    found = hypothesis("I was so excited. I was so excited. I was so excited.")
+    guessed = tuple(replace(token, logprob=-1.3) for token in found.tokens[:4])
+    return replace(found, tokens=(*guessed, *found.tokens[4:]))
 
 
-def test_what_ended_by_itself_is_left_alone() -> None:
-    said = hypothesis("no no no no no")
+def test_a_guess_that_is_copied_is_no_final_and_no_context() -> None:
+    transcript = Transcript(RULES)
 
-    assert without_loop(said) is said
+    assert final_of(ended(guess_copied()), track(), transcript) is None
+    assert transcript.context.lead_in(END, END + 1).prefix == ()
+
+
+def test_what_is_left_of_a_loop_is_no_context() -> None:
+    transcript = Transcript(RULES)
+    found = guess_copied()
+    before = hypothesis("He told us that all of them were there.").tokens
+    text = f"He told us that all of them were there. {found.text}"
+    looped = Hypothesis(text, (*before, *found.tokens))
+
+    final = final_of(ended(looped), track(), transcript)
+
+    assert final is not None
+    assert final.text == "He told us that all of them were there. I was so excited."
+    assert transcript.context.lead_in(END, END + 1).prefix == ()
+
+
+def test_a_guess_that_is_copied_is_no_partial() -> None:
+    shown = Transcript(RULES).partial(
+        new_utterance(), guess_copied(), END, track=track(), is_settled=True
+    )
+
+    assert shown is None
 
 
 # Partials.

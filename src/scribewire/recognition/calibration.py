@@ -32,6 +32,22 @@ class JudgeBounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoopBounds:
+    """Whether a text repeats itself, or somebody did; see loops.py. Means are of tokens."""
+
+    guess_logprob: float
+    """Below it, what is repeated was a guess when it came first."""
+    long_guess_logprob: float
+    """The same for a whole sentence."""
+    doubtful_logprob: float
+    """Below it, or if it is said many times, it was one if its sayings are of uneven length ..."""
+    max_stretch: float
+    """... which is when the longest lasts more than this many times the shortest."""
+    min_logprob: float
+    """Below it, what is left of a text that was mostly loop is not believed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfidenceCurve:
     """Log-odds that a word of a final is right; see confidence.py."""
 
@@ -84,6 +100,7 @@ class Calibration:
     """All that was fitted for one model."""
 
     judge: JudgeBounds
+    loops: LoopBounds
     confidence: ConfidenceCurve
     stability: StabilityCurve
     showing: ShowingBounds

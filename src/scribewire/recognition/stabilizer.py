@@ -131,7 +131,9 @@ def continuation(stable: Sequence[DecodedWord], words: Sequence[DecodedWord]) ->
     return min(len(known), len(decoded))
 
 
-def cut_repetition(words: Sequence[DecodedWord]) -> Sequence[DecodedWord]:
+def cut_repetition(
+    words: Sequence[DecodedWord], *, max_period_words: int = MAX_PERIOD_WORDS
+) -> Sequence[DecodedWord]:
     """Return the words up to where they begin to repeat themselves.
 
     Three times the same is a repetition, and so is twice the same two words or more at the very
@@ -139,7 +141,7 @@ def cut_repetition(words: Sequence[DecodedWord]) -> Sequence[DecodedWord]:
     """
     letters = [word.letters for word in words]
     for start in range(len(letters)):
-        for period in range(1, MAX_PERIOD_WORDS + 1):
+        for period in range(1, max_period_words + 1):
             unit = letters[start : start + period]
             times = 1
             while letters[start + times * period : start + (times + 1) * period] == unit:

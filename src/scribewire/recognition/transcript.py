@@ -6,15 +6,15 @@ else; partials change nothing that a final depends on.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scribewire.events import Final, Partial
 from scribewire.recognition.context import Context
 from scribewire.recognition.judge import is_speech
+from scribewire.recognition.loops import without_loop
 from scribewire.recognition.requests import Hypothesis
 from scribewire.recognition.speakers import SpeakerTracker
-from scribewire.recognition.stabilizer import DecodedWord, cut_repetition
+from scribewire.recognition.stabilizer import DecodedWord
 from scribewire.recognition.words import place_words, spell_words
 from scribewire.types import Span
 
@@ -50,6 +50,7 @@ class Transcript:
         latest = utterance.shown_end
         if latest is not None and end_sample < latest:
             return None  # an older decode that took longer
+        hypothesis = without_loop(hypothesis, self._calibration.loops)
         if not self._is_speech(track, utterance.start, end_sample, hypothesis):
             return None
         shown = utterance.show(decoded_words(hypothesis), end_sample, is_settled=is_settled)
@@ -84,11 +85,12 @@ class Transcript:
         found = utterance.final.hypothesis
         assert found is not None
         assert utterance.end is not None
-        hypothesis = without_loop(found)
+        hypothesis = without_loop(found, self._calibration.loops)
         if not self._is_speech(track, utterance.start, utterance.end, hypothesis):
             hypothesis = Hypothesis("", ())
         # What lost its thread would lead the next one astray too.
-        known = hypothesis.tokens if found.is_complete else ()
+        is_sound = found.is_complete and hypothesis is found
+        known = found.tokens if is_sound else ()
         self.context.remember(utterance.start, tuple(token.id for token in known))
         utterance.accept(hypothesis)
 
@@ -137,13 +139,3 @@ class Transcript:
 def decoded_words(hypothesis: Hypothesis) -> tuple[DecodedWord, ...]:
     """Return the words of a hypothesis with the engine's own probabilities."""
     return tuple(DecodedWord(word.text, word.probability) for word in spell_words(hypothesis))
-
-
-def without_loop(hypothesis: Hypothesis) -> Hypothesis:
-    """Return a hypothesis that was stopped in a loop without what it repeats."""
-    if hypothesis.is_complete:
-        return hypothesis
-    words = spell_words(hypothesis)
-    kept = words[: len(cut_repetition(decoded_words(hypothesis)))]
-    tokens = tuple(token for word in kept for token in word.tokens)
-    return replace(hypothesis, text=" ".join(word.text for word in kept), tokens=tokens)
