@@ -61,8 +61,8 @@ KEPT_TO_SPEECH = [
     ("reaches on into a pause", (300, 800), ((1000, 1600), (1900, 2000)), (1300, 1600)),
     ("spans a pause", (300, 900), ((1000, 1600), (1700, 2000)), (1300, 1900)),
     ("as a whole in a pause", (300, 400), ((1000, 1200), (1500, 2000)), (1300, 1400)),
-    ("as a whole before the speech", (0, 100), ((1200, 2000),), (1200, 1200)),
-    ("as a whole after the speech", (800, 900), ((1200, 1500),), (1500, 1500)),
+    ("as a whole before the speech", (0, 100), ((1200, 2000),), (1200, 1220)),
+    ("as a whole after the speech", (800, 900), ((1200, 1500),), (1480, 1500)),
     ("beyond the samples", (3900, 4500), ((0, 9000),), (4900, 5000)),
     ("no speech at all", (100, 400), (), (1100, 1400)),
     ("speech somewhere else only", (100, 400), ((0, 500), (7000, 8000)), (1100, 1400)),
@@ -85,11 +85,40 @@ def test_words_keep_to_the_speech(
 def test_words_that_overlap_are_put_in_a_row() -> None:
     found = place(token(" a", 100, 500), token(" b", 300, 400), token(" c", 350, 900))
 
-    assert found == [("a", 1100, 1500), ("b", 1500, 1500), ("c", 1500, 1900)]
+    assert found == [("a", 1100, 1500), ("b", 1500, 1520), ("c", 1520, 1900)]
+
+
+SHORT_OF_TIME = [
+    ("two words before the speech", ((0, 100), (100, 180)), (200, 400), ((200, 220), (220, 240))),
+    ("two words after the speech", ((500, 600), (700, 800)), (200, 400), ((360, 380), (380, 400))),
+    ("all at one moment", ((300, 300),) * 3, (200, 400), ((300, 320), (320, 340), (340, 360))),
+    ("the last has none left", ((250, 400), (400, 400)), (200, 400), ((250, 380), (380, 400))),
+    ("hardly any speech", ((200, 210),) * 4, (200, 210), ((200, 202), (202, 205), (205, 207))),
+]
+
+
+@pytest.mark.parametrize(
+    ("times", "speech", "expected"),
+    [case[1:] for case in SHORT_OF_TIME],
+    ids=[case[0] for case in SHORT_OF_TIME],
+)
+def test_every_word_lasts(
+    times: tuple[tuple[int, int], ...],
+    speech: tuple[int, int],
+    expected: tuple[tuple[int, int], ...],
+) -> None:
+    words = [token(" no", *time) for time in times]
+    inside = (1000 + speech[0], 1000 + speech[1])
+
+    found = place(*words, speech_ms=(inside,))
+
+    placed = [(start - 1000, end - 1000) for _, start, end in found]
+    assert placed[: len(expected)] == list(expected)
+    assert placed[-1][1] <= speech[1]
 
 
 def test_a_token_inside_two_words_belongs_to_both() -> None:
-    assert place(token(" a b", 100, 500)) == [("a", 1100, 1500), ("b", 1500, 1500)]
+    assert place(token(" a b", 100, 500)) == [("a", 1100, 1500), ("b", 1500, 1520)]
 
 
 def test_without_times_words_are_spread_over_the_speech() -> None:
@@ -183,10 +212,9 @@ def test_words_spell_the_text_and_never_run_backwards(
         for interval in speech
         if interval.start < stretch.end and interval.end > stretch.start
     ] or [stretch]
-    edges = [
-        inside[0].start // 16,
-        *(edge for word in words for edge in (word.start_ms, word.end_ms)),
-        inside[-1].end // 16,
-    ]
+    first, last = inside[0].start // 16, inside[-1].end // 16
+    edges = [first, *(edge for word in words for edge in (word.start_ms, word.end_ms))]
     assert edges == sorted(edges)
+    assert all(word.start_ms < word.end_ms for word in words)
+    assert edges[-1] <= max(last, first + len(words))  # a millisecond each, if there is no room
     assert all(0 <= word.confidence <= 1 for word in words)

@@ -5,7 +5,9 @@ tokens that spell it. Times of an engine are good to a few frames and know nothi
 they are held against what the VAD judged: no word begins before the utterance's first speech or
 ends after its last, and one that reaches into a pause is cut where the pause begins or ends. A
 word that lies in a pause as a whole stays: then it was the VAD that missed it. At last the
-words are put in a row: each begins where the one before it ended, or later.
+words are put in a row: each begins where the one before it ended, or later, and lasts. One that
+nothing is left for (it was placed before the speech, or where another is) takes a little of its
+neighbour's time.
 """
 
 from __future__ import annotations
@@ -21,13 +23,15 @@ import numpy as np
 
 from scribewire.recognition.confidence import word_confidence
 from scribewire.recognition.requests import Hypothesis, Token
-from scribewire.types import Span, Word, samples_to_ms
+from scribewire.types import Span, Word, ms_to_samples, samples_to_ms
 
 if TYPE_CHECKING:
     from scribewire.recognition.calibration import ConfidenceCurve
 
 # Each cut is one space, so that joining the words with spaces gives the text back whatever it is.
 _CUT = re.compile(r"(?<=\S) ")
+_LEAST_SAMPLES = ms_to_samples(20)  # of a word: less than one frame of any engine
+_ONE_MS = ms_to_samples(1)  # of many words in too little speech: they go on after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def place_words(
     spelled = spell_words(hypothesis)
     speech = _within(speech, window) or (window,)
     times = _time_words([word.tokens for word in spelled], window) or _spread(len(spelled), speech)
-    placed = _in_a_row([_clamp(time, speech) for time in times])
+    placed = _in_a_row([_clamp(time, speech) for time in times], speech)
     return tuple(_make_word(word, time, curve) for word, time in zip(spelled, placed, strict=True))
 
 
@@ -149,9 +153,20 @@ def _clamp(time: Span, speech: Sequence[Span]) -> Span:
     return Span(max(start, shared[0].start), min(end, shared[-1].end))
 
 
-def _in_a_row(times: Sequence[Span]) -> Iterator[Span]:
-    earliest = 0
+def _in_a_row(times: Sequence[Span], speech: Sequence[Span]) -> list[Span]:
+    """Return the times such that none overlap and each has a length, within the speech."""
+    earliest, latest = speech[0].start, speech[-1].end
+    room = (latest - earliest) // max(len(times), 1)
+    least = max(min(room, _LEAST_SAMPLES), _ONE_MS)
+    latest = max(latest, earliest + least * len(times))
+    forward = []
     for time in times:
         start = max(time.start, earliest)
-        earliest = max(time.end, start)
-        yield Span(start, earliest)
+        earliest = max(time.end, start + least)
+        forward.append(Span(start, earliest))
+    placed = []
+    for time in reversed(forward):
+        end = min(time.end, latest)
+        latest = min(time.start, end - least)
+        placed.append(Span(latest, end))
+    return placed[::-1]
