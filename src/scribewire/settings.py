@@ -94,6 +94,16 @@ class Settings(BaseSettings):
         default="info", description="How much is logged, on stderr."
     )
 
+    @field_validator("host")
+    @classmethod
+    def _read_host(cls, host: str) -> str:
+        bare = host.strip()
+        if bare.startswith("[") and bare.endswith("]"):
+            bare = bare[1:-1]  # as it stands in a URL
+        if not bare:  # to the system it means every network, which is not to be had by mistake
+            raise ValueError("be an address or a name; 0.0.0.0 for every network")
+        return bare
+
     @field_validator("keys", "allow_source", "deny_source", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

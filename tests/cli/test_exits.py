@@ -11,6 +11,7 @@ def test_exit_codes_are_those_of_the_design() -> None:
         "KEY_REFUSED": 3,
         "UNREACHABLE": 4,
         "INTERRUPTED": 130,
+        "TERMINATED": 143,
     }
 
 

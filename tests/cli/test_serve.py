@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +10,8 @@ import pytest
 
 from scribewire.cli.exits import ExitCode
 from scribewire.cli.serve import announce, run_server
-from scribewire.errors import ModelFault, ServerFault
-from scribewire.server.run import Address
+from scribewire.errors import ModelFault
+from scribewire.server.address import Address
 from scribewire.settings import Settings
 
 LOCAL = Address("127.0.0.1", 8000)
@@ -47,20 +46,72 @@ def test_a_missing_model_is_a_fault_with_its_remedy(tmp_path: Path) -> None:
         run_server(Settings(port=0, model_dir=tmp_path))
 
 
-@pytest.mark.slow
-def test_a_port_in_use_is_a_fault_with_its_remedy() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
+SERVE = [sys.executable, "-m", "scribewire", "serve", "--port", "0"]
 
-        with pytest.raises(ServerFault, match=f"port {port}: .*choose another --port"):
-            run_server(Settings(port=port))
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("redirection", "reason"),
+    [
+        (">&-", "Bad file descriptor"),
+        (">/dev/full", "No space left on device"),
+        ("| true", "Broken pipe"),
+    ],
+)
+def test_a_server_that_cannot_tell_its_address_ends_with_words(
+    redirection: str, reason: str
+) -> None:
+    program = f'{{ "$@"; echo "ended with $?" >&2; }} {redirection}'
+
+    ended = subprocess.run(
+        ["sh", "-c", program, "sh", *SERVE], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert f"scribewire: standard output: {reason}; " in ended.stderr
+    assert "ended with 1\n" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Exception ignored" not in ended.stderr
+
+
+@pytest.mark.slow
+def test_an_address_may_be_written_as_in_a_url() -> None:
+    with subprocess.Popen(
+        [*SERVE, "--host", "[::1]"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        told = server.stdout.readline()
+        server.send_signal(signal.SIGTERM)
+        _, log = server.communicate(timeout=20)
+
+    assert re.fullmatch(r"listening: ws://\[::1\]:\d+\n", told), log
+    assert server.returncode == ExitCode.DONE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "words", "code"),
+    [
+        (["--host", ""], "0.0.0.0 for every network", ExitCode.USAGE),
+        (["--host", "[]"], "0.0.0.0 for every network", ExitCode.USAGE),
+        (["--host", "nonsense.invalid"], "no such name or address", ExitCode.FAILED),
+    ],
+)
+def test_a_host_that_is_none_is_refused_with_words(
+    arguments: list[str], words: str, code: ExitCode
+) -> None:
+    ended = subprocess.run(
+        [*SERVE, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.returncode == code
 
 
 @pytest.mark.slow
 def test_a_server_tells_its_key_and_address_and_ends_with_sigterm() -> None:
-    command = [sys.executable, "-m", "scribewire", "serve", "--port", "0"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        SERVE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as server:
         assert server.stdout is not None
         told = [server.stdout.readline() for _ in range(3)]

@@ -135,7 +135,8 @@ async def test_sigterm_gives_an_open_session_its_finals() -> None:
     assert process.returncode == 0
 
 
-async def test_a_second_ctrl_c_ends_the_server_at_once_and_quietly() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_second_signal_cuts_sessions_off_and_tells_them(number: signal.Signals) -> None:
     speech = beckett_pcm()[44:] * 8
     async with (
         serving("--key", PLANTED) as (process, url, _),
@@ -145,11 +146,17 @@ async def test_a_second_ctrl_c_ends_the_server_at_once_and_quietly() -> None:
         await websocket.send(START)
         await websocket.recv()
         await websocket.send(speech[: 1024 * 1024])  # half a minute, which takes some time to end
+        await websocket.recv()  # the server has heard it
         process.send_signal(signal.SIGINT)
         log = (await process.stderr.readuntil(b"= stopping\n")).decode()
-        _, rest = await end(process, signal.SIGINT)
+        process.send_signal(number)
+        messages = await read_all(websocket)
+        rest = (await process.communicate())[1].decode()
 
-    assert process.returncode == -signal.SIGINT
+    assert process.returncode == 128 + number
+    assert sum('"shutting_down"' in text for text in messages) == 2
+    assert '{"state":"stopped"}' not in messages
+    assert websocket.close_code == 1012
     assert "Traceback" not in log + rest
 
 

@@ -158,6 +158,8 @@ class ServerPlayer:
         match step["do"]:
             case "end_session":
                 self.server.end_session(CloseCode(step["close"]))
+            case "cut_off":
+                self.server.cut_off(CloseCode(step["close"]), at=step["at"])
             case "reject":
                 self.server.reject(ClientFault(step["error"]))
             case "fail_source":

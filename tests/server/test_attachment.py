@@ -199,6 +199,9 @@ class LastingDialogue:
         if not isinstance(event, SpeechStarted):
             self.outgoing.append(event.text.encode())
 
+    def cut_off(self, close_code: CloseCode, *, at: int) -> None:
+        pass
+
     def announce_shutdown(self, at: int) -> None:
         self.outgoing.append(f"down at {at}")
 

@@ -8,22 +8,12 @@ import pytest
 
 from scribewire.engines.engines import Engines
 from scribewire.errors import ModelFault, ServerFault
-from scribewire.server.run import Address, serve, serving
+from scribewire.server.address import Address
+from scribewire.server.run import serve, serving
 from scribewire.settings import Settings
 from scribewire.testing.faulty import StuckEngine
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
-
-
-@pytest.mark.parametrize(
-    ("address", "url"),
-    [
-        (Address("127.0.0.1", 8000), "ws://127.0.0.1:8000"),
-        (Address("::1", 80), "ws://[::1]:80"),
-    ],
-)
-def test_an_address_has_a_url(address: Address, url: str) -> None:
-    assert address.url == url
 
 
 async def test_a_port_that_is_taken_is_said_so() -> None:
@@ -96,3 +86,30 @@ async def test_a_server_that_ends_says_by_when_and_sends_the_finals_it_owes() ->
     assert speaking.finals == ["hello"]
     assert silent.texts == [shutting_down, stopped]
     assert codes == [1012, 1012]
+
+
+async def test_a_server_that_is_cut_off_tells_its_clients_and_waits_for_no_final() -> None:
+    engine, cut_off = StuckEngine(), asyncio.Event()
+    settings = Settings(port=0, keys=("key-1",))
+    cut_off_at_noon = serving(
+        settings,
+        Engines(ScriptedVad(), (engine,)),
+        unix_time=lambda: 43_200.0,
+        cut_off=cut_off,
+    )
+    address, services = await cut_off_at_noon.__aenter__()
+    async with RunningServer(address, services).dial() as dialogue:
+        await dialogue.send('{"action":"start"}', draw_pcm("..hello" + "." * 20))
+        await asyncio.to_thread(engine.has_begun.wait)
+        ending = asyncio.create_task(cut_off_at_noon.__aexit__(None, None, None))
+        await services.draining.wait()
+        cut_off.set()
+        code = await dialogue.until_closed()
+        engine.release.set()
+        await ending
+
+    assert dialogue.texts[-2:] == [
+        '{"state":"shutting_down","at":43230}',
+        '{"state":"shutting_down","at":43200}',
+    ]
+    assert code == 1012

@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     KEY_REFUSED = 3
     UNREACHABLE = 4
     INTERRUPTED = 130  # as shells report SIGINT: 128 + 2
+    TERMINATED = 143  # SIGTERM: 128 + 15
 
 
 class CommandFault(Exception):

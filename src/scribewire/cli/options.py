@@ -136,6 +136,9 @@ def _explain(error: ValidationError) -> str:
         if name == "keys":  # never shown
             problems.append(f"{where}: expected keys separated by commas")
             continue
-        expected = problem["msg"].removeprefix("Input should ").removeprefix("String should ")
-        problems.append(f"{where} is {problem['input']!s}: it should {expected}")
+        expected = problem["msg"]
+        for prefix in ("Input should ", "String should ", "Value error, "):
+            expected = expected.removeprefix(prefix)
+        shown = str(problem["input"]) or "empty"
+        problems.append(f"{where} is {shown}: it should {expected}")
     return "; ".join(problems)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
+from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.logs import configure_logs
 from scribewire.cli.options import Given, read_settings, with_settings
 from scribewire.settings import Settings
 
 if TYPE_CHECKING:
-    from scribewire.server.run import Address
+    from scribewire.server.address import Address
 
 ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach it from here
 
@@ -21,7 +25,8 @@ ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach 
 def serve(settings: Given) -> None:
     """Serve real-time speech-to-text over WebSockets, until Ctrl-C or SIGTERM.
 
-    Sessions that are open then still get the finals of what was said.
+    Sessions that are open then still get the finals of what was said; a
+    second signal cuts them off.
 
     An option overrides the environment: --port overrides SCRIBEWIRE_PORT,
     --key SCRIBEWIRE_KEYS, and so on.
@@ -39,8 +44,29 @@ def run_server(settings: Settings) -> None:
     made_key = None if settings.keys else make_key()
     if made_key is not None:
         settings = settings.model_copy(update={"keys": (made_key,)})
-    serve_until_signal(
-        settings, on_listening=lambda address: typer.echo(announce(address, made_key))
+    number = serve_until_signal(
+        settings, on_listening=lambda address: print_announcement(announce(address, made_key))
+    )
+    if number is not None:
+        raise typer.Exit(ExitCode(128 + number))
+
+
+def print_announcement(text: str) -> None:
+    """Print where the server is, or raise CommandFault: unannounced it would be of no use."""
+    if sys.stdout is None:  # closed before we were started
+        raise _unannounced(os.strerror(errno.EBADF))
+    try:
+        print(text, flush=True)  # noqa: T201 - for people and programs
+    except OSError as error:
+        # What is still in its buffer must not fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise _unannounced(error.strerror) from error
+
+
+def _unannounced(reason: str | None) -> CommandFault:
+    return CommandFault(
+        f"standard output: {reason}; the address is printed there, and the key if one was made: "
+        "open it, or send it to /dev/null and set SCRIBEWIRE_KEYS"
     )
 
 

@@ -147,6 +147,9 @@ class Dialogue(Protocol):
     def end_session(self, close_code: CloseCode) -> None:
         """End the session without a fault of the client; `AudioEnded` follows if it had begun."""
 
+    def cut_off(self, close_code: CloseCode, *, at: int) -> None:
+        """Close at once, without the finals, because the server goes down now, in Unix seconds."""
+
     def finish(self) -> None:
         """Close; call it after `AudioEnded`, when all finals have been sent."""
 

@@ -96,6 +96,11 @@ class Attachment:
         self._dialogue.end_session(code)
         self._act()
 
+    def cut_off(self, code: CloseCode, *, at: int) -> None:
+        """Close without the finals, because the server goes down now, in Unix seconds."""
+        self._dialogue.cut_off(code, at=at)
+        self._act()
+
     # The reader.
 
     async def _read(self) -> None:

@@ -8,14 +8,12 @@ import gc
 import logging
 import math
 import signal
-import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from scribewire.engines.loader import load_engines
-from scribewire.errors import CloseCode, ServerFault
+from scribewire.errors import CloseCode
 from scribewire.keys.configured import ConfiguredKeys
 from scribewire.models.cache import ModelCache
 from scribewire.protocol.policy import ServerPolicy
@@ -23,6 +21,7 @@ from scribewire.runtime.admission import Admission, CallCosts
 from scribewire.runtime.look_up import LookUpThreads
 from scribewire.runtime.self_measurement import measure_costs
 from scribewire.runtime.threads import schedule_on_threads
+from scribewire.server.address import Address, listen
 from scribewire.server.app import make_app
 from scribewire.server.listener import Listener, count_strangers_allowed
 from scribewire.server.services import Services
@@ -32,33 +31,21 @@ if TYPE_CHECKING:
     from scribewire.engines.engines import Engines
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.runtime.scheduler import Scheduler
+    from scribewire.server.attachment import Attachment
     from scribewire.settings import Settings
     from scribewire.sources.pulled import Sources
 
-RECEIVE_BUFFER_BYTES = 65_536  # 2 s of audio; the system takes twice as much
+_CUT_OFF_S = 1.0  # for the word to go out to those who read
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 _log = logging.getLogger("scribewire.server")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a server listens."""
-
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """The base address for clients, without a path."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"ws://{host}:{self.port}"
-
-
-def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> None:
+def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> signal.Signals | None:
     """Serve until SIGINT or SIGTERM, then end every session with its finals.
 
-    Models are loaded before the port opens. Raises ModelFault or ServerFault when the server
-    cannot start.
+    Returns the second signal if there was one: then sessions were cut off. Models are loaded before
+    the port opens. Raises ModelFault or ServerFault when the server cannot start.
     """
     engines = load_engines(
         settings.model_dir, _model_cache(settings), speaker_model=settings.speaker_model
@@ -69,7 +56,7 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> Non
             languages = ", ".join(sorted(engine.traits.languages))
             _log.info("= a typical final takes %.0f ms here (%s)", cost.final_s * 1000, languages)
         prepare_process()
-        asyncio.run(_serve_until_signal(settings, engines, costs, on_listening))
+        return asyncio.run(_serve_until_signal(settings, engines, costs, on_listening))
     finally:
         engines.close()
 
@@ -81,13 +68,15 @@ async def serving(
     costs: Mapping[SpeechEngine, CallCosts] | None = None,
     *,
     unix_time: Callable[[], float] = time.time,
+    cut_off: asyncio.Event | None = None,
 ) -> AsyncIterator[tuple[Address, Services]]:
     """Run a server inside the present event loop for as long as the context is open.
 
     `costs` are what admission goes by until there are streams to measure. Leaving the context
-    drains it: sessions are told so and get their finals, within the drain timeout.
+    drains it: sessions are told so and get their finals, within the drain timeout and until
+    `cut_off` is set.
     """
-    listening = _listen(settings.host, settings.port)
+    listening = listen(settings.host, settings.port)
     host, port = listening.getsockname()[:2]
     scheduler = schedule_on_threads(engines, workers=settings.workers)
     async with configured_sources(settings, look_up=LookUpThreads()) as sources:
@@ -102,7 +91,7 @@ async def serving(
         try:
             yield Address(host, port), services
             listener.hurry()
-            await _drain(services, unix_time())
+            await _drain(services, unix_time, cut_off or asyncio.Event())
         finally:
             await listener.aclose()
             await scheduler.aclose()
@@ -150,20 +139,30 @@ async def _serve_until_signal(
     engines: Engines,
     costs: Mapping[SpeechEngine, CallCosts],
     on_listening: Callable[[Address], None],
-) -> None:
+) -> signal.Signals | None:
+    stop, cut_off = asyncio.Event(), asyncio.Event()
+    received: list[signal.Signals] = []
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with serving(settings, engines, costs) as (address, _):
+
+    def receive(number: signal.Signals) -> None:
+        received.append(number)
+        if not stop.is_set():
+            stop.set()
+            return
+        cut_off.set()
+        for one in _ENDING:
+            loop.remove_signal_handler(one)
+            # A third one ends the process at once. Not with Python's own KeyboardInterrupt: that
+            # unwinds under running engine threads, which aborts the process with a core dump.
+            signal.signal(one, signal.SIG_DFL)
+
+    for one in _ENDING:
+        loop.add_signal_handler(one, receive, one)
+    async with serving(settings, engines, costs, cut_off=cut_off) as (address, _):
         on_listening(address)
         await stop.wait()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-            # A second one ends the process at once. Not with Python's own KeyboardInterrupt: that
-            # unwinds under running engine threads, which aborts the process with a core dump.
-            signal.signal(number, signal.SIG_DFL)
         _log.info("= stopping")
+    return received[1] if cut_off.is_set() else None
 
 
 def prepare_process() -> None:
@@ -177,33 +176,43 @@ def prepare_process() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection is a file
 
 
-async def _drain(services: Services, unix_s: float) -> None:
-    """Refuse new sessions, and let the open ones say that it ends and send what they owe."""
+async def _drain(
+    services: Services, unix_time: Callable[[], float], cut_off: asyncio.Event
+) -> None:
+    """Refuse new sessions, and let the open ones say that it ends and send what they owe.
+
+    Those that have not ended in time are told so and cut off.
+    """
     services.draining.set()
     attachments = list(services.attachments)
     if not attachments:
         return
     timeout_s = services.settings.drain_timeout_ms / 1000
     for attachment in attachments:
-        attachment.announce_shutdown(math.ceil(unix_s + timeout_s))
+        attachment.announce_shutdown(math.ceil(unix_time() + timeout_s))
         attachment.end(CloseCode.RESTART)
-    try:
-        async with asyncio.timeout(timeout_s):
-            await asyncio.gather(*(attachment.has_ended.wait() for attachment in attachments))
-    except TimeoutError:
+    if not await _have_ended(attachments, timeout_s=timeout_s, cut_off=cut_off):
         _log.warning("! %d sessions did not end in time", len(services.attachments))
+        left = list(services.attachments)
+        for attachment in left:
+            attachment.cut_off(CloseCode.RESTART, at=math.floor(unix_time()))
+        await _have_ended(left, timeout_s=_CUT_OFF_S)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listening = socket.create_server((host, port), family=family, backlog=512)
-        # Connections inherit it. What the system buffers by itself, megabytes, would hide from
-        # clients for minutes that they are slowed down, and from us that they have left.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        return listening
-    except OSError as error:
-        raise ServerFault(
-            f"cannot listen on {host} port {port}: {error.strerror or error}; "
-            "stop what listens there or choose another --port"
-        ) from error
+async def _have_ended(
+    attachments: Iterable[Attachment], *, timeout_s: float, cut_off: asyncio.Event | None = None
+) -> bool:
+    """Wait for the attachments to end, no longer than allowed; return whether all have."""
+
+    async def wait_for_each() -> bool:
+        for one in attachments:
+            await one.has_ended.wait()
+        return True
+
+    ending = asyncio.create_task(wait_for_each())
+    cutting = asyncio.create_task((cut_off or asyncio.Event()).wait())
+    await asyncio.wait((ending, cutting), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    have_ended = ending.done()
+    for task in (ending, cutting):
+        task.cancel()
+    return have_ended

@@ -19,7 +19,7 @@ from scribewire.testing.scripted import ScriptedEngine, ScriptedVad
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from scribewire.server.run import Address
+    from scribewire.server.address import Address
     from scribewire.server.services import Services
 
 KEYS = ("key-1", "key-2")

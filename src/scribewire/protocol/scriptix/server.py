@@ -54,6 +54,7 @@ _INPUTS: dict[type[ClientMessage], Input] = {
     UnknownAction: Input.CLIENT_UNKNOWN_ACTION,
 }
 
+_CUT_OFF = "the server goes down and waits no longer: connect again"
 _SECOND_START = "second `start`: expected one per connection; connect again to restart"
 _EARLY_AUDIO = 'audio before `start`: expected {"action":"start"} first; send it first'
 _PUSHED_AUDIO = (
@@ -221,6 +222,16 @@ class ServerConnection:
             self._ending = _Ending(Close(close_code), Stopped())
             self._end_audio(Input.SERVER_END)
 
+    def cut_off(self, close_code: CloseCode, *, at: int) -> None:
+        """Close without the finals, because the server goes down and waits no longer.
+
+        The client is told the time again, which is now, in Unix seconds. `SessionAborted` follows
+        if a session was started.
+        """
+        if not is_over(self._state):
+            self.announce_shutdown(at)
+            self._abort(Close.because(close_code, _CUT_OFF))
+
     def finish(self) -> None:
         """Close, with `stopped` or what failed; call it when all finals have been sent.
 
@@ -295,7 +306,7 @@ class ServerConnection:
             self._accept(parse_client(message))
         except ClientFault as fault:
             if fault.close_code is CloseCode.MESSAGE_TOO_BIG:
-                self._abort(fault)
+                self._abort(Close.because(fault.close_code, fault.message))
             else:
                 self.reject(fault)
 
@@ -359,9 +370,9 @@ class ServerConnection:
         else:
             self._events.add(AudioEnded())
 
-    def _abort(self, fault: ClientFault) -> None:
-        """Close without a word and without the finals."""
-        self._close(Close.because(fault.close_code, fault.message))
+    def _abort(self, close: Close) -> None:
+        """Close without an error message and without the finals."""
+        self._close(close)
         if self._wishes is not None:
             self._events.add(SessionAborted())
 

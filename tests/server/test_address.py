@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+import pytest
+
+from scribewire.errors import ServerFault
+from scribewire.server.address import Address, explain, listen
+
+UNKNOWN = [
+    # what a person types, as somebody may
+    "nonsense.invalid",
+    "http://localhost",
+    "localhost:8000",
+    "a b",
+    "::1::2",
+    "1.2.3.4.5",
+    "\N{LATIN SMALL LETTER U WITH DIAERESIS}" * 80,
+    "x" * 300,
+    "a\0b",
+]
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        (Address("127.0.0.1", 8000), "ws://127.0.0.1:8000"),
+        (Address("::1", 80), "ws://[::1]:80"),
+    ],
+)
+def test_an_address_has_a_url(address: Address, url: str) -> None:
+    assert address.url == url
+
+
+@pytest.mark.parametrize(
+    ("host", "family"),
+    [("127.0.0.1", socket.AF_INET), ("localhost", socket.AF_INET), ("::1", socket.AF_INET6)],
+)
+def test_a_name_or_an_address_is_listened_on(host: str, family: socket.AddressFamily) -> None:
+    with listen(host, 0) as listening:
+        assert listening.family == family
+
+
+@pytest.mark.parametrize("host", UNKNOWN)
+def test_what_is_no_address_is_not_blamed_on_the_port(host: str) -> None:
+    with pytest.raises(ServerFault) as raised:
+        listen(host, 0)
+
+    assert "no such name or address" in str(raised.value)
+    assert "--host" in str(raised.value)
+    assert "--port" not in str(raised.value)
+
+
+def test_an_address_of_another_machine_is_told_so() -> None:
+    with pytest.raises(ServerFault, match="an address of this machine") as raised:
+        listen("192.0.2.1", 0)
+
+    assert "--port" not in str(raised.value)
+
+
+def test_a_port_in_use_is_told_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        with pytest.raises(ServerFault, match=f"port {port}: .*stop what listens there or choose"):
+            listen("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EACCES, "CAP_NET_BIND_SERVICE"),
+        (errno.EADDRINUSE, "stop what listens there"),
+        (errno.EINVAL, "fe80::1%eth0"),
+        (errno.ENOBUFS, "another --host or --port"),
+    ],
+)
+def test_each_reason_has_its_remedy(number: int, remedy: str) -> None:
+    words = explain(OSError(number, os.strerror(number)), "127.0.0.1", 80)
+
+    assert words.startswith(f"cannot listen on 127.0.0.1 port 80: {os.strerror(number)}; ")
+    assert remedy in words
