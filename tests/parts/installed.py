@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 from unittest import SkipTest
 
 from scribewire.errors import ServerFault
@@ -20,6 +20,7 @@ NEEDS_PARTS: Final = "SCRIBEWIRE_NEEDS_PARTS"
 
 _REMEDIES: Final = {
     "ffmpeg": "install the package ffmpeg",
+    "strace": "install the package strace",
     "icecast2": "install the package icecast2",
     "espeak-ng": "install the package espeak-ng",
     "node": "install Node.js 20 or newer",
@@ -53,6 +54,11 @@ def need_part(*names: str, environment: Mapping[str, str] = os.environ) -> None:
         try:
             find_part(name)
         except PartMissing as missing:
-            if environment.get(NEEDS_PARTS):
-                raise
-            raise SkipTest(missing.args[0]) from None
+            skip_or_fail(missing, environment)
+
+
+def skip_or_fail(missing: PartMissing, environment: Mapping[str, str]) -> NoReturn:
+    """Raise what skips the test that needs a part, or, where all are needed, what fails it."""
+    if environment.get(NEEDS_PARTS):
+        raise missing
+    raise SkipTest(missing.args[0])

@@ -1,0 +1,201 @@
+"""Nothing leaves the machine: every command runs, and strace tells whom it asked, what it wrote.
+
+The server stays until the others have ended, so that what reports home seconds after it was loaded
+is seen too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+import typer.main
+
+from scribewire.cli.app import app
+from scribewire.cli.exits import ExitCode
+from tests.parts.origin import run_origin
+from tests.parts.programs import wait_until
+from tests.parts.system_calls import Watched, need_system_calls, watch
+from tests.parts.wav import wav
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+KEY: Final = "a-key-of-the-test"
+SCRIBEWIRE: Final = (sys.executable, "-m", "scribewire")
+COMMANDS: Final = frozenset(typer.main.get_group(app).commands)
+AT_ONCE: Final = 2  # more would only wait for the same cores
+HEARD: Final = "Ever tried."
+
+IMPORT_EVERYTHING: Final = """
+import importlib, pkgutil, scribewire
+for module in pkgutil.walk_packages(scribewire.__path__, "scribewire."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+SHOW_EVERY_PAGE: Final = f"""
+import contextlib
+from scribewire.cli import main
+for arguments in (["--version"], ["--help"], *([name, "--help"] for name in {sorted(COMMANDS)})):
+    with contextlib.suppress(SystemExit):
+        main(arguments)
+"""
+# As `transcribe mic` does it, but for the recording.
+FIND_A_MICROPHONE: Final = """
+import contextlib
+from scribewire.cli.exits import CommandFault
+from scribewire.cli.microphone import open_microphone
+with contextlib.suppress(CommandFault):
+    open_microphone()
+"""
+USE_THE_CLIENT: Final = """
+import sys
+from pathlib import Path
+from scribewire.client import FinalResult
+from scribewire.client.blocking import connect
+with connect(sys.argv[1], key=sys.argv[2]) as client:
+    client.send_audio(Path(sys.argv[3]).read_bytes())
+    client.stop()
+    print([message.text for message in client if isinstance(message, FinalResult)])
+"""
+
+
+@dataclass
+class Machine:
+    """A user's machine on the first day: nothing in the home, and no variable of ours."""
+
+    folder: Path
+    watched: dict[str, Watched] = field(default_factory=dict)
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    def __post_init__(self) -> None:
+        self.home.mkdir()
+        self.temporary.mkdir()
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def cache(self) -> Path:
+        return self.home / ".cache/scribewire"
+
+    @property
+    def temporary(self) -> Path:
+        return self.folder / "tmp"
+
+    async def start(self, name: str, command: Sequence[str]) -> Process:
+        self.watched[name] = watch(command, self.folder / name, working_folder=self.home)
+        home, temporary = str(self.home), str(self.temporary)
+        return await asyncio.create_subprocess_exec(
+            *self.watched[name].command,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
+            cwd=self.home,
+            env={"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": temporary},
+            start_new_session=True,
+        )
+
+    async def run(self, name: str, *command: str) -> str:
+        """Return what it said. It must succeed."""
+        async with self.turns:
+            process = await self.start(name, command)
+            output, log = await process.communicate()
+        assert process.returncode == ExitCode.DONE, (output + log).decode()
+        return output.decode()
+
+    async def interrupt_bench(self) -> None:
+        """Run it until its first client speaks: the whole would take minutes."""
+        async with self.turns:
+            process = await self.start("bench", (*SCRIBEWIRE, "bench"))
+            notes = self.watched["bench"].notes
+
+            async def speaks() -> bool:
+                assert process.returncode is None
+                return any("sa_family=AF_INET," in note.read_text() for note in notes.iterdir())
+
+            await wait_until(speaks, what=lambda: "no client of bench connects")
+            os.killpg(process.pid, signal.SIGINT)
+            _, log = await process.communicate()
+        assert process.returncode == ExitCode.INTERRUPTED, log.decode()
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[str]:
+        """Give the address of a server that lets everybody in, and pulls from this machine."""
+        options = ("--max-final-latency-ms", "0", "--allow-source", "127.0.0.1", "--port", "0")
+        process = await self.start("serve", (*SCRIBEWIRE, "serve", "--key", KEY, *options))
+        assert process.stdout is not None
+        try:
+            line = (await process.stdout.readline()).decode()
+            listening = re.search(r"listening: (ws://\S+)", line)
+            assert listening is not None
+            yield listening[1]
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            _, log = await process.communicate()
+        assert process.returncode == ExitCode.DONE, log.decode()
+
+    def strangers(self) -> dict[str, tuple[str, ...]]:
+        """Return whom each program asked beyond this machine."""
+        traces = {name: watched.trace() for name, watched in self.watched.items()}
+        return {name: trace.strangers for name, trace in traces.items() if trace.strangers}
+
+    def written_elsewhere(self) -> dict[str, list[Path]]:
+        """Return what each program wrote outside the cache and the temporary folder."""
+        elsewhere = {
+            name: [path for path in watched.trace().written if not self._may_write(path)]
+            for name, watched in self.watched.items()
+        }
+        return {name: paths for name, paths in elsewhere.items() if paths}
+
+    def _may_write(self, path: Path) -> bool:
+        return (
+            path in (self.cache.parent, Path(os.devnull))
+            or path.is_relative_to(self.cache)
+            or path.is_relative_to(self.temporary)
+            or "__pycache__" in path.parts  # Python's own, beside the installed code
+            or str(path).startswith("/dev/shm/jack")  # noqa: S108 - PortAudio looks for JACK
+        )
+
+
+@pytest.mark.slow
+async def test_no_command_reaches_beyond_the_machine_or_writes_outside_its_cache(
+    tmp_path: Path, speech: bytes
+) -> None:
+    need_system_calls()
+    machine, python = Machine(tmp_path), (sys.executable, "-c")
+    talk = tmp_path / "talk.wav"
+    talk.write_bytes(wav(speech[: 5 * 32_000]))
+
+    async with run_origin(tmp_path) as origin, machine.serve() as server:
+        transcribe, by_server = (*SCRIBEWIRE, "transcribe"), ("--server", server, "--key", KEY)
+        url = origin.url(talk.name)
+        _, *heard = await asyncio.gather(
+            machine.interrupt_bench(),
+            machine.run("transcribe a file", *transcribe, str(talk)),
+            machine.run("transcribe a file by a server", *transcribe, str(talk), *by_server),
+            machine.run("transcribe a URL by a server", *transcribe, url, *by_server),
+            machine.run("client", *python, USE_THE_CLIENT, server, KEY, str(talk)),
+        )
+        await asyncio.gather(
+            machine.run("probe", *SCRIBEWIRE, "probe", url),
+            machine.run("doctor", *SCRIBEWIRE, "doctor"),
+            machine.run("pages", *python, SHOW_EVERY_PAGE),
+            machine.run("microphone", *python, FIND_A_MICROPHONE),
+            machine.run("modules", *python, IMPORT_EVERYTHING),
+        )
+
+    assert [said for said in heard if HEARD not in said] == []
+    assert {name.split()[0] for name in machine.watched} >= COMMANDS
+    assert (machine.strangers(), machine.written_elsewhere()) == ({}, {})
+    assert list(machine.temporary.iterdir()) == []
