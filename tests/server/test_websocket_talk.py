@@ -8,14 +8,16 @@ import json
 
 import pytest
 
+from scribewire.engines.engines import Engines
 from scribewire.server.websocket_talk import (
     ALLOWED_BYTES,
     ALLOWED_IDLE_FRAMES,
     ALLOWED_MESSAGES,
     FREE_TEXTS,
 )
+from scribewire.testing.faulty import StuckEngine
 from scribewire.testing.running import RunningServer, run_server
-from scribewire.testing.scripted import draw_pcm
+from scribewire.testing.scripted import ScriptedVad, draw_pcm
 from tests.parts.raw_websocket import (
     BINARY,
     CONTINUATION,
@@ -179,3 +181,39 @@ async def test_samples_one_by_one_are_heard_as_if_they_had_come_together(
     assert [json.loads(text)["text"] for _, text in frames if b'"is_final":true' in text] == [
         "hello"
     ]
+
+
+async def read_to_the_end(raw: RawSocket) -> list[tuple[int, bytes]]:
+    """Read every frame, and answer nothing."""
+    frames = []
+    with contextlib.suppress(asyncio.IncompleteReadError):
+        while True:
+            frames.append(await raw.next_frame())
+    return frames
+
+
+async def test_who_closes_the_sending_side_after_stop_gets_the_finals() -> None:
+    engine = StuckEngine()
+    engines = Engines(ScriptedVad(), (engine,))
+    audio = frame(BINARY, draw_pcm("." * 5 + "hello" * 3 + "." * 20))
+    async with run_server(engines) as server, dial_raw(server) as raw:
+        await raw.send(STARTED + audio + STOP)
+        raw.writer.write_eof()
+        await asyncio.to_thread(engine.has_begun.wait, 5)
+        engine.release.set()
+        frames = await read_to_the_end(raw)
+
+    messages = [json.loads(payload) for opcode, payload in frames if opcode == TEXT]
+    assert [m["text"] for m in messages if m.get("is_final")]
+    assert messages[-1] == {"state": "stopped"}
+    assert close_code(frames) == 1000
+
+
+async def test_who_closes_the_sending_side_without_stop_has_left(server: RunningServer) -> None:
+    async with dial_raw(server) as raw:
+        await raw.send(STARTED + frame(BINARY, draw_pcm("." * 5 + "hello" * 3)))
+        raw.writer.write_eof()
+        frames = await read_to_the_end(raw)
+
+    assert b"stopped" not in b"".join(payload for _, payload in frames)
+    assert not server.services.attachments

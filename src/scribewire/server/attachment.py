@@ -26,6 +26,7 @@ from scribewire.protocol.dialogue import (
 )
 from scribewire.server.concurrency import OneTask
 from scribewire.server.session import SourceEnded
+from scribewire.server.websocket_talk import HALF_CLOSED
 from scribewire.sources.events import SourceLost, SourceOpened
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Attachment:
         self._find_session = find_session
         self._session: Session | None = None  # found once the dialogue has started one
         self._told = after  # the number of the last result that the client has
+        self._only_reads = False  # the client: it has closed its sending side
         self._owes_finish = False  # the dialogue waits for the remaining results
         self._outgoing: deque[str | bytes | Close] = deque()  # the reader waits until it is empty
         self._may_read = asyncio.Event()
@@ -105,7 +107,7 @@ class Attachment:
 
     async def _read(self) -> None:
         try:
-            while not self._dialogue.is_over:
+            while not self._dialogue.is_over and not self._only_reads:
                 await self._may_read.wait()
                 await self._receive()
                 # Messages that came together wait for nothing: let the others have their turn.
@@ -132,6 +134,9 @@ class Attachment:
     def _accept(self, message: Message) -> None:
         text: str | None = message.get("text")
         if message["type"] == "websocket.disconnect":
+            if self._owes_finish and message.get("reason") == HALF_CLOSED:
+                self._only_reads = True  # it has said all, and waits for the finals
+                return
             if not self._dialogue.is_over:
                 _log.info("%s x the client has gone", self.name)
             self._outgoing.clear()
