@@ -34,6 +34,7 @@ KEY: Final = "a-key-of-the-test"
 SCRIBEWIRE: Final = (sys.executable, "-m", "scribewire")
 COMMANDS: Final = frozenset(typer.main.get_group(app).commands)
 AT_ONCE: Final = 2  # more would only wait for the same cores
+BENCH_PATIENCE_S: Final = 60.0  # it starts a server of its own, beside the others
 HEARD: Final = "Ever tried."
 
 IMPORT_EVERYTHING: Final = """
@@ -124,7 +125,9 @@ class Machine:
                 assert process.returncode is None
                 return any("sa_family=AF_INET," in note.read_text() for note in notes.iterdir())
 
-            await wait_until(speaks, what=lambda: "no client of bench connects")
+            await wait_until(
+                speaks, what=lambda: "no client of bench connects", patience_s=BENCH_PATIENCE_S
+            )
             os.killpg(process.pid, signal.SIGINT)
             _, log = await process.communicate()
         assert process.returncode == ExitCode.INTERRUPTED, log.decode()
