@@ -15,6 +15,7 @@ BENCHES = {
     "costs": "where a CPU-second goes, and how long finals take",
     "crowds": "sentences repeated in loops: crowds, buzzes, and what is really repeated",
     "cuts": "what cutting long speech costs",
+    "floods": "clients without a key that do all they can, beside live sessions",
     "hostile_media": "broken media and the decoder process: crashes, time-outs, what is left",
     "mutations": "mutated dialogues: no traceback, nothing left behind",
     "noise": "what is made of audio without speech",

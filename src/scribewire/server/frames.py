@@ -60,6 +60,11 @@ class Frames:
         return bool(self._messages)
 
     @property
+    def waiting_messages(self) -> int:
+        """How many `next_message` has."""
+        return len(self._messages)
+
+    @property
     def has_sent_close(self) -> bool:
         """Whether our close has been put out: nothing but it may follow."""
         return self._websocket.close_sent is not None

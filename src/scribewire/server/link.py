@@ -14,7 +14,7 @@ from typing import Protocol as Contract
 READ_BYTES = 16_384  # one turn of the event loop: 2,700 empty frames, 15 ms
 _LOOK_S = 0.25  # how often a client that does not read is looked at
 _LINGER_S = 2.0  # for the client to read our last words before its own are refused
-_LINGER_BYTES = 4 * 1024 * 1024  # thrown away meanwhile; what it had under way when told
+PATIENCE_BYTES = 1024 * 1024  # the largest message may be under way when its sender is told
 
 
 class Hold(Enum):
@@ -76,7 +76,7 @@ class Link(asyncio.BufferedProtocol):
         self._write_timer: asyncio.TimerHandle | None = None  # while there is something to write
         self._deadline: asyncio.TimerHandle | None = None
         self._is_lingering = False  # all has been said; what still comes is thrown away
-        self._thrown_away_bytes = 0
+        self._patience_bytes = 0
         self._rests_until = 0.0
         self.can_be_written.set()
 
@@ -141,14 +141,16 @@ class Link(asyncio.BufferedProtocol):
         if seconds is not None and self._transport is not None:
             self._deadline = self._loop.call_later(seconds, self.abort)
 
-    def close(self) -> None:
+    def close(self, *, patience_bytes: int = PATIENCE_BYTES) -> None:
         """Close, once the client has read all and had the time to stop sending.
 
-        Closing on a client that still sends would take our last words from it.
+        Closing on a client that still sends would take our last words from it; so much of what
+        it sends is thrown away instead.
         """
         if self._transport is None or self.is_gone:
             return
         self._is_lingering = True
+        self._patience_bytes = patience_bytes
         self._holds.clear()
         self._transport.resume_reading()
         if not self.unread_bytes:
@@ -186,8 +188,8 @@ class Link(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Pass on what came."""
         if self._is_lingering:
-            self._thrown_away_bytes += nbytes
-            if self._thrown_away_bytes > _LINGER_BYTES:
+            self._patience_bytes -= nbytes
+            if self._patience_bytes < 0:
                 self.abort()
         elif self._talk is not None:
             self._talk.receive_data(bytes(self._buffer[:nbytes]))

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from scribewire.errors import CloseCode
 from scribewire.server.frames import Frames
-from scribewire.server.link import Hold
+from scribewire.server.link import PATIENCE_BYTES, Hold
 from scribewire.server.requests import HttpAnswer, HttpExchange, refuse
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ WRITE_TIMEOUT_S = 120.0  # without a byte: a notebook's lid, a change of network
 ALLOWED_BYTES = 65_536
 ALLOWED_MESSAGES = 16
 ALLOWED_IDLE_FRAMES = 64
+SPARING_BYTES = 1_024  # read at once: 170 empty frames, 1 ms
 
 IDLE_FRAMES_PER_S = 2_000  # once started: 1 % of a core
 FREE_IDLE_FRAMES = 16  # in one reading
@@ -214,26 +215,41 @@ class WebSocketTalk:
     def receive_data(self, data: bytes) -> None:
         """Take what came, and hold the link until the application has taken it."""
         self._heard_at = self._loop.time()
-        self._frames.receive_data(data)
+        if self._has_started:
+            self._frames.receive_data(data)
+        elif not self._receive_sparingly(data):
+            self._fail(CloseCode.CLIENT_FAULT, _TOO_MUCH, patience_bytes=ALLOWED_BYTES)
+            return
         self._flush()
         if self._frames.ended is not None:
             self._end()
             return
-        idle_frames = self._frames.idle_frames
-        if not self._has_started:
-            self._received_bytes += len(data)
-            if self._received_bytes > ALLOWED_BYTES or idle_frames > ALLOWED_IDLE_FRAMES:
-                self._fail(CloseCode.CLIENT_FAULT, _TOO_MUCH)
-                return
-        else:
-            self._frames.idle_frames = 0
-            if idle_frames > FREE_IDLE_FRAMES:
-                self._link.rest(idle_frames / IDLE_FRAMES_PER_S)
+        if self._has_started:
+            self._pace()
         if not self._link.unread_bytes:
             self._send_pong()
         if self._frames.has_messages:
             self._link.hold(Hold.APPLICATION)
             self._news.set()
+
+    def _receive_sparingly(self, data: bytes) -> bool:
+        """Read no further than the allowance goes; tell whether it holds."""
+        self._received_bytes += len(data)
+        if self._received_bytes > ALLOWED_BYTES:
+            return False
+        for start in range(0, len(data), SPARING_BYTES):
+            self._frames.receive_data(data[start : start + SPARING_BYTES])
+            if self._frames.idle_frames > ALLOWED_IDLE_FRAMES:
+                return False
+            if self._frames.waiting_messages > ALLOWED_MESSAGES:
+                return False
+        return True
+
+    def _pace(self) -> None:
+        """Read more slowly from a client that sends much that brings nothing."""
+        idle_frames, self._frames.idle_frames = self._frames.idle_frames, 0
+        if idle_frames > FREE_IDLE_FRAMES:
+            self._link.rest(idle_frames / IDLE_FRAMES_PER_S)
 
     def receive_eof(self) -> None:
         """Take note that the client sends nothing more."""
@@ -292,16 +308,16 @@ class WebSocketTalk:
     def _flush(self) -> None:
         self._link.write(self._frames.data_to_send())
 
-    def _fail(self, code: int, reason: str) -> None:
+    def _fail(self, code: int, reason: str, *, patience_bytes: int = PATIENCE_BYTES) -> None:
         """End for a reason of this layer; the application is told as of any disconnect."""
         self._frames.send_close(code, reason)
         self._flush()
         self._is_over = True
-        self._end()
+        self._end(patience_bytes)
 
-    def _end(self) -> None:
+    def _end(self, patience_bytes: int = PATIENCE_BYTES) -> None:
         self._set_timer(None)
-        self._link.close()
+        self._link.close(patience_bytes=patience_bytes)
         self._news.set()
 
     def _set_timer(self, seconds: float | None, act: Callable[[], None] | None = None) -> None:

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bench.flooders import Flood, attack_all
+from scribewire.testing.running import RunningServer
+from scribewire.testing.scripted import draw_pcm
+
+FLOOD_S = 1.0
+
+
+@pytest.mark.slow
+async def test_who_has_a_key_is_served_while_everything_else_is_a_flood(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    flood = Flood(server.address.host, server.address.port)
+    attacks = [asyncio.create_task(attack) for attack in attack_all(flood)]
+    async with server.dial() as dialogue:
+        await dialogue.send('{"action":"start"}', draw_pcm("..hello"))
+        await asyncio.sleep(FLOOD_S)
+        await dialogue.send(draw_pcm("...."), '{"action":"stop"}')
+
+        assert await dialogue.until_closed() == 1000
+        assert dialogue.finals == ["hello"]
+    for attack in attacks:
+        attack.cancel()
+    await asyncio.gather(*attacks, return_exceptions=True)
+
+    for name in ("pings", "empty fragments", "empty objects", "heads"):
+        assert flood.counts[f"{name}: closed by the server"] > 0, flood.counts
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
