@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from scribewire.settings import Settings
+from scribewire.settings import OTHER_VARIABLES, Settings, unknown_variables
 
 
 def test_defaults_listen_on_this_machine_only() -> None:
@@ -49,3 +49,35 @@ def test_values_out_of_range_are_refused(wrong: dict[str, object]) -> None:
 
 def test_every_option_says_what_it_means() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("SCRIBEWIRE_WORKERZ", "SCRIBEWIRE_WORKERS"),
+        ("scribewire_workerz", "SCRIBEWIRE_WORKERS"),
+        ("SCRIBEWIRE_LOGLEVEL", "SCRIBEWIRE_LOG_LEVEL"),
+        ("SCRIBEWIRE_ALLOW_SOURCES", "SCRIBEWIRE_ALLOW_SOURCE"),
+        ("SCRIBEWIRE_QQQQQQ", ""),
+    ],
+)
+def test_a_variable_that_nobody_reads_is_found_with_the_nearest(name: str, nearest: str) -> None:
+    assert unknown_variables(["PATH", name]) == {name: nearest}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"SCRIBEWIRE_{name.upper()}" for name in Settings.model_fields),
+        *OTHER_VARIABLES,
+        "scribewire_port",  # as is read, too
+        "OTHER_SCRIBEWIRE_WORKERZ",
+        "SCRIBEWIRE",
+        # of a service of that name, in Kubernetes
+        *("SCRIBEWIRE_SERVICE_HOST", "SCRIBEWIRE_SERVICE_PORT", "SCRIBEWIRE_SERVICE_PORT_HTTP"),
+        *("SCRIBEWIRE_PORT_8000_TCP", "SCRIBEWIRE_PORT_8000_TCP_ADDR"),
+        "SCRIBEWIRE_STAGING_SERVICE_HOST",
+    ],
+)
+def test_a_variable_that_somebody_reads_is_none_of_them(name: str) -> None:
+    assert unknown_variables([name]) == {}

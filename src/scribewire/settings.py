@@ -6,6 +6,9 @@ which is made of these fields, overrides the environment.
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,13 +21,26 @@ Several = Annotated[tuple[str, ...], NoDecode]
 """Any number of texts: separated by commas in a variable, one each time an option is given."""
 
 
+PREFIX = "SCRIBEWIRE_"
+OTHER_VARIABLES: Mapping[str, str] = {
+    "SCRIBEWIRE_KEY": "the key that `transcribe --server` connects with",
+    "SCRIBEWIRE_NEEDS_PARTS": "tests fail where a part is missing",
+}
+"""Variables that are no settings, and who reads them."""
+
+# What Kubernetes and Docker tell every container about a service that is called as we are.
+_OF_A_SERVICE = re.compile(
+    rf"{PREFIX}(?:\w+_)?(?:SERVICE_(?:HOST|PORT)(?:_\w+)?|PORT_\d+_(?:TCP|UDP)(?:_\w+)?)"
+)
+
+
 class Settings(BaseSettings):
     """What an operator may choose.
 
     In a description, what stands behind `none:` is what happens where nothing is chosen.
     """
 
-    model_config = SettingsConfigDict(env_prefix="SCRIBEWIRE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     host: str = Field(
         default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every network."
@@ -110,3 +126,20 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(one.strip() for one in value.split(",") if one.strip())
         return value
+
+
+def unknown_variables(names: Iterable[str]) -> dict[str, str]:
+    """Return the variables that nobody reads, each with the nearest one that is read.
+
+    `names` are those of an environment, whatever they are for. Where no name is near, it is empty.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    known += [name.removeprefix(PREFIX) for name in OTHER_VARIABLES]
+    found = {}
+    for name in sorted(names):
+        bare = name.upper().removeprefix(PREFIX)
+        is_ours = name.upper() != bare and not _OF_A_SERVICE.fullmatch(name.upper())
+        if is_ours and bare not in known:
+            near = difflib.get_close_matches(bare, known, n=1)
+            found[name] = PREFIX + near[0] if near else ""
+    return found

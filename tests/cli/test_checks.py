@@ -20,10 +20,20 @@ from scribewire.cli.checks import (
     check_models,
     check_python,
     check_speaker_models,
+    check_variables,
 )
 from scribewire.engines.families import MODELS
 from scribewire.models.cache import ModelCache
 from scribewire.settings import Settings
+
+
+def test_a_variable_that_was_mistyped_is_found_and_its_value_not_shown() -> None:
+    check = check_variables({"SCRIBEWIRE_WORKERZ": "secret", "PATH": "/bin"})
+
+    assert (check.name, check.status) == ("variables", "failed")
+    assert "SCRIBEWIRE_WORKERZ: no such variable; did you mean SCRIBEWIRE_WORKERS?" in check.words
+    assert "secret" not in check.words
+    assert check_variables({"SCRIBEWIRE_WORKERS": "3"}).status == "ok"
 
 
 def test_the_interpreter_is_named() -> None:
@@ -207,8 +217,8 @@ def test_few_open_files_are_warned_of() -> None:
 KEYS = [
     ((), "ok", "`scribewire serve` makes one"),
     (("one", "two"), "ok", "2 in SCRIBEWIRE_KEYS"),
-    (("one", "sécret"), "warning", "1 of 2 in SCRIBEWIRE_KEYS"),
-    (("my secret",), "warning", "visible ASCII"),
+    (("one", "sécret"), "failed", "1 of 2 in SCRIBEWIRE_KEYS"),
+    (("my secret",), "failed", "visible ASCII"),
 ]
 
 

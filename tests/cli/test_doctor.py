@@ -62,7 +62,15 @@ def test_a_sound_installation_has_a_line_for_each_part_and_nothing_failed(
     *lines, verdict = out.splitlines()
     assert all(re.match(r"(ok|warning) +\S+ +\S", line) for line in lines)
     assert [line.split()[1] for line in lines] == [
-        *("python", "settings", *(model.name for model in MODELS), "cache", "speakers", "ffmpeg"),
+        *(
+            "python",
+            "settings",
+            "variables",
+            *(model.name for model in MODELS),
+            "cache",
+            "speakers",
+            "ffmpeg",
+        ),
         *("decoder", "isolation", "certificates", "cores", "descriptors", "keys"),
     ]
     assert verdict == "all is well" or verdict.startswith("0 failed, ")

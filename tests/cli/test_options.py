@@ -10,7 +10,7 @@ import typer
 import typer.main
 from typer.testing import CliRunner
 
-from scribewire.cli.app import app
+from scribewire.cli.app import app, main
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.options import (
     Given,
@@ -102,11 +102,18 @@ def test_options_override_the_environment_and_that_the_defaults(
             {"SCRIBEWIRE_LOG_LEVEL": "loud"},
             "--log-level or SCRIBEWIRE_LOG_LEVEL is loud: it should be 'debug', 'info', 'warning'",
         ),
-        ({"keys": ("",)}, {}, "--key: expected a key, found an empty text"),
+        ({"keys": ("",)}, {}, "--key or SCRIBEWIRE_KEYS: no client can send 1 of 1; a key is"),
+        ({"keys": ("one", "a b")}, {}, "--key or SCRIBEWIRE_KEYS: no client can send 1 of 2; "),
+        ({}, {"SCRIBEWIRE_KEYS": "kü,one"}, "--key or SCRIBEWIRE_KEYS: no client can send 1 of 2"),
+        (
+            {},
+            {"SCRIBEWIRE_WORKERZ": "3"},
+            "SCRIBEWIRE_WORKERZ: no such variable; did you mean SCRIBEWIRE_WORKERS?",
+        ),
+        ({}, {"SCRIBEWIRE_QQQQQQ": "3"}, "SCRIBEWIRE_QQQQQQ: no such variable; unset it"),
         ({"keys": (5,)}, {}, "--key or SCRIBEWIRE_KEYS: expected keys separated by commas"),
         ({"deny_source": ("a b",)}, {}, "--deny-source: "),
     ],
-    ids=["option", "environment", "level", "empty key", "no key", "rule"],
 )
 def test_a_bad_value_is_a_usage_error_that_names_it(
     given: Given,
@@ -133,3 +140,20 @@ def test_the_documentation_has_every_setting_with_its_default(name: str) -> None
     meaning, default = meaning_of(name)
     assert found[1] == default
     assert found[2].lower().startswith(meaning.lower())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["serve", "--port", "0"], ["transcribe", "speech.wav"], ["probe", "http://x"], ["bench"]],
+    ids=lambda arguments: str(arguments[0]),
+)
+def test_no_command_starts_with_a_mistyped_variable(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCRIBEWIRE_WORKERZ", "3")
+
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert "did you mean SCRIBEWIRE_WORKERS?" in capsys.readouterr().err
+    assert ended.value.code == ExitCode.USAGE

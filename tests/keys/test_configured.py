@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from scribewire.keys.configured import ConfiguredKeys, make_key
+import pytest
+
+from scribewire.keys.configured import ConfiguredKeys, is_fit, make_key
 
 
 def test_only_the_configured_keys_are_valid() -> None:
@@ -34,3 +36,15 @@ def test_made_keys_differ_and_need_no_escaping() -> None:
 
     assert len(made) == 100
     assert all(len(key) == 32 and key.replace("-", "").replace("_", "").isalnum() for key in made)
+
+
+@pytest.mark.parametrize("key", ["one", "a/b?c=d&e#f%20", "--", "-a", "a.b", "~!\"',;"])
+def test_a_key_of_visible_ascii_can_be_sent(key: str) -> None:
+    assert is_fit(key)
+
+
+@pytest.mark.parametrize(
+    "key", ["", "a b", " a", "a\t", "a\n", "k\u00fc", "a\x00", "\x7f", "-", ".", ".."]
+)
+def test_another_key_can_not(key: str) -> None:
+    assert not is_fit(key)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from scribewire.cli.exits import ExitCode
-from scribewire.cli.options import Format
+from scribewire.cli.options import Format, read_settings
 from scribewire.types import Mode
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def bench(
     Settings of the environment apply: with SCRIBEWIRE_WORKERS=1 it tells what one thread carries.
     Whatever else runs on the machine is in the answer, so leave it alone meanwhile.
     """
+    read_settings({})  # before a minute is spent with other ones than were meant
     try:
         capacity = asyncio.run(_probe(mode, sys.stderr))
     except KeyboardInterrupt:

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from scribewire import __version__
+from scribewire.cli.options import explain_unknown
+from scribewire.keys.configured import FIT, is_fit
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -48,6 +50,14 @@ def check_python() -> Check:
     """Tell which interpreter runs which version of us; pip has seen to it that they fit."""
     found = f"{platform.python_implementation()} {platform.python_version()}"
     return Check("python", "ok", f"{found} at {sys.executable}, scribewire {__version__}")
+
+
+def check_variables(environment: Iterable[str]) -> Check:
+    """Tell whether a variable was mistyped: the server refuses to start with one."""
+    unknown = explain_unknown(environment)
+    if unknown:
+        return Check("variables", "failed", "; ".join(unknown))
+    return Check("variables", "ok", "each SCRIBEWIRE_ name is known")
 
 
 def check_models(settings: Settings) -> list[Check]:
@@ -260,16 +270,11 @@ def check_keys(keys: Iterable[str]) -> Check:
         return Check(
             "keys", "ok", "none in SCRIBEWIRE_KEYS: `scribewire serve` makes one at each start"
         )
-    unfit = [key for key in configured if not _can_be_sent(key)]
+    unfit = [key for key in configured if not is_fit(key)]
     if unfit:
         return Check(
             "keys",
-            "warning",
-            f"{len(unfit)} of {len(configured)} in SCRIBEWIRE_KEYS have characters that no client "
-            "can send in a header; use visible ASCII without spaces",
+            "failed",
+            f"{len(unfit)} of {len(configured)} in SCRIBEWIRE_KEYS can be sent by no client; {FIT}",
         )
     return Check("keys", "ok", f"{len(configured)} in SCRIBEWIRE_KEYS")
-
-
-def _can_be_sent(key: str) -> bool:
-    return key.isascii() and key.isprintable() and " " not in key

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.cli.options import Format, read_settings, variable_of
+from scribewire.cli.options import Format, read_values, variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +60,7 @@ async def examine() -> list[Check]:
     return [
         checks.check_python(),
         settings_check,
+        checks.check_variables(os.environ),
         *checks.check_models(settings),
         checks.check_cache(cache),
         checks.check_speaker_models(settings, cache),
@@ -77,7 +79,7 @@ def _read_settings() -> tuple[Settings, Check]:
     from scribewire.settings import Settings
 
     try:
-        settings = read_settings({})
+        settings = read_values({})
     except CommandFault as fault:
         words = f"{fault}; the rest is checked with the defaults"
         return Settings.model_construct(), Check("settings", "failed", words)

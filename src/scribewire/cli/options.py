@@ -7,7 +7,8 @@ the environment and the defaults keep their say.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -15,7 +16,8 @@ import typer
 from pydantic import ValidationError
 
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.settings import Settings
+from scribewire.keys.configured import FIT, is_fit
+from scribewire.settings import Settings, unknown_variables
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -58,14 +60,33 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
 def read_settings(given: Given) -> Settings:
     """Return the settings: what was given, then the environment, then the defaults.
 
-    Raises CommandFault for a value that cannot be.
+    Raises CommandFault for a value that cannot be, and for a variable that means nothing.
     """
+    unknown = explain_unknown(os.environ)
+    if unknown:
+        raise CommandFault("; ".join(unknown), ExitCode.USAGE)
+    settings = read_values(given)
+    unfit = sum(not is_fit(key) for key in settings.keys)
+    if unfit:
+        told = f"--key or SCRIBEWIRE_KEYS: no client can send {unfit} of {len(settings.keys)}"
+        raise CommandFault(f"{told}; {FIT}", ExitCode.USAGE)
+    return settings
+
+
+def explain_unknown(environment: Iterable[str]) -> list[str]:
+    """Say of each variable that means nothing here which one may be meant."""
+    return [
+        f"{name}: no such variable; " + (f"did you mean {near}?" if near else "unset it")
+        for name, near in unknown_variables(environment).items()
+    ]
+
+
+def read_values(given: Given) -> Settings:
+    """As `read_settings`, whatever other variables there are, and whether or not keys are fit."""
     try:
         settings = Settings.model_validate(given)  # what is not given comes from the environment
     except ValidationError as error:
         raise CommandFault(_explain(error), ExitCode.USAGE) from None
-    if not all(settings.keys):
-        raise CommandFault("--key: expected a key, found an empty text", ExitCode.USAGE)
     if settings.allow_source or settings.deny_source:
         _check_rules(settings)
     return settings

@@ -18,6 +18,21 @@ def make_key() -> str:
     return secrets.token_urlsafe(_KEY_BYTES)
 
 
+FIT = (
+    "a key is made of visible ASCII characters (letters, digits, punctuation) without spaces, and "
+    "is not `-`, `.` or `..`"
+)
+"""What `is_fit` asks of a key, for people."""
+
+_PATHS_OWN = ("-", ".", "..")  # in a path these mean something else
+
+
+def is_fit(key: str) -> bool:
+    """Tell whether clients can send this key in every place where one may stand."""
+    has_only_visible = bool(key) and key.isascii() and key.isprintable() and " " not in key
+    return has_only_visible and key not in _PATHS_OWN
+
+
 class ConfiguredKeys:
     """Knows the configured keys by their SHA-256 only."""
 
