@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-Counts: TypeAlias = Sequence[int]
+Counts: TypeAlias = Sequence[float]
 """One number for each clip, in an order that is the same everywhere."""
 
 DRAWS = 10_000  # the ends of the interval then move by less than a tenth of its width

@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bench.manifest import Clip, read_pcm
+from bench.noises import make_noise
 from bench.own_rules import own_rules
 from bench.showing import Line, Shown
 from bench.table import Progress
@@ -53,19 +56,30 @@ class ClipRun:
     """Processor time of each decode for a partial."""
 
 
-def run_ours(clips: Sequence[Clip]) -> list[ClipRun]:
-    """Recognize each clip as a stream of its own, in `fast` mode."""
+def run_ours(clips: Sequence[Clip], *, snr_db: float | None = None) -> list[ClipRun]:
+    """Recognize each clip as a stream of its own, in `fast` mode; in pink noise if it is named."""
     progress = Progress("ours", len(clips))
     engines = load_engines()
     runs = []
-    for clip in clips:
-        runs.append(_run_clip(clip, engines))
+    for number, clip in enumerate(clips):
+        samples = read_noisy(clip, snr_db, seed=number)
+        runs.append(_run_clip(clip, samples, engines))
         progress.advance()
     engines.close()
     return runs
 
 
-def _run_clip(clip: Clip, engines: Engines) -> ClipRun:
+def read_noisy(clip: Clip, snr_db: float | None, *, seed: int) -> Samples:
+    """Return a clip's samples, in pink noise that is `snr_db` below them in the mean."""
+    samples = decode_pcm(read_pcm(clip.path), WIRE_PCM)
+    if snr_db is None:
+        return samples
+    level_db = 10 * np.log10(np.mean(np.square(samples, dtype=np.float64)) + 1e-12) - snr_db
+    seconds = samples.size / SAMPLE_RATE
+    return samples + make_noise("pink", level_db=level_db, seconds=seconds, seed=seed)
+
+
+def _run_clip(clip: Clip, samples: Samples, engines: Engines) -> ClipRun:
     shown_texts: list[ShownText] = []
     rules = own_rules(engines.speech[0])
 
@@ -79,7 +93,7 @@ def _run_clip(clip: Clip, engines: Engines) -> ClipRun:
     words: list[Word] = []
     judged: list[Judged] = []
     open_line: list[Shown] = []
-    for fed, event in _play(recognizer, clip, engines, speech):
+    for fed, event in _play(recognizer, samples, engines, speech):
         if isinstance(event, SpeechStarted):
             continue
         if not isinstance(event, Final):
@@ -121,10 +135,9 @@ def _judge(
 
 
 def _play(
-    recognizer: Recognizer, clip: Clip, engines: Engines, speech: SpeechEngine
+    recognizer: Recognizer, samples: Samples, engines: Engines, speech: SpeechEngine
 ) -> Iterator[tuple[int, TranscriptEvent]]:
-    """Give each event with how much of the clip had been fed. Finals come in order of partials."""
-    samples: Samples = decode_pcm(read_pcm(clip.path), WIRE_PCM)
+    """Give each event with how much had been fed. Finals come in order of partials."""
     for start in range(0, samples.size, PIECE_SAMPLES):
         piece = samples[start : start + PIECE_SAMPLES]
         recognizer.receive_audio(piece)

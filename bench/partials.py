@@ -19,9 +19,10 @@ import numpy as np
 if not __package__:  # run as a file: Python then searches bench/ instead of the folder above it
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from bench.bootstrap import estimate_rate
 from bench.circumstances import note_circumstances
 from bench.manifest import SPEECH_GROUPS, Clip, read_manifest
-from bench.partial_runs import ClipRun, Judged, run_ours
+from bench.partial_runs import ClipRun, run_ours
 from bench.peer import NAME, PeerLines, run_peer_lines
 from bench.server_process import ROOT
 from bench.showing import Showing, measure
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--manifest", type=Path, required=True, help="JSON lines, one per clip")
     parser.add_argument("--fit", action="store_true", help="fit stability instead, on all English")
     parser.add_argument("--write", action="store_true", help="and put it into the model's file")
+    parser.add_argument("--snr", type=float, help="in pink noise of as many dB below; no peer")
     parser.add_argument("--no-peer", action="store_true", help="measure ours alone, in a minute")
     parser.add_argument("--json", type=Path, default=ROOT / "bench/results/partials.json")
     options = parser.parse_args(arguments)
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = choose_clips(clips, for_fit=is_fit)
     if not chosen:
         sys.exit(f"partials: {options.manifest}: no English clip with a trusted reference")
-    runs = run_ours(chosen)
+    runs = run_ours(chosen, snr_db=options.snr)
     if is_fit:
         fit = fit_stability([one for run in runs for one in run.judged])
         print(format_fit(fit))
@@ -65,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             assert DEFAULT_MODEL.fitted is not None
             write_fit(fit, DEFAULT_MODEL.fitted)
         return
-    peer = PeerLines(note="left out") if options.no_peer else run_peer_lines(chosen)
+    is_alone = options.no_peer or options.snr is not None
+    peer = PeerLines(note="left out") if is_alone else run_peer_lines(chosen)
     print(format_report(runs, peer))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     document = {**asdict(note_circumstances()), **describe(runs, peer)}
@@ -93,20 +96,26 @@ def format_report(runs: Sequence[ClipRun], peer: PeerLines) -> str:
         ["partials", *columns],
         [[cells[0][0], *(value for _, value in cells)] for cells in rows],
     )
-    judged = [one for run in runs for one in run.judged]
     notes = [f"wanted: at most {CHANGED_BAR:.0f} % of the shown words changed", _cost(runs)]
     if peer.note:
         notes.append(f"{NAME}: {peer.note}")
-    return "\n\n".join([table, format_stability(judged), "\n".join(notes)])
+    return "\n\n".join([table, format_stability(runs), "\n".join(notes)])
 
 
-def format_stability(judged: Sequence[Judged]) -> str:
+def format_stability(runs: Sequence[ClipRun]) -> str:
     """Return the reliability table of the stability that was sent."""
+    judged = [one for run in runs for one in run.judged]
     claimed = np.array([one.stability for one in judged])
     lasted = np.array([one.has_lasted for one in judged], float)
     error = calibration_error(claimed, lasted)
     table = _format_reliability(reliability(claimed, lasted))
-    return f"{table}\nexpected calibration error {error:.3f}; wanted: {CALIBRATION_BAR}"
+    gaps = [sum(one.stability - one.has_lasted for one in run.judged) for run in runs]
+    gap = estimate_rate(gaps, [len(run.judged) for run in runs])
+    return (
+        f"{table}\nexpected calibration error {error:.3f}; wanted: {CALIBRATION_BAR}\nclaimed "
+        f"{claimed.mean():.3f}, lasted {lasted.mean():.3f}: {gap.value / 100:+.3f} "
+        f"({gap.low / 100:+.3f} to {gap.high / 100:+.3f}, 95 % over clips)"
+    )
 
 
 def format_fit(fit: Fit) -> str:

@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.partial_runs import Judged
+from bench.manifest import Clip
+from bench.partial_runs import Judged, read_noisy
 from bench.partials import write_fit
 from bench.peer import Update, read_lines
 from bench.showing import Line, Showing, Shown, measure, plain_words
 from bench.stability_fit import calibration_error, fit_logistic, fit_stability, predict, reliability
+from scribewire.audio.pcm import encode_pcm
 from scribewire.engines.families import DEFAULT_MODEL
 from scribewire.models.fitted import read_fitted
 from scribewire.recognition.calibration import Calibration
 from scribewire.recognition.stabilizer import DecodedWord, ShownText
 from scribewire.types import Word
+from tests.parts.wav import wav
 
 
 def line(*texts: str) -> Line:
@@ -31,6 +34,28 @@ def line(*texts: str) -> Line:
 
 def word(text: str, start_ms: int, end_ms: int) -> Word:
     return Word(text=text, start_ms=start_ms, end_ms=end_ms, confidence=1.0)
+
+
+def test_noise_is_as_far_below_a_clip_as_asked(tmp_path: Path) -> None:
+    tone = (np.sin(np.arange(16_000) / 5) / 4).astype(np.float32)
+    path = tmp_path / "tone.wav"
+    path.write_bytes(wav(encode_pcm(tone)))
+    clip = Clip(
+        id="tone",
+        path=path,
+        language="en",
+        reference=None,
+        seconds=1.0,
+        tags=frozenset(),
+        ref_quality="none",
+        is_derived=False,
+        speaker=None,
+    )
+
+    clean, noisy = read_noisy(clip, None, seed=0), read_noisy(clip, 6.0, seed=0)
+
+    power = [float(np.mean(np.square(samples))) for samples in (clean, noisy - clean)]
+    assert 10 * np.log10(power[0] / power[1]) == pytest.approx(6, abs=0.1)
 
 
 @pytest.mark.parametrize(
