@@ -28,13 +28,21 @@ class ScribewireError(Exception):
 class ClientFault(ScribewireError):
     """The client did something it may not; `message` is written for it.
 
-    The message says what was wrong, what was expected, and what to do.
+    The message says what was wrong, what was expected, and what to do. Where it quotes what the
+    client has sent, `logged` is the same without that: a key may stand there by mistake.
     """
 
-    def __init__(self, message: str, close_code: CloseCode = CloseCode.CLIENT_FAULT) -> None:
+    def __init__(
+        self,
+        message: str,
+        close_code: CloseCode = CloseCode.CLIENT_FAULT,
+        *,
+        logged: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.close_code = close_code
+        self.logged = message if logged is None else logged
 
 
 class ServerFault(ScribewireError):

@@ -47,12 +47,19 @@ class Close:
     """Most often a `CloseCode`."""
     reason: str = ""
     """At most `MAX_REASON_BYTES` of UTF-8."""
+    logged: str | None = field(default=None, compare=False)
+    """What a log has instead of the reason, where that quotes the client."""
 
     @classmethod
-    def because(cls, code: int, message: str) -> Close:
+    def because(cls, code: int, message: str, *, logged: str | None = None) -> Close:
         """Close with as much of the message as fits into a close frame."""
         encoded = message.encode("utf-8", "replace")[:MAX_REASON_BYTES]
-        return cls(code, encoded.decode("utf-8", "ignore"))
+        return cls(code, encoded.decode("utf-8", "ignore"), logged)
+
+    @classmethod
+    def for_fault(cls, fault: ClientFault) -> Close:
+        """Close because of what the client, or its source, has done."""
+        return cls.because(fault.close_code, fault.message, logged=fault.logged)
 
 
 # What a dialogue tells.

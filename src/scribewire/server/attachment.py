@@ -223,7 +223,8 @@ class Attachment:
 
     async def _send(self, message: str | bytes | Close) -> None:
         if isinstance(message, Close):
-            _log.info("%s x closed %d %s", self.name, message.code, message.reason)
+            reason = message.reason if message.logged is None else message.logged
+            _log.info("%s x closed %d %s", self.name, message.code, reason)
             await self._websocket.close(message.code, message.reason)
         elif isinstance(message, str):
             await self._websocket.send_text(message)

@@ -224,7 +224,7 @@ class Session:
                 async for event in pace_events(source, self.wishes.pace):
                     await self._write_event(event)
         except SourceFault as fault:
-            _log.info("%s x %s", self.id, fault.message)
+            _log.info("%s x %s", self.id, fault.logged)
             return fault
         return None
 

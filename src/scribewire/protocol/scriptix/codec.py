@@ -111,7 +111,8 @@ def _load_client_fields(text: str) -> Fields:
     except MalformedJsonError as error:
         raise ClientFault(f"{error}: {expected}") from None
     if not isinstance(value, dict):
-        raise ClientFault(f"text is not an object but {describe(value)}: {expected}")
+        message = f"text is not an object but {describe(value)}: {expected}"
+        raise ClientFault(message, logged=f"text is not an object: {expected}")
     return value
 
 

@@ -93,8 +93,9 @@ def _read_shape_name(given: Mapping[str, str]) -> tuple[ShapeName | None, Client
         case None | "standard" | "legacy":
             return text, None
         case _:
-            message = f"results {shorten(text)}: expected `standard` or `legacy`"
-            return None, ClientFault(message)
+            expected = "expected `standard` or `legacy`"
+            message = f"results {shorten(text)}: {expected}"
+            return None, ClientFault(message, logged=f"results: {expected}")
 
 
 # Keys.

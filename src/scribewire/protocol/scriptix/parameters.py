@@ -51,8 +51,9 @@ def read_query(
             wishes = parameter.read(wishes, text)
         except ValueError:
             shown = "" if parameter.is_secret else f" {shorten(text)}"
+            logged = f"{parameter.name}: expected {parameter.expected}"
             message = f"{parameter.name}{shown}: expected {parameter.expected}"
-            fault = fault or ClientFault(message)
+            fault = fault or ClientFault(message, logged=logged)
     return wishes, fault
 
 
@@ -71,8 +72,9 @@ def read_start(fields: Fields) -> Wishes:
         try:
             wishes = field.read(wishes, value)
         except ValueError:
-            told = f"{field.name} {describe(value)}: expected {field.expected}"
-            raise ClientFault(f"{told}; correct it in `start`") from None
+            remedy = f"expected {field.expected}; correct it in `start`"
+            message = f"{field.name} {describe(value)}: {remedy}"
+            raise ClientFault(message, logged=f"{field.name}: {remedy}") from None
     return wishes
 
 

@@ -195,7 +195,7 @@ class ServerConnection:
         if is_over(self._state) or not isinstance(self._ending.farewell, Stopped):
             return
         self._send(Input.SERVER_ERROR, ErrorMessage(fault.message))
-        self._ending = _Ending(Close.because(fault.close_code, fault.message), farewell=None)
+        self._ending = _Ending(Close.for_fault(fault), farewell=None)
         self._end_audio(Input.CLIENT_FAULT)
 
     def fail_source(self, fault: ClientFault) -> None:
@@ -206,7 +206,7 @@ class ServerConnection:
         already ends as it would have.
         """
         if is_listened_to(self._state):
-            close = Close.because(fault.close_code, fault.message)
+            close = Close.for_fault(fault)
             self._ending = _Ending(close, ErrorMessage(fault.message))
             self._end_audio(Input.SERVER_END)
 
@@ -306,7 +306,7 @@ class ServerConnection:
             self._accept(parse_client(message))
         except ClientFault as fault:
             if fault.close_code is CloseCode.MESSAGE_TOO_BIG:
-                self._abort(Close.because(fault.close_code, fault.message))
+                self._abort(Close.for_fault(fault))
             else:
                 self.reject(fault)
 
