@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
@@ -139,4 +140,5 @@ async def _flood_until_input_ends(host: str, port: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    os.nice(19)  # who floods a server does it from other machines: leave it its cores
     asyncio.run(_flood_until_input_ends(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))

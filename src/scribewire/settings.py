@@ -101,7 +101,9 @@ class Settings(BaseSettings):
         description="Speech without a pause is cut at this length.",
     )
     start_timeout_ms: int = Field(
-        default=15_000, ge=100, description="How long a session may take to send `start`."
+        default=15_000,
+        ge=100,
+        description="How long a request may take to be complete, and a session to send `start`.",
     )
     drain_timeout_ms: int = Field(
         default=30_000, ge=0, description="How long sessions may take to end when the server stops."

@@ -116,7 +116,7 @@ def test_what_a_hasty_client_sends_behind_its_handshake_is_of_the_next_protocol(
     assert (head.path, head.query) == ("/a b", b"c=d")
     accepting = shake_hands(head)
     assert isinstance(accepting, list)
-    assert exchange.switch(accepting).startswith(b"HTTP/1.1 101 \r\n")
+    assert exchange.switch(accepting).startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
     assert exchange.take_rest() == b"frames"
 
 

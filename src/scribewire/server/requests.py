@@ -118,7 +118,11 @@ class HttpExchange:
 
     def switch(self, headers: HeaderList) -> bytes:
         """Write that it is a WebSocket from here on."""
-        return self._send(h11.InformationalResponse(status_code=101, headers=headers))
+        return self._send(
+            h11.InformationalResponse(
+                status_code=101, headers=headers, reason=b"Switching Protocols"
+            )
+        )
 
     def answer(self, answer: HttpAnswer) -> bytes:
         """Write an answer, after which the connection is closed."""
