@@ -54,7 +54,6 @@ SERVE = [sys.executable, "-m", "scribewire", "serve", "--port", "0"]
     ("redirection", "reason"),
     [
         (">&-", "Bad file descriptor"),
-        (">/dev/full", "No space left on device"),
         ("| true", "Broken pipe"),
     ],
 )
@@ -93,7 +92,6 @@ def test_an_address_may_be_written_as_in_a_url() -> None:
     [
         (["--host", ""], "0.0.0.0 for every network", ExitCode.USAGE),
         (["--host", "[]"], "0.0.0.0 for every network", ExitCode.USAGE),
-        (["--host", "nonsense.invalid"], "no such name or address", ExitCode.FAILED),
     ],
 )
 def test_a_host_that_is_none_is_refused_with_words(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -221,3 +223,19 @@ def test_what_a_crash_left_is_swept_up_after_a_day(baker: Baker, tmp_path: Path)
     baker.bake(tmp_path)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bread-1", "making-young"]
+
+
+def test_where_nothing_can_be_written_each_place_is_named(tmp_path: Path) -> None:
+    def make(folder: Path) -> None:
+        (folder / "crumb").write_bytes(b"soft")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with (
+        pytest.raises(ModelFault, match="no room") as raised,
+        ModelCache(directory=tmp_path).entry("bread", make, doing=DOING),
+    ):
+        pass
+
+    words = str(raised.value)
+    assert f"cache {tmp_path}: no space left on device" in words
+    assert f"temporary folder {tempfile.gettempdir()}" in words

@@ -87,7 +87,14 @@ class ModelCache:
             "(SCRIBEWIRE_CACHE_DIR names another folder)"
         )
         with _temporary_folder() as temporary:
-            make(temporary)
+            try:
+                make(temporary)
+            except OSError as error:
+                places = f"cache {root}: {problem}; temporary folder {temporary}: {_reason(error)}"
+                raise ModelFault(
+                    f"no room for prepared model files: {places}; make room for 100 MB in one of "
+                    "them, or name other folders with SCRIBEWIRE_CACHE_DIR or TMPDIR"
+                ) from error
             yield temporary
 
 

@@ -10,6 +10,7 @@ each token was heard. Every graph computes exactly what the branch did.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,7 @@ from scribewire.engines.onnx import ERRORS_ONLY, ORT_ERRORS, onnxruntime
 from scribewire.errors import ModelFault
 
 _CACHED_BRANCH, _FIRST_BRANCH = "then_branch", "else_branch"
+_WRITTEN_TIMES = 2  # the model as ONNX, and at least as much again for what is made of it
 _ATTENTION_SUFFIX = "/encoder_attn/Softmax_output_0"  # the exporter names outputs by module path
 
 Named = TypeVar("Named", onnx.ValueInfoProto, onnx.TensorProto)
@@ -78,10 +80,21 @@ def _read_as_onnx(source: Path, scratch: Path) -> onnx.ModelProto:
     try:
         onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     except ORT_ERRORS as error:
+        _check_room(scratch, source)  # it tells a full disk as a fault of the model
         raise ModelFault(f"model file {source}: onnxruntime cannot load it: {error}") from error
     model = onnx.load(scratch)
     scratch.unlink()
     return model
+
+
+def _check_room(scratch: Path, source: Path) -> None:
+    """Raise OSError if as much as is made of `source` cannot be written there."""
+    with scratch.open("wb") as file:
+        for _ in range(_WRITTEN_TIMES):
+            file.write(bytes(source.stat().st_size))
+        file.flush()
+        os.fsync(file.fileno())  # some file systems find out no sooner
+    scratch.unlink()
 
 
 def _cut_out(
