@@ -106,7 +106,10 @@ class Listener:
             self._house.run(self._connect(accepted))
 
     async def _connect(self, accepted: socket.socket) -> None:
-        await self._loop.connect_accepted_socket(self._make_link, accepted)
+        try:
+            await self._loop.connect_accepted_socket(self._make_link, accepted)
+        except OSError:  # it was reset meanwhile; macOS says so here
+            accepted.close()
 
     def _make_link(self) -> Link:
         return Link(self._meet, self._part, buffer=self._buffer, write_timeout_s=_WRITE_TIMEOUT_S)
