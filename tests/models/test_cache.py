@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import tempfile
 import threading
 import time
@@ -239,3 +240,14 @@ def test_where_nothing_can_be_written_each_place_is_named(tmp_path: Path) -> Non
     words = str(raised.value)
     assert f"cache {tmp_path}: no space left on device" in words
     assert f"temporary folder {tempfile.gettempdir()}" in words
+
+
+def test_a_cache_that_takes_only_empty_files_cannot_be_written(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        reason = ModelCache(directory=tmp_path).why_not_writable()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert reason == "file too large"

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -82,3 +85,21 @@ def test_each_reason_has_its_remedy(number: int, remedy: str) -> None:
 
     assert words.startswith(f"cannot listen on 127.0.0.1 port 80: {os.strerror(number)}; ")
     assert remedy in words
+
+
+@pytest.mark.slow
+def test_a_port_without_the_right_to_it_is_told_so() -> None:
+    program = "from scribewire.server.address import listen; listen('127.0.0.1', 80)"
+    in_namespace = ["unshare", "--user"]  # there nobody has a right to anything
+    if shutil.which("unshare") is None:
+        pytest.skip("no program to make a user namespace with")
+    if subprocess.run([*in_namespace, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no user namespace can be made here")
+
+    ended = subprocess.run(
+        [*in_namespace, sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+
+    if not ended.returncode:
+        pytest.skip("port 80 is open to everybody here")
+    assert "cannot listen on 127.0.0.1 port 80: Permission denied; take a port from" in ended.stderr

@@ -28,6 +28,8 @@ DIGESTS = "digests.json"
 _SCRATCH = "making-"
 _ABANDONED_S = 24 * 3600  # nothing takes a day to make: what is older was left by a crash
 
+_TRIED_BYTES = 1 << 20
+
 _HOMELESS = "there is no home folder"  # then the system's own folder is a relative path
 
 
@@ -57,7 +59,9 @@ class ModelCache:
             return _HOMELESS
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.root):
+            with tempfile.TemporaryFile(dir=self.root) as file:
+                file.write(bytes(_TRIED_BYTES))  # a full disk still lets one make empty files
+                file.flush()
                 return None
         except OSError as error:
             return _reason(error)
