@@ -5,7 +5,10 @@ import contextlib
 import json
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
+from scribewire.server.address import listen
+from scribewire.server.listener import Listener
 from scribewire.testing.running import RunningServer, run_server
 from tests.parts.raw_websocket import RawSocket, connect_raw, upgrade
 
@@ -81,3 +84,32 @@ async def test_a_session_is_not_cut_off() -> None:
         await dialogue.send('{"action":"stop"}')
 
         assert await dialogue.until_closed() == 1000
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "host"),
+    [
+        (b"192.0.2.7", "192.0.2.7"),
+        (b"198.51.100.1, 2001:db8::1", "2001:db8::1"),
+        (b"secret", "127.0.0.1"),
+        (b"192.0.2.7, secret", "127.0.0.1"),
+        (b"", "127.0.0.1"),
+    ],
+)
+async def test_of_a_proxy_only_an_address_is_believed(forwarded: bytes, host: str) -> None:
+    seen = []
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        seen.append(scope["client"][0])
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+
+    listening = listen("127.0.0.1", 0)
+    listener = Listener(listening, app, start_timeout_s=5)
+    listener.start()
+    async with connect_raw(*listening.getsockname()[:2]) as raw:
+        await raw.send(GET + b"X-Forwarded-For: " + forwarded + b"\r\n\r\n")
+        await raw.until_gone()
+    await listener.aclose()
+
+    assert seen == [host]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from scribewire.server.link import Hold
@@ -158,11 +159,15 @@ class HttpTalk:
 
 
 def _client(link: Link, head: RequestHead) -> tuple[str, int] | None:
-    """Return who asks: of a proxy on this machine, the one it speaks for."""
+    """Return who asks: of a proxy on this machine, the one it speaks for, if that is an address."""
     forwarded = [value for name, value in head.headers if name == b"x-forwarded-for"]
     if not forwarded or link.peer is None or link.peer[0] not in ("127.0.0.1", "::1"):
         return link.peer
-    return forwarded[-1].rpartition(b",")[2].strip().decode("latin-1"), 0
+    name = forwarded[-1].rpartition(b",")[2].strip().decode("latin-1")
+    try:
+        return str(ip_address(name)), 0
+    except ValueError:  # whatever it is, it may be a secret, and no log is to have it
+        return link.peer
 
 
 def _subprotocols(head: RequestHead) -> list[str]:
