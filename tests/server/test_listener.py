@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, MutableMapping
 from typing import Any
 
 import pytest
-from starlette.types import Receive, Send
+from starlette.types import ASGIApp, Receive, Send
 
 from scribewire.server.listener import Listener
 from scribewire.server.websocket_talk import SCOPE_KEY
@@ -26,10 +26,18 @@ async def echo(scope: MutableMapping[str, Any], receive: Receive, send: Send) ->
         await send({"type": "websocket.send", "text": message["text"]})
 
 
+async def overwhelm(_scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    """Say more than a client that does not read can take."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    for _ in range(100):
+        await send({"type": "websocket.send", "text": "a" * 100_000})
+
+
 @contextlib.asynccontextmanager
-async def listening(most_strangers: int) -> AsyncIterator[tuple[str, int]]:
+async def listening(most_strangers: int, app: ASGIApp = echo) -> AsyncIterator[tuple[str, int]]:
     sock = socket.create_server(("127.0.0.1", 0))
-    listener = Listener(sock, echo, start_timeout_s=15, most_strangers=most_strangers)
+    listener = Listener(sock, app, start_timeout_s=15, most_strangers=most_strangers)
     listener.start()
     host, port = sock.getsockname()
     try:
@@ -116,3 +124,15 @@ async def test_at_the_end_every_connection_is_closed() -> None:
 
         assert await half.until_gone() == b""
         assert await closing == [(8, (1012).to_bytes(2, "big"))]
+
+
+@pytest.mark.slow
+async def test_at_the_end_nobody_waits_for_a_stranger_who_does_not_read() -> None:
+    async with (
+        contextlib.AsyncExitStack() as clients,
+        asyncio.timeout(4),  # of 5 s that it has otherwise
+        listening(100, overwhelm) as address,
+    ):
+        raw = await clients.enter_async_context(open_raw(*address, receive_buffer_bytes=4096))
+
+        assert (await raw.next_frame())[0] == TEXT

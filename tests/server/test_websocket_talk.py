@@ -122,17 +122,16 @@ async def test_the_time_to_start_ends_though_nothing_can_be_written() -> None:
 
 @pytest.mark.slow
 async def test_clients_that_do_not_read_do_not_hold_the_server() -> None:
-    loop = asyncio.get_running_loop()
-    async with contextlib.AsyncExitStack() as clients:
-        async with run_server() as server:
-            for target in (KEYLESS, KEYLESS, KEYLESS):
-                raw = await clients.enter_async_context(
-                    dial_raw(server, target, receive_buffer_bytes=4096)
-                )
-                await raw.send(frame(PING, b"a" * 100) * ALLOWED_IDLE_FRAMES)
-            began_at = loop.time()
-
-        assert loop.time() - began_at < 5  # of the 30 s that sessions have
+    async with (
+        contextlib.AsyncExitStack() as clients,
+        asyncio.timeout(20),  # of the 30 s that sessions have
+        run_server() as server,
+    ):
+        for target in (KEYLESS, KEYLESS, KEYLESS):
+            raw = await clients.enter_async_context(
+                dial_raw(server, target, receive_buffer_bytes=4096)
+            )
+            await raw.send(frame(PING, b"a" * 100) * ALLOWED_IDLE_FRAMES)
 
 
 async def test_text_that_is_not_utf8_while_a_close_is_under_way_is_no_error(
