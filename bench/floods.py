@@ -26,7 +26,7 @@ from bench.manifest import read_manifest
 from scribewire.capacity.latency import Window, distribution
 from scribewire.capacity.load import ENGLISH, Source, StreamRecord, run_load
 from scribewire.capacity.search import plan_starts
-from scribewire.capacity.server_process import ServerProcess, Usage, run_server_process
+from scribewire.capacity.server_process import ServerProcess, run_server_process
 from scribewire.client import Client, ClientError, FinalResult, connect
 
 FLOOD_AT_S = 10.0
@@ -54,7 +54,9 @@ class Report:
     undisturbed_cpu_s: float
     """Of the server, from its start to the last final of the load."""
     flooded_cpu_s: float
-    undisturbed_peak_rss_mb: float
+    undisturbed_rss_before_mb: float
+    undisturbed_rss_peak_mb: float
+    """Of the same times without the flood: what recognition takes and gives back by itself."""
     rss_before_mb: float
     """Just before the flood, with all sessions there."""
     rss_peak_mb: float
@@ -74,7 +76,7 @@ class Report:
 
 @dataclass
 class _Flooded:
-    """What is collected while the flood goes on."""
+    """What is collected of a run, from the moment on at which the flood begins or would."""
 
     rss_bytes: list[int] = field(default_factory=list)
     before_bytes: int = 0
@@ -101,7 +103,7 @@ def main(arguments: list[str]) -> int:
 
 
 async def _measure(speeches: Sequence[Speech], seconds: float) -> Report:
-    calm, calm_usage = await _run_undisturbed(speeches)
+    calm, calm_found = await _run_undisturbed(speeches)
     flooded, found = await _run_flooded(speeches)
     window = Window(FLOOD_AT_S, seconds + SPREAD_S)
     pairs = zip(flooded, calm, strict=True)
@@ -114,9 +116,10 @@ async def _measure(speeches: Sequence[Speech], seconds: float) -> Report:
         unfinished=sum(one.ended_s is None for one in flooded),
         finals=sum(len(one.finals) for one in flooded),
         differing=tuple(one for one in differences if one is not None),
-        undisturbed_cpu_s=round(calm_usage.cpu_s, 1),
+        undisturbed_cpu_s=round(calm_found.cpu_s, 1),
         flooded_cpu_s=round(found.cpu_s, 1),
-        undisturbed_peak_rss_mb=_mb(calm_usage.peak_rss_bytes),
+        undisturbed_rss_before_mb=_mb(calm_found.before_bytes),
+        undisturbed_rss_peak_mb=_mb(max(calm_found.rss_bytes)),
         rss_before_mb=_mb(found.before_bytes),
         rss_peak_mb=_mb(max(found.rss_bytes)),
         rss_after_mb=_mb(found.rss_bytes[-1]),
@@ -129,10 +132,18 @@ async def _measure(speeches: Sequence[Speech], seconds: float) -> Report:
     )
 
 
-async def _run_undisturbed(speeches: Sequence[Speech]) -> tuple[Sequence[StreamRecord], Usage]:
+async def _run_undisturbed(speeches: Sequence[Speech]) -> tuple[Sequence[StreamRecord], _Flooded]:
+    found = _Flooded()
     async with run_server_process() as server:
-        records = await run_load(server.target, _sources(speeches))
-        return records, await server.usage()
+        loading = asyncio.create_task(run_load(server.target, _sources(speeches)))
+        await asyncio.sleep(FLOOD_AT_S)
+        found.before_bytes = (await server.usage()).rss_bytes
+        watching = asyncio.create_task(_watch(server, found))
+        records = await loading
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        found.cpu_s = (await server.usage()).cpu_s
+    return records, found
 
 
 async def _run_flooded(speeches: Sequence[Speech]) -> tuple[Sequence[StreamRecord], _Flooded]:
