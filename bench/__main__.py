@@ -10,6 +10,7 @@ from importlib import import_module
 BENCHES = {
     "accuracy": "word error beside the whole clip and moonshine-voice",
     "chunkings": "the same finals however the audio was cut",
+    "joining": "clients that all come at once: how many are let in, how late finals are",
     "live": "live streams: latencies, cost, and how many are carried",
     "confidence": "whether words said to be 90 % sure are right nine times in ten",
     "costs": "where a CPU-second goes, and how long finals take",

@@ -11,9 +11,11 @@ from scribewire.capacity.load import (
     Target,
     hold_idle,
     push,
+    run_joining,
     run_load,
 )
 from scribewire.client import FinalResult, RefusedError
+from scribewire.testing.running import run_server
 from scribewire.testing.scripted import draw_pcm
 
 if TYPE_CHECKING:
@@ -67,6 +69,28 @@ async def test_a_refused_stream_says_why_and_the_others_go_on(server: RunningSer
     (record,) = await run_load(target_of(server, key="wrong"), [Source(pcm=SHORT)])
 
     assert "401" in record.failure
+    assert record.sent_s == ()
+
+
+async def test_one_that_joins_connects_at_its_time_and_speaks_once_it_is_in(
+    server: RunningServer,
+) -> None:
+    sources = [Source(pcm=draw_pcm("..abc...")), Source(pcm=draw_pcm("..xyz..."), starts_s=0.05)]
+
+    records = await run_joining(target_of(server), sources)
+
+    assert [[final.text for final in record.finals] for record in records] == [["abc"], ["xyz"]]
+    for source, record in zip(sources, records, strict=True):
+        assert source.starts_s < record.began_s <= record.sent_s[0] - 0.1
+        assert record.failure == ""
+
+
+async def test_one_that_joins_and_finds_no_place_says_why() -> None:
+    async with run_server(max_sessions=1) as server, hold_idle(target_of(server), 1):
+        (record,) = await run_joining(target_of(server), [Source(pcm=SHORT, starts_s=0.01)])
+
+    assert "503" in record.failure
+    assert record.began_s > 0.01
     assert record.sent_s == ()
 
 

@@ -47,7 +47,8 @@ class Source:
     pcm: bytes = field(repr=False)
     """Signed 16-bit, 16 kHz, mono."""
     starts_s: float = 0.0
-    """When it begins to speak, on the clock of the load; it is connected before."""
+    """When it begins to speak, on the clock of the load (`run_load` connects it before), or when it
+    connects (`run_joining`)."""
     leaves_s: float | None = None
     """When it hangs up in the middle of its speech; None: it stays."""
 
@@ -57,7 +58,7 @@ class Arrival:
     """One result, and when it came."""
 
     at_s: float
-    """On the clock of the load, which reads 0 when all are connected."""
+    """On the clock of the load, which reads 0 when all are connected, or begin to connect."""
     result: PartialResult | FinalResult
 
 
@@ -104,14 +105,30 @@ async def run_load(
         async def speak(client: Client | ClientError, source: Source) -> StreamRecord:
             if isinstance(client, ClientError):
                 return StreamRecord(began_s=source.starts_s, failure=str(client))
-            notes = _Notes(source.starts_s, clock)
-            seconds = len(source.pcm) / 2 / SAMPLE_RATE
-            until_s = source.leaves_s
-            if until_s is None:
-                until_s = source.starts_s + seconds + patience_s
-            return await notes.converse(client, lambda: notes.pace(client, source.pcm), until_s)
+            return await _speak(client, source, source.starts_s, clock, patience_s)
 
         return tuple(await asyncio.gather(*map(speak, clients, sources)))
+
+
+async def run_joining(
+    target: Target, sources: Sequence[Source], *, patience_s: float = 60.0
+) -> tuple[StreamRecord, ...]:
+    """Let every source connect at its time and speak once it is let in; return what came of each.
+
+    So a record's `began_s` less its source's `starts_s` is how long it waited to be let in, or to
+    be refused: then nothing was sent, and `failure` says why.
+    """
+    clock = _Clock()
+
+    async def join(source: Source) -> StreamRecord:
+        await asyncio.sleep(source.starts_s - clock.now())
+        try:
+            async with _connect(target) as client:
+                return await _speak(client, source, clock.now(), clock, patience_s)
+        except ClientError as error:
+            return StreamRecord(began_s=clock.now(), failure=str(error))
+
+    return tuple(await asyncio.gather(*map(join, sources)))
 
 
 async def push(target: Target, pcm: bytes) -> StreamRecord:
@@ -194,6 +211,16 @@ class _Notes:
             await client.send_audio(pcm[start : start + PUSHED_BYTES])
             self._sent_s.append(self._clock.now())
         await client.stop()
+
+
+async def _speak(
+    client: Client, source: Source, began_s: float, clock: _Clock, patience_s: float
+) -> StreamRecord:
+    notes = _Notes(began_s, clock)
+    until_s = source.leaves_s
+    if until_s is None:
+        until_s = began_s + len(source.pcm) / 2 / SAMPLE_RATE + patience_s
+    return await notes.converse(client, lambda: notes.pace(client, source.pcm), until_s)
 
 
 def _connect(target: Target) -> contextlib.AbstractAsyncContextManager[Client]:
