@@ -9,6 +9,7 @@ from importlib import import_module
 # packages that only they need.
 BENCHES = {
     "accuracy": "word error beside the whole clip and moonshine-voice",
+    "admission": "how many are let in, however they come (simulated, needs no manifest)",
     "chunkings": "the same finals however the audio was cut",
     "joining": "clients that all come at once: how many are let in, how late finals are",
     "live": "live streams: latencies, cost, and how many are carried",

@@ -49,5 +49,9 @@ class ServerFault(ScribewireError):
     """We cannot do what was rightly asked; the message is for our log, not for the client."""
 
 
+class BusyFault(ServerFault):
+    """One more session cannot be carried now; the message is written for the client."""
+
+
 class ModelFault(ServerFault):
     """A model file is missing, changed or unreadable; the message names file and remedy."""

@@ -2,45 +2,29 @@ from __future__ import annotations
 
 import pytest
 
+from scribewire.engines.protocols import SpeechEngine
 from scribewire.runtime.load import (
     MAX_PARTIAL_INTERVAL_S,
     MIN_LATENCIES,
     PARTIAL_SHARE,
-    WINDOW_S,
-    EngineLoad,
+    Judged,
     LoadMeter,
-    Rate,
 )
+from scribewire.runtime.stream_costs import STREAM_WINDOW_S, OpenStreams, StreamCost
 from scribewire.testing.scripted import ScriptedEngine
 
 NOW = 1000.0
 ENGINE, OTHER_ENGINE = ScriptedEngine(), ScriptedEngine()
 
 
-def test_a_steady_rate_is_found_and_fades() -> None:
-    rate = Rate()
-    for tick in range(1000):
-        rate.add(0.02, NOW + tick / 10)
-
-    latest = NOW + 99.9
-    assert rate.at(latest) == pytest.approx(0.2, rel=0.05)
-    assert rate.at(latest + WINDOW_S) == pytest.approx(0.2 / 2.718, rel=0.05)
-
-
-def test_a_clock_reading_from_before_the_last_one_changes_nothing() -> None:
-    rate = Rate()
-    rate.add(1.0, NOW)
-
-    assert rate.at(NOW - 1) == rate.at(NOW)
-
-
 def busy(meter: LoadMeter, *, required_share: float, workers: int, partial_s: float) -> float:
     """Work as much for a minute; return the time at its end."""
+    stream = meter.open_stream(NOW, speech=ENGINE)
     for tick in range(600):
         now = NOW + tick / 10
-        meter.note_required(required_share * workers / 10, now, speech=ENGINE)
+        meter.note_required(required_share * workers / 10, now)
         meter.note_partial(partial_s, now)
-        meter.note_judged(0.4, now, speech=ENGINE)
+        meter.note_judged(stream, Judged(seconds=0.4, spoken_s=0.3, is_ahead=False), now)
     return NOW + 59.9
 
 
@@ -98,28 +82,63 @@ def test_what_decoding_a_final_takes_is_an_average_that_follows() -> None:
     meter = LoadMeter(2)
     assert meter.at(NOW).final_call_s is None
 
-    meter.note_final_call(0.1, speech=ENGINE)
+    stream = meter.open_stream(NOW, speech=ENGINE)
+    meter.note_final_call(stream, 0.1, speech=ENGINE, is_ahead=False)
     assert meter.at(NOW).final_call_s == pytest.approx(0.1)
     for _ in range(200):
-        meter.note_final_call(0.3, speech=ENGINE)
+        meter.note_final_call(stream, 0.3, speech=ENGINE, is_ahead=False)
+        meter.note_final_call(stream, 9.9, speech=ENGINE, is_ahead=True)
 
     assert meter.at(NOW).final_call_s == pytest.approx(0.3, rel=0.01)
 
 
+def speak(meter: LoadMeter, stream: StreamCost, *, busy_s: float, speech: SpeechEngine) -> None:
+    """Have an utterance of 4 s its final."""
+    meter.note_judged(stream, Judged(seconds=5.0, spoken_s=4.0, is_ahead=False), NOW)
+    meter.note_stream_work(stream, busy_s, NOW, speech=speech, is_ahead=False)
+    meter.note_final_call(stream, busy_s, speech=speech, is_ahead=False)
+
+
 def test_what_streams_need_is_told_apart_by_their_engines() -> None:
     meter = LoadMeter(2)
-    now = busy(meter, required_share=0.3, workers=2, partial_s=0.02)
-    meter.note_final_call(0.1, speech=ENGINE)
-    before = meter.loads_at(now)
-    meter.note_required(5.0, now, speech=OTHER_ENGINE)
-    meter.note_final_call(0.4, speech=OTHER_ENGINE)
-    meter.note_judged(10.0, now, speech=OTHER_ENGINE)
+    one, other = (meter.open_stream(NOW, speech=speech) for speech in (ENGINE, OTHER_ENGINE))
+    for _ in range(20):
+        speak(meter, one, busy_s=0.1, speech=ENGINE)
+        speak(meter, other, busy_s=0.4, speech=OTHER_ENGINE)
 
-    loads = meter.loads_at(now)
+    loads = meter.loads_at(NOW)
 
-    assert loads.total == meter.at(now)
-    assert loads.of(ENGINE) == before.of(ENGINE)
-    assert before.of(ENGINE).required_share == before.total.required_share
-    assert before.of(OTHER_ENGINE) == EngineLoad(0.0, 0.0, None)
-    assert loads.of(OTHER_ENGINE) == EngineLoad(0.5, 2.0, 0.4)
-    assert loads.total.required_share == pytest.approx(before.total.required_share + 0.5)
+    assert loads.total == meter.at(NOW)
+    assert loads.of(ENGINE).final_call_s == pytest.approx(0.1)
+    assert loads.of(OTHER_ENGINE).final_call_s == pytest.approx(0.4)
+    assert loads.of(ENGINE).typical_share == pytest.approx(0.8 * 0.1 / 4)
+    assert loads.of(OTHER_ENGINE).typical_share == pytest.approx(0.8 * 0.4 / 4)
+    assert loads.of(ENGINE).streams.known_share == pytest.approx(20 * 0.1 / STREAM_WINDOW_S)
+    assert loads.of(ENGINE).streams.count == 1
+
+
+def test_a_stream_that_is_closed_needs_nothing_any_more() -> None:
+    meter = LoadMeter(2)
+    stream = meter.open_stream(NOW, speech=ENGINE)
+    speak(meter, stream, busy_s=0.1, speech=ENGINE)
+
+    for _ in range(2):
+        meter.close_stream(stream, speech=ENGINE)
+
+    assert meter.loads_at(NOW).of(ENGINE).streams == OpenStreams(0, 0, 0)
+
+
+def test_files_teach_what_speech_costs_and_count_for_nothing_themselves() -> None:
+    meter = LoadMeter(2)
+    file = meter.open_stream(NOW, speech=ENGINE)
+    for _ in range(20):
+        meter.note_judged(file, Judged(seconds=10.0, spoken_s=8.0, is_ahead=True), NOW)
+        meter.note_stream_work(file, 0.2, NOW, speech=ENGINE, is_ahead=True)
+        meter.note_final_call(file, 0.2, speech=ENGINE, is_ahead=True)
+
+    load = meter.loads_at(NOW).of(ENGINE)
+
+    assert load.typical_share == pytest.approx(0.8 * 0.2 / 8)
+    assert load.streams.known_share == 0
+    assert load.streams.unknown_streams < 0.01
+    assert meter.at(NOW).live_streams == 0

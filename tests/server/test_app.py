@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 from typing import Any
@@ -198,6 +199,43 @@ async def test_a_server_whose_finals_come_late_refuses_new_sessions_and_keeps_th
         await dialogue.send(draw_pcm("." * 5 + "hello" * 3), '{"action":"stop"}')
         assert await dialogue.until_closed() == 1000
         assert dialogue.finals == ["hello" * 3]
+
+
+async def test_who_has_shown_no_key_takes_no_place_from_those_who_have() -> None:
+    async with run_server(max_sessions=1) as server, contextlib.AsyncExitStack() as strangers:
+        for _ in range(5):
+            await strangers.enter_async_context(server.dial("/v2/realtime"))
+
+        async with server.dial() as dialogue:
+            await dialogue.send(START, STOP)
+            assert await dialogue.until_closed() == 1000
+
+
+async def test_a_key_that_comes_with_start_takes_its_place_then_or_is_turned_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    keyed = '{"action":"start","key":"key-1"}'
+    caplog.set_level("INFO", "scribewire.session")
+    async with run_server(max_sessions=1) as server:
+        async with server.dial("/v2/realtime") as late, server.dial("/v2/realtime") as first:
+            await first.send(keyed)
+            await first.next()
+
+            await late.send(keyed, draw_pcm("hello"))
+            error = await late.next()
+
+            assert "all 1 sessions" in error["error"]
+            assert await late.until_closed() == 1013
+            await first.send(draw_pcm("." * 5 + "hello" * 3), STOP)
+            assert await first.until_closed() == 1000
+            assert first.finals == ["hello" * 3]
+        for attachment in list(server.services.attachments):
+            await attachment.has_ended.wait()
+
+        async with server.dial("/v2/realtime") as again:
+            await again.send(keyed, STOP)
+            assert await again.until_closed() == 1000
+    assert any("no place: 1 sessions open" in record.message for record in caplog.records)
 
 
 async def test_a_wrong_key_learns_nothing_of_the_load() -> None:

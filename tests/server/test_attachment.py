@@ -217,6 +217,9 @@ class LastingDialogue:
     def finish(self) -> None:
         self.fail("bye")
 
+    def turn_away(self, message: str) -> None:
+        raise AssertionError
+
     def fail(self, message: str) -> None:
         self.is_over = True
         self.outgoing.append(Close(1000, message))

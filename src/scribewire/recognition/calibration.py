@@ -114,5 +114,5 @@ class Calibration:
     final_width: Mapping[Mode, int]
     """How many hypotheses are followed side by side to find a final."""
     speech_per_noise: float
-    """How many times longer a decode of speech takes on a full machine than one of as much noise on
-    an idle one."""
+    """How many times longer a decode of speech takes than one of as much noise, which has no words.
+    """

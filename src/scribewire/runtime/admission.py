@@ -1,34 +1,34 @@
 """Whether one more session can be carried: decided by what the open ones are measured to cost.
 
 Theory of operation. Finals are what must not come late, so the question is what one more stream
-would do to them. The work that finals need is measured per second of audio; until there is any, a
-measurement at the start stands in. Sessions let in a moment ago count in full, less what already
-shows in the figures, until they end. What a stream needs and how long its finals take depends on
-the engine that serves it, so both are kept for each; the workers, and so the wait, are of all
-together. The wait at that load is Sakasegawa's approximation for a
-queue with several workers (1977, exact for one): W = s * r^(sqrt(2(c+1))-1) / (c(1-r)), where s is
-what a final takes, c the workers and r their share of busy time. Waits are about exponentially
-distributed, so the 95th percentile of the latency is taken as s + 3 W, with the engine's own s in
-front.
+would do to them. What the open streams cost is added up, each by itself (stream_costs.py); one that
+is new counts as somebody who speaks without a break, and so does the one that asks. Partials do not
+count: they are thinned out first, and so take up a burst of arrivals.
+
+The wait at the share of time that the workers are then busy is Allen and Cunneen's approximation
+for a queue with several workers (1978), over Sakasegawa's for exponential times (1977):
+W = v * s * r^(sqrt(2(c+1))-1) / (c(1-r)), where s is what a final takes, c the workers and r their
+busy share. v is the mean of the squared coefficients of variation of arrivals and of service times;
+it is fitted to simulations of the real scheduler, to which utterances come more evenly than by
+chance. Waits are about exponentially distributed, so the 95th percentile of the latency is taken as
+that of what finals take, which is about 2 s, and 3 W.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import TYPE_CHECKING
-
-from scribewire.runtime.load import WINDOW_S
 
 if TYPE_CHECKING:
     from scribewire.engines.protocols import SpeechEngine
-    from scribewire.runtime.load import EngineLoad, Loads
+    from scribewire.runtime.load import Loads
 
-MIN_MEASURED_STREAMS = 0.5  # with less audio than that, the cost of a stream is not known
+LONG_FINAL = 2.0  # the 95th percentile of what finals take, beside the mean
+VARIABILITY = 0.25  # v, see above; `python -m bench admission` shows what comes of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +38,21 @@ class CallCosts:
     final_s: float
     """From asking for a typical final to having it, on an idle machine."""
     stream_share: float
-    """Worker time that the finals of one live stream need, per second of its audio."""
+    """Worker time that the finals of one who speaks without a break need, per second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRefusal:
+    """Why one more session is not let in."""
+
+    message: str
+    """For the client."""
+    figures: str
+    """For the log: what it was decided by."""
 
 
 _NOT_MEASURED = CallCosts(final_s=0.0, stream_share=0.0)
+_BUSY = "this server is busy: one more session would make the others wait for their text"
 
 
 class Admission:
@@ -49,7 +60,7 @@ class Admission:
 
     `costs` are those of each speech engine; of one that is missing nothing is known before its
     streams are measured. `max_final_latency_s` 0 lets in any number, `max_sessions` None sets no
-    limit of its own. Times are seconds of one monotonic clock.
+    limit of its own.
     """
 
     def __init__(
@@ -64,68 +75,63 @@ class Admission:
         self._workers = workers
         self._max_final_latency_s = max_final_latency_s
         self._max_sessions = max_sessions
-        self._open: dict[object, _Session] = {}  # the one first let in first
+        self._open: Counter[SpeechEngine] = Counter()
 
-    def refusal(self, loads: Loads, now: float, *, speech: SpeechEngine) -> str | None:
+    def refusal(self, loads: Loads, *, speech: SpeechEngine) -> SessionRefusal | None:
         """Return why `speech` cannot serve one more session now; None if it can."""
-        if self._max_sessions is not None and len(self._open) >= self._max_sessions:
-            return f"all {self._max_sessions} sessions of this server are taken"
-        if not self._max_final_latency_s or not self._open:  # there is nobody who would wait
+        count = self._open.total()
+        if self._max_sessions is not None and count >= self._max_sessions:
+            message = f"all {self._max_sessions} sessions of this server are taken"
+            return SessionRefusal(message=message, figures=f"{count} sessions open")
+        if not self._max_final_latency_s or not count:  # there is nobody who would wait
             return None
         measured_s = loads.total.final_latency_s or 0.0
-        expected_s = self.expected_latency_s(loads, now, speech=speech)
-        if max(measured_s, expected_s) > self._max_final_latency_s:
-            return "this server is busy: one more session would make the others wait for their text"
-        return None
+        share = self.expected_share(loads, speech=speech)
+        expected_s = self.expected_latency_s(loads, share, speech=speech)
+        if max(measured_s, expected_s) <= self._max_final_latency_s:
+            return None
+        figures = (
+            f"{count} sessions open, a stream takes {self._typical_share(loads, speech):.3f} of "
+            f"{self._workers} workers, all with this one {share:.0%}; 95 of 100 finals within "
+            f"{measured_s * 1000:.0f} ms lately, {expected_s * 1000:.0f} ms expected, "
+            f"{self._max_final_latency_s * 1000:.0f} ms allowed"
+        )
+        return SessionRefusal(message=_BUSY, figures=figures)
 
     @contextmanager
-    def session(self, now: float, *, speech: SpeechEngine) -> Iterator[None]:
-        """Count a session of `speech` that is let in at `now` until the context is left."""
-        session = object()
-        self._open[session] = _Session(now, speech)
+    def session(self, *, speech: SpeechEngine) -> Iterator[None]:
+        """Count a session of `speech` until the context is left."""
+        self._open[speech] += 1
         try:
             yield
         finally:
-            del self._open[session]
+            self._open[speech] -= 1
 
-    def expected_latency_s(self, loads: Loads, now: float, *, speech: SpeechEngine) -> float:
-        """Return the final latency, 95th percentile, to be expected with one more live stream."""
-        coming = self._unmeasured_streams(now)
-        coming[speech] += 1.0
-        busy = loads.total.required_share
-        for engine, streams in coming.items():
-            busy += streams * self._stream_share(engine, loads.of(engine)) / self._workers
-        if busy >= 1:
+    def expected_share(self, loads: Loads, *, speech: SpeechEngine) -> float:
+        """Return how busy the workers will be with finals, with one more stream of `speech`."""
+        busy = self._typical_share(loads, speech)
+        for engine in {*self._open, *loads.by_engine}:
+            streams = loads.of(engine).streams
+            not_begun = max(self._open[engine] - streams.count, 0)
+            unknown = streams.unknown_streams + not_begun
+            busy += streams.known_share + unknown * self._typical_share(loads, engine)
+        return busy / self._workers
+
+    def expected_latency_s(self, loads: Loads, share: float, *, speech: SpeechEngine) -> float:
+        """Return the final latency, 95th percentile, to be expected with workers so busy."""
+        if share >= 1:
             return math.inf
         own_s, any_s = loads.of(speech).final_call_s, loads.total.final_call_s
         expected_s = self._costs_of(speech).final_s
         final_s = expected_s if own_s is None else own_s
-        power = math.sqrt(2 * (self._workers + 1)) - 1
         call_s = expected_s if any_s is None else any_s
-        wait_s: float = call_s * busy**power / (self._workers * (1 - busy))
-        return final_s + 3 * wait_s
+        power = math.sqrt(2 * (self._workers + 1)) - 1
+        wait_s: float = VARIABILITY * call_s * share**power / (self._workers * (1 - share))
+        return LONG_FINAL * final_s + 3 * wait_s
 
-    def _stream_share(self, engine: SpeechEngine, load: EngineLoad) -> float:
-        if load.live_streams < MIN_MEASURED_STREAMS:
-            return self._costs_of(engine).stream_share
-        return load.required_share * self._workers / load.live_streams
+    def _typical_share(self, loads: Loads, engine: SpeechEngine) -> float:
+        learnt = loads.of(engine).typical_share
+        return self._costs_of(engine).stream_share if learnt is None else learnt
 
     def _costs_of(self, engine: SpeechEngine) -> CallCosts:
         return self._costs.get(engine, _NOT_MEASURED)
-
-    def _unmeasured_streams(self, now: float) -> defaultdict[SpeechEngine, float]:
-        """Return for how many streams the recent sessions count that no figure shows yet.
-
-        A rate averaged over `WINDOW_S` has taken in all but this share of what began then.
-        """
-        streams: defaultdict[SpeechEngine, float] = defaultdict(float)
-        sessions = reversed(self._open.values())
-        for session in takewhile(lambda one: now - one.since < 5 * WINDOW_S, sessions):
-            streams[session.speech] += math.exp(-(now - session.since) / WINDOW_S)
-        return streams
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    since: float
-    speech: SpeechEngine

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from scribewire.runtime.rate import Rate
+from scribewire.runtime.stream_costs import OpenStreams, StreamCost, TypicalCost
 
 if TYPE_CHECKING:
     from scribewire.engines.protocols import SpeechEngine
@@ -17,24 +20,6 @@ MAX_PARTIAL_INTERVAL_S = 3.0  # how far partials are thinned out before finals c
 LATENCY_S = 60.0  # over which late finals are remembered
 MIN_LATENCIES = 20  # of fewer, the 95th percentile would be the latest one
 _MAX_LATENCIES = 4096
-
-
-class Rate:
-    """An amount per second, averaged over the recent past with exponential weights."""
-
-    def __init__(self, window_s: float = WINDOW_S) -> None:
-        self._window_s = window_s
-        self._rate = 0.0
-        self._at = 0.0
-
-    def add(self, amount: float, now: float) -> None:
-        """Note that so much happened at `now`."""
-        self._rate = self.at(now) + amount / self._window_s
-        self._at = max(self._at, now)
-
-    def at(self, now: float) -> float:
-        """Return the amount per second."""
-        return self._rate * math.exp(-max(now - self._at, 0.0) / self._window_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +40,28 @@ class Load:
     """What decoding a final takes, on average; None: none was decoded yet."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Audio in which speech has been looked for, in seconds."""
+
+    seconds: float
+    """Of audio."""
+    spoken_s: float
+    """Of those in which somebody spoke."""
+    is_ahead: bool
+    """Whether it came faster than it is spoken."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineLoad:
-    """What the live streams of one speech engine need of the workers."""
+    """What the streams of one speech engine need of the workers."""
 
-    required_share: float
-    """As in `Load`: of all workers."""
-    live_streams: float
-    """As in `Load`."""
     final_call_s: float | None
     """As in `Load`."""
+    typical_share: float | None
+    """Worker's time per second that one who speaks without a break needs; None: not known yet."""
+    streams: OpenStreams
+    """Those that are open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +70,34 @@ class Loads:
 
     total: Load
     by_engine: Mapping[SpeechEngine, EngineLoad]
-    """Of each engine that has had live streams."""
+    """Of each engine that has had streams."""
 
     def of(self, engine: SpeechEngine) -> EngineLoad:
         """Return what the streams of `engine` need."""
         return self.by_engine.get(engine, _NOTHING)
 
 
-_NOTHING = EngineLoad(required_share=0.0, live_streams=0.0, final_call_s=None)
+_NOTHING = EngineLoad(None, None, OpenStreams(0, 0.0, 0.0))
 
 
-class _StreamMeter:
-    """What live streams need of the workers: all streams, or those of one engine."""
+class _FinalCalls:
+    """What decoding a final takes, on average."""
 
     def __init__(self) -> None:
-        self.required, self.judged = Rate(), Rate()
-        self.final_call_s: float | None = None
+        self.average_s: float | None = None
 
-    def note_final_call(self, busy_s: float) -> None:
-        known_s = busy_s if self.final_call_s is None else self.final_call_s
-        self.final_call_s = known_s + (busy_s - known_s) / 32
+    def add(self, busy_s: float) -> None:
+        known_s = busy_s if self.average_s is None else self.average_s
+        self.average_s = known_s + (busy_s - known_s) / 32
+
+
+class _EngineMeter:
+    """What the streams of one engine need."""
+
+    def __init__(self) -> None:
+        self.final_calls = _FinalCalls()
+        self.typical = TypicalCost()
+        self.streams: set[StreamCost] = set()
 
 
 class LoadMeter:
@@ -100,21 +105,43 @@ class LoadMeter:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._all = _StreamMeter()
-        self._by_engine: defaultdict[SpeechEngine, _StreamMeter] = defaultdict(_StreamMeter)
-        self._partial, self._ahead = Rate(), Rate()
+        self._engines: defaultdict[SpeechEngine, _EngineMeter] = defaultdict(_EngineMeter)
+        self._final_calls = _FinalCalls()
+        self._required, self._judged = Rate(WINDOW_S), Rate(WINDOW_S)
+        self._partial, self._ahead = Rate(WINDOW_S), Rate(WINDOW_S)
         self._partial_s = 0.03  # a typical partial, until some have been measured
         self._latencies: deque[tuple[float, float]] = deque(maxlen=_MAX_LATENCIES)
 
-    def note_required(self, busy_s: float, now: float, *, speech: SpeechEngine) -> None:
-        """Note a call that a final of a live stream needs, which `speech` serves."""
-        self._all.required.add(busy_s, now)
-        self._by_engine[speech].required.add(busy_s, now)
+    def open_stream(self, now: float, *, speech: SpeechEngine) -> StreamCost:
+        """Count one more stream, which `speech` serves, until `close_stream`."""
+        stream = StreamCost(now)
+        self._engines[speech].streams.add(stream)
+        return stream
 
-    def note_final_call(self, busy_s: float, *, speech: SpeechEngine) -> None:
-        """Note the decode of a final, which `note_required` counts too."""
-        self._all.note_final_call(busy_s)
-        self._by_engine[speech].note_final_call(busy_s)
+    def close_stream(self, stream: StreamCost, *, speech: SpeechEngine) -> None:
+        """Count it no more. Again does nothing."""
+        self._engines[speech].streams.discard(stream)
+
+    def note_required(self, busy_s: float, now: float) -> None:
+        """Note a call that a final of a live stream needs, of any kind."""
+        self._required.add(busy_s, now)
+
+    def note_stream_work(
+        self, stream: StreamCost, busy_s: float, now: float, *, speech: SpeechEngine, is_ahead: bool
+    ) -> None:
+        """Note a worker's time that finals of a stream need; one ahead waits for the others."""
+        self._engines[speech].typical.add(busy_s)
+        if not is_ahead:
+            stream.add(busy_s, now)
+
+    def note_final_call(
+        self, stream: StreamCost, busy_s: float, *, speech: SpeechEngine, is_ahead: bool
+    ) -> None:
+        """Note the decode of a final, which the other figures count too."""
+        self._engines[speech].typical.hear_speech(stream.take_spoken())
+        if not is_ahead:
+            self._final_calls.add(busy_s)
+            self._engines[speech].final_calls.add(busy_s)
 
     def note_partial(self, busy_s: float, now: float) -> None:
         """Note a partial of a live stream."""
@@ -125,10 +152,11 @@ class LoadMeter:
         """Note any call for a stream that is ahead of its speaking."""
         self._ahead.add(busy_s, now)
 
-    def note_judged(self, seconds: float, now: float, *, speech: SpeechEngine) -> None:
-        """Note audio of a live stream that has been judged."""
-        self._all.judged.add(seconds, now)
-        self._by_engine[speech].judged.add(seconds, now)
+    def note_judged(self, stream: StreamCost, judged: Judged, now: float) -> None:
+        """Note audio of a stream that has been judged."""
+        if not judged.is_ahead:
+            self._judged.add(judged.seconds, now)
+        stream.hear(judged.seconds, spoken_s=judged.spoken_s)
 
     def note_final(self, latency_s: float, now: float) -> None:
         """Note how long after the end of its silence a live stream's final came."""
@@ -139,7 +167,7 @@ class LoadMeter:
 
         All get the same share of what finals leave over; 0: as often as they are asked for.
         """
-        left = self._workers * PARTIAL_SHARE - self._all.required.at(now)
+        left = self._workers * PARTIAL_SHARE - self._required.at(now)
         if left <= 0:
             return MAX_PARTIAL_INTERVAL_S
         return min(speaking * self._partial_s / left, MAX_PARTIAL_INTERVAL_S)
@@ -147,12 +175,12 @@ class LoadMeter:
     def at(self, now: float) -> Load:
         """Return the figures."""
         return Load(
-            required_share=self._all.required.at(now) / self._workers,
+            required_share=self._required.at(now) / self._workers,
             partial_share=self._partial.at(now) / self._workers,
             ahead_share=self._ahead.at(now) / self._workers,
-            live_streams=self._all.judged.at(now),
+            live_streams=self._judged.at(now),
             final_latency_s=self._final_latency_s(now),
-            final_call_s=self._all.final_call_s,
+            final_call_s=self._final_calls.average_s,
         )
 
     def loads_at(self, now: float) -> Loads:
@@ -161,11 +189,9 @@ class LoadMeter:
             self.at(now),
             {
                 speech: EngineLoad(
-                    required_share=meter.required.at(now) / self._workers,
-                    live_streams=meter.judged.at(now),
-                    final_call_s=meter.final_call_s,
+                    meter.final_calls.average_s, meter.typical.share, _add_up(meter.streams, now)
                 )
-                for speech, meter in self._by_engine.items()
+                for speech, meter in self._engines.items()
             },
         )
 
@@ -174,3 +200,12 @@ class LoadMeter:
         if len(recent) < MIN_LATENCIES:
             return None
         return recent[math.ceil(0.95 * len(recent)) - 1]
+
+
+def _add_up(streams: Iterable[StreamCost], now: float) -> OpenStreams:
+    open_ones = list(streams)
+    return OpenStreams(
+        len(open_ones),
+        sum(stream.known_share(now) for stream in open_ones),
+        sum(stream.unknown_part(now) for stream in open_ones),
+    )

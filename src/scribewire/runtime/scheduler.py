@@ -22,9 +22,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scribewire.recognition.requests import DecodeRequest, VadRequest, drop
+from scribewire.recognition.requests import (
+    FRAME_SAMPLES,
+    DecodeRequest,
+    VadRequest,
+    VadResult,
+    drop,
+)
 from scribewire.runtime.job_queue import FrameQueue, Job, JobQueue, Lane
-from scribewire.runtime.load import Load, LoadMeter, Loads
+from scribewire.runtime.load import Judged, Load, LoadMeter, Loads
 from scribewire.runtime.stream_clock import AHEAD_S
 from scribewire.runtime.workers import Call
 from scribewire.types import SAMPLE_RATE
@@ -33,8 +39,10 @@ if TYPE_CHECKING:
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.errors import ServerFault
     from scribewire.recognition.requests import Request
+    from scribewire.runtime.stream_costs import StreamCost
     from scribewire.runtime.workers import Outcome, Workers
 
+SPOKEN_FROM = 0.5  # probability; what is counted is minutes, so the bound matters little
 CLOSE_PATIENCE_S = 5.0  # for calls under way when the server stops
 
 
@@ -42,17 +50,20 @@ CLOSE_PATIENCE_S = 5.0  # for calls under way when the server stops
 class StreamLane(Lane):
     """Where one stream submits its requests and gets the answers."""
 
-    loop: asyncio.AbstractEventLoop
+    call_soon: Callable[[Callable[[Request, Outcome], None], Request, Outcome], object]
+    """Has the stream's loop call something, from any thread."""
     receive: Callable[[Request, Outcome], None]
-    """Called on `loop`, never after the lane was closed."""
+    """Called on that loop, never after the lane was closed."""
     speech: SpeechEngine
     """What turns its speech into text."""
+    cost: StreamCost
+    """What it needs of the workers."""
     is_closed: bool = False
 
     def answer(self, request: Request, outcome: Outcome) -> None:
         """Hand over what became of a request, from any thread."""
         with contextlib.suppress(RuntimeError):  # a loop that ended has nobody waiting any more
-            self.loop.call_soon_threadsafe(self._receive, request, outcome)
+            self.call_soon(self._receive, request, outcome)
 
     def _receive(self, request: Request, outcome: Outcome) -> None:
         if not self.is_closed:
@@ -109,10 +120,21 @@ class Scheduler:
             return self._meter.loads_at(self._clock())
 
     def open_lane(
-        self, receive: Callable[[Request, Outcome], None], *, speech: SpeechEngine
+        self,
+        receive: Callable[[Request, Outcome], None],
+        *,
+        speech: SpeechEngine,
+        call_soon: Callable[..., object] | None = None,
     ) -> StreamLane:
-        """Return a new stream's lane; `receive` is called on the running event loop."""
-        return StreamLane(loop=asyncio.get_running_loop(), receive=receive, speech=speech)
+        """Return a new stream's lane.
+
+        `receive` is called by what `call_soon` is given, as by `call_soon_threadsafe` of the
+        running event loop, which stands for it where there is none.
+        """
+        call_soon = call_soon or asyncio.get_running_loop().call_soon_threadsafe
+        with self._lock:
+            cost = self._meter.open_stream(self._clock(), speech=speech)
+        return StreamLane(call_soon=call_soon, receive=receive, speech=speech, cost=cost)
 
     def submit(self, lane: StreamLane, request: Request, *, due_at: float) -> None:
         """Queue a request whose audio is due at `due_at`.
@@ -133,6 +155,7 @@ class Scheduler:
         """Drop what has not begun; the lane receives no more answers. Again does nothing."""
         lane.is_closed = True
         with self._lock:
+            self._meter.close_stream(lane.cost, speech=lane.speech)
             for desk in self._desks:
                 desk.queue.drop(lane)
 
@@ -208,7 +231,7 @@ class _Desk:
             if begun is None:
                 return False
             try:
-                _note_call(self._meter, begun, self._clock())
+                _note_call(self._meter, begun, outcome, self._clock())
             finally:  # whatever is wrong with the figures, the stream does not wait for ever
                 begun.lane.answer(call.request, outcome)
         return True
@@ -223,16 +246,28 @@ class _Desk:
         return True
 
 
-def _note_call(meter: LoadMeter, begun: _Begun, now: float) -> None:
-    job, busy_s = begun.job, now - begun.at
-    if job.due_at > begun.at + AHEAD_S:
+def _note_call(meter: LoadMeter, begun: _Begun, outcome: Outcome, now: float) -> None:
+    job, lane, busy_s = begun.job, begun.lane, now - begun.at
+    is_ahead = job.due_at > begun.at + AHEAD_S
+    if is_ahead:
         meter.note_ahead(busy_s, now)
     elif job.is_partial:
         meter.note_partial(busy_s, now)
     else:
-        speech = begun.lane.speech
-        meter.note_required(busy_s, now, speech=speech)
+        meter.note_required(busy_s, now)
+    if isinstance(job.request, VadRequest):
+        meter.note_judged(lane.cost, _judged(job.request, outcome, is_ahead=is_ahead), now)
+    elif not job.is_partial:
+        meter.note_stream_work(lane.cost, busy_s, now, speech=lane.speech, is_ahead=is_ahead)
         if isinstance(job.request, DecodeRequest):
-            meter.note_final_call(busy_s, speech=speech)
-        if isinstance(job.request, VadRequest):
-            meter.note_judged(len(job.request.frames) / SAMPLE_RATE, now, speech=speech)
+            meter.note_final_call(lane.cost, busy_s, speech=lane.speech, is_ahead=is_ahead)
+
+
+def _judged(request: VadRequest, outcome: Outcome, *, is_ahead: bool) -> Judged:
+    probabilities = outcome.probabilities if isinstance(outcome, VadResult) else ()
+    spoken = sum(probability >= SPOKEN_FROM for probability in probabilities)
+    return Judged(
+        seconds=len(request.frames) / SAMPLE_RATE,
+        spoken_s=spoken * FRAME_SAMPLES / SAMPLE_RATE,
+        is_ahead=is_ahead,
+    )

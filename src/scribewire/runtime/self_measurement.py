@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from scribewire.types import Samples
 
 UTTERANCE_S = 5.0  # from one endpoint to the next, in speech as people speak it
-_DECODED_S = 10  # of audio for a final, context included
+_DECODED_S = 5  # of audio for a final, what surrounds its speech included
 _VOICE_S = 2  # what a speaker is told by
+# Too little would let too many in at once, too much is put right by the first minute of speech.
+_CAUTION = 1.25
 _TRIES = 3  # the fastest counts: the others shared the machine with something
 
 
@@ -55,7 +57,8 @@ def _measure_finals(speech: SpeechEngine, noise: Samples, other_share: float) ->
         wants_times=speech.traits.gives_times,
     )
     final_s = speech.calibration.speech_per_noise * _fastest(lambda: speech.decode(final))
-    return CallCosts(final_s=final_s, stream_share=other_share + final_s / UTTERANCE_S)
+    stream_share = _CAUTION * (other_share + final_s / UTTERANCE_S)
+    return CallCosts(final_s=final_s, stream_share=stream_share)
 
 
 def _fastest(call: Callable[[], object]) -> float:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from scribewire import __version__
+from scribewire.errors import BusyFault
 from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import choose_subprotocol, refuse_keys
 from scribewire.server.attachment import Attachment
@@ -21,6 +22,8 @@ from scribewire.server.session import open_session
 from scribewire.server.websocket_talk import SCOPE_KEY, WebSocketTalk
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from starlette.requests import Request
     from starlette.websockets import WebSocket
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from scribewire.protocol.dialogue import OpeningRequest, SessionStarted
     from scribewire.server.services import Services
     from scribewire.server.session import Session
+    from scribewire.wishes import Wishes
 
 _log = logging.getLogger("scribewire.server")
 _session_log = logging.getLogger("scribewire.session")
@@ -54,9 +58,12 @@ def make_app(services: Services) -> Starlette:
         talk: WebSocketTalk | None = websocket.scope.get(SCOPE_KEY)  # None under another server
         if talk is not None and opening.keys:
             talk.know_client()
-        with services.admission.session(_now(), speech=_speech_for(opening, services)):
+        async with contextlib.AsyncExitStack() as owned:
+            if opening.keys:
+                speech = _speech_for(opening.wishes, services)
+                owned.enter_context(services.admission.session(speech=speech))
             await websocket.accept(choose_subprotocol(opening.subprotocols, services.policy))
-            await _serve_client(websocket, opening, services)
+            await _serve_client(websocket, opening, services, owned)
 
     async def health(_request: Request) -> JSONResponse:
         is_draining = services.draining.is_set()
@@ -87,27 +94,43 @@ def make_app(services: Services) -> Starlette:
     )
 
 
-async def _serve_client(websocket: WebSocket, opening: OpeningRequest, services: Services) -> None:
-    """Own the session of one client: for now, it ends with its socket."""
+async def _serve_client(
+    websocket: WebSocket,
+    opening: OpeningRequest,
+    services: Services,
+    owned: contextlib.AsyncExitStack,
+) -> None:
+    """Serve one client; `owned` takes its session, which for now ends with its socket."""
     session_id = secrets.token_hex(16)
     _log_opening(session_id, opening)
-    async with contextlib.AsyncExitStack() as owned:
 
-        def begin_session(started: SessionStarted) -> Session:
-            talk: WebSocketTalk | None = websocket.scope.get(SCOPE_KEY)
-            if talk is not None:
-                talk.begin_session()
-            session = open_session(session_id, started, services)
-            owned.push_async_callback(session.aclose)
-            return session
+    def begin_session(started: SessionStarted) -> Session:
+        if not opening.keys:  # it came with a key only now, and has no place yet
+            owned.enter_context(_take_place(services, started.wishes, session_id))
+        talk: WebSocketTalk | None = websocket.scope.get(SCOPE_KEY)
+        if talk is not None:
+            talk.begin_session()
+        session = open_session(session_id, started, services)
+        owned.push_async_callback(session.aclose)
+        return session
 
-        dialogue = opening.begin(services.policy, session_id, _now())
-        attachment = Attachment(websocket, dialogue, begin_session, name=session_id)
-        services.attachments.add(attachment)
-        try:
-            await attachment.run()
-        finally:
-            services.attachments.discard(attachment)
+    dialogue = opening.begin(services.policy, session_id, _now())
+    attachment = Attachment(websocket, dialogue, begin_session, name=session_id)
+    services.attachments.add(attachment)
+    try:
+        await attachment.run()
+    finally:
+        services.attachments.discard(attachment)
+
+
+def _take_place(services: Services, wishes: Wishes, name: str) -> AbstractContextManager[None]:
+    """Count a session until the returned context is left, or raise `BusyFault`."""
+    speech = _speech_for(wishes, services)
+    refusal = services.admission.refusal(services.scheduler.loads(), speech=speech)
+    if refusal is not None:
+        _session_log.info("%s x no place: %s", name, refusal.figures)
+        raise BusyFault(refusal.message)
+    return services.admission.session(speech=speech)
 
 
 def _log_opening(session_id: str, opening: OpeningRequest) -> None:
@@ -137,13 +160,18 @@ def _refuse(opening: OpeningRequest | None, services: Services) -> Response | No
     refusal = refuse_keys(opening.keys, services.policy)
     if refusal is not None:
         return Response(refusal.body, refusal.status, media_type="application/json")
-    speech = _speech_for(opening, services)
-    reason = services.admission.refusal(services.scheduler.loads(), _now(), speech=speech)
-    return None if reason is None else _unavailable("too many sessions", reason)
+    if not opening.keys:  # who has shown none takes no place from those who have
+        return None
+    speech = _speech_for(opening.wishes, services)
+    busy = services.admission.refusal(services.scheduler.loads(), speech=speech)
+    if busy is None:
+        return None
+    _log.info("x no place: %s", busy.figures)
+    return _unavailable("too many sessions", busy.message)
 
 
-def _speech_for(opening: OpeningRequest, services: Services) -> SpeechEngine:
-    wishes, engines = opening.wishes, services.engines
+def _speech_for(wishes: Wishes, services: Services) -> SpeechEngine:
+    engines = services.engines
     # What is not offered, the dialogue refuses by name.
     language = wishes.language if wishes.language in engines.languages else None
     return engines.speech_for(language, wishes.mode)

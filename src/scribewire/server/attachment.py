@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from starlette.websockets import WebSocketDisconnect
 
-from scribewire.errors import ClientFault, CloseCode
+from scribewire.errors import BusyFault, ClientFault, CloseCode
 from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
@@ -244,7 +244,7 @@ class Attachment:
 
     def _follow(self, event: DialogueEvent) -> None:
         if isinstance(event, SessionStarted):
-            self._attach(self._find_session(event))
+            self._begin(event)
             return
         session = self._session
         assert session is not None, "a dialogue begins with its session"
@@ -260,6 +260,14 @@ class Attachment:
                 session.abort()
             case _:
                 assert_never(event)
+
+    def _begin(self, started: SessionStarted) -> None:
+        try:
+            session = self._find_session(started)
+        except BusyFault as fault:
+            self._dialogue.turn_away(str(fault))
+        else:
+            self._attach(session)
 
     def _attach(self, session: Session) -> None:
         session.attach()

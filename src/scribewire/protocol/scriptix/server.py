@@ -248,15 +248,19 @@ class ServerConnection:
                 self._send(Input.SERVER_ERROR, error)
         self._close(self._ending.close)
 
+    def turn_away(self, message: str) -> None:
+        """Refuse the session that has just been asked for: error message, close 1013, at once.
+
+        The client may come again. No event follows.
+        """
+        self._give_up(CloseCode.TRY_AGAIN_LATER, message)
+
     def fail(self, message: str) -> None:
         """Give up for a fault of ours: error message, close 1011, both at once.
 
         The client reads `message`, so it must hold no internals. No event follows.
         """
-        if is_over(self._state):
-            return
-        self._send(Input.SERVER_ERROR, ErrorMessage(message))
-        self._close(Close.because(CloseCode.SERVER_FAULT, message))
+        self._give_up(CloseCode.SERVER_FAULT, message)
 
     # What came of it.
 
@@ -369,6 +373,12 @@ class ServerConnection:
             self.finish()
         else:
             self._events.add(AudioEnded())
+
+    def _give_up(self, code: CloseCode, message: str) -> None:
+        if is_over(self._state):
+            return
+        self._send(Input.SERVER_ERROR, ErrorMessage(message))
+        self._close(Close.because(code, message))
 
     def _abort(self, close: Close) -> None:
         """Close without an error message and without the finals."""
