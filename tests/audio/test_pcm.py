@@ -12,16 +12,16 @@ from scribewire.audio.pcm import (
     Encoding,
     PcmFormat,
     as_wired,
+    decode_channels,
     decode_pcm,
     encode_pcm,
-    mix_to_mono,
     to_float,
 )
 from tests.parts.wav import wav
 
 
-def decode(pcm: bytes, encoding: Encoding, channels: int = 1) -> list[float]:
-    pcm_format = PcmFormat(encoding=encoding, channels=channels, rate_hz=16_000)
+def decode(pcm: bytes, encoding: Encoding) -> list[float]:
+    pcm_format = PcmFormat(encoding=encoding, channels=1, rate_hz=16_000)
     values: list[float] = decode_pcm(pcm, pcm_format).tolist()
     return values
 
@@ -81,22 +81,14 @@ def test_a_float_too_large_for_32_bits_is_clipped_without_a_warning() -> None:
     assert decode(np.array([1e300, -1e300], "<f8").tobytes(), "f64") == [1.0, -1.0]
 
 
-@pytest.mark.parametrize("channels", [2, 3, 8])
-def test_channels_are_mixed_by_their_mean(channels: int) -> None:
-    one_block = np.arange(channels, dtype="<i2") * 1024
+def test_channels_are_kept_apart() -> None:
+    blocks = np.arange(6, dtype="<i2") * 1024
+    stereo = PcmFormat(encoding="s16", channels=2, rate_hz=16_000)
 
-    mono = decode(one_block.tobytes() * 3, "s16", channels)
-
-    assert mono == pytest.approx([(channels - 1) / 2 / 32] * 3)
-
-
-@pytest.mark.parametrize("channels", [1, 2, 8])
-def test_a_block_mixes_the_same_alone_and_among_others(channels: int) -> None:
-    blocks = np.random.default_rng(1).uniform(-1, 1, (100, channels)).astype(np.float32)
-
-    alone = [mix_to_mono(block[np.newaxis])[0] for block in blocks]
-
-    assert mix_to_mono(blocks).tolist() == alone
+    assert (
+        decode_channels(blocks.tobytes(), stereo).tolist()
+        == (blocks / 32768).reshape(3, 2).tolist()
+    )
 
 
 def test_to_float_gives_32_bits_for_every_type() -> None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 import av
 import numpy as np
 
-from scribewire.audio.pcm import as_wired, mix_to_mono, to_float
+from scribewire.audio.mixer import Mixer
+from scribewire.audio.pcm import as_wired, to_float
 from scribewire.audio.resampler import Resampler
 from scribewire.errors import ClientFault
 from scribewire.types import SAMPLE_RATE
@@ -154,20 +155,39 @@ def _decode_frames(container: InputContainer) -> Iterator[AudioFrame]:
 
 def resample_frames(frames: Iterator[AudioFrame]) -> Iterator[Samples]:
     """Yield what each frame adds at 16 kHz, rounded to what the wire can say, then the rest."""
-    rate_hz, resampler = SAMPLE_RATE, Resampler(SAMPLE_RATE)
+    part: _Part | None = None
     for frame in frames:
-        if frame.sample_rate != rate_hz:  # the first frame, or a chained stream's next part
-            yield as_wired(resampler.receive_end())
-            rate_hz, resampler = frame.sample_rate, Resampler(frame.sample_rate)
-        yield as_wired(resampler.receive_samples(_to_mono(frame)))
-    yield as_wired(resampler.receive_end())
+        rate_hz, channels = frame.sample_rate, frame.layout.nb_channels
+        if part is None or not part.fits(rate_hz, channels):  # a chained stream's next part
+            if part is not None:
+                yield part.receive_end()
+            part = _Part(rate_hz, channels)
+        yield part.receive_frame(frame)
+    if part is not None:
+        yield part.receive_end()
 
 
-def _to_mono(frame: AudioFrame) -> Samples:
-    values = frame.to_ndarray()
-    # Planar: one row per channel. Packed: one row, the channels take turns.
-    blocks = values.T if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels)
-    return mix_to_mono(to_float(blocks))
+class _Part:
+    """Frames of one rate and as many channels, mixed and resampled."""
+
+    def __init__(self, rate_hz: int, channels: int) -> None:
+        self._rate_hz, self._channels = rate_hz, channels
+        self._mixer = Mixer(channels, rate_hz)
+        self._resampler = Resampler(rate_hz)
+
+    def fits(self, rate_hz: int, channels: int) -> bool:
+        return (rate_hz, channels) == (self._rate_hz, self._channels)
+
+    def receive_frame(self, frame: AudioFrame) -> Samples:
+        values = frame.to_ndarray()
+        # Planar: one row per channel. Packed: one row, the channels take turns.
+        blocks = values.T if frame.format.is_planar else values.reshape(-1, self._channels)
+        mixed = self._mixer.receive_blocks(to_float(blocks))
+        return as_wired(self._resampler.receive_samples(mixed))
+
+    def receive_end(self) -> Samples:
+        last = self._resampler.receive_samples(self._mixer.receive_end())
+        return as_wired(np.concatenate([last, self._resampler.receive_end()]))
 
 
 def _cut_evenly(pieces: Iterator[Samples]) -> Iterator[Samples]:

@@ -1,4 +1,4 @@
-"""PCM to samples: every width a WAV file may hold, mixed to mono.
+"""PCM to samples: every width a WAV file may hold.
 
 Each sample depends on its own block of bytes only, so how the bytes were cut cannot matter.
 """
@@ -61,9 +61,14 @@ _FULL_SCALE = 32_768  # of 16-bit samples
 
 
 def decode_pcm(pcm: bytes | bytearray | memoryview, pcm_format: PcmFormat) -> Samples:
-    """Return the samples at the format's own rate. `pcm` must hold whole blocks."""
-    values = to_float(_read_values(pcm, pcm_format.encoding))
-    return mix_to_mono(values.reshape(-1, pcm_format.channels))
+    """Return the samples of one channel at the format's own rate. `pcm` must hold whole samples."""
+    assert pcm_format.channels == 1, "several channels are mixed, see mixer.py"
+    return to_float(_read_values(pcm, pcm_format.encoding))
+
+
+def decode_channels(pcm: bytes | bytearray | memoryview, pcm_format: PcmFormat) -> Samples:
+    """Return the samples, shape (count, channels). `pcm` must hold whole blocks."""
+    return to_float(_read_values(pcm, pcm_format.encoding)).reshape(-1, pcm_format.channels)
 
 
 def encode_pcm(samples: Samples) -> bytes:
@@ -89,19 +94,6 @@ def to_float(values: Values) -> Samples:
     # Clipped before the conversion: a huge float64 has no float32.
     clipped: Samples = np.clip(finite, -1.0, 1.0).astype(np.float32)
     return clipped
-
-
-def mix_to_mono(blocks: Samples) -> Samples:
-    """Return the mean over the channels of `blocks`, shape (count, channels)."""
-    channels = blocks.shape[1]
-    if channels == 1:
-        return blocks[:, 0]
-    # Column by column: numpy's own sum may add in another order for another count of blocks.
-    total = blocks[:, 0]
-    for channel in range(1, channels):
-        total = total + blocks[:, channel]
-    mean: Samples = total / np.float32(channels)
-    return mean
 
 
 def _read_values(pcm: bytes | bytearray | memoryview, encoding: Encoding) -> Values:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scribewire.audio.pcm import WIRE_PCM, PcmFormat, as_wired, decode_pcm
+from scribewire.audio.mixer import Mixer
+from scribewire.audio.pcm import WIRE_PCM, PcmFormat, as_wired, decode_channels, decode_pcm
 from scribewire.audio.resampler import Resampler
 from scribewire.audio.sniff import sniff
 from scribewire.audio.wav import REMEDY, parse_wav_header
@@ -82,10 +83,11 @@ class WireDecoder:
 
 
 class _PcmStream:
-    """Join samples that were split over messages, decode and resample them."""
+    """Join samples that were split over messages, decode, mix and resample them."""
 
     def __init__(self, pcm_format: PcmFormat) -> None:
         self._format = pcm_format
+        self._mixer = Mixer(pcm_format.channels, pcm_format.rate_hz)
         self._resampler = Resampler(pcm_format.rate_hz)
         self._rest = b""  # the first bytes of a block, less than one block
 
@@ -96,8 +98,10 @@ class _PcmStream:
         blocks = memoryview(joined)[:whole]
         if self._format == WIRE_PCM:  # most audio: nothing to resample, nothing to round
             return decode_pcm(blocks, WIRE_PCM)
-        return as_wired(self._resampler.receive_samples(decode_pcm(blocks, self._format)))
+        mixed = self._mixer.receive_blocks(decode_channels(blocks, self._format))
+        return as_wired(self._resampler.receive_samples(mixed))
 
     def receive_end(self) -> Samples:
         self._rest = b""
-        return as_wired(self._resampler.receive_end())
+        last = self._resampler.receive_samples(self._mixer.receive_end())
+        return as_wired(np.concatenate([last, self._resampler.receive_end()]))
