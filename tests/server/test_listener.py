@@ -136,3 +136,27 @@ async def test_at_the_end_nobody_waits_for_a_stranger_who_does_not_read() -> Non
         raw = await clients.enter_async_context(open_raw(*address, receive_buffer_bytes=4096))
 
         assert (await raw.next_frame())[0] == TEXT
+
+
+async def test_at_the_end_what_served_a_client_tidies_up_undisturbed() -> None:
+    served, has_tidied = asyncio.Event(), False
+
+    async def tidy(_scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        nonlocal has_tidied
+        await receive()
+        await send({"type": "websocket.accept"})
+        served.set()
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        for _ in range(1000):  # turns of the loop: more than the end of a connection takes
+            await asyncio.sleep(0)
+        has_tidied = True
+
+    async with (
+        contextlib.AsyncExitStack() as clients,
+        listening(8, tidy) as address,
+    ):
+        await clients.enter_async_context(open_raw(*address))
+        await served.wait()
+
+    assert has_tidied

@@ -24,6 +24,7 @@ _HURRIED_WRITE_TIMEOUT_S = 5.0  # of clients with one, while the server goes dow
 _HURRIED_STRANGER_S = 0.5
 _CLOSE_S = 1.0  # at the end: for closes to be answered
 _READ_S = 5.0  # and for what was written to be read
+_TIDY_S = 5.0  # and for what served them to end by itself
 _ACCEPTED_AT_ONCE = 16  # so that those who are let go of have gone before the next ones come
 _RETRY_S = 0.25  # when there is no descriptor left and no stranger either
 _REPORT_S = 60.0  # such news at most this often
@@ -84,9 +85,16 @@ class Listener:
         await self._wait(_READ_S)
         for link in list(self._links):
             link.abort()
-        for task in self._house.tasks:
+        await self._end_tasks()
+
+    async def _end_tasks(self) -> None:
+        """Let the application tidy up: cut short, it would leave its decoders running."""
+        tasks = set(self._house.tasks)
+        if tasks:
+            _, tasks = await asyncio.wait(tasks, timeout=_TIDY_S)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._house.tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
