@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Send
 
 from scribewire.server.listener import Listener
 from scribewire.server.websocket_talk import SCOPE_KEY
-from tests.parts.raw_websocket import TEXT, connect_raw, frame, open_raw
+from tests.parts.raw_websocket import TEXT, RawSocket, connect_raw, frame, open_raw
 
 
 async def echo(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -139,24 +139,26 @@ async def test_at_the_end_nobody_waits_for_a_stranger_who_does_not_read() -> Non
 
 
 async def test_at_the_end_what_served_a_client_tidies_up_undisturbed() -> None:
-    served, has_tidied = asyncio.Event(), False
+    may_tidy, has_tidied = asyncio.Event(), asyncio.Event()
 
     async def tidy(_scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        nonlocal has_tidied
         await receive()
         await send({"type": "websocket.accept"})
-        served.set()
         while (await receive())["type"] != "websocket.disconnect":
             pass
-        for _ in range(1000):  # turns of the loop: more than the end of a connection takes
+        await may_tidy.wait()
+        has_tidied.set()
+
+    async def let_tidy(raw: RawSocket) -> None:
+        await raw.until_closed()
+        for _ in range(100):  # turns of the loop: more than the end of a connection takes
             await asyncio.sleep(0)
-        has_tidied = True
+        may_tidy.set()
 
-    async with (
-        contextlib.AsyncExitStack() as clients,
-        listening(8, tidy) as address,
-    ):
-        await clients.enter_async_context(open_raw(*address))
-        await served.wait()
+    async with contextlib.AsyncExitStack() as clients:
+        async with listening(8, tidy) as address:
+            raw = await clients.enter_async_context(open_raw(*address))
+            letting = asyncio.create_task(let_tidy(raw))
+        await letting
 
-    assert has_tidied
+    assert has_tidied.is_set()
