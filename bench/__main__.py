@@ -13,6 +13,7 @@ BENCHES = {
     "chunkings": "the same finals however the audio was cut",
     "joining": "clients that all come at once: how many are let in, how late finals are",
     "live": "live streams: latencies, cost, and how many are carried",
+    "conditions": "speech that is dropped on telephones, at low levels, on one channel",
     "confidence": "whether words said to be 90 % sure are right nine times in ten",
     "costs": "where a CPU-second goes, and how long finals take",
     "crowds": "sentences repeated in loops: crowds, buzzes, and what is really repeated",

@@ -47,7 +47,7 @@ class Evidence:
     speech_s: float
     """Length of the frames that are speech."""
     vad_mean: float
-    """Over the frames from the first to the last that are speech."""
+    """Over the frames from the first to the last that are speech, without long pauses."""
     vad_median: float
     """Of the frames that are speech."""
     sure_s: float

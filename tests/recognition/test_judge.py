@@ -11,62 +11,83 @@ from scribewire.testing.scripted import SCRIPTED_CALIBRATION
 BOUNDS = SCRIPTED_CALIBRATION.judge
 
 
-def judge(mean: float, highest: float, *logprobs: float, text: str = "One word, or two.") -> bool:
+def judge(mean: float, seconds: float, *logprobs: float, text: str = "One word, or two.") -> bool:
     tokens = tuple(Token(number, logprob) for number, logprob in enumerate(logprobs))
-    return is_speech(Voicing(mean=mean, highest=highest), Hypothesis(text, tokens), BOUNDS)
+    return is_speech(Voicing(mean=mean, seconds=seconds), Hypothesis(text, tokens), BOUNDS)
 
 
 MEASURED = [
-    # by bench/noise.py: the text, VAD mean, VAD highest, mean logprob of the tokens, is it real
-    ("Lobster alanumberg.", 0.97, 0.999, -0.92, True),  # a hard name, clearly spoken
-    ("Later.", 0.94, 0.998, -1.20, True),  # in loud noise
-    ("Many people", 0.76, 0.943, -0.16, True),  # very quiet
-    ("But,", 0.86, 0.929, -0.41, True),  # on the telephone
-    ("Ask not.", 0.42, 0.849, -0.26, True),  # long pauses, old recording
-    ("Zero, four, zero, zero.", 0.57, 0.998, -0.16, True),  # long pauses
-    ("You", 0.73, 0.818, -0.27, False),  # drums, from here
-    ("You", 0.65, 0.834, -0.25, False),
-    ("You", 0.40, 0.873, -0.35, False),
-    ("You", 0.83, 0.943, -1.17, False),
-    ("You", 0.49, 0.948, -0.38, False),
-    ("I don't know.", 0.80, 0.914, -0.54, False),
-    ("I don't know. I don't know.", 0.60, 0.686, -0.22, False),
-    ("We'll be right back.", 0.34, 0.847, -0.66, False),
-    ("Thank you for watching!", 0.52, 0.984, -0.73, False),
-    ("Thank you for watching.", 0.56, 0.664, -0.46, False),  # a chair
-    ("Yeah.", 0.75, 0.852, -0.55, False),  # an empty room
-    ("So,", 0.86, 0.940, -1.91, False),  # two frames at the end of a clip
+    # by bench/conditions.py and bench/noise.py: the text, VAD mean, seconds of speech, mean
+    # log-probability of the tokens, is it real
+    ("Lobster alanumberg.", 0.69, 1.15, -0.91, True),  # a hard name
+    ("Locke stood a little new burgeon.", 0.67, 1.12, -0.86, True),  # the same in mu-law
+    ("This is as one of those.", 0.69, 1.47, -1.01, True),  # at 8 kHz
+    ("This is at 12 flames.", 0.72, 1.54, -0.62, True),
+    ("Ask not.", 0.40, 0.42, -0.20, True),  # long pauses, old recording, in mu-law
+    ("Zero, four, zero, zero.", 0.57, 1.38, -0.16, True),  # long pauses
+    ("This in a double boiler and let cook it.", 0.51, 1.60, -0.52, True),  # very quiet
+    ("And on.", 0.95, 0.48, -0.82, True),
+    ("Later.", 0.93, 0.58, -1.32, True),  # in loud noise
+    ("But,", 0.83, 0.19, -0.55, True),  # on the telephone
+    ("But,", 0.81, 0.19, -0.37, True),
+    ("Six.", 0.81, 0.38, -0.11, True),
+    ("Wow.", 0.90, 0.32, -0.90, True),
+    ("You", 0.63, 0.16, -0.15, False),  # drums, from here
+    ("But", 0.81, 0.19, -0.54, False),  # what a partial would show
+    ("You", 0.71, 0.29, -0.26, False),
+    ("Mm-hmm,", 0.65, 0.16, -0.42, False),
+    ("Uh?", 0.75, 0.32, -1.29, False),
+    ("You", 0.58, 0.77, -1.90, False),
+    ("We'll see you next time.", 0.57, 0.58, -0.65, False),
+    ("Thank you for watching.", 0.58, 0.61, -0.81, False),
+    ("What do you think?", 0.52, 0.51, -0.71, False),
+    ("I'm going to do it.", 0.81, 0.35, -1.21, False),
+    ("You're gonna be right here.", 0.58, 0.77, -1.36, False),
+    ("Thank you for watching.", 0.56, 0.13, -0.50, False),  # a chair
+    ("Yeah.", 0.51, 0.10, -0.43, False),  # an empty room
+    ("So?", 0.86, 0.10, -1.79, False),  # two frames at the end of a clip
 ]
 
 
-@pytest.mark.parametrize(("text", "mean", "highest", "logprob", "is_real"), MEASURED)
+@pytest.mark.parametrize(("text", "mean", "seconds", "logprob", "is_real"), MEASURED)
 def test_speech_is_told_from_guesses(
-    text: str, mean: float, highest: float, logprob: float, is_real: bool
+    text: str, mean: float, seconds: float, logprob: float, is_real: bool
 ) -> None:
-    assert judge(mean, highest, logprob, text=text) == is_real
+    assert judge(mean, seconds, logprob, text=text) == is_real
 
 
 def test_a_decoder_that_lost_its_way_is_not_believed_however_sure_the_vad_is() -> None:
-    assert not judge(1.0, 1.0, -2.0)
+    assert not judge(1.0, 10.0, -2.0)
+
+
+def test_a_certain_decoder_outweighs_a_doubtful_vad_and_the_other_way_round() -> None:
+    assert judge(0.45, 0.4, -0.05)
+    assert not judge(0.45, 0.4, -0.6)
+    assert judge(0.95, 1.5, -0.9)
 
 
 def test_the_tokens_are_judged_together() -> None:
-    assert judge(0.5, 1.0, -0.1, -0.5)
-    assert not judge(0.5, 1.0, -0.1, -0.9)
+    assert judge(0.6, 0.4, -0.1, -0.5)
+    assert not judge(0.6, 0.4, -0.1, -0.9)
 
 
 def test_no_tokens_are_no_speech() -> None:
-    assert not judge(1.0, 1.0)
+    assert not judge(1.0, 10.0)
+
+
+def test_nothing_is_said_where_the_vad_heard_nothing() -> None:
+    assert not judge(0.0, 0.0, 0.0)
 
 
 PROBABILITY = st.floats(min_value=0, max_value=1)
+SECONDS = st.floats(min_value=0, max_value=15)
 LOGPROB = st.floats(min_value=-5, max_value=0)
 
 
-@given(PROBABILITY, PROBABILITY, LOGPROB, PROBABILITY, PROBABILITY, LOGPROB)
+@given(PROBABILITY, SECONDS, LOGPROB, PROBABILITY, SECONDS, LOGPROB)
 def test_more_evidence_never_turns_speech_into_noise(
-    mean: float, highest: float, logprob: float, mean_too: float, highest_too: float, too: float
+    mean: float, seconds: float, logprob: float, mean_too: float, seconds_too: float, too: float
 ) -> None:
-    more = judge(max(mean, mean_too), max(highest, highest_too), max(logprob, too))
+    more = judge(max(mean, mean_too), max(seconds, seconds_too), max(logprob, too))
 
-    assert more >= judge(mean, highest, logprob)
+    assert more >= judge(mean, seconds, logprob)

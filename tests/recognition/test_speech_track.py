@@ -66,16 +66,16 @@ def test_voicing_is_told_from_the_first_sure_frame_to_the_last() -> None:
     for probability in (0.1, 0.6, 0.4, 0.8, 0.2, 0.9):
         track.accept_frame(probability >= 0.5, probability=probability)
 
-    assert track.voicing(0, 5 * FRAME_SAMPLES) == Voicing(mean=(0.6 + 0.4 + 0.8) / 3, highest=0.8)
-    assert track.voicing(4 * FRAME_SAMPLES, 6 * FRAME_SAMPLES) == Voicing(mean=0.9, highest=0.9)
-    assert track.voicing(0, FRAME_SAMPLES) == Voicing(mean=0.0, highest=0.0)
+    assert track.voicing(0, 5 * FRAME_SAMPLES) == Voicing(mean=(0.6 + 0.4 + 0.8) / 3, seconds=0.064)
+    assert track.voicing(4 * FRAME_SAMPLES, 6 * FRAME_SAMPLES) == Voicing(mean=0.9, seconds=0.032)
+    assert track.voicing(0, FRAME_SAMPLES) == Voicing(mean=0.0, seconds=0.0)
 
 
 def test_voicing_forgets_what_was_discarded() -> None:
     track = follow("SSSS....SSSS")
     track.discard_before(6 * FRAME_SAMPLES)
 
-    assert track.voicing(0, 6 * FRAME_SAMPLES) == Voicing(mean=0.0, highest=0.0)
+    assert track.voicing(0, 6 * FRAME_SAMPLES) == Voicing(mean=0.0, seconds=0.0)
     assert track.voicing(6 * FRAME_SAMPLES, 12 * FRAME_SAMPLES).mean == pytest.approx(0.9)
 
 

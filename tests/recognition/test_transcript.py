@@ -246,7 +246,7 @@ def test_a_decode_that_took_less_than_what_is_shown_comes_too_late() -> None:
 
 
 def test_what_nobody_said_is_not_shown() -> None:
-    assert partial_of(new_utterance(), "You there", probability=0.6) is None
+    assert partial_of(new_utterance(), "You", probability=0.6) is None
 
 
 def test_decoded_words_have_the_probability_of_their_least_likely_letters() -> None:
@@ -261,3 +261,12 @@ def test_decoded_words_have_the_probability_of_their_least_likely_letters() -> N
 
     assert [word.text for word in words] == ["Good", "day."]
     assert [round(word.probability, 3) for word in words] == [0.9, 0.5]
+
+
+def test_what_is_rejected_is_counted() -> None:
+    transcript = Transcript(RULES)
+
+    assert final_of(ended(hypothesis("You")), track(0.6), transcript) is None
+    assert final_of(ended(hypothesis("Hello")), track(), transcript) is not None
+    assert final_of(ended(hypothesis("")), track(), transcript) is None
+    assert transcript.rejected == 1

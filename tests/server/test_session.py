@@ -273,3 +273,19 @@ async def test_a_source_may_take_its_time_to_end(server: RunningServer) -> None:
     await closing
 
     assert has_ended.is_set()
+
+
+async def test_the_log_says_how_many_hypotheses_were_rejected(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = begin(server)
+    await session.receive_audio(draw_pcm(UTTERANCE))
+    session.end_audio()
+    await take_all(session)
+
+    with caplog.at_level("INFO", "scribewire.session"):
+        await session.aclose()
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "5e55 = 0 hypotheses rejected, as of no speech"
+    ]

@@ -16,19 +16,16 @@ from scribewire.types import Mode
 class JudgeBounds:
     """Whether something was said, or the model guessed at noise; see judge.py."""
 
-    min_highest: float
-    """Below it the VAD was never sure, and nothing was said."""
-    min_highest_of_one_word: float
-    """The same for a text of one word, as guesses often are."""
-    min_mean_of_one_word: float
-    """And what the mean of the VAD must be for it."""
-    sure_highest: float
-    """With `sure_mean`, the VAD has no doubt."""
-    sure_mean: float
+    min_sum: float
+    """Of the VAD's mean, the seconds of speech and the mean log-probability of the tokens."""
+    max_seconds: float
+    """More seconds of speech add nothing."""
     min_logprob: float
     """Mean of the tokens below which a hypothesis is not believed although the VAD is sure."""
-    doubtful_logprob: float
-    """The same when the VAD is not sure."""
+    mean_weight_of_one_word: float
+    """How many times the VAD's mean counts for a text of one word, as guesses often are."""
+    min_sum_of_one_word: float
+    """The sum then, without the seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

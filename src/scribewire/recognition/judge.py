@@ -1,12 +1,16 @@
 """Whether something was said, or a model guessed at noise.
 
 A speech model asked about music or a cough answers with something: "You", "Thank you for
-watching". Two witnesses tell: how sure the VAD was that somebody spoke, and how sure the decoder
-was of its words. Where the VAD was never sure, nothing was said; where it was sure all along, the
-decoder must have lost its way before it is not believed; between the two, the decoder decides.
+watching". Two witnesses tell: how long and how surely the VAD heard somebody speak, and how sure
+the decoder was of its words. What they say is added up, so a certain decoder outweighs a doubtful
+VAD and the other way round: the mean of the VAD, the seconds of speech (more of them than a bound
+prove no more), and the mean log-probability of the tokens. Two things stand for themselves: a
+decoder that lost its way is not believed however sure the VAD is, and a single word is what
+decoders are most certain of when they guess, so there the mean of the VAD counts for
+more, and its length for nothing.
 
-The bounds are a model's own, for each guesses in its way; `bench/noise.py --speech` shows what
-lies on either side of them.
+The bounds are a model's own, for each guesses in its way; `bench/noise.py --speech` and
+`bench/conditions.py` show what lies on either side of them.
 """
 
 from __future__ import annotations
@@ -25,23 +29,19 @@ class Voicing:
 
     mean: float
     """Of the frames' speech probabilities; 0 without any speech."""
-    highest: float
-    """The highest of them; 0 without any speech."""
-
-    def reaches(self, mean: float, highest: float) -> bool:
-        """Whether both are as high."""
-        return self.highest >= highest and self.mean >= mean
+    seconds: float
+    """Length of the frames of speech."""
 
 
 def is_speech(voicing: Voicing, hypothesis: Hypothesis, bounds: JudgeBounds) -> bool:
     """Tell whether the hypothesis is of something that was said."""
-    if not hypothesis.tokens or voicing.highest < bounds.min_highest:
-        return False
-    is_one_word = " " not in hypothesis.text
-    if is_one_word and not voicing.reaches(
-        bounds.min_mean_of_one_word, bounds.min_highest_of_one_word
-    ):
+    if not hypothesis.tokens or not voicing.seconds:
         return False
     logprob = sum(token.logprob for token in hypothesis.tokens) / len(hypothesis.tokens)
-    is_sure = voicing.reaches(bounds.sure_mean, bounds.sure_highest)
-    return logprob >= (bounds.min_logprob if is_sure else bounds.doubtful_logprob)
+    if logprob < bounds.min_logprob:
+        return False
+    if " " not in hypothesis.text:
+        weighed = bounds.mean_weight_of_one_word * voicing.mean
+        return weighed + logprob >= bounds.min_sum_of_one_word
+    seconds = min(voicing.seconds, bounds.max_seconds)
+    return voicing.mean + seconds + logprob >= bounds.min_sum

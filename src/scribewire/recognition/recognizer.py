@@ -94,6 +94,11 @@ class Recognizer:
         return self._intake.buffer.end - self._intake.buffer.start
 
     @property
+    def rejected_hypotheses(self) -> int:
+        """How many utterances have no text because it was taken for a guess at noise."""
+        return self._transcript.rejected
+
+    @property
     def is_finished(self) -> bool:
         """Whether the stream is over and its last final has been put out."""
         return self._intake.is_finished and self._utterances.first is None

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from scribewire.recognition.judge import Voicing
 from scribewire.recognition.requests import FRAME_SAMPLES
-from scribewire.types import Span
+from scribewire.types import SAMPLE_RATE, Span
 
 LONG_PAUSE_FRAMES = 26  # 0.8 s: longer ones are the client's wish, not a sign of noise
 SURE = 0.5  # a frame at or above it is one that the VAD itself would call speech
@@ -51,12 +51,13 @@ class SpeechTrack:
         judged = list(self._probabilities)[left : max(end // FRAME_SAMPLES - first, 0)]
         sure = [number for number, probability in enumerate(judged) if probability >= SURE]
         if not sure:
-            return Voicing(mean=0.0, highest=0.0)
+            return Voicing(mean=0.0, seconds=0.0)
         spoken = [judged[sure[0]]]
         for before, number in pairwise(sure):
             is_long = number - before > LONG_PAUSE_FRAMES
             spoken += judged[number : number + 1] if is_long else judged[before + 1 : number + 1]
-        return Voicing(mean=sum(spoken) / len(spoken), highest=max(spoken))
+        seconds = len(sure) * FRAME_SAMPLES / SAMPLE_RATE
+        return Voicing(mean=sum(spoken) / len(spoken), seconds=seconds)
 
     def discard_before(self, position: int) -> None:
         """Forget the speech that ended before the sample at `position`."""

@@ -33,6 +33,7 @@ class Transcript:
         self._tracker = SpeakerTracker()
         self._calibration = rules.calibration
         self._judge_stability = rules.judge_stability
+        self.rejected = 0  # hypotheses that would have been finals, and were not believed
 
     def partial(
         self,
@@ -87,6 +88,7 @@ class Transcript:
         assert utterance.end is not None
         hypothesis = without_loop(found, self._calibration.loops)
         if not self._is_speech(track, utterance.start, utterance.end, hypothesis):
+            self.rejected += bool(hypothesis.text)
             hypothesis = Hypothesis("", ())
         # What lost its thread would lead the next one astray too.
         is_sound = found.is_complete and hypothesis is found

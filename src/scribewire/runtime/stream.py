@@ -52,6 +52,11 @@ class Stream:
         """Audio received and not yet decoded."""
         return self._recognizer.lag_samples
 
+    @property
+    def rejected_hypotheses(self) -> int:
+        """How many utterances have no text because it was taken for a guess at noise."""
+        return self._recognizer.rejected_hypotheses
+
     async def write(self, samples: Samples) -> None:
         """Add audio, and wait while the stream is too far behind to take more.
 

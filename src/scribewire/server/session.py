@@ -154,6 +154,8 @@ class Session:
         self.abort()
         if self._pulling is not None:
             await asyncio.gather(self._pulling, return_exceptions=True)
+        rejected = self._stream.rejected_hypotheses
+        _log.info("%s = %d hypotheses rejected, as of no speech", self.id, rejected)
 
     # Results.
 

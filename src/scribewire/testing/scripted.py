@@ -136,13 +136,11 @@ SCRIPTED_TRAITS = Traits(
 
 SCRIPTED_CALIBRATION = Calibration(
     judge=JudgeBounds(
-        min_highest=0.8,
-        min_highest_of_one_word=0.9,
-        min_mean_of_one_word=0.65,
-        sure_highest=0.96,
-        sure_mean=0.75,
+        min_sum=0.54,
+        max_seconds=1.3,
         min_logprob=-1.5,
-        doubtful_logprob=-0.48,
+        mean_weight_of_one_word=10.0,
+        min_sum_of_one_word=7.6,
     ),
     loops=LoopBounds(
         guess_logprob=-1.15,
