@@ -11,8 +11,13 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from scribewire import __version__
+from scribewire.engines.engines import Engines
+from scribewire.engines.protocols import SpeechEngine
+from scribewire.runtime.admission import CallCosts
+from scribewire.server.run import serving
+from scribewire.settings import Settings
 from scribewire.testing.running import RunningServer, run_server
-from scribewire.testing.scripted import draw_pcm
+from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
 
 START, STOP = '{"action":"start"}', '{"action":"stop"}'
 
@@ -187,7 +192,14 @@ async def test_beyond_the_limit_of_sessions_a_server_refuses_until_one_ends() ->
 async def test_a_server_whose_finals_come_late_refuses_new_sessions_and_keeps_the_open_ones() -> (
     None
 ):
-    async with run_server(max_final_latency_ms=700) as server, server.dial() as dialogue:
+    speech: SpeechEngine = ScriptedEngine()
+    settings = Settings(port=0, keys=("key-1",), workers=1)
+    costs = {speech: CallCosts(final_s=0.001, stream_share=0.3)}  # two of them are a busy worker
+    async with (
+        serving(settings, Engines(ScriptedVad(), (speech,)), costs) as running,
+        RunningServer(*running).dial() as dialogue,
+    ):
+        server = RunningServer(*running)
         await dialogue.send('{"action":"start"}')
         for _ in range(20):
             server.services.scheduler.note_final(0.9)

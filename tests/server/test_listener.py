@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Send
 
 from scribewire.server.listener import Listener
 from scribewire.server.websocket_talk import SCOPE_KEY
-from tests.parts.raw_websocket import TEXT, RawSocket, connect_raw, frame, open_raw
+from tests.parts.raw_websocket import BINARY, CLOSE, TEXT, RawSocket, connect_raw, frame, open_raw
 
 
 async def echo(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -162,3 +162,26 @@ async def test_at_the_end_what_served_a_client_tidies_up_undisturbed() -> None:
         await letting
 
     assert has_tidied.is_set()
+
+
+async def test_a_close_is_answered_though_messages_wait_that_nobody_takes() -> None:
+    may_close = asyncio.Event()
+
+    async def close_early(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        scope[SCOPE_KEY].begin_session()
+        await receive()
+        await may_close.wait()
+        await send({"type": "websocket.close", "code": 1013})
+
+    async with listening(8, close_early) as address, open_raw(*address) as raw:
+        for text in (b"taken", b"waits", b"waits too"):
+            await raw.send(frame(TEXT, text))
+        may_close.set()
+        opcode, payload = await raw.next_frame()
+        await raw.send(frame(BINARY, bytes(320)) + frame(CLOSE, payload))
+
+        async with asyncio.timeout(2):  # of 5 s that it waits for an answer
+            assert await raw.until_gone() == b""
+    assert (opcode, payload) == (CLOSE, (1013).to_bytes(2, "big"))

@@ -86,6 +86,13 @@ def test_a_handshake_that_is_none_is_refused(data: bytes, status: int) -> None:
     assert answer.status == status
 
 
+def test_a_header_may_be_spread_over_lines() -> None:
+    head = read(upgrade("/", "Connection: keep-alive"))
+
+    assert isinstance(head, RequestHead)
+    assert head.is_upgrade
+
+
 @pytest.mark.parametrize("data", [b"", b"GET /v2/re", upgrade("/")[:-2]])
 def test_half_a_request_is_waited_for(data: bytes) -> None:
     assert HttpExchange().receive_data(data) is None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scribewire.runtime.load import Loads
 
 LONG_FINAL = 2.0  # the 95th percentile of what finals take, beside the mean
+BUSY_SHARE = 0.5  # with less to do, finals that came late lately say nothing of the next minute
 VARIABILITY = 0.25  # v, see above; `python -m bench admission` shows what comes of it
 
 
@@ -85,8 +86,8 @@ class Admission:
             return SessionRefusal(message=message, figures=f"{count} sessions open")
         if not self._max_final_latency_s or not count:  # there is nobody who would wait
             return None
-        measured_s = loads.total.final_latency_s or 0.0
         share = self.expected_share(loads, speech=speech)
+        measured_s = (loads.total.final_latency_s or 0.0) if share > BUSY_SHARE else 0.0
         expected_s = self.expected_latency_s(loads, share, speech=speech)
         if max(measured_s, expected_s) <= self._max_final_latency_s:
             return None

@@ -20,7 +20,6 @@ MOST_STRANGERS = 512  # 32 MB at the most, by what each may send; a room's recon
 STRANGERS_SHARE = 0.25  # of the file descriptors
 
 _WRITE_TIMEOUT_S = 5.0  # of clients without a session
-_HURRIED_WRITE_TIMEOUT_S = 5.0  # of clients with one, while the server goes down
 _HURRIED_STRANGER_S = 0.5
 _CLOSE_S = 1.0  # at the end: for closes to be answered
 _READ_S = 5.0  # and for what was written to be read
@@ -63,19 +62,18 @@ class Listener:
         self._listening.setblocking(False)  # noqa: FBT003 - its name in the socket interface
         self._loop.add_reader(self._listening, self._accept)
 
-    def hurry(self) -> None:
-        """Wait less for clients that do not read: the server goes down."""
+    def hurry_strangers(self) -> None:
+        """Wait less for clients without a key that do not read: the server goes down."""
         for link in self._links:
-            is_stranger = link in self._strangers
-            most = _HURRIED_STRANGER_S if is_stranger else _HURRIED_WRITE_TIMEOUT_S
-            link.write_timeout_s = min(link.write_timeout_s, most)
+            if link in self._strangers:
+                link.write_timeout_s = min(link.write_timeout_s, _HURRIED_STRANGER_S)
 
     async def aclose(self) -> None:
         """Accept no more, close every connection, and wait until they have gone."""
         self._is_closed = True
         self._loop.remove_reader(self._listening)
         self._listening.close()
-        self.hurry()
+        self.hurry_strangers()
         for link in list(self._links):
             link.shut_down()
         await self._wait(_CLOSE_S)
@@ -86,6 +84,8 @@ class Listener:
         for link in list(self._links):
             link.abort()
         await self._end_tasks()
+        for link in list(self._links):  # accepted in the last moment
+            link.abort()
 
     async def _end_tasks(self) -> None:
         """Let the application tidy up: cut short, it would leave its decoders running."""

@@ -159,9 +159,15 @@ def _encode(headers: Iterable[tuple[str, str]]) -> HeaderList:
 
 
 def _asks_for_websocket(headers: HeaderList) -> bool:
-    values = {name: value.lower() for name, value in headers if name in (b"connection", b"upgrade")}
-    options = [option.strip() for option in values.get(b"connection", b"").split(b",")]
-    return b"upgrade" in options and values.get(b"upgrade") == b"websocket"
+    return b"upgrade" in _options(headers, b"connection") and b"websocket" in _options(
+        headers, b"upgrade"
+    )
+
+
+def _options(headers: HeaderList, name: bytes) -> list[bytes]:
+    """Return what a header lists, over all its lines."""
+    values = b",".join(value.lower() for other, value in headers if other == name)
+    return [option.strip() for option in values.split(b",")]
 
 
 def _has_body(headers: HeaderList) -> bool:

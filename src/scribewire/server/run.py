@@ -90,7 +90,7 @@ async def serving(
         listener.start()
         try:
             yield Address(host, port), services
-            listener.hurry()
+            listener.hurry_strangers()
             await _drain(services, unix_time, cut_off or asyncio.Event())
         finally:
             await listener.aclose()

@@ -228,7 +228,7 @@ class WebSocketTalk:
             self._pace()
         if not self._link.unread_bytes:
             self._send_pong()
-        if self._frames.has_messages:
+        if self._frames.has_messages and not self._frames.has_sent_close:
             self._link.hold(Hold.APPLICATION)
             self._news.set()
 
@@ -291,8 +291,8 @@ class WebSocketTalk:
     def _look_for_life(self) -> None:
         """Ping a client that is silent, and let go of one that stays so."""
         now = self._loop.time()
-        if self._link.is_held:
-            self._heard_at = now  # its answer would not be read
+        if self._link.is_held or self._is_half_closed:
+            self._heard_at = now  # its answer would not be read, or cannot be given
         elif now - self._heard_at > PING_INTERVAL_S + PING_TIMEOUT_S:
             self._fail(CloseCode.SERVER_FAULT, "no answer to pings")
             return
