@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from scribewire.cli.captions import Captions, format_time
-from scribewire.cli.options import Format
+from scribewire.cli.captions import Captions, TranscriptFormat, format_time
 from scribewire.protocol.results import FinalResult, PartialResult, ResultMessage
+from scribewire.types import Word
 
 
 def partial(text: str) -> PartialResult:
@@ -15,7 +15,7 @@ def final(text: str) -> FinalResult:
     return FinalResult(text=text, offset_ms=1500)
 
 
-CASES: list[tuple[Format, list[ResultMessage], list[tuple[str | None, str]]]] = [
+CASES: list[tuple[TranscriptFormat, list[ResultMessage], list[tuple[str | None, str]]]] = [
     # format, results, (line for good, live text) after each
     ("text", [partial("so it")], [(None, "so it")]),
     (
@@ -47,7 +47,7 @@ IDS = [
 
 @pytest.mark.parametrize(("output", "results", "expected"), CASES, ids=IDS)
 def test_what_results_look_like(
-    output: Format, results: list[ResultMessage], expected: list[tuple[str | None, str]]
+    output: TranscriptFormat, results: list[ResultMessage], expected: list[tuple[str | None, str]]
 ) -> None:
     captions = Captions(output)
 
@@ -68,6 +68,36 @@ def test_speech_is_a_final_with_text(results: list[ResultMessage], has_speech: b
         captions.receive(result)
 
     assert captions.has_speech is has_speech
+
+
+SAID = FinalResult(
+    text="R&D it is.",
+    offset_ms=66_000,
+    words=tuple(
+        Word(text=text, start_ms=65_000 + at, end_ms=65_400 + at, confidence=1.0)
+        for at, text in [(0, "R&D"), (400, "it"), (800, "is.")]
+    ),
+    speaker="Speaker 1",
+)
+WRITTEN: list[tuple[TranscriptFormat, bool, str]] = [
+    ("text", False, "[1:05] R&D it is.\n"),
+    ("text", True, "[1:05] Speaker 1: R&D it is.\n"),
+    ("srt", False, "1\n00:01:05,000 --> 00:01:06,200\nR&D it is.\n\n"),
+    ("srt", True, "1\n00:01:05,000 --> 00:01:06,200\nSpeaker 1: R&D it is.\n\n"),
+    ("vtt", False, "WEBVTT\n\n00:01:05.000 --> 00:01:06.200\nR&amp;D it is.\n\n"),
+    ("vtt", True, "WEBVTT\n\n00:01:05.000 --> 00:01:06.200\n<v Speaker 1>R&amp;D it is.\n\n"),
+]
+
+
+@pytest.mark.parametrize(("output", "speakers", "expected"), WRITTEN)
+def test_times_and_speakers_are_written_as_each_format_has_them(
+    output: TranscriptFormat, speakers: bool, expected: str
+) -> None:
+    captions = Captions(output, times=output == "text", speakers=speakers)
+
+    written = [captions.begin(), captions.receive(SAID), captions.finish()]
+
+    assert "".join(f"{lines}\n" for lines in written if lines is not None) == expected
 
 
 @pytest.mark.parametrize(("ms", "text"), [(0, "0:00"), (65_900, "1:05"), (3_723_000, "1:02:03")])

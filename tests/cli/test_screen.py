@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import re
+from pathlib import Path
 
 import pytest
 
+from scribewire.cli.exits import CommandFault
 from scribewire.cli.screen import Screen, is_terminal
 
 LONG = "It was the best of times, it was the worst of times. It was the age of wisdom."
@@ -52,6 +56,35 @@ def test_a_pipe_gets_plain_lines_of_what_is_for_good() -> None:
         screen.show("So it is.", "")
 
     assert (out.getvalue(), err.getvalue()) == ("So it is.\n", "")
+
+
+def test_a_bar_is_drawn_beside_a_file_but_not_beside_a_pipe(
+    terminal: FakeTerminal, tmp_path: Path
+) -> None:
+    read_end, write_end = os.pipe()
+    with os.fdopen(write_end, "w") as pipe, Screen(pipe, terminal, duration_ms=9000) as screen:
+        screen.show_progress(4000)
+        screen.show("So it is.", "")
+    assert (os.read(read_end, 99), terminal.getvalue()) == (b"So it is.\n", "")
+    os.close(read_end)
+
+    with (
+        (tmp_path / "a.txt").open("w") as file,
+        Screen(file, terminal, duration_ms=9000, title="1/2 [b]talk.mp3", size=(60, 12)) as screen,
+    ):
+        screen.show_progress(4000)
+        assert terminal.rows[0].startswith("1/2 [b]talk.mp3 ")
+        assert terminal.rows[0].endswith("0:04 of 0:09")
+
+
+def test_a_full_disk_is_a_fault_of_the_command() -> None:
+    with (
+        contextlib.suppress(OSError),  # of what is still in the buffer
+        open("/dev/full", "w") as full,  # noqa: PTH123 - a device
+        Screen(full, io.StringIO()) as screen,
+        pytest.raises(CommandFault, match=r"^/dev/full: No space left on device$"),
+    ):
+        screen.show("So it is.", "")
 
 
 def test_the_live_text_is_dim_and_becomes_the_final_in_place(terminal: FakeTerminal) -> None:

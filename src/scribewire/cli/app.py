@@ -33,7 +33,8 @@ app.command(epilog="Example: SCRIBEWIRE_KEYS=one,two scribewire serve --host 0.0
     serve
 )
 app.command(
-    epilog="Example: scribewire transcribe https://radio.example/live.mp3\n\n"
+    epilog="Example: scribewire transcribe talk.mp4 --output talk.srt\n\n"
+    "Example: scribewire transcribe https://radio.example/live.mp3\n\n"
     "Example: ffmpeg -i rtsp://camera -f s16le -ac 1 -ar 16000 - | scribewire transcribe -"
 )(transcribe)
 app.command(epilog="Example: scribewire probe https://radio.example/live.mp3 --seconds 10")(probe)

@@ -1,42 +1,31 @@
-"""`scribewire transcribe`: a file, a URL, a pipe or the microphone to text."""
+"""`scribewire transcribe`: its options, and which of them go together."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import re
-import sys
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from scribewire.cli.captions import Captions
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.cli.options import Format, Given, read_settings, with_settings
+from scribewire.cli.inputs import Order, is_url
+from scribewire.cli.options import Given, with_settings
+from scribewire.cli.outputs import format_of, place_outputs
+from scribewire.cli.transcripts import run_order
 from scribewire.protocol.scriptix.parameters import REQUEST, read_query
 from scribewire.types import Mode, Pace
+from scribewire.wishes import Wishes
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+_KEY_VARIABLE = "SCRIBEWIRE_KEY"
+FormatName: TypeAlias = Literal["text", "txt", "srt", "vtt", "json"]
 
-    from scribewire.cli.audio_sources import AudioSource
-    from scribewire.cli.stream_urls import OpenedStream
-    from scribewire.cli.transcribers import Transcriber
-    from scribewire.settings import Settings
-    from scribewire.wishes import Wishes
-
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_ALMOST_URL = re.compile(r"(https?:/*)?[a-z0-9.-]+\.[a-z]{2,}(:[0-9]+)?/|https?:", re.IGNORECASE)
-
-SourceArgument = Annotated[
-    str,
+SourceArguments = Annotated[
+    list[str],
     typer.Argument(
-        metavar="SOURCE",
-        help="An audio or video file of any kind, the http:// or https:// URL of one or of a live "
+        metavar="SOURCE...",
+        help="Audio or video files of any kind, the http:// or https:// URL of one or of a live "
         "stream, `-` for standard input (raw 16 kHz PCM, WAV, or any kind of file that can be "
         "piped), or `mic` for the microphone.",
     ),
@@ -48,7 +37,7 @@ Server = Annotated[
     ),
 ]
 Key = Annotated[
-    str, typer.Option(envvar="SCRIBEWIRE_KEY", help="Key for the server.", show_default=False)
+    str, typer.Option(envvar=_KEY_VARIABLE, help="Key for the server.", show_default=False)
 ]
 Language = Annotated[
     str | None,
@@ -61,37 +50,48 @@ Endpointing = Annotated[
     ),
 ]
 Output = Annotated[
-    Format, typer.Option("--format", help="Lines of text, or the wire's messages, one a line.")
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE|FOLDER",
+        help="Where to write: a file, or a folder, with a file in it for each SOURCE.",
+        show_default="standard output",
+    ),
 ]
-Partials = Annotated[bool, typer.Option("--partials", help="With json: partial results too.")]
+Written = Annotated[
+    FormatName | None,
+    typer.Option(
+        "--format",
+        help="Lines of text, subtitles, or the wire's messages, one a line.",
+        show_default="by the name of --output, else text",
+    ),
+]
+Times = Annotated[bool, typer.Option("--times", help="With text: when each line begins.")]
+Speakers = Annotated[
+    bool | None,
+    typer.Option("--speakers/--no-speakers", help="Who speaks.", show_default="in json only"),
+]
+Digits = Annotated[bool, typer.Option("--digits", help="Numbers as digits, not as words.")]
+Partials = Annotated[
+    bool,
+    typer.Option("--partials", help="With json: partial results too; best with --pace realtime."),
+]
 HowFast = Annotated[
     Pace,
     typer.Option(help="Read a file, here or at a URL, as fast as possible, or as it plays."),
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
-    """Everything that one call of the command asks for."""
-
-    source: str
-    server: str | None
-    key: str
-    pace: Pace
-    output: Format
-    wishes: Wishes
-    pulling: Given
-    """Settings of pulling in this process, where options give them."""
-
-    @property
-    def is_url(self) -> bool:
-        return self.wishes.url is not None
-
-
 @with_settings("allow_source", "deny_source", "source_retry_ms")
 def transcribe(  # noqa: PLR0913 - one option for each thing that a person may choose
-    source: SourceArgument,
+    sources: SourceArguments,
     *,
+    output: Output = None,
+    kind: Written = None,
+    times: Times = False,
+    speakers: Speakers = None,
+    digits: Digits = False,
     server: Server = None,
     key: Key = "",
     mode: Annotated[
@@ -99,14 +99,16 @@ def transcribe(  # noqa: PLR0913 - one option for each thing that a person may c
     ] = "fast",
     language: Language = None,
     endpointing: Endpointing = None,
-    output: Output = "text",
     partials: Partials = False,
     pace: HowFast = "fast",
     settings: Given,
 ) -> None:
-    """Write down what is said, one line for each utterance.
+    """Write down what is said, one line for each utterance, or as subtitles.
 
     On a terminal the present utterance is shown in grey while it is spoken.
+
+    Several files are transcribed one after the other. One that cannot be
+    read is told and passed over; then the exit code is 1.
 
     A URL is pulled by this process, or with --server by the server. A live
     stream goes on until Ctrl-C, and is connected to again when it is lost.
@@ -115,30 +117,24 @@ def transcribe(  # noqa: PLR0913 - one option for each thing that a person may c
 
     Ctrl-C ends with what was said until then.
     """
-    order = _Order(
-        source=source,
+    chosen = format_of(output) if kind is None else "text" if kind == "txt" else kind
+    wishes = _read_wishes({"type": mode, "language": language, "endpointing": endpointing})
+    order = Order(
+        sources=tuple(sources),
+        outputs=tuple(place_outputs(sources, output, chosen)),
         server=server,
         key=key,
         pace=pace,
-        output=output,
+        kind=chosen,
+        times=times,
+        partials=partials,
         wishes=replace(
-            _read_wishes({"type": mode, "language": language, "endpointing": endpointing}),
-            partials=_wants_partials(output, partials=partials),
-            speakers=output == "json",
-            url=source if _URL.match(source) else None,
-            pace=pace if _URL.match(source) else "fast",
+            wishes, speakers=chosen == "json" if speakers is None else speakers, digits=digits
         ),
         pulling=settings,
     )
     _check(order)
-    raise typer.Exit(_run(order))
-
-
-def _wants_partials(output: Format, *, partials: bool) -> bool:
-    """Tell whether anybody would see them: asking for none saves their decoding."""
-    from scribewire.cli.screen import is_terminal
-
-    return is_terminal(sys.stdout) if output == "text" else partials
+    raise typer.Exit(run_order(order))
 
 
 def _read_wishes(options: dict[str, str | int | None]) -> Wishes:
@@ -150,122 +146,46 @@ def _read_wishes(options: dict[str, str | int | None]) -> Wishes:
     return wishes
 
 
-def _check(order: _Order) -> None:
-    if order.is_url:
-        from scribewire.cli.stream_urls import check_stream_url
+def _check(order: Order) -> None:
+    for problem in (_problem_of_format(order), _problem_of_server(order)):
+        if problem:
+            raise CommandFault(problem, ExitCode.USAGE)
+    for source in order.sources:
+        if is_url(source):
+            from scribewire.cli.stream_urls import check_stream_url
 
-        check_stream_url(order.source)
+            check_stream_url(source)
+
+
+def _problem_of_format(order: Order) -> str:
+    """Return what does not go together in what is to be written; nothing, if all does."""
+    if order.partials and order.kind != "json":
+        return "--partials: only with --format json; a terminal shows them by itself"
+    if order.times and order.kind != "text":
+        return "--times: only with --format text; the other formats have times"
+    if len(order.sources) > 1 and order.kind != "text" and order.outputs[0] is None:
+        return f"--format {order.kind} of several inputs: give --output FOLDER, for a file of each"
+    return ""
+
+
+def _problem_of_server(order: Order) -> str:
     if order.server is None:
-        return
+        # One of the environment may be there for another time.
+        if order.key and order.key != os.environ.get(_KEY_VARIABLE):
+            return "--key: only with --server, which is not given: this process needs no key"
+        return ""
     if order.pulling:
-        raise CommandFault(
+        return (
             "--allow-source, --deny-source and --source-retry-ms are for what this process pulls: "
-            "with --server, give them to `scribewire serve`",
-            ExitCode.USAGE,
+            "with --server, give them to `scribewire serve`"
         )
     if not re.match(r"wss?://[^/]", order.server):
-        raise CommandFault(
-            "--server: expected an address such as ws://127.0.0.1:8000", ExitCode.USAGE
-        )
+        return "--server: expected an address such as ws://127.0.0.1:8000"
     if not order.key:
-        raise CommandFault(
+        return (
             "--server needs a key: give --key or set SCRIBEWIRE_KEY; "
-            "`scribewire serve` shows one when it starts",
-            ExitCode.USAGE,
+            "`scribewire serve` shows one when it starts"
         )
-
-
-def _run(order: _Order) -> ExitCode:
-    try:
-        return asyncio.run(_transcribe(order))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read stdout has had enough; what is still buffered must not be complained about.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
-
-
-async def _transcribe(order: _Order) -> ExitCode:
-    from scribewire.cli.screen import Screen
-    from scribewire.cli.transcription import run_transcription
-
-    captions = Captions(order.output)
-    async with AsyncExitStack() as stack:
-        stream = await _open(order, stack)
-        screen = Screen(
-            sys.stdout,
-            sys.stderr,
-            duration_ms=stream.source.duration_ms,
-            has_live_text=order.output == "text",
-        )
-        with screen:
-            code = await run_transcription(
-                stream.source.chunks, stream.transcriber, captions, screen
-            )
-    if code is ExitCode.DONE and not captions.has_speech:
-        typer.echo("no speech heard", err=True)
-    return code
-
-
-async def _open(order: _Order, stack: AsyncExitStack) -> OpenedStream:
-    """Open the source, then who hears it: a source fails at once, and loading takes a moment."""
-    from scribewire.cli.stream_urls import OpenedStream, pulling_there
-    from scribewire.cli.transcribers import transcribing_there
-
-    # What the client warns of, it raises too, and that is told once.
-    logging.getLogger("scribewire.client").setLevel(logging.ERROR)
-    if order.server is None:
-        settings = read_settings(order.pulling)
-        source = await _open_source(order, settings, stack)
-        return OpenedStream(source, await stack.enter_async_context(_load(order.wishes, settings)))
-    if order.is_url:
-        there = pulling_there(order.wishes, server=order.server, key=order.key)
-        return await stack.enter_async_context(there)
-    source = _open_input(order)
-    pushing = transcribing_there(order.wishes, server=order.server, key=order.key)
-    return OpenedStream(source, await stack.enter_async_context(pushing))
-
-
-async def _open_source(order: _Order, settings: Settings, stack: AsyncExitStack) -> AudioSource:
-    if not order.is_url:
-        return _open_input(order)
-    from scribewire.cli.stream_urls import pulling_here
-
-    return await stack.enter_async_context(pulling_here(order.wishes, settings))
-
-
-def _open_input(order: _Order) -> AudioSource:
-    from scribewire.cli.audio_sources import AudioSource, open_file
-    from scribewire.cli.microphone import open_microphone
-    from scribewire.cli.standard_input import decode_pipe, read_pipe
-
-    if order.source == "-":
-        return AudioSource(decode_pipe(read_pipe(sys.stdin.fileno())))
-    if order.source == "mic":
-        return open_microphone()
-    path = Path(order.source)
-    if _ALMOST_URL.match(order.source) and not path.exists():
-        raise CommandFault(
-            f"{order.source}: no such file; a URL begins with http:// or https://", ExitCode.USAGE
-        )
-    return open_file(path, order.pace)
-
-
-@asynccontextmanager
-async def _load(wishes: Wishes, settings: Settings) -> AsyncIterator[Transcriber]:
-    from scribewire.cli.transcribers import transcribing_here
-    from scribewire.engines.loader import load_engines
-    from scribewire.models.cache import ModelCache
-
-    cache = ModelCache(directory=settings.cache_dir, on_progress=_tell, on_warning=_tell)
-    engines = load_engines(settings.model_dir, cache, speaker_model=settings.speaker_model)
-    try:
-        async with transcribing_here(wishes, engines, settings) as transcriber:
-            yield transcriber
-    finally:
-        engines.close()
-
-
-def _tell(text: str) -> None:
-    typer.echo(f"scribewire: {text}", err=True)
+    if order.wishes.digits and any(map(is_url, order.sources)):
+        return "--digits: not for a URL with --server, which has no way to ask for it"
+    return ""

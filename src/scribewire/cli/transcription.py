@@ -12,12 +12,13 @@ Theory of operation. One task feeds, the caller's own reads results; they end li
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from scribewire.cli.audio_sources import SourceNote
-from scribewire.cli.exits import ExitCode
+from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.types import PCM_BYTES_PER_S
 
 if TYPE_CHECKING:
@@ -40,13 +41,17 @@ async def run_transcription(
     """
     feeding = asyncio.create_task(_feed(chunks, transcriber, screen))
     try:
+        screen.show(captions.begin(), "")
         with _interruptible(feeding):
             async for result in transcriber.results():
                 screen.show(captions.receive(result), captions.live)
     except BaseException:
         feeding.cancel()
         await asyncio.gather(feeding, return_exceptions=True)
+        with contextlib.suppress(OSError, CommandFault):  # the fault to be told is there already
+            screen.show(captions.finish(), "")
         raise
+    screen.show(captions.finish(), "")
     try:
         await feeding
     except asyncio.CancelledError:
