@@ -43,5 +43,7 @@ if __name__ == "__main__":
         sys.exit("usage: caption_file.py ws://HOST:PORT FILE.wav")
     try:
         asyncio.run(caption(sys.argv[1], Path(sys.argv[2]).read_bytes()))
-    except (ClientError, OSError) as error:
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (ClientError, OSError, ValueError) as error:  # ValueError: an address that is none
         sys.exit(f"caption_file: {error}")

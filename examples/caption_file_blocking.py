@@ -1,6 +1,8 @@
 """Caption a WAV file without asyncio: one thread sends the file, another prints what is heard.
 
-SCRIBEWIRE_KEY=... python examples/caption_file_blocking.py ws://127.0.0.1:8000 talk.wav
+    SCRIBEWIRE_KEY=... python examples/caption_file_blocking.py ws://127.0.0.1:8000 talk.wav
+
+The file goes out as fast as the server takes it, and its results come while it goes.
 """
 
 from __future__ import annotations
@@ -34,5 +36,7 @@ if __name__ == "__main__":
         sys.exit("usage: caption_file_blocking.py ws://HOST:PORT FILE.wav")
     try:
         caption(sys.argv[1], Path(sys.argv[2]).read_bytes())
-    except (ClientError, OSError) as error:
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (ClientError, OSError, ValueError) as error:  # ValueError: an address that is none
         sys.exit(f"caption_file_blocking: {error}")

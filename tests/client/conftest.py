@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -24,10 +21,8 @@ from scribewire.client import (
 from scribewire.engines.engines import Engines
 from scribewire.server.run import serving
 from scribewire.settings import Settings
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
-from tests.parts.wav import wav
+from scribewire.testing.scripted import ScriptedEngine, ScriptedVad
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 KEY = "key-1"
 
 START = '{"action":"start"}'
@@ -265,40 +260,6 @@ def scenario(request: pytest.FixtureRequest) -> Scenario:
     """Each dialogue that both clients must come through alike."""
     assert isinstance(request.param, Scenario)
     return request.param
-
-
-Example = Callable[..., Awaitable[str]]
-
-
-@pytest.fixture
-def run_example(server_url: str) -> Example:
-    """Run a program of examples/ to its end against the real server: `(name, *files, stdin=...)`.
-
-    Returns what it has printed.
-    """
-
-    async def run(name: str, *files: Path, stdin: bytes = b"") -> str:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *(str(word) for word in (EXAMPLES / name, server_url, *files)),
-            env=os.environ | {"SCRIBEWIRE_KEY": KEY},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        printed, complaints = await process.communicate(stdin)
-        assert process.returncode == 0, complaints
-        return printed.decode()
-
-    return run
-
-
-@pytest.fixture
-def wav_file(tmp_path: Path) -> Path:
-    """A recording of two utterances."""
-    path = tmp_path / "two.wav"
-    path.write_bytes(wav(draw_pcm("." * 10 + "hello" * 3 + "." * 20 + "bye" * 5 + "." * 20)))
-    return path
 
 
 @pytest.fixture

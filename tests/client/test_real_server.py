@@ -1,4 +1,4 @@
-"""Both clients against the real server, and the examples that use them."""
+"""Both clients against the real server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -26,11 +25,6 @@ from scribewire.engines.engines import Engines
 from scribewire.server.run import serving
 from scribewire.settings import Settings
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.client.conftest import Example
 
 KEY = "key-1"
 UTTERANCE = "." * 10 + "hello" * 3 + "." * 20
@@ -127,20 +121,6 @@ async def test_a_restart_of_the_server_loses_no_final_and_is_told() -> None:
     assert error.code == 1012
 
 
-@pytest.mark.slow
-async def test_the_example_captions_a_file(run_example: Example, wav_file: Path) -> None:
-    printed = await run_example("caption_file.py", wav_file)
-
-    assert [line.split()[-1] for line in printed.splitlines()] == ["hello" * 3, "bye" * 5]
-
-
-@pytest.mark.slow
-async def test_the_example_captions_a_pipe(run_example: Example) -> None:
-    printed = await run_example("caption_stdin.py", stdin=draw_pcm(UTTERANCE))
-
-    assert printed.endswith("\r\x1b[K" + "hello" * 3 + "\n")
-
-
 @pytest.mark.parametrize("path", ["", "/v2/realtime", "/realtime"])
 async def test_the_blocking_client_too(server_url: str, path: str) -> None:
     def program(url: str) -> tuple[list[Message], ClientError | None]:
@@ -171,13 +151,6 @@ async def test_one_thread_sends_while_another_receives(server_url: str) -> None:
     finals = [message for message in messages if isinstance(message, FinalResult)]
     assert [final.text for final in finals] == ["hellohellohello"] * 3
     assert error is None
-
-
-@pytest.mark.slow
-async def test_the_blocking_example_captions_a_file(run_example: Example, wav_file: Path) -> None:
-    printed = await run_example("caption_file_blocking.py", wav_file)
-
-    assert [line.split()[-1] for line in printed.splitlines()] == ["hello" * 3, "bye" * 5]
 
 
 # What it loads.

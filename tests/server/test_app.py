@@ -34,6 +34,9 @@ async def get(server: RunningServer, path: str) -> tuple[int, dict[str, Any]]:
     return await anyio.to_thread.run_sync(ask)
 
 
+NO_SUCH_PATH = "no such address here: expected /v2/realtime or /v2/client/KEY?url=... or /realtime"
+
+
 async def refusal(
     server: RunningServer, path: str, headers: dict[str, str] | None = None
 ) -> tuple[int, dict[str, Any], str | None]:
@@ -65,7 +68,7 @@ async def test_health_tells_that_the_server_is_going_down(server: RunningServer)
     assert (status, body["status"]) == (503, "draining")
 
 
-@pytest.mark.parametrize("path", ["/v2/realtime", "/realtime"])
+@pytest.mark.parametrize("path", ["/v2/realtime", "/realtime", "/v2/client/key-1?url=x"])
 async def test_an_ordinary_request_to_a_websocket_address_is_told_so(
     server: RunningServer, path: str
 ) -> None:
@@ -156,7 +159,14 @@ async def test_an_unknown_path_is_refused_with_404(server: RunningServer) -> Non
     status, body, _ = await refusal(server, "/v1/listen?token=key-1")
 
     assert status == 404
-    assert "/v2/realtime" in body["message"]
+    assert body["message"] == NO_SUCH_PATH
+
+
+@pytest.mark.parametrize("path", ["/", "/v2/client"])
+async def test_so_is_an_ordinary_request_to_one(server: RunningServer, path: str) -> None:
+    status, body = await get(server, path)
+
+    assert (status, body["message"]) == (404, NO_SUCH_PATH)
 
 
 async def test_a_server_that_is_going_down_refuses_with_503_and_when_to_come_back(

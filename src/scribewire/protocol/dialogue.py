@@ -203,6 +203,10 @@ class Dialect(Protocol):
     def path(self) -> str:
         """Where it is spoken; what follows the path is its own business."""
 
+    @property
+    def usage(self) -> str:
+        """The address to connect to, for a person to read; `KEY` stands for a key."""
+
     def read_request(
         self, path: str, query: str, headers: Iterable[tuple[str, str]]
     ) -> OpeningRequest | None:

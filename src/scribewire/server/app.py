@@ -39,9 +39,7 @@ _session_log = logging.getLogger("scribewire.session")
 _UPGRADE = "this address speaks WebSocket: connect with ws:// or wss://"
 _DRAINING = "this server is going down: try again in a few seconds"
 _RETRY_AFTER_S = 5  # what a restart takes, models included, and what load is averaged over
-# Where a dialect is spoken at its very path; stream mode's goes on with a key.
-_PATHS = [one.path for one in DIALECTS if one.read_request(one.path, "", ()) is not None]
-_NO_SUCH_PATH = f"no such address here: expected {' or '.join(_PATHS)}"
+_NO_SUCH_PATH = f"no such address here: expected {' or '.join(one.usage for one in DIALECTS)}"
 
 
 def make_app(services: Services) -> Starlette:
@@ -81,14 +79,16 @@ def make_app(services: Services) -> Starlette:
             503 if is_draining else 200,
         )
 
-    async def upgrade_required(_request: Request) -> JSONResponse:
+    async def refuse_page(request: Request) -> JSONResponse:
+        if read_request(f"/{request.path_params['path']}", "", ()) is None:
+            return _not_found()
         body = {"error": "upgrade required", "message": _UPGRADE}
         return JSONResponse(body, 426, {"Upgrade": "websocket"})
 
     return Starlette(
         routes=[
             Route("/healthz", health),
-            *(Route(path, upgrade_required) for path in _PATHS),
+            Route("/{path:path}", refuse_page),
             WebSocketRoute("/{path:path}", serve_websocket),
         ]
     )
@@ -151,10 +151,14 @@ def _read_opening(websocket: WebSocket) -> OpeningRequest | None:
     return read_request(websocket.scope["path"], query, headers)
 
 
+def _not_found() -> JSONResponse:
+    return JSONResponse({"error": "not found", "message": _NO_SUCH_PATH}, 404)
+
+
 def _refuse(opening: OpeningRequest | None, services: Services) -> Response | None:
     """Return the HTTP answer to a request that gets no session."""
     if opening is None:
-        return JSONResponse({"error": "not found", "message": _NO_SUCH_PATH}, 404)
+        return _not_found()
     if services.draining.is_set():
         return _unavailable("shutting down", _DRAINING)
     refusal = refuse_keys(opening.keys, services.policy)

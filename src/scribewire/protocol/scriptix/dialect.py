@@ -26,6 +26,11 @@ class ScriptixDialect:
         """Where it is spoken."""
         return self.endpoint.path
 
+    @property
+    def usage(self) -> str:
+        """The address to connect to, for a person to read."""
+        return f"{self.path}/KEY?url=..." if self.endpoint.is_stream else self.path
+
     def read_request(
         self, path: str, query: str, headers: Iterable[tuple[str, str]]
     ) -> OpeningRequest | None:
