@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -115,15 +116,6 @@ def test_a_probed_file_object_is_where_it_was(
 
 
 def test_a_source_that_cannot_seek_is_read(encode: Callable[..., bytes], tone: np.ndarray) -> None:
-    class Pipe(io.BytesIO):
-        """Gives bytes in order, and cannot seek."""
-
-        def seekable(self) -> bool:
-            return False
-
-        def seek(self, *_: int) -> int:
-            raise io.UnsupportedOperation
-
     pipe = Pipe(encode("adts", "aac", tone))
 
     assert np.concatenate(list(read_audio(pipe))).size >= 16_000
@@ -139,12 +131,70 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     assert "is a directory" in refusal(tmp_path)
 
 
-@pytest.mark.parametrize("data", [b"", b"R", b"no audio at all\n" * 500, bytes(5000)])
-def test_a_file_that_is_not_audio_is_refused(data: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
+KINDS = {
+    "nothing": (b"", "the file is empty"),
+    "zeros": (bytes(5000), "not an audio file"),
+    "text": (b"no audio at all\n" * 500, "not an audio file but text"),
+    "a page": (b"<!DOCTYPE html><p>Not found", "not an audio file but an HTML page"),
+    "a document": (b"%PDF-1.7\n" + bytes(5000), "not an audio file but a PDF document"),
+    "an archive": (b"PK\x03\x04" + bytes(5000), "not an audio file but a ZIP archive"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(99), "not an audio file but a picture (PNG)"),
+    "half a header": (wav(bytes(99))[:20], "a WAV file that is cut off or damaged"),
+    "no index": (
+        b"\x00\x00\x00\x10ftypM4A " + bytes(4) + b"\x00\x01\x00\x00mdat" + bytes(5000),
+        "an MP4 or M4A file that is cut off or damaged",
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "words"), KINDS.values(), ids=KINDS)
+def test_a_file_that_is_not_audio_is_refused_as_what_it_is(
+    data: bytes, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "talk.wav"
     path.write_bytes(data)
 
-    assert "not an audio file; give a file with an audio track" in refusal(path)
+    assert refusal(path).startswith(f"{path}: {words}; give a file with an audio track")
+
+
+def test_a_file_that_may_not_be_read_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "talk.wav"
+    path.write_bytes(wav(bytes(99)))
+    path.chmod(0)
+    user = os.geteuid()
+    try:
+        if user == 0:  # who may read everything
+            os.seteuid(65_534)
+        told = refusal(path)
+    finally:
+        os.seteuid(user)
+
+    assert told == f"{path}: permission denied; let your user read it, or copy it to where you may"
+
+
+class Pipe(io.BytesIO):
+    """Gives bytes in order, and cannot seek."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: int) -> int:
+        raise io.UnsupportedOperation
+
+
+def test_an_mp4_with_its_index_at_the_end_is_told_that_it_cannot_be_piped(
+    encode: Callable[..., bytes],
+) -> None:
+    noise = np.random.default_rng(3).integers(-9000, 9000, 320_000, np.int16)  # over any buffer
+
+    assert refusal(Pipe(encode("mp4", "aac", noise))) == (
+        "the stream: an MP4 file whose index is at its end cannot be read from a pipe; save it "
+        "and name the file, or write it with `ffmpeg -movflags +faststart`"
+    )
+
+
+def test_what_is_piped_and_no_audio_is_refused_without_looking_back() -> None:
+    assert refusal(Pipe(b"OggS" + bytes(5000))).startswith("the stream: not an audio file; give")
 
 
 def test_a_film_without_sound_is_refused_with_what_was_found() -> None:

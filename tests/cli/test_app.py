@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -23,8 +24,9 @@ def run(*arguments: str) -> int | str | None:
     return caught.value.code
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--version") == ExitCode.DONE
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_is_told(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(option) == ExitCode.DONE
     assert capsys.readouterr().out == f"scribewire {__version__}\n"
 
 
@@ -76,3 +78,25 @@ def test_the_documentation_names_every_option() -> None:
         assert f"scribewire {name}" in page
         options = [option for p in command.params for option in p.opts if option.startswith("--")]
         assert [option for option in options if f"`{option}" not in page] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("scribewire tr", ["transcribe"]), ("scribewire transcribe --par", ["--partials"])],
+)
+def test_a_shell_can_complete_commands_and_options(words: str, expected: list[str]) -> None:
+    asking = {"_SCRIBEWIRE_COMPLETE": "complete_bash", "COMP_WORDS": words}
+    environment = os.environ | asking | {"COMP_CWORD": str(words.count(" "))}
+    command = [sys.executable, "-m", "scribewire"]
+
+    assert subprocess.check_output(command, env=environment, text=True).split() == expected
+
+
+def test_the_words_of_completion_can_be_shown_and_installed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("--help") == ExitCode.DONE
+    page = capsys.readouterr().out
+    assert "--install-completion" in page
+    assert "--show-completion" in page

@@ -75,6 +75,22 @@ async def test_next_to_nothing_is_no_audio_and_no_error(data: bytes) -> None:
     assert await decode(data) == b""
 
 
+PIPED = [
+    (b"hello\n", "text"),
+    (b"it was the best of times, " * 500, "text"),
+    (b"%PDF-1.7\n" + bytes(range(256)) * 20, "a PDF document"),
+    (b"PK\x03\x04" + bytes(range(256)) * 20, "a ZIP archive"),
+    (b"<html><body>502 Bad Gateway</body></html>", "an HTML page"),
+]
+
+
+@pytest.mark.parametrize("size", [7, 100_000])
+@pytest.mark.parametrize(("data", "name"), PIPED, ids=[name for _, name in PIPED])
+async def test_what_is_neither_audio_nor_pcm_is_named(data: bytes, name: str, size: int) -> None:
+    with pytest.raises(ClientFault, match=f"^standard input: not audio but {name}; pipe raw PCM"):
+        await decode(data, size)
+
+
 @pytest.mark.slow
 async def test_a_container_is_decoded_by_a_process_of_its_own() -> None:
     assert await decode(as_flac()) == TONE.tobytes()

@@ -18,6 +18,7 @@ import numpy as np
 from scribewire.audio.mixer import Mixer
 from scribewire.audio.pcm import as_wired, to_float
 from scribewire.audio.resampler import Resampler
+from scribewire.audio.sniff import find_stranger, sniff
 from scribewire.errors import ClientFault
 from scribewire.types import SAMPLE_RATE
 
@@ -41,6 +42,7 @@ OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
 
 _LIBRARIES = ("libavformat", "libavcodec")  # those that read what strangers wrote
 
+_HEAD_BYTES = 1024  # of a file that cannot be opened, to say what it is
 _REMEDY = "give a file with an audio track (WAV, MP3, M4A, FLAC, Ogg, WebM, MP4, ...)"
 
 
@@ -88,10 +90,11 @@ def read_audio(source: Path | str | BinaryIO) -> Iterator[Samples]:
 
     Nothing is opened before the first chunk is asked for. Packets that cannot be decoded are
     left out. Raises ClientFault when there is no such file, no audio in it, or when it breaks
-    off in a way that cannot be read on; what was yielded until then is good.
+    off in a way that ends it; what was yielded until then is good.
     """
     with _open_container(source) as container:
-        yield from _cut_evenly(resample_frames(_decode_frames(container)))
+        frames = _decode_frames(container, source)
+        yield from _cut_evenly(resample_frames(frames))
 
 
 def library_versions() -> str:
@@ -107,15 +110,14 @@ def _open_container(source: Path | str | BinaryIO) -> Iterator[InputContainer]:
         try:
             file = Path(source).open("rb")  # noqa: SIM115 - closed by the `with` below
         except OSError as error:
-            reason = (error.strerror or "cannot be opened").lower()
-            raise ClientFault(f"{source}: {reason}; {_REMEDY}") from error
+            raise ClientFault(f"{source}: {_explain_refusal(error)}") from error
         with file, _open_container(file) as container:
             yield container
         return
     try:
         container = av.open(source, "r", options=OPTIONS)
     except (av.FFmpegError, ValueError) as error:
-        raise ClientFault(f"{_name(source)}: not an audio file; {_REMEDY}") from error
+        raise ClientFault(f"{_name(source)}: {_say_what_it_is(source)}; {_REMEDY}") from error
     with container:
         if not container.streams.audio:
             _refuse_tracks(source, container)
@@ -128,7 +130,48 @@ def _refuse_tracks(source: BinaryIO, container: InputContainer) -> NoReturn:
     raise ClientFault(f"{_name(source)}: no audio track: found {found}; {_REMEDY}")
 
 
-def _decode_frames(container: InputContainer) -> Iterator[AudioFrame]:
+def _explain_refusal(error: OSError) -> str:
+    reason = (error.strerror or "cannot be opened").lower()
+    if isinstance(error, PermissionError):
+        return f"{reason}; let your user read it, or copy it to where you may"
+    return f"{reason}; {_REMEDY}"
+
+
+def _say_what_it_is(source: BinaryIO) -> str:
+    """Say what FFmpeg cannot open, as far as its first bytes tell."""
+    if not source.seekable():
+        return "not an audio file"
+    source.seek(0)
+    head = source.read(_HEAD_BYTES)
+    if not head:
+        return "the file is empty"
+    if (stranger := find_stranger(head)) is not None:
+        return f"not an audio file but {stranger}"
+    guess = sniff(head)
+    name = "a WAV file" if guess.kind == "wav" else guess.name
+    return f"{name} that is cut off or damaged" if name else "not an audio file"
+
+
+def _explain_break(
+    error: av.FFmpegError,
+    container: InputContainer,
+    source: Path | str | BinaryIO,
+    is_empty: bool,
+) -> str:
+    """Say why no more packets come."""
+    name = source if isinstance(source, Path | str) else _name(source)
+    is_pipe = not isinstance(source, Path | str) and not source.seekable()
+    if is_empty and is_pipe and "mp4" in container.format.name:
+        return (
+            f"{name}: an MP4 file whose index is at its end cannot be read from a pipe; save it "
+            "and name the file, or write it with `ffmpeg -movflags +faststart`"
+        )
+    return f"{name}: what follows cannot be read: {(error.strerror or 'unknown cause').lower()}"
+
+
+def _decode_frames(
+    container: InputContainer, source: Path | str | BinaryIO
+) -> Iterator[AudioFrame]:
     stream = container.streams.audio[0]
     is_empty = True
     broken_packets = 0
@@ -137,7 +180,7 @@ def _decode_frames(container: InputContainer) -> Iterator[AudioFrame]:
         try:
             packet = next(packets, None)
         except av.FFmpegError as error:
-            raise ClientFault(f"the file cannot be read on: {error.strerror}") from error
+            raise ClientFault(_explain_break(error, container, source, is_empty)) from error
         if packet is None:
             break
         try:

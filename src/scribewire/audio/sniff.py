@@ -192,7 +192,7 @@ _PICTURES: Final = (
 _DOCUMENTS: Final = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x1f\x8b\x08", "a gzip archive"),
     (b"#extm3u", "a playlist"),
     (b"[playlist]", "a playlist"),
     (b"<!doctype html", "an HTML page"),

@@ -24,7 +24,6 @@ app = typer.Typer(
     help="Real-time speech-to-text on your own machine.",
     epilog="Each command has its own page: [bold]scribewire transcribe --help[/bold]",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and so keys
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -63,7 +62,9 @@ def _options(
     *,
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which it is."),
+        typer.Option(
+            "--version", "-V", callback=_print_version, is_eager=True, help="Say which it is."
+        ),
     ] = False,
 ) -> None:
     pass

@@ -17,7 +17,8 @@ MAX_WAITING_CHUNKS = 60 * CHUNKS_PER_S  # a minute behind, a caption is of no us
 
 _NO_LIBRARY = (
     "the microphone needs the PortAudio library: {reason}; install it (Debian and Ubuntu: "
-    "apt-get install libportaudio2) or pipe audio into `scribewire transcribe -`"
+    "apt-get install libportaudio2; Fedora: dnf install portaudio) "
+    "or pipe audio into `scribewire transcribe -`"
 )
 _NO_DEVICE = "no microphone: {reason}; plug one in, or pipe audio into `scribewire transcribe -`"
 

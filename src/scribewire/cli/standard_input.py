@@ -15,7 +15,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from scribewire.audio.pcm import encode_pcm
-from scribewire.audio.sniff import SNIFF_LIMIT, sniff
+from scribewire.audio.sniff import SNIFF_LIMIT, find_stranger, sniff
 from scribewire.errors import ClientFault
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 READ_BYTES = 65_536  # what a Linux pipe holds
+_REMEDY = "pipe raw PCM (16-bit, 16 kHz, mono), WAV, or a file with an audio track"
+_STRANGER_BYTES = 1024  # 32 ms: enough to tell text from PCM, and nobody has to wait for it
 _PCM_BYTES = 6_400  # 0.2 s, as files are cut
 
 
@@ -50,8 +52,10 @@ async def decode_pipe(pipe: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]
     async for data in pipe:
         head += data
         decided = is_container(head)
-        if decided is not None or len(head) > SNIFF_LIMIT:
+        if decided or len(head) > (SNIFF_LIMIT if decided is None else _STRANGER_BYTES):
             break
+    if head and not decided and (stranger := find_stranger(head[:_STRANGER_BYTES])):
+        raise ClientFault(f"standard input: not audio but {stranger}; {_REMEDY}")
     rest = _join(head, pipe)
     # Closed here, whoever stops reading: a decoder must not outlive its reader.
     async with aclosing(_decode_container(rest) if decided else _decode_wire(rest)) as decoded:
