@@ -30,7 +30,7 @@ WORLD = draw_pcm("." * 70 + "world" * 3 + "." * 20)
 @pytest.fixture
 async def own_server() -> AsyncIterator[RunningServer]:
     """A server that may pull from this machine."""
-    async with run_server(None, allow_source=("127.0.0.1",), source_retry_ms=5_000) as server:
+    async with run_server(None, named_source="http://127.0.0.1", source_retry_ms=5_000) as server:
         yield server
 
 

@@ -228,7 +228,7 @@ async def test_a_server_pulls_a_url_for_the_command() -> None:
     words, fault = draw_pcm("." * 70 + "hello" * 3 + "." * 20), head("404 Not Found")
     async with (
         run_raw_origin(ok(wav(words)), fault) as media,
-        run_server(None, allow_source=("127.0.0.1",)) as server,
+        run_server(None, named_source="http://127.0.0.1") as server,
     ):
         options = ("--server", server.address.url, "--key", KEYS[0])
         good = await start(media.url(), *options)

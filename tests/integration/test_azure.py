@@ -78,7 +78,7 @@ async def test_a_blob_is_heard_where_it_may_be_read_and_else_the_reason_is_told(
             "stream requires authentication: the signed URL does not permit reading (HTTP 403 ",
         ),
     ]
-    async with run_server(None, allow_source=("127.0.0.1",)) as server:
+    async with run_server(None, named_source="http://127.0.0.1") as server:
         for url in heard:
             async with dial(server, url) as dialogue:
                 assert await dialogue.until_closed() == 1000, dialogue.errors
@@ -100,7 +100,7 @@ async def test_the_signature_of_a_container_opens_the_segments_of_a_playlist(
     await azurite.put("lists", "live/part.wav", talk(HELLO))
 
     answers = {}
-    async with run_server(None, allow_source=("127.0.0.1",), source_retry_ms=2_000) as server:
+    async with run_server(None, named_source="http://127.0.0.1", source_retry_ms=2_000) as server:
         for is_for_all in (True, False):
             url = azurite.signed_url("lists", "live/index.m3u8", is_for_all=is_for_all)
             async with dial(server, url) as dialogue:
@@ -119,7 +119,7 @@ async def test_a_service_that_restarts_costs_nothing_of_what_is_said(azurite: Az
     await azurite.end()
     await azurite.start()
     async with (
-        run_server(None, allow_source=("127.0.0.1",), source_retry_ms=10_000) as server,
+        run_server(None, named_source="http://127.0.0.1", source_retry_ms=10_000) as server,
         dial(server, azurite.signed_url("kept", "talk.wav")) as dialogue,
     ):
         while not dialogue.finals:

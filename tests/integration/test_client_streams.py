@@ -48,7 +48,7 @@ async def origin(*answers: Answer) -> AsyncIterator[RawOrigin]:
 
 @pytest.fixture
 async def server() -> AsyncIterator[RunningServer]:
-    async with run_server(None, allow_source=("127.0.0.1",), source_retry_ms=1) as running:
+    async with run_server(None, named_source="http://127.0.0.1", source_retry_ms=1) as running:
         yield running
 
 

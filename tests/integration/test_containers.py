@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from scribewire.sources.addresses import AddressPolicy, parse_address_rule
+from scribewire.sources.addresses import AddressPolicy, AddressRule
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceOpened
 from scribewire.sources.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
@@ -20,7 +20,7 @@ from tests.parts.likeness import measure_likeness
 from tests.parts.media import FILE_KINDS, make_file
 from tests.parts.origin import run_origin
 
-HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
+HOME = AddressPolicy(named=(AddressRule(host="127.0.0.1"),))
 FRAMES_S = 0.1  # an encoder of AAC begins a frame early and fills the last one
 DRAWN = "." * 70 + "hello" * 3 + "." * 90 + "world" * 3 + "." * 20
 LOSSLESS = [name for name, kind in FILE_KINDS.items() if kind.is_lossless]

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from scribewire.sources.addresses import AddressPolicy, parse_address_rule
+from scribewire.sources.addresses import AddressPolicy, AddressRule
 from scribewire.sources.events import (
     SourceAudio,
     SourceEvent,
@@ -31,7 +31,7 @@ from tests.parts.installed import need_part
 from tests.parts.likeness import measure_likeness
 from tests.parts.media import make_file
 
-HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
+HOME = AddressPolicy(named=(AddressRule(host="127.0.0.1"),))
 SOON = RetryRules(first_wait_s=0.2, max_wait_s=0.4, give_up_after_s=30)
 PATIENCE_S = 30.0
 DRAWN = "." * 30 + "hello" * 3 + "." * 60

@@ -34,8 +34,8 @@ def states_of(dialogue: RawClient) -> list[str]:
 
 @contextlib.asynccontextmanager
 async def run_open_server(*, source_retry_ms: int = 5_000) -> AsyncIterator[RunningServer]:
-    options = {"allow_source": ("127.0.0.1",), "source_retry_ms": source_retry_ms}
-    async with run_server(None, **options) as server:
+    home = "http://127.0.0.1"
+    async with run_server(named_source=home, source_retry_ms=source_retry_ms) as server:
         yield server
 
 
@@ -95,7 +95,7 @@ async def test_a_source_that_does_not_open_in_time_is_an_error_with_its_cause() 
     playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.ts\n#EXT-X-ENDLIST\n"
     async with (
         run_raw_origin(live(playlist), head("404 Not Found")) as source,
-        run_server(None, allow_source=("127.0.0.1",), start_timeout_ms=600) as server,
+        run_server(None, named_source="http://127.0.0.1", start_timeout_ms=600) as server,
         server.dial(path_for(source)) as dialogue,
     ):
         code = await dialogue.until_closed()
@@ -203,3 +203,38 @@ async def test_a_client_that_leaves_ends_the_fetch() -> None:
         await session.has_ended.wait()
 
     assert dialogue.finals == ["hello" * 3]
+
+
+@pytest.mark.parametrize(
+    ("answer", "logged"),
+    [
+        (None, "cannot be reached"),
+        (head("404 Not Found"), "HTTP 404"),
+        (ok(b"<!DOCTYPE html><html><body>no</body></html>" * 50), "an HTML page"),
+    ],
+)
+async def test_a_host_that_only_a_rule_lets_in_is_not_looked_into(
+    answer: bytes | None, logged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "scribewire.session")
+    async with run_server(allow_source=("127.0.0.1",), source_retry_ms=1) as server:
+        async with run_raw_origin(answer or b"") as source:
+            if answer is not None:
+                errors = await errors_of(server, source)
+        if answer is None:  # nobody is there any more
+            errors = await errors_of(server, source)
+
+    assert errors == [NOTHING_HEARD]
+    assert any(logged in record.message for record in caplog.records)
+
+
+NOTHING_HEARD = (
+    "invalid stream: no audio was found there; expected audio at the URL; "
+    "check the URL and try again"
+)
+
+
+async def errors_of(server: RunningServer, source: RawOrigin) -> list[str]:
+    async with server.dial(path_for(source)) as dialogue:
+        await dialogue.until_closed()
+    return dialogue.errors

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
-from scribewire.keys.configured import ConfiguredKeys, is_fit, make_key
+from scribewire.keys.configured import ConfiguredKeys, fingerprint, is_fit, make_key
 
 
 def test_only_the_configured_keys_are_valid() -> None:
@@ -48,3 +50,8 @@ def test_a_key_of_visible_ascii_can_be_sent(key: str) -> None:
 )
 def test_another_key_can_not(key: str) -> None:
     assert not is_fit(key)
+
+
+def test_a_fingerprint_tells_keys_apart_and_holds_nothing_of_them() -> None:
+    assert fingerprint("key-1") == hashlib.sha256(b"key-1").hexdigest()[:8]
+    assert fingerprint("key-1") != fingerprint("key-2")

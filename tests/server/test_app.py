@@ -4,7 +4,7 @@ import contextlib
 import http.client
 import json
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import anyio.to_thread
 import pytest
@@ -13,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 from scribewire import __version__
 from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import SpeechEngine
+from scribewire.keys.configured import fingerprint
 from scribewire.runtime.admission import CallCosts
 from scribewire.server.run import serving
 from scribewire.settings import Settings
@@ -297,3 +298,41 @@ async def test_no_session_is_left_behind(server: RunningServer) -> None:
         await attachment.has_ended.wait()
 
     assert not server.services.attachments
+
+
+@pytest.mark.parametrize(
+    ("path", "start"),
+    [
+        ("/v2/realtime?token=key-1", START),
+        ("/v2/realtime", '{"action":"start","key":"key-1"}'),
+    ],
+)
+async def test_the_log_says_once_whose_session_it_is(
+    path: str, start: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "scribewire.session")
+    async with run_server() as server, server.dial(path) as dialogue:
+        await dialogue.send(start, STOP)
+        await dialogue.until_closed()
+
+    told = [record.message for record in caplog.records if "client " in record.message]
+    assert [one.partition(" = ")[2] for one in told] == [
+        f"client 127.0.0.1, key {fingerprint('key-1')}"
+    ]
+
+
+async def test_the_log_says_which_host_a_stream_comes_from_and_no_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG", "scribewire")
+    url = "http://user:word@radio.internal:8000/secret/live?sig=secret"
+    async with (
+        run_server() as server,
+        server.dial(f"/v2/client/key-1?url={quote(url, safe='')}") as dialogue,
+    ):
+        await dialogue.until_closed()
+
+    told = [record.message for record in caplog.records if "key " in record.message]
+    assert len(told) == 1
+    assert told[0].endswith("source radio.internal")
+    assert not any("secret" in record.message for record in caplog.records)

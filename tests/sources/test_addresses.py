@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scribewire.sources.addresses import AddressPolicy, parse_address_rule
+from scribewire.sources.addresses import AddressPolicy, Leave, parse_address_rule
 from scribewire.sources.faults import SourceFault
 
 
@@ -13,9 +13,9 @@ def policy(allowed: str = "", denied: str = "") -> AddressPolicy:
     )
 
 
-def is_allowed(rules: AddressPolicy, host: str, ip: str) -> bool:
+def is_allowed(rules: AddressPolicy, host: str, ip: str, port: int = 80) -> bool:
     try:
-        rules.check_address(host, ip)
+        rules.check_address(host, ip, port)
     except SourceFault:
         return False
     return True
@@ -60,7 +60,7 @@ def test_the_policy_decides(
 
 def test_a_refusal_does_not_tell_where_a_name_leads() -> None:
     with pytest.raises(SourceFault) as caught:
-        policy().check_address("wiki.internal", "10.1.2.3")
+        policy().check_address("wiki.internal", "10.1.2.3", 80)
     assert "wiki.internal leads to a private address" in caught.value.message
     assert "10.1.2.3" not in caught.value.message
 
@@ -75,7 +75,10 @@ def test_a_refusal_does_not_tell_where_a_name_leads() -> None:
         "10.0.0.0/33",
         "a b",
         "http://a.example",
-        "a.example:80",
+        "a.example:0",
+        "a.example:65536",
+        "a.example:http",
+        "10.0.0.1:",
         "*.10.0.0.1",
         "127.1",
         "1.2.3.4.5",
@@ -89,4 +92,45 @@ def test_a_rule_that_means_nothing_is_refused_with_words(text: str) -> None:
 
 
 def test_a_rule_reads_names_as_urls_do() -> None:
-    assert parse_address_rule("Bücher.Example.").names("xn--bcher-kva.example")
+    assert parse_address_rule("Bücher.Example.").names("xn--bcher-kva.example", 80)
+
+
+@pytest.mark.parametrize(
+    ("rule", "host", "ip"),
+    [
+        ("10.0.0.5:8000", "a.example", "10.0.0.5"),
+        ("10.0.0.0/8:8000", "a.example", "10.0.0.5"),
+        ("[fd00::1]:8000", "a.example", "fd00::1"),
+        ("[fd00::/8]:8000", "a.example", "fd00::1"),
+        ("a.example:8000", "a.example", "10.0.0.5"),
+        ("*.example:8000", "a.example", "10.0.0.5"),
+    ],
+)
+def test_a_rule_may_be_about_one_port(rule: str, host: str, ip: str) -> None:
+    assert is_allowed(policy(rule), host, ip, 8000)
+    assert not is_allowed(policy(rule), host, ip, 8001)
+    assert not is_allowed(policy("10.0.0.0/8 fd00::/8", rule), host, ip, 8000)
+    assert is_allowed(policy("10.0.0.0/8 fd00::/8", rule), host, ip, 8001)
+
+
+def test_a_machine_is_not_public_to_its_own_services() -> None:
+    own = AddressPolicy(is_own=lambda ip: ip == "93.184.215.14")
+    let_in = AddressPolicy(
+        allowed=(parse_address_rule("93.184.215.14:8000"),), is_own=lambda _: True
+    )
+
+    assert is_allowed(own, "other.example", "93.184.215.15")
+    assert not is_allowed(own, "self.example", "93.184.215.14")
+    assert not is_allowed(own, "self.example", "::ffff:93.184.215.14")
+    assert is_allowed(let_in, "self.example", "93.184.215.14", 8000)
+    assert not is_allowed(let_in, "self.example", "93.184.215.14", 22)
+
+
+def test_why_an_address_may_be_reached_is_told() -> None:
+    rules = AddressPolicy(
+        allowed=(parse_address_rule("10.0.0.0/8"),), named=(parse_address_rule("wiki.internal"),)
+    )
+
+    assert rules.check_address("a.example", "8.8.8.8", 80) is Leave.PUBLIC
+    assert rules.check_address("a.example", "10.0.0.1", 80) is Leave.RULE
+    assert rules.check_address("wiki.internal", "10.0.0.1", 80) is Leave.NAMED

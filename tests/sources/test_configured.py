@@ -12,7 +12,7 @@ from scribewire.sources.retry import RetryRules
 
 def permits(policy: AddressPolicy, host: str, ip: str) -> bool:
     try:
-        policy.check_address(host, ip)
+        policy.check_address(host, ip, 80)
     except SourceFault:
         return False
     return True

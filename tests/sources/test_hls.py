@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scribewire.sources.addresses import AddressPolicy, parse_address_rule
+from scribewire.sources.addresses import AddressPolicy, AddressRule
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceGap, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.fetcher import GuardedFetcher
@@ -28,7 +28,7 @@ from tests.parts.playlists import (
     write_master,
 )
 
-HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
+HOME = AddressPolicy(named=(AddressRule(host="127.0.0.1"),))
 QUICK = RetryRules(first_wait_s=0.001, max_wait_s=0.001)
 LOSSLESS = "fmp4-flac"
 

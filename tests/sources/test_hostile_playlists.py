@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import pytest
 
 from scribewire.errors import CloseCode
-from scribewire.sources.addresses import AddressPolicy, parse_address_rule
+from scribewire.sources.addresses import AddressPolicy, AddressRule
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.fetcher import FetchLimits, GuardedFetcher
@@ -26,7 +26,7 @@ from tests.sources.test_hostile_urls import (
 )
 
 # One's own servers are at 127.0.0.2 and 127.0.0.3; what they point at is not.
-ALLOWED = AddressPolicy(allowed=tuple(map(parse_address_rule, ("127.0.0.2", "127.0.0.3"))))
+ALLOWED = AddressPolicy(named=tuple(AddressRule(host=host) for host in ("127.0.0.2", "127.0.0.3")))
 PATIENT = RetryRules(first_wait_s=0.001, max_wait_s=0.001, give_up_after_s=5)
 LIMITS = FetchLimits(
     connect_s=5, stall_s=5, playlist_bytes=20_000, segment_bytes=200_000, whole_s=5

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scribewire.errors import CloseCode
-from scribewire.sources.addresses import AddressPolicy, parse_address_rule
+from scribewire.sources.addresses import AddressPolicy, AddressRule
 from scribewire.sources.events import (
     SourceAudio,
     SourceEvent,
@@ -23,7 +23,7 @@ from scribewire.sources.retry import RetryRules
 from tests.parts.raw_origin import HANG, head, live, ok, run_raw_origin
 from tests.parts.wav import FOREVER, wav
 
-HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
+HOME = AddressPolicy(named=(AddressRule(host="127.0.0.1"),))
 PCM = b"\x10\x00" * 48_000
 LIVE = live(wav(PCM, size=FOREVER))
 NO_WAIT = RetryRules(first_wait_s=0.001, max_wait_s=0.001, give_up_after_s=0.05)

@@ -33,6 +33,15 @@ def is_fit(key: str) -> bool:
     return has_only_visible and key not in _PATHS_OWN
 
 
+def fingerprint(key: str) -> str:
+    """Return what a log may say of a key: who knows the key can tell, who does not learns nothing.
+
+    The first 8 hexadecimal digits of its SHA-256. Of a key that could be guessed it would confirm
+    a guess; those that `make_key` makes are beyond that.
+    """
+    return _digest(key).hex()[:8]
+
+
 class ConfiguredKeys:
     """Knows the configured keys by their SHA-256 only."""
 

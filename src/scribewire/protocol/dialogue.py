@@ -76,6 +76,8 @@ class SessionStarted:
     """What is asked for; the language is one of the policy's."""
     audio_format: AudioFormat = "pcm"
     """Of every `AudioReceived`."""
+    key: str = field(default="", repr=False, compare=False)
+    """The valid key that it was asked for with; never to be logged."""
 
 
 @dataclass(frozen=True, slots=True)

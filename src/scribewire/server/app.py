@@ -15,11 +15,13 @@ from starlette.routing import Route, WebSocketRoute
 
 from scribewire import __version__
 from scribewire.errors import BusyFault
+from scribewire.keys.configured import fingerprint
 from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import choose_subprotocol, refuse_keys
 from scribewire.server.attachment import Attachment
 from scribewire.server.session import open_session
 from scribewire.server.websocket_talk import SCOPE_KEY, WebSocketTalk
+from scribewire.sources.urls import host_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -110,6 +112,7 @@ async def _serve_client(
         talk: WebSocketTalk | None = websocket.scope.get(SCOPE_KEY)
         if talk is not None:
             talk.begin_session()
+        _log_client(session_id, websocket, started)
         session = open_session(session_id, started, services)
         owned.push_async_callback(session.aclose)
         return session
@@ -139,6 +142,15 @@ def _log_opening(session_id: str, opening: OpeningRequest) -> None:
         # Not their names: a key may stand there by mistake.
         count = len(opening.unknown_parameters)
         _session_log.debug("%s = ignored %d parameters", session_id, count)
+
+
+def _log_client(session_id: str, websocket: WebSocket, started: SessionStarted) -> None:
+    """Say whose session it is, and where its audio comes from: no key, no path, no query."""
+    peer = websocket.client.host if websocket.client else "unknown"
+    told = [f"client {peer}", f"key {fingerprint(started.key)}"]
+    if started.wishes.url is not None:
+        told.append(f"source {host_of(started.wishes.url)}")
+    _session_log.info("%s = %s", session_id, ", ".join(told))
 
 
 def _read_opening(websocket: WebSocket) -> OpeningRequest | None:

@@ -68,18 +68,19 @@ async def serving(
     costs: Mapping[SpeechEngine, CallCosts] | None = None,
     *,
     unix_time: Callable[[], float] = time.time,
+    named_source: str | None = None,
     cut_off: asyncio.Event | None = None,
 ) -> AsyncIterator[tuple[Address, Services]]:
     """Run a server inside the present event loop for as long as the context is open.
 
-    `costs` are what admission goes by until there are streams to measure. Leaving the context
-    drains it: sessions are told so and get their finals, within the drain timeout and until
-    `cut_off` is set.
+    `costs` are what admission goes by until there are streams to measure, `named_source` is a URL
+    whose host clients may be told all about, wherever it is. Leaving the context drains it:
+    sessions are told so and get their finals, within the drain timeout and until `cut_off` is set.
     """
     listening = listen(settings.host, settings.port)
     host, port = listening.getsockname()[:2]
     scheduler = schedule_on_threads(engines, workers=settings.workers)
-    async with configured_sources(settings, look_up=LookUpThreads()) as sources:
+    async with configured_sources(settings, named=named_source, look_up=LookUpThreads()) as sources:
         services = _make_services(settings, engines, costs or {}, scheduler, sources)
         listener = Listener(
             listening,

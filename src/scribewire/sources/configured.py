@@ -53,8 +53,9 @@ def address_policy(settings: Settings, *, named: str | None = None) -> AddressPo
     own = () if named is None else (AddressRule(host=check_url(named).host),)
     try:
         return AddressPolicy(
-            allowed=(*own, *map(parse_address_rule, settings.allow_source)),
+            allowed=tuple(map(parse_address_rule, settings.allow_source)),
             denied=tuple(map(parse_address_rule, settings.deny_source)),
+            named=own,
         )
     except ValueError as error:
         raise ServerFault(f"--allow-source or --deny-source: {error}") from None

@@ -21,6 +21,8 @@ class SourceFault(ClientFault):
         """The HTTP status that said so, if one did."""
         self.is_final = False
         """The source is over: opened again, it would not go on where it stopped."""
+        self.is_refusal = False
+        """Nothing was asked of the other server: the address alone was looked at."""
 
 
 def invalid_stream(
@@ -58,10 +60,12 @@ def unsupported_format(found: str) -> SourceFault:
 
 def address_not_allowed(cause: str) -> SourceFault:
     """Say that this server does not go there, whoever asks."""
-    return SourceFault(
+    fault = SourceFault(
         f"stream address not allowed: {cause}; expected an http or https URL of a public host; "
         "ask whoever runs this server to allow others"
     )
+    fault.is_refusal = True
+    return fault
 
 
 def connection_timeout(seconds: float) -> SourceFault:

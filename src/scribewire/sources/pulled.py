@@ -19,6 +19,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from scribewire.sources.discretion import discreet
 from scribewire.sources.events import SourceEvent, SourceOpened
 from scribewire.sources.faults import SourceFault, connection_timeout, invalid_stream
 from scribewire.sources.hls import read_hls
@@ -55,7 +56,7 @@ class Sources:
         Raises SourceFault: at once for a source that cannot be used, with close code 1011 for a
         live one that was lost for longer than `retry` allows.
         """
-        return _pull(self.fetcher, url, self.retry, self.open_timeout_s)
+        return discreet(_pull(self.fetcher, url, self.retry, self.open_timeout_s))
 
 
 async def _pull(

@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from scribewire.sources.addresses import AddressPolicy
+from scribewire.sources.addresses import AddressPolicy, Leave
+from scribewire.sources.discretion import note_private_host
 from scribewire.sources.faults import invalid_stream
 
 LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -40,7 +41,8 @@ class CheckedResolver(AbstractResolver):
         else:
             addresses = await self._find(host, port)
         for address in addresses:
-            self._policy.check_address(host, address)
+            if self._policy.check_address(host, address, port) is Leave.RULE:
+                note_private_host()
         return list(addresses)
 
     async def _find(self, host: str, port: int) -> Sequence[str]:

@@ -16,13 +16,13 @@ from urllib.parse import quote, unquote_to_bytes, urljoin
 
 import idna
 
-from scribewire.sources.faults import address_not_allowed, invalid_stream
+from scribewire.sources.faults import SourceFault, address_not_allowed, invalid_stream
 
 MAX_URL_CHARACTERS = 8000  # what RFC 9110 asks every server to bear; signed URLs have some 1500
 _MAX_SHOWN_CHARACTERS = 200  # a log line stays a line
 _MAX_HOST_CHARACTERS = 253  # DNS
 _MAX_LABEL_CHARACTERS = 63  # DNS
-_MAX_PORT = 65535
+MAX_PORT = 65535
 
 Scheme = Literal["http", "https"]
 _PORTS: Final[dict[Scheme, int]] = {"http": 80, "https": 443}
@@ -126,6 +126,14 @@ def normalise_host(text: str) -> str:
     raise invalid_stream("the URL has a host name that cannot exist")
 
 
+def host_of(url: str) -> str:
+    """Return the host of a URL for a log, or that there is none: a secret may stand anywhere."""
+    try:
+        return check_url(url).host
+    except SourceFault:
+        return "unreadable"
+
+
 def shown(url: str) -> str:
     """Make any text that should be a URL fit for a log or a message.
 
@@ -159,7 +167,7 @@ def _split_port(text: str, default: int) -> tuple[str, int]:
         raise invalid_stream("the URL has a bad port")
     host, port = found[1], found[2]
     number = int(port) if port else default
-    if not 0 < number <= _MAX_PORT:
+    if not 0 < number <= MAX_PORT:
         raise invalid_stream("the URL has a bad port")
     if not host:
         raise invalid_stream("the URL names no host")

@@ -28,16 +28,18 @@ KEYS = ("key-1", "key-2")
 
 @contextlib.asynccontextmanager
 async def run_server(
-    engines: Engines | None = None, **options: object
+    engines: Engines | None = None, *, named_source: str | None = None, **options: object
 ) -> AsyncIterator[RunningServer]:
     """Run a server on a free port; without engines it hears what `draw_pcm` draws.
 
-    `options` are fields of Settings. However slow the machine is, every session is let in, unless
+    `named_source` is a URL whose host clients may be told all about, as of public ones. `options`
+    are fields of Settings. However slow the machine is, every session is let in, unless
     they say otherwise.
     """
     defaults = {"port": 0, "keys": KEYS, "max_final_latency_ms": 0}
     settings = Settings.model_validate({**defaults, **options})
-    async with serving(settings, engines or Engines(ScriptedVad(), (ScriptedEngine(),))) as running:
+    engines = engines or Engines(ScriptedVad(), (ScriptedEngine(),))
+    async with serving(settings, engines, named_source=named_source) as running:
         yield RunningServer(*running)
 
 

@@ -345,7 +345,7 @@ class ServerConnection:
         language = choose_language(self._handshake.wishes.language, self._policy)
         wishes = replace(with_start(self._handshake.wishes, start.wishes), language=language)
         self._wishes = wishes  # last: what is rejected has not begun, so nothing of it can end
-        return SessionStarted(wishes)
+        return SessionStarted(wishes, key=start.key or next(iter(self._handshake.keys), ""))
 
     # Sending and ending.
 
