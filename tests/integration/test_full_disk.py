@@ -62,7 +62,9 @@ def test_where_no_large_file_can_be_written_the_model_is_not_blamed(tmp_path: Pa
         preexec_fn=allow_small_files,
     )
 
-    assert f"no room for prepared model files: cache {tmp_path}: file too large" in ended.stderr
+    assert (
+        f"prepared model files cannot be written: cache {tmp_path}: file too large" in ended.stderr
+    )
     assert "temporary folder" in ended.stderr
     assert "cannot load it" not in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -232,7 +232,7 @@ def test_where_nothing_can_be_written_each_place_is_named(tmp_path: Path) -> Non
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with (
-        pytest.raises(ModelFault, match="no room") as raised,
+        pytest.raises(ModelFault, match="cannot be written") as raised,
         ModelCache(directory=tmp_path).entry("bread", make, doing=DOING),
     ):
         pass

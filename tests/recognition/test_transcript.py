@@ -269,4 +269,13 @@ def test_what_is_rejected_is_counted() -> None:
     assert final_of(ended(hypothesis("You")), track(0.6), transcript) is None
     assert final_of(ended(hypothesis("Hello")), track(), transcript) is not None
     assert final_of(ended(hypothesis("")), track(), transcript) is None
+
+
+def test_a_loop_that_leaves_nothing_is_counted_as_rejected() -> None:
+    transcript, said = Transcript(RULES), hypothesis("I know. I know. I know. I know.")
+    guess = [replace(token, logprob=-1.3) for token in said.tokens[:2]]
+    copies = [replace(token, logprob=-0.05) for token in said.tokens[2:]]
+    looped = Hypothesis(said.text, (*guess, *copies))
+
+    assert final_of(ended(looped), track(), transcript) is None
     assert transcript.rejected == 1

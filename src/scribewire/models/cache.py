@@ -96,8 +96,8 @@ class ModelCache:
             except OSError as error:
                 places = f"cache {root}: {problem}; temporary folder {temporary}: {_reason(error)}"
                 raise ModelFault(
-                    f"no room for prepared model files: {places}; make room for 100 MB in one of "
-                    "them, or name other folders with SCRIBEWIRE_CACHE_DIR or TMPDIR"
+                    f"prepared model files cannot be written: {places}; make room for 100 MB in "
+                    "one of them, or name other folders with SCRIBEWIRE_CACHE_DIR or TMPDIR"
                 ) from error
             yield temporary
 

@@ -88,7 +88,7 @@ class Transcript:
         assert utterance.end is not None
         hypothesis = without_loop(found, self._calibration.loops)
         if not self._is_speech(track, utterance.start, utterance.end, hypothesis):
-            self.rejected += bool(hypothesis.text)
+            self.rejected += bool(found.text)
             hypothesis = Hypothesis("", ())
         # What lost its thread would lead the next one astray too.
         is_sound = found.is_complete and hypothesis is found
