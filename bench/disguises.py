@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Disguise: TypeAlias = Callable[["Samples"], "Samples"]
 
 NARROW_HZ = 8000
+WIDE_HZ = 48_000
 MU_LAW = 7  # what a WAV header calls it
 
 
@@ -93,6 +94,14 @@ def _among(channels: int, number: int) -> Disguise:
     return disguise
 
 
+def _beside_noise(samples: Samples) -> Samples:
+    voice = soxr.resample(samples, SAMPLE_RATE, WIDE_HZ)
+    noise = np.random.default_rng(1).standard_normal(voice.size)
+    level = np.sqrt(np.mean(np.square(voice))) * 10 ** (-8 / 20)
+    pcm = encode_pcm(np.stack([noise * level, voice], axis=1).astype(np.float32).reshape(-1))
+    return _read(wav(pcm, rate_hz=WIDE_HZ, channels=2))
+
+
 DISGUISES: Final[Mapping[str, Disguise]] = {
     "16 kHz": lambda samples: _read(encode_pcm(samples)),
     "8 kHz": _pushed_8k,
@@ -103,5 +112,6 @@ DISGUISES: Final[Mapping[str, Disguise]] = {
     "-12 dB": _quieter,
     "one of two": _among(2, 0),
     "centre of 5.1": _among(6, 2),
+    "noise on the other": _beside_noise,
 }
 """By the names of the table."""
