@@ -60,10 +60,17 @@ def test_a_decoder_that_lost_its_way_is_not_believed_however_sure_the_vad_is() -
     assert not judge(1.0, 10.0, -2.0)
 
 
-def test_a_certain_decoder_outweighs_a_doubtful_vad_and_the_other_way_round() -> None:
+def test_of_several_words_a_certain_decoder_outweighs_a_doubtful_vad_and_the_other_way_round() -> (
+    None
+):
     assert judge(0.45, 0.4, -0.05)
     assert not judge(0.45, 0.4, -0.6)
     assert judge(0.95, 1.5, -0.9)
+
+
+def test_of_a_single_word_no_decoder_outweighs_a_doubtful_vad() -> None:
+    assert not judge(0.75, 10.0, 0.0, text="Yes.")
+    assert judge(0.75, 0.4, 0.0, text="Yes sir.")
 
 
 def test_the_tokens_are_judged_together() -> None:

@@ -2,12 +2,12 @@
 
 A speech model asked about music or a cough answers with something: "You", "Thank you for
 watching". Two witnesses tell: how long and how surely the VAD heard somebody speak, and how sure
-the decoder was of its words. What they say is added up, so a certain decoder outweighs a doubtful
-VAD and the other way round: the mean of the VAD, the seconds of speech (more of them than a bound
-prove no more), and the mean log-probability of the tokens. Two things stand for themselves: a
-decoder that lost its way is not believed however sure the VAD is, and a single word is what
-decoders are most certain of when they guess, so there the mean of the VAD counts for
-more, and its length for nothing.
+the decoder was of its words. Of several words what they say is added up, so a certain decoder
+outweighs a doubtful VAD and the other way round: the mean of the VAD, the seconds of speech (more
+of them than a bound prove no more), and the mean log-probability of the tokens. A single word is
+what decoders are most certain of when they guess, so there the mean of the VAD counts many times,
+its length for nothing, and no decoder is certain enough for a VAD that doubts. A decoder that lost
+its way is not believed however sure the VAD is.
 
 The bounds are a model's own, for each guesses in its way; `bench/noise.py --speech` and
 `bench/conditions.py` show what lies on either side of them.
