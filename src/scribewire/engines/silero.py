@@ -12,7 +12,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from scribewire.engines.onnx import OnnxSession, Tensor
 from scribewire.engines.waveform import clean_samples
@@ -33,6 +32,7 @@ _RECURRENT_NUMBERS = math.prod(_RECURRENT_SHAPE)
 # Half of the band, in a filter of 1 ms each way: flat up to 3 kHz, 6 dB down at 4 kHz.
 _TAPS = 31
 _HISTORY_SAMPLES = _TAPS - 1
+_CENTRE = _TAPS // 2
 # Speech of a usual level is heard as it is. More gain would make speech of what a cheap microphone
 # says in an empty room.
 _USUAL_LEVEL = 0.03  # root mean square of a loud frame, of full scale
@@ -43,12 +43,14 @@ _LEVEL_DECAY = 0.9954  # for each frame: half of it after 5 s, the pauses of a s
 # the filter still hears and the level, as float32. Little-endian, as is every machine that
 # onnxruntime is built for.
 STATE_BYTES = 4 * (_RECURRENT_NUMBERS + CONTEXT_SAMPLES + _HISTORY_SAMPLES + 1)
+_HISTORY_FROM = _RECURRENT_NUMBERS + CONTEXT_SAMPLES
 _FRESH = bytes(STATE_BYTES)
 _OUTPUTS = ("output", "stateN")
 _RATE = np.array(VAD_RATE_HZ, np.int64)
 
 
 def _half_band() -> Tensor:
+    # of its odd taps only the centre is not zero
     ideal = np.sinc((np.arange(_TAPS) - _HISTORY_SAMPLES / 2) / 2) * np.hamming(_TAPS)
     taps: Tensor = (ideal / ideal.sum()).astype(np.float32)
     return taps
@@ -81,23 +83,20 @@ class SileroVad:
             raise ServerFault(f"VAD state of {len(state)} bytes: expected {STATE_BYTES}")
         numbers = np.frombuffer(state, np.float32)
         recurrent: Tensor = numbers[:_RECURRENT_NUMBERS].reshape(_RECURRENT_SHAPE)
-        context, history, level = np.split(
-            numbers[_RECURRENT_NUMBERS:], [CONTEXT_SAMPLES, CONTEXT_SAMPLES + _HISTORY_SAMPLES]
-        )
+        context = numbers[_RECURRENT_NUMBERS:_HISTORY_FROM]
+        history, level = numbers[_HISTORY_FROM:-1], float(numbers[-1])
         probabilities: list[float] = []
         for frame in clean_samples(request.frames).reshape(-1, FRAME_SAMPLES):
-            heard = np.concatenate([history, frame])
+            heard = np.concatenate((history, frame))
             halved = _halve(heard)
-            level = np.maximum(
-                np.sqrt(np.mean(np.square(halved))), level * np.float32(_LEVEL_DECAY)
-            )
-            gain = np.clip(_USUAL_LEVEL / np.maximum(level, _LEAST_LEVEL), 1, _MAX_GAIN)
-            window = np.concatenate([context, halved * gain.astype(np.float32)])[np.newaxis]
+            level = _follow(level, halved)
+            gain = max(_USUAL_LEVEL / max(level, _LEAST_LEVEL), 1.0)
+            window = np.concatenate((context, halved * np.float32(gain)))[np.newaxis]
             feeds = {"input": window, "state": recurrent, "sr": _RATE}
             output, recurrent = self._session.run(_OUTPUTS, feeds)
             probabilities.append(float(output[0, 0]))
             context, history = window[0, -CONTEXT_SAMPLES:], heard[-_HISTORY_SAMPLES:]
-        after = (recurrent, context, history, level)
+        after = (recurrent, context, history, np.float32(level))
         return VadResult(tuple(probabilities), b"".join(part.tobytes() for part in after))
 
     def close(self) -> None:
@@ -107,5 +106,12 @@ class SileroVad:
 
 def _halve(samples: Tensor) -> Tensor:
     """Return every second sample of what the filter leaves; frame by frame, so always the same."""
-    halved: Tensor = sliding_window_view(samples, _TAPS)[::2] @ _FILTER
+    centre = samples[_CENTRE : _CENTRE - _HISTORY_SAMPLES : 2] * _FILTER[_CENTRE]
+    halved: Tensor = centre + np.correlate(samples[::2], _FILTER[::2])
     return halved
+
+
+def _follow(level: float, samples: Tensor) -> float:
+    """Return the level of loud frames so far: at once what is louder, and slowly less again."""
+    now = math.sqrt(np.dot(samples, samples) / samples.size)
+    return float(np.float32(max(now, level * _LEVEL_DECAY)))  # as a state says it
