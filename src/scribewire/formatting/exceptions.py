@@ -68,6 +68,12 @@ class NumberExceptions:
     """What may stand inside a number: "a hundred and five"."""
     point: frozenset[str]
     """What stands before decimals."""
+    between: frozenset[str]
+    """After these, or one word later, come two numbers: "between five hundred and two thousand"."""
+    linked: frozenset[int] = frozenset()
+    """What may follow a linking word in a number, if not anything: "vingt et un"."""
+    is_unit_first: bool = False
+    """Whether a linking word stands between units and tens: "ein und zwanzig"."""
     is_zero_joined: bool = False
     """Whether a zero and the number after it are one: telephone numbers in pairs, "06 12"."""
     spoken_zeros: frozenset[str] = frozenset()
@@ -133,6 +139,7 @@ ENGLISH = NumberExceptions(
     multipliers=_HUNDREDS | _ENGLISH_BIG,
     linking=_words("and"),
     point=_words("point"),
+    between=_words("between"),
     spoken_zeros=_words("oh o"),
     not_numbers={
         # a pronoun: "no one, two of them"
@@ -183,6 +190,8 @@ DUTCH = NumberExceptions(
     multipliers=_words("honderd duizend") | _DUTCH_BIG,
     linking=_words("en"),
     point=_words("komma"),
+    between=_words("tussen"),
+    is_unit_first=True,
     articles=_words("een"),
     fraction_starts=_words("een één twee drie vier vijf zes zeven acht negen"),
     absorbed_articles=_words("een"),
@@ -202,6 +211,8 @@ FRENCH = NumberExceptions(
     multipliers=_words("cent cents mille") | _FRENCH_BIG,
     linking=_words("et"),
     point=_words("virgule"),
+    between=_words("entre"),
+    linked=frozenset({1, 11}),
     is_zero_joined=True,
     not_numbers={
         "cent": NotNumber(after=_words("pour")),
@@ -219,6 +230,8 @@ GERMAN = NumberExceptions(
     multipliers=_words("hundert tausend") | _GERMAN_BIG,
     linking=_words("und"),
     point=_words("komma"),
+    between=_words("zwischen"),
+    is_unit_first=True,
     absorbed_articles=_words("eine einer"),
     absorbing=_GERMAN_BIG,
     not_numbers={"achte": _GERMAN_VERB, "achten": _GERMAN_VERB},  # "Ich achte dich"

@@ -1,11 +1,16 @@
 """Where one number ends and the next begins, among number words that follow each other.
 
-text2num goes on with a number as long as grammar allows: "one hundred two hundred" is 102 and 100
-to it, for it does not look ahead. Here a word begins a number of its own
+text2num goes on with a number as long as grammar allows, for it does not look ahead: "one hundred
+two hundred" is 102 and 100 to it. Asked about all the words at once it says that they are no
+number, and then they are parted here
 
-* where what it begins is as large as what it would be added to: "one hundred | two hundred";
-* where it is the first of several digits: "eight hundred | five five five";
-* after a zero, which is a digit of several: "zero | six one". text2num parts other digits itself.
+* where both parts are numbers, and of such places where the two are nearest in size: "one hundred
+  fifty | two hundred", since 100 and 5200 are further apart. A multiplier seldom begins one;
+* where an "and" is none that numbers have: "fifty and | one hundred";
+* between the two that a word such as "between" promises: "between two and | thirty" in Dutch and
+  German, where that is 32 elsewhere;
+* before the first of several digits: "eight hundred | five five five";
+* after a zero, which is a digit of several: "zero | six one".
 
 A scale ("million") stays a word where the number ends with it, and where little follows: "two
 million five hundred" may be 2,500,000. It is a part of the number where thousands follow it.
@@ -14,18 +19,24 @@ million five hundred" may be 2,500,000. It is a part of the number where thousan
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scribewire.formatting.sentence import Sentence
 
 _HUNDRED, _THOUSAND = 2, 3  # ranks: how many zeros
-_LEAST_TENS, _LEAST_HUNDRED = 20, 100
+_LEAST_TENS = 20
+_FAR = 10  # times as large: too far apart to be counted on from one to the other
 
 
 def starts_of_numbers(sentence: Sentence) -> frozenset[int]:
     """Return the words that do not go on with the number before them."""
-    return frozenset(at for at in range(1, len(sentence.parts)) if _starts(at, sentence))
+    starts: set[int] = set()
+    for run in _runs(sentence, frozenset()):
+        parted = _part(run, sentence)
+        starts |= parted or _part_range(run, sentence)
+    return frozenset(starts)
 
 
 def joined_scales(sentence: Sentence, starts: frozenset[int]) -> frozenset[int]:
@@ -38,16 +49,81 @@ def joined_scales(sentence: Sentence, starts: frozenset[int]) -> frozenset[int]:
     return frozenset(joined)
 
 
-def _starts(at: int, sentence: Sentence) -> bool:
-    before = _number_before(at, sentence)
-    if before is None or sentence.value(at) is None or _is_decimal(at, sentence):
-        return False
+def _part(run: list[int], sentence: Sentence) -> set[int]:
+    """Return where numbers begin in a run of number words, but for its first."""
+    starts: set[int] = set()
+    first = 0
+    for last in range(1, len(run)):
+        if _is_decimal(run[last], sentence):
+            first = last
+        elif _begins(run[last - 1], run[last], sentence):
+            first = last
+            starts.add(run[first])
+        elif sentence.number(run[first], run[last]) is None:
+            first = _nearest(run, first, last, sentence)
+            starts.add(run[first])
+    return starts
+
+
+def _begins(before: int, at: int, sentence: Sentence) -> bool:
+    """Whether a word begins a number whatever grammar says."""
+    if before < at - 1:
+        return not _is_linked(before, at, sentence)
     if sentence.value(before) == 0:
-        return before == at - 1 and not sentence.exceptions.is_zero_joined
-    rank = _rank(before, sentence)
-    if rank < _HUNDRED or sentence.core(at) in sentence.exceptions.multipliers:
+        return not sentence.exceptions.is_zero_joined
+    return _rank(before, sentence) >= _HUNDRED and _begins_digits(at, sentence)
+
+
+def _is_linked(before: int, at: int, sentence: Sentence) -> bool:
+    """Whether the "and" between two words is one that numbers have."""
+    exceptions = sentence.exceptions
+    one, other = sentence.value(before), sentence.value(at)
+    if one is None or other is None or sentence.core(at) in exceptions.multipliers:
         return False
-    return _reaches(rank, at, sentence) or (before == at - 1 and _begins_digits(at, sentence))
+    if exceptions.linked and other not in exceptions.linked:
+        return False
+    if _rank(before, sentence) >= _HUNDRED:
+        return True
+    if exceptions.linked:
+        return one >= _LEAST_TENS
+    is_tens = other >= _LEAST_TENS and other % 10 == 0
+    return exceptions.is_unit_first and one % 100 in range(1, 10) and is_tens
+
+
+def _nearest(run: list[int], first: int, last: int, sentence: Sentence) -> int:
+    """Return where in a run to part what is no number, its two parts nearest in size."""
+    distances: dict[int, float] = {}
+    unlikely: dict[int, float] = {}
+    for cut in range(first + 1, last + 1):
+        one = sentence.number(run[first], run[cut - 1])
+        other = sentence.number(run[cut], run[last])
+        if one is not None and other is not None:
+            found = unlikely if _is_unlikely(run[cut], sentence) else distances
+            found[cut] = max(one, other) / max(1, min(one, other))
+    if not distances or min(distances.values()) > _FAR:
+        distances |= unlikely
+    return min(distances, key=lambda cut: distances[cut], default=last)
+
+
+def _is_unlikely(at: int, sentence: Sentence) -> bool:
+    """Whether what begins here is seldom said after another number: "hundred", "twenty hundred"."""
+    value, following = sentence.value(at), sentence.value(at + 1)
+    is_tens_of_hundreds = value in range(10, 100, 10) and following == 10**_HUNDRED
+    return sentence.core(at) in sentence.exceptions.multipliers or is_tens_of_hundreds
+
+
+def _part_range(run: list[int], sentence: Sentence) -> set[int]:
+    """Return where the second number begins after "between", the smaller before the larger."""
+    previous = sentence.previous(run[0])
+    one_more = sentence.previous(run[0] - 1) if previous else ""
+    if sentence.exceptions.between.isdisjoint((previous, one_more)):
+        return set()
+    for before, at in pairwise(run):
+        if before < at - 1:
+            one, other = sentence.number(run[0], before), sentence.number(at, run[-1])
+            if one is not None and other is not None and one < other:
+                return {at}
+    return set()
 
 
 def _number_before(at: int, sentence: Sentence) -> int | None:
@@ -72,30 +148,6 @@ def _rank(at: int, sentence: Sentence) -> int:
     digits = str(sentence.value(at) or 1)
     zeros = len(digits) - len(digits.rstrip("0"))
     return zeros - zeros % _THOUSAND if zeros >= _THOUSAND else zeros // _HUNDRED * _HUNDRED
-
-
-def _reaches(rank: int, at: int, sentence: Sentence) -> bool:
-    """Whether what begins here is multiplied to at least a rank: "(one hundred) two hundred".
-
-    Hundreds may be added up to thousands: "one hundred two thousand" is one number.
-    """
-    while sentence.is_joined(at + 1) and _may_follow(at + 1, sentence):
-        at += 1
-        found = _rank(at, sentence)
-        is_multiplier = sentence.core(at) in sentence.exceptions.multipliers
-        if is_multiplier and (rank == _HUNDRED or found >= _THOUSAND):
-            return found == rank if rank == _HUNDRED else found >= rank
-    return False
-
-
-def _may_follow(at: int, sentence: Sentence) -> bool:
-    """Whether a word may be in one number with the one before: "twenty one", but not "one one"."""
-    value, before = sentence.value(at), sentence.value(at - 1)
-    if value is None:
-        return sentence.core(at) in sentence.exceptions.linking and _rank(at - 1, sentence) > 0
-    if before is None or max(value, before) >= _LEAST_HUNDRED:
-        return True
-    return before >= _LEAST_TENS > value and before % 10 == 0
 
 
 def _begins_digits(at: int, sentence: Sentence) -> bool:

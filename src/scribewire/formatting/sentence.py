@@ -58,6 +58,10 @@ class Sentence:
         """Return what a word counts by itself; None of what is no number, or an ordinal."""
         return self._values[at] if 0 <= at < len(self._values) else None
 
+    def number(self, first: int, last: int) -> int | None:
+        """Return what these words count together, the last one included; None of no number."""
+        return self._count(" ".join(self.spelled(at).lower() for at in range(first, last + 1)))
+
     def is_digit(self, at: int) -> bool:
         """Whether a word is one of the numbers 0 to 9."""
         return self.value(at) in range(10)
@@ -99,10 +103,11 @@ class Sentence:
         return rule is not None and rule.holds(self.previous(at), self.following(at))
 
     def _read(self, at: int) -> int | None:
-        if self.is_excepted(at):
-            return None
+        return None if self.is_excepted(at) else self._count(self._cores[at])
+
+    def _count(self, words: str) -> int | None:
         try:
-            return int(text2num(self._cores[at], self.language))
+            return int(text2num(words, self.language))
         except ValueError:
             return None
 
