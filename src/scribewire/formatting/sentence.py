@@ -82,14 +82,19 @@ class Sentence:
         return self.core(at + 1) if self.is_joined(at + 1) else ""
 
     def is_spoken_zero(self, at: int) -> bool:
-        """Whether a word is zero only between two digits, and stands there: "three oh five"."""
+        """Whether a word is zero only among digits, and stands there: "three oh five".
+
+        It ends them after two or more: "two one oh", where "three, oh" may be a sigh.
+        """
         zeros = self.exceptions.spoken_zeros
         if self.core(at) not in zeros or not self.is_joined(at):
             return False
         last = at
         while self.following(last) in zeros:
             last += 1
-        return self.is_digit(at - 1) and self.is_joined(last + 1) and self.is_digit(last + 1)
+        if self.is_joined(last + 1):
+            return self.is_digit(at - 1) and self.is_digit(last + 1)
+        return self.is_digit(at - 1) and self.is_joined(at - 1) and self.is_digit(at - 2)
 
     def spelled(self, at: int) -> str:
         """Return a word's core as the library is to read it."""
