@@ -24,9 +24,17 @@ class NotNumber:
     """It is no number before one of these, where an empty word is the end of the phrase ..."""
     unless_after: frozenset[str] = frozenset()
     """... except after one of these."""
+    idioms: tuple[tuple[frozenset[str], frozenset[str]], ...] = ()
+    """It is no number between one of the first and one of the second of any of these pairs."""
+    noun_after: frozenset[str] = frozenset()
+    """It is no number two words after one of these, but for one of `unless_after` between."""
 
-    def holds(self, previous: str, following: str) -> bool:
-        """Whether the word between these two is no number."""
+    def holds(self, one_more: str, previous: str, following: str) -> bool:
+        """Whether the word between these is no number."""
+        if any(previous in first and following in last for first, last in self.idioms):
+            return True
+        if one_more in self.noun_after and previous not in self.unless_after:
+            return True
         if following in self.before and previous not in self.unless_after:
             return True
         if following in self.unless_before:
@@ -130,6 +138,31 @@ _ENGLISH_YEARS = PairedYears(
     months=_ENGLISH_MONTHS,
     zeros=_words("oh o"),
 )
+# "Hij acht het mogelijk", "Neem dat in acht", "Geef acht!"
+_DUTCH_ACHT = NotNumber(
+    before=_words("slaan genomen gelaten"),
+    idioms=(
+        (
+            _words("ik hij zij ze u men rechtbank rechter"),
+            _words("het de dat dit deze die hem haar hen mij ons u zich een geen"),
+        ),
+        (
+            _words("in geef geeft geven gaf gaven sla slaat slaan sloeg buiten geen"),
+            _words("op te neem neemt nemen nam laat laten") | {""},
+        ),
+    ),
+)
+# "Nimm dich in acht", "Gib acht!"
+_GERMAN_ACHT = NotNumber(
+    before=_words("geben gegeben nehmen genommen lassen gelassen"),
+    unless_after=_words("der die den alle"),
+    idioms=(
+        (
+            _words("in außer gib gibt gebe gebt geben gab gaben habt hab bitte"),
+            _words("auf darauf dass zu nimmt nahm ließ") | {""},
+        ),
+    ),
+)
 _GERMAN_VERB = NotNumber(
     only_after=_words("der die das dem den des am im zum vom beim jeder jede jedes jeden")
 )
@@ -192,6 +225,7 @@ DUTCH = NumberExceptions(
     point=_words("komma"),
     between=_words("tussen"),
     is_unit_first=True,
+    not_numbers={"acht": _DUTCH_ACHT},
     articles=_words("een"),
     fraction_starts=_words("een één twee drie vier vijf zes zeven acht negen"),
     absorbed_articles=_words("een"),
@@ -202,6 +236,12 @@ DUTCH = NumberExceptions(
 _FRENCH_NUMBERS = _words(
     "zéro un deux trois quatre cinq six sept huit neuf dix vingt trente quarante cinquante soixante"
     " quatre-vingt septante huitante octante nonante cent cents mille virgule et"
+)
+
+# "un mètre neuf" is a measure, "un chapitre neuf" no new one
+_FRENCH_COUNTED = _words(
+    "euro franc dollar mètre kilo litre degré million milliard numéro chapitre jour mois an moins"
+    " plus"
 )
 
 _FRENCH_BIG = _words("million millions milliard milliards billion billions")
@@ -217,7 +257,12 @@ FRENCH = NumberExceptions(
     not_numbers={
         "cent": NotNumber(after=_words("pour")),
         # "un livre neuf", a new book: the adjective comes after its noun
-        "neuf": NotNumber(before=frozenset({""}), unless_after=_FRENCH_NUMBERS),
+        "neuf": NotNumber(
+            after=_words("flambant"),
+            before=frozenset({""}),
+            unless_after=_FRENCH_NUMBERS | _FRENCH_COUNTED,
+            noun_after=_words("un mon ton son cet"),
+        ),
     },
     articles=_words("un une"),
     fraction_starts=_words("un"),
@@ -234,7 +279,8 @@ GERMAN = NumberExceptions(
     is_unit_first=True,
     absorbed_articles=_words("eine einer"),
     absorbing=_GERMAN_BIG,
-    not_numbers={"achte": _GERMAN_VERB, "achten": _GERMAN_VERB},  # "Ich achte dich"
+    # "Ich achte dich"
+    not_numbers={"acht": _GERMAN_ACHT, "achte": _GERMAN_VERB, "achten": _GERMAN_VERB},
     articles=_words("ein"),
 )
 

@@ -105,7 +105,11 @@ class Sentence:
         if self.core(at) in self.exceptions.never:
             return True
         rule = self.exceptions.not_numbers.get(self.core(at))
-        return rule is not None and rule.holds(self.previous(at), self.following(at))
+        if rule is None:
+            return False
+        following, previous = self.following(at), self.previous(at)
+        one_more = self.previous(at - 1) if previous else ""
+        return rule.holds(one_more, previous, following)
 
     def _read(self, at: int) -> int | None:
         return None if self.is_excepted(at) else self._count(self._cores[at])
