@@ -18,6 +18,19 @@ CASES = [
     ("nineteen eighty eighteen", "19 80 18"),
     ("from seventeen fifty to eighteen fifty", "1750 1850"),
     ("it to eighteen fifty", "18 50"),
+    ("born eighteen fifty", "1850"),
+    ("room nineteen fifty", "19 50"),
+    ("the score was now nineteen eighty", "19 80"),
+    ("the score in nineteen eighty", "1980"),
+    ("for nineteen eighty", "19 80"),
+    ("nineteen eighty bottles", "19 80"),
+    ("nineteen eighty was", "1980"),
+    ("the nineteen eighty election", "1980"),
+    ("the seventeen fifty train", "17 50"),
+    ("the seventeen fifty from", "17 50"),
+    ("end of nineteen eighty everything", "1980"),
+    ("of nineteen eighty survived", "19 80"),
+    ("of nineteen eighty", "1980"),
 ]
 VALUES = {"five": "5", "twelve": "12", "seventeen": "17", "eighteen": "18", "nineteen": "19"}
 VALUES |= {"twenty": "20", "fifty": "50", "eighty": "80"}

@@ -1,7 +1,7 @@
 """What text2num does not know about each language that we write numbers in.
 
-The library reads numbers well and context hardly at all. Words are never wrong, so where a
-number word may be something else, these tables leave it a word.
+The library reads numbers well and context hardly at all. Words are never wrong, so where the words
+around it say that a number word is something else, these tables leave it a word.
 """
 
 from __future__ import annotations
@@ -47,17 +47,25 @@ class PairedYears:
     """How a language says a year in two numbers: "nineteen ninety-four"."""
 
     recent: frozenset[str]
-    """Centuries, in digits, that make a year unless something speaks against it ..."""
+    """Centuries, in digits, that make a year where nothing says otherwise ..."""
     earlier: frozenset[str]
     """... and those that make one only where something says so."""
     after: frozenset[str]
-    """A year follows these: "in", a month ..."""
+    """A year follows these: "in", "born", a month ..."""
+    articles: frozenset[str]
+    """... these, where its century is recent: "the twenty twelve election" ..."""
     ranges: frozenset[str]
-    """... and these, after another year: "from eighteen forty to eighteen sixty"."""
-    prices: frozenset[str]
-    """One word after these, or two, comes a price or the time of day ..."""
-    counted: frozenset[str]
-    """... and before these, how many there are: "twenty ten year old cars"."""
+    """... these, after another year: "from eighteen forty to eighteen sixty" ..."""
+    perhaps_after: frozenset[str]
+    """... and these, where nothing speaks against it."""
+    against: frozenset[str]
+    """Up to three words after these comes no year but a price, a score, the number of a room ..."""
+    against_directly: frozenset[str]
+    """... and the word after these is none: "at nineteen thirty"."""
+    units: frozenset[str]
+    """Before these it is never a year: "in twenty thirty minutes"."""
+    going_on: frozenset[str]
+    """Nothing that is counted: only these may follow a year that no word before it speaks for."""
     months: frozenset[str]
     """Between one of these and a year, a number is the day."""
     zeros: frozenset[str] = frozenset()
@@ -120,20 +128,31 @@ _ENGLISH_YEARS = PairedYears(
     earlier=_words("13 14 15 16 17 18"),
     after=_ENGLISH_MONTHS
     | _words(
-        "in since by until till before after from between of circa year early late mid"
-        " spring summer autumn fall winter"
+        "in since by until till circa year early late mid spring summer autumn fall winter"
+        " born died founded built established"
     ),
+    articles=_words("the a"),
     ranges=_words("and to or until till through"),
-    prices=_words(
-        "cost costs costing pay pays paid price priced prices charge charged sum total amount"
-        " dollar dollars pound pounds euro euros at only"
+    perhaps_after=_words("of from between before after"),
+    against=_words(
+        "cost costs costing pay pays paid price prices priced charge charged sum total amount only"
+        " dollar dollars pound pounds euro euros score scores scored won lost"
+        " room rooms bus buses tram train trains flight flights gate line platform route number"
+        " numbers page pages chapter verse channel seat code extension at"
     ),
-    counted=_words(
-        "year years year-old dollar dollars cent cents pound pounds euro euros percent people times"
+    against_directly=_words("for about"),
+    units=_words(
+        "year years year-old dollar dollars cent cents pound pounds euro euros percent times"
         " second seconds minute minutes hour hours day days week weeks month months o'clock am pm"
         " inch inches foot feet yard yards mile miles meter meters metre metres kilometers"
         " kilometres centimeters millimeters gram grams kilo kilos kilograms liter liters litre"
-        " litres degrees points pages men women vision hundred thousand million billion trillion"
+        " litres degrees vision train flight bus hundred thousand million billion trillion"
+    ),
+    going_on=_words(
+        "and but so because as if than when while where until till was were is are has had did will"
+        " would could should can the this that these there he she it we they you i my his her our"
+        " their its who which what in on at by for with from to into before after since during"
+        " about not then"
     ),
     months=_ENGLISH_MONTHS,
     zeros=_words("oh o"),
@@ -204,16 +223,27 @@ _DUTCH_YEARS = PairedYears(
     earlier=_words("13 14 15 16 17 18"),
     after=_DUTCH_MONTHS
     | _words(
-        "in sinds tot voor na vanaf van tussen rond anno jaar begin eind lente zomer herfst winter"
+        "in sinds tot vanaf rond anno jaar begin eind lente zomer herfst winter"
+        " geboren overleden gestorven gebouwd opgericht"
     ),
+    articles=_words("de het een"),
     ranges=_words("en tot of t/m"),
-    prices=_words(
-        "kost kosten kostte kostten betaal betaalt betalen betaalde prijs bedrag euro om slechts"
+    perhaps_after=_words("van tussen na"),
+    against=_words(
+        "kost kosten kostte kostten betaal betaalt betalen betaalde prijs bedrag euro slechts"
+        " stand uitslag won wonnen verloor verloren kamer lokaal bus tram trein lijn vlucht spoor"
+        " perron nummer nummers bladzijde pagina hoofdstuk kanaal stoel om"
     ),
-    counted=_words(
-        "jaar jaren euro cent procent mensen keer seconde seconden minuut minuten uur dag dagen"
+    against_directly=_words("voor ongeveer"),
+    units=_words(
+        "jaar jaren euro cent procent keer seconde seconden minuut minuten uur dag dagen"
         " week weken maand maanden meter kilometer centimeter millimeter gram kilo liter graden"
-        " punten man vrouwen mannen honderd duizend miljoen miljard biljoen"
+        " honderd duizend miljoen miljard biljoen"
+    ),
+    going_on=_words(
+        "en maar dus want omdat als dan toen terwijl waar tot is was waren zijn heeft had hadden"
+        " wordt werd zal zou kan kon de het dit dat deze die er hij zij ze wij we jij je u ik mijn"
+        " zijn haar ons onze hun in op om bij voor met van uit naar na sinds tijdens over niet"
     ),
     months=_DUTCH_MONTHS,
 )

@@ -1,9 +1,13 @@
 """Years that are spoken as two numbers: "nineteen ninety-four" is 1994, "twelve fifty" is not.
 
-Two numbers in a row may as well be a price, the time of day, or two that are counted. A pair is a
-year only when no third number stands beside it, nothing says that it is a price, and nothing that
-can be counted follows. The centuries of those alive make a year then; an earlier one needs a word
-before it that years have: "in seventeen fifty".
+Two numbers in a row may as well be a price, a score, the time of day, or two that are counted. A
+pair is a year only when no third number stands beside it and no unit follows, and then
+
+* where a word before it says so, for any century: "in seventeen fifty", "born eighteen sixty";
+* where a word before it may say so, and none speaks against it: "the end of nineteen fifty", but
+  not "Of twenty thirty survived", where the phrase begins with it and something counted follows;
+* for the centuries of those alive, where no word before it speaks against it and nothing that may
+  be counted follows: the phrase ends there, or goes on with a word such as "and" or "was".
 """
 
 from __future__ import annotations
@@ -16,6 +20,8 @@ from scribewire.formatting.sentence import Number
 if TYPE_CHECKING:
     from scribewire.formatting.exceptions import PairedYears
     from scribewire.formatting.sentence import Sentence
+
+_NEAR = 3  # words: "the score was now nineteen twenty"
 
 
 def join_years(numbers: list[Number], sentence: Sentence) -> list[Number]:
@@ -59,8 +65,8 @@ class _Pairs:
         is_year = (
             self._is_pair(century, rest)
             and self._stands_alone(at)
-            and not self._is_counted(century, rest)
-            and self._is_dated(century)
+            and self._sentence.following(rest.end - 1) not in self._rules.units
+            and self._is_dated(century, rest)
         )
         return rest if is_year else None
 
@@ -85,23 +91,45 @@ class _Pairs:
     def _touch(self, one: Number, other: Number) -> bool:
         return one.end == other.first and self._sentence.is_joined(other.first)
 
-    def _is_counted(self, century: Number, rest: Number) -> bool:
-        previous = self._sentence.previous(century.first)
-        one_more = self._sentence.previous(century.first - 1) if previous else ""
-        is_priced = not self._rules.prices.isdisjoint((previous, one_more))
-        return is_priced or self._sentence.following(rest.end - 1) in self._rules.counted
-
-    def _is_dated(self, century: Number) -> bool:
-        """Whether the century, or what stands before it, is one of a year."""
-        rules = self._rules
-        if century.text in rules.recent:
-            return True
-        if century.text not in rules.earlier:
+    def _is_dated(self, century: Number, rest: Number) -> bool:
+        """Whether what stands around the two numbers is what stands around a year."""
+        rules, sentence = self._rules, self._sentence
+        is_recent = century.text in rules.recent
+        if not is_recent and century.text not in rules.earlier:
             return False
-        previous = self._sentence.previous(century.first)
-        last = self._last_year
-        is_range = previous in rules.ranges and last is not None and last.end == century.first - 1
-        return is_range or previous in rules.after or self._follows_day(century)
+        previous = sentence.previous(century.first)
+        if self._is_said(century) or (is_recent and previous in rules.articles):
+            return True
+        if self._speaks_against(century):
+            return False
+        following = sentence.following(rest.end - 1)
+        is_uncounted = not following or following in rules.going_on
+        if previous in rules.perhaps_after:
+            return is_uncounted or sentence.is_joined(century.first - 1)
+        return is_recent and is_uncounted
+
+    def _is_said(self, century: Number) -> bool:
+        """Whether a year, and nothing else, follows what stands before the century."""
+        previous, last = self._sentence.previous(century.first), self._last_year
+        is_range = last is not None and last.end == century.first - 1
+        return (
+            previous in self._rules.after
+            or (is_range and previous in self._rules.ranges)
+            or self._follows_day(century)
+        )
+
+    def _speaks_against(self, century: Number) -> bool:
+        """Whether a price, a score or the like has been spoken of just before."""
+        at, against = century.first, self._rules.against
+        if self._sentence.previous(at) in self._rules.against_directly:
+            return True
+        for _ in range(_NEAR):
+            if not self._sentence.previous(at):
+                return False
+            at -= 1
+            if self._sentence.core(at) in against:
+                return True
+        return False
 
     def _follows_day(self, century: Number) -> bool:
         first = century.first - 1
