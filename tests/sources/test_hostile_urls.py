@@ -13,6 +13,7 @@ from scribewire.sources.fetcher import FetchLimits, GuardedFetcher
 from tests.parts.raw_origin import RawOrigin, head, live, run_raw_origin
 
 NOT_ALLOWED = "stream address not allowed: "
+MAPPED = "::ffff:127.0.0.1 is an IPv4 address mapped"
 INVALID = "invalid stream: "
 
 # URL (PORT is that of the listener), what the message begins with.
@@ -63,8 +64,8 @@ URLS = [
     ("http://[0:0:0:0:0:0:0:1]:PORT/", NOT_ALLOWED + "::1 is a loopback address"),
     ("http://[0000::0001]:PORT/", NOT_ALLOWED),
     ("http://[::]:PORT/", NOT_ALLOWED),
-    ("http://[::ffff:127.0.0.1]:PORT/", NOT_ALLOWED + "::ffff:7f00:1 is an IPv4 address mapped"),
-    ("http://[::ffff:7f00:1]:PORT/", NOT_ALLOWED),
+    ("http://[::ffff:127.0.0.1]:PORT/", NOT_ALLOWED + MAPPED),
+    ("http://[::ffff:7f00:1]:PORT/", NOT_ALLOWED + MAPPED),
     ("http://[::FFFF:10.0.0.1]:PORT/", NOT_ALLOWED),
     ("http://[::ffff:169.254.169.254]:PORT/", NOT_ALLOWED),
     ("http://[::ffff:0:127.0.0.1]:PORT/", NOT_ALLOWED),

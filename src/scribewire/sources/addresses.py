@@ -14,7 +14,13 @@ from enum import Enum, auto
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from scribewire.sources.faults import SourceFault, address_not_allowed
-from scribewire.sources.networks import IpAddress, Network, hidden_addresses, why_not_public
+from scribewire.sources.networks import (
+    IpAddress,
+    Network,
+    hidden_addresses,
+    spell_address,
+    why_not_public,
+)
 from scribewire.sources.own_addresses import is_own_address
 from scribewire.sources.urls import MAX_PORT, HttpUrl, check_url, normalise_host, shown
 
@@ -146,7 +152,7 @@ class AddressPolicy:
             return Leave.RULE
         for each, kind in zip(addresses, kinds, strict=True):
             if kind is not None and not any(rule.holds(each, port) for rule in self.allowed):
-                is_literal = host == str(address)
+                is_literal = host == spell_address(address)
                 raise address_not_allowed(f"{host} {'is' if is_literal else 'leads to'} {kind}")
         return Leave.RULE
 

@@ -70,6 +70,12 @@ _LAST_32_BITS: Final = tuple(
 _ISATAP: Final = (0x0000_5EFE, 0x0200_5EFE)
 
 
+def spell_address(address: IpAddress) -> str:
+    """Spell an address as Python 3.13 does: releases before it spell a mapped one in hex."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(address) if mapped is None else f"::ffff:{mapped}"
+
+
 def why_not_public(address: IpAddress) -> str | None:
     """Say what kind of address this is, where it is not a public one."""
     if any(address in network for network in _METADATA):

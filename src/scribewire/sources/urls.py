@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote_to_bytes, urljoin
 import idna
 
 from scribewire.sources.faults import SourceFault, address_not_allowed, invalid_stream
+from scribewire.sources.networks import spell_address
 
 MAX_URL_CHARACTERS = 8000  # what RFC 9110 asks every server to bear; signed URLs have some 1500
 _MAX_SHOWN_CHARACTERS = 200  # a log line stays a line
@@ -185,7 +186,7 @@ def _read_ipv6(text: str) -> str:
     if not text.endswith("]") or "%" in text:
         raise invalid_stream("the URL has a broken IPv6 address")
     try:
-        return str(IPv6Address(text[1:-1]))
+        return spell_address(IPv6Address(text[1:-1]))
     except AddressValueError:
         raise invalid_stream("the URL has a broken IPv6 address") from None
 
