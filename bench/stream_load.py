@@ -25,10 +25,10 @@ import psutil
 
 from bench.table import format_table
 from scribewire.errors import ServerFault
-from scribewire.sources.addresses import AddressPolicy, parse_address_rule
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault
-from scribewire.sources.fetcher import GuardedFetcher
+from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
+from scribewire.sources.http.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
 from scribewire.types import PCM_BYTES_PER_S, SAMPLE_RATE

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import pytest
 
-from scribewire.sources.addresses import AddressPolicy, AddressRule
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceOpened
-from scribewire.sources.fetcher import GuardedFetcher
+from scribewire.sources.http.addresses import AddressPolicy, AddressRule
+from scribewire.sources.http.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
 from scribewire.testing.running import run_server

@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import pytest
 
-from scribewire.sources.addresses import AddressPolicy, AddressRule
 from scribewire.sources.events import (
     SourceAudio,
     SourceEvent,
@@ -20,7 +19,8 @@ from scribewire.sources.events import (
     SourceLost,
     SourceOpened,
 )
-from scribewire.sources.fetcher import GuardedFetcher
+from scribewire.sources.http.addresses import AddressPolicy, AddressRule
+from scribewire.sources.http.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
 from scribewire.testing.running import RawClient, run_server

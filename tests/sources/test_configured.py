@@ -4,9 +4,9 @@ import pytest
 
 from scribewire.errors import ServerFault
 from scribewire.settings import Settings
-from scribewire.sources.addresses import AddressPolicy
 from scribewire.sources.configured import OPENING_SHARE, address_policy, configured_sources
 from scribewire.sources.faults import SourceFault
+from scribewire.sources.http.addresses import AddressPolicy
 from scribewire.sources.retry import RetryRules
 
 

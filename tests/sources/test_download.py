@@ -9,11 +9,11 @@ import pytest
 from scribewire.errors import CloseCode
 from scribewire.sources.download import ENOUGH_BYTES, Clock, Download
 from scribewire.sources.faults import SourceFault, invalid_stream
-from scribewire.sources.headers import Headers
-from scribewire.sources.limits import FetchLimits
-from scribewire.sources.response import Reply, Response, check_status
+from scribewire.sources.http.headers import Headers
+from scribewire.sources.http.limits import FetchLimits
+from scribewire.sources.http.response import Reply, Response, check_status
+from scribewire.sources.http.urls import check_url
 from scribewire.sources.retry import RetryRules
-from scribewire.sources.urls import check_url
 
 WHOLE = bytes(i * 7 % 251 for i in range(5 * ENOUGH_BYTES))
 RESET = invalid_stream("the connection broke off", is_transient=True)

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import pytest
 
 from scribewire.errors import CloseCode
-from scribewire.sources.addresses import AddressPolicy, AddressRule
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault
-from scribewire.sources.fetcher import FetchLimits, GuardedFetcher
+from scribewire.sources.http.addresses import AddressPolicy, AddressRule
+from scribewire.sources.http.fetcher import FetchLimits, GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
 from tests.parts.raw_origin import Endlessly, RawOrigin, head, live, run_raw_origin

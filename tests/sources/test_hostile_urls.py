@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from scribewire.sources.addresses import AddressPolicy, parse_address_rule
 from scribewire.sources.faults import SourceFault
-from scribewire.sources.fetcher import FetchLimits, GuardedFetcher
+from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
+from scribewire.sources.http.fetcher import FetchLimits, GuardedFetcher
 from tests.parts.raw_origin import RawOrigin, head, live, run_raw_origin
 
 NOT_ALLOWED = "stream address not allowed: "

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from scribewire.errors import CloseCode
-from scribewire.sources.addresses import AddressPolicy, parse_address_rule
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault
-from scribewire.sources.fetcher import GuardedFetcher
+from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
+from scribewire.sources.http.fetcher import GuardedFetcher
+from scribewire.sources.http.urls import check_url
 from scribewire.sources.progressive import read_progressive
 from scribewire.sources.retry import RetryRules
-from scribewire.sources.urls import check_url
 from tests.parts.raw_origin import Script, head, run_raw_origin
 from tests.parts.wav import wav
 

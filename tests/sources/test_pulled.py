@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from scribewire.errors import CloseCode
-from scribewire.sources.addresses import AddressPolicy, AddressRule
 from scribewire.sources.events import (
     SourceAudio,
     SourceEvent,
@@ -17,7 +16,8 @@ from scribewire.sources.events import (
     SourceOpened,
 )
 from scribewire.sources.faults import SourceFault
-from scribewire.sources.fetcher import GuardedFetcher
+from scribewire.sources.http.addresses import AddressPolicy, AddressRule
+from scribewire.sources.http.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
 from tests.parts.raw_origin import HANG, head, live, ok, run_raw_origin

@@ -138,7 +138,7 @@ def _without_absent(values: Given) -> Given:
 
 
 def _check_rules(settings: Settings) -> None:
-    from scribewire.sources.addresses import parse_address_rule
+    from scribewire.sources.http.addresses import parse_address_rule
 
     for name in ("allow_source", "deny_source"):
         try:

@@ -95,7 +95,7 @@ def _load_vad(settings: Settings) -> SileroVad | None:
 
 def explain(report: SourceReport, url: str) -> list[str]:
     """Return the report as lines: what it is about, then what was found."""
-    from scribewire.sources.urls import shown
+    from scribewire.sources.http.urls import shown
 
     info = report.info
     channels = f"{info.channels} channel{'' if info.channels == 1 else 's'}"
@@ -144,7 +144,7 @@ def _explain_speech(report: SourceReport) -> str:
 
 def describe(report: SourceReport, url: str) -> dict[str, object]:
     """Return the report for a program; what is unknown is null."""
-    from scribewire.sources.urls import shown
+    from scribewire.sources.http.urls import shown
 
     fields = asdict(report)
     info = fields.pop("info")

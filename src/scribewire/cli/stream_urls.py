@@ -33,7 +33,7 @@ _SILENCE_BYTES = PCM_BYTES_PER_S  # of a gap at once: it may be minutes long
 def check_stream_url(text: str) -> None:
     """Raise CommandFault unless it is a URL that can be asked for; nothing is looked up."""
     from scribewire.sources.faults import SourceFault
-    from scribewire.sources.urls import check_url
+    from scribewire.sources.http.urls import check_url
 
     scheme = text.partition(":")[0].lower()
     if scheme not in ("http", "https"):  # the rest is not quoted: it may hold a password

@@ -17,7 +17,7 @@ for up to half a minute, whoever asked for it may have gone."""
 
 
 class LookUpThreads:
-    """Ask the system's resolver, as `scribewire.sources.fetcher.LookUp` wants it.
+    """Ask the system's resolver, as `scribewire.sources.http.fetcher.LookUp` wants it.
 
     Each look-up has a daemon thread: those that hang are waited for neither by others nor by the
     end of the process, as those of an executor would be.

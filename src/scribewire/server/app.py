@@ -21,7 +21,7 @@ from scribewire.protocol.policy import choose_subprotocol, refuse_keys
 from scribewire.server.attachment import Attachment
 from scribewire.server.session import open_session
 from scribewire.server.websocket_talk import SCOPE_KEY, WebSocketTalk
-from scribewire.sources.urls import host_of
+from scribewire.sources.http.urls import host_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

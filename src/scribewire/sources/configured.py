@@ -6,11 +6,11 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from scribewire.errors import ServerFault
-from scribewire.sources.addresses import AddressPolicy, AddressRule, parse_address_rule
-from scribewire.sources.fetcher import GuardedFetcher, LookUp, system_look_up
+from scribewire.sources.http.addresses import AddressPolicy, AddressRule, parse_address_rule
+from scribewire.sources.http.fetcher import GuardedFetcher, LookUp, system_look_up
+from scribewire.sources.http.urls import check_url
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
-from scribewire.sources.urls import check_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from scribewire.sources.faults import SourceFault, invalid_stream
-from scribewire.sources.response import Response
+from scribewire.sources.http.response import Response
 from scribewire.sources.retry import Backoff, RetryRules
 
 ENOUGH_BYTES = 64 * 1024  # 4 s at 128 kbit/s; what servers send at once

@@ -7,18 +7,18 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from scribewire.sources.azure import is_azure
 from scribewire.sources.decoder import DecoderProcess
 from scribewire.sources.download import Download
 from scribewire.sources.events import SourceAudio, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault, invalid_stream
+from scribewire.sources.http.azure import is_azure
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from scribewire.sources.fetcher import GuardedFetcher, Response
+    from scribewire.sources.http.fetcher import GuardedFetcher, Response
+    from scribewire.sources.http.urls import HttpUrl
     from scribewire.sources.retry import RetryRules
-    from scribewire.sources.urls import HttpUrl
 
 ProgressiveEvent: TypeAlias = SourceOpened | SourceAudio | SourceLost
 

@@ -19,20 +19,20 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from scribewire.sources.discretion import discreet
 from scribewire.sources.events import SourceEvent, SourceOpened
 from scribewire.sources.faults import SourceFault, connection_timeout, invalid_stream
-from scribewire.sources.hls import read_hls
+from scribewire.sources.hls.hls import read_hls
+from scribewire.sources.hls.playlist import PLAYLIST_HEAD_BYTES, first_entry, is_hls, is_playlist
+from scribewire.sources.hls.segment_queue import read_page
+from scribewire.sources.http.discretion import discreet
+from scribewire.sources.http.urls import check_url
 from scribewire.sources.loss import Loss
-from scribewire.sources.playlist import PLAYLIST_HEAD_BYTES, first_entry, is_hls, is_playlist
 from scribewire.sources.progressive import read_progressive
 from scribewire.sources.retry import Backoff, RetryRules
-from scribewire.sources.segment_queue import read_page
-from scribewire.sources.urls import check_url
 
 if TYPE_CHECKING:
-    from scribewire.sources.fetcher import GuardedFetcher
-    from scribewire.sources.urls import HttpUrl
+    from scribewire.sources.http.fetcher import GuardedFetcher
+    from scribewire.sources.http.urls import HttpUrl
 
 _Coming: TypeAlias = "asyncio.Future[SourceEvent | None]"
 """The next event, None at the end."""

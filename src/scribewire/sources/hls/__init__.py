@@ -1,0 +1,1 @@
+"""HLS: playlists of segments, and which of them is heard next."""

@@ -1,0 +1,1 @@
+"""HTTP as strangers speak it, and the guard that every connection goes through."""

@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scribewire.sources.faults import SourceFault
+from scribewire.sources.hls.playlist import (
+    MAX_ALL_LINES,
+    MAX_ATTRIBUTES,
+    MAX_LINES,
+    MediaPlaylist,
+    Resource,
+    Segment,
+    SegmentKey,
+    first_entry,
+    parse_playlist,
+)
+
+HEAD = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n"
+ONE = "#EXTINF:5,\na.ts\n"
+
+
+def media(text: str) -> MediaPlaylist:
+    found = parse_playlist(text)
+    assert isinstance(found, MediaPlaylist)
+    return found
+
+
+def segments(body: str) -> tuple[Segment, ...]:
+    return media(HEAD + body).segments
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(SourceFault) as caught:
+        parse_playlist(text)
+    return caught.value.message
+
+
+def segment(
+    number: int = 0,
+    uri: str = "a.ts",
+    *,
+    duration_s: float = 5,
+    part: tuple[int, int] | None = None,
+    head: Resource | None = None,
+    key: SegmentKey | None = None,
+    is_discontinuity: bool = False,
+    is_missing: bool = False,
+) -> Segment:
+    return Segment(
+        number=number,
+        duration_s=duration_s,
+        media=Resource(uri, *(part or (None, None))),
+        initialization=head,
+        key=key,
+        is_discontinuity=is_discontinuity,
+        is_missing=is_missing,
+    )
+
+
+def test_a_finite_playlist_has_all_its_segments_and_an_end() -> None:
+    text = "#EXT-X-PLAYLIST-TYPE:VOD\n#EXTINF:5.005,Title\na.ts\n#EXTINF:3\nb.ts\n#EXT-X-ENDLIST\n"
+
+    assert media(HEAD + text) == MediaPlaylist(
+        segments=(segment(0, duration_s=5.005), segment(1, "b.ts", duration_s=3)),
+        target_s=6,
+        has_ended=True,
+        start_s=None,
+    )
+    assert media(HEAD + text).duration_s == pytest.approx(8.005)
+
+
+def test_a_live_playlist_counts_from_its_media_sequence_number_and_has_no_end() -> None:
+    playlist = media(HEAD + "#EXT-X-MEDIA-SEQUENCE:270\n" + 2 * ONE)
+
+    assert [each.number for each in playlist.segments] == [270, 271]
+    assert not playlist.has_ended
+
+
+def test_an_event_playlist_has_no_end_before_it_says_so() -> None:
+    text = HEAD + "#EXT-X-PLAYLIST-TYPE:EVENT\n" + ONE
+
+    assert not media(text).has_ended
+    assert media(text + "#EXT-X-ENDLIST\n").has_ended
+
+
+# What stands in the playlist, its segments.
+BODIES = [
+    # Parts of files.
+    ("#EXT-X-BYTERANGE:100@200\n" + ONE, [segment(part=(200, 300))]),
+    ("#EXTINF:5,\n#EXT-X-BYTERANGE:100@0\na.ts\n", [segment(part=(0, 100))]),
+    (
+        "#EXT-X-BYTERANGE:100@50\n" + ONE + "#EXT-X-BYTERANGE:10\n" + ONE,
+        [segment(part=(50, 150)), segment(1, part=(150, 160))],
+    ),
+    ("#EXT-X-BYTERANGE:10\n" + ONE, [segment(part=(0, 10))]),
+    (
+        "#EXT-X-BYTERANGE:10@5\n#EXTINF:5,\nb.ts\n#EXT-X-BYTERANGE:10\n" + ONE,
+        [segment(0, "b.ts", part=(5, 15)), segment(1, part=(0, 10))],  # another file
+    ),
+    (
+        "#EXT-X-BYTERANGE:10@5\n" + ONE + ONE,
+        [segment(part=(5, 15)), segment(1)],
+    ),
+    # Heads of fragmented MP4.
+    ('#EXT-X-MAP:URI="i.mp4"\n' + ONE, [segment(head=Resource("i.mp4"))]),
+    (
+        '#EXT-X-MAP:URI="i.mp4",BYTERANGE="700@20"\n' + ONE,
+        [segment(head=Resource("i.mp4", 20, 720))],
+    ),
+    ('#EXT-X-MAP:BYTERANGE="7",URI="i.mp4"\n' + ONE, [segment(head=Resource("i.mp4", 0, 7))]),
+    (
+        ONE + '#EXT-X-MAP:URI="i.mp4"\n' + ONE + '#EXT-X-MAP:URI="j.mp4"\n' + ONE,
+        [segment(), segment(1, head=Resource("i.mp4")), segment(2, head=Resource("j.mp4"))],
+    ),
+    # Keys.
+    (
+        '#EXT-X-KEY:METHOD=AES-128,URI="k?a=1,2&b==",KEYFORMAT="identity"\n' + 2 * ONE,
+        [
+            segment(0, key=SegmentKey("k?a=1,2&b==", None)),
+            segment(1, key=SegmentKey("k?a=1,2&b==", None)),
+        ],
+    ),
+    (
+        '#EXT-X-KEY:METHOD=AES-128,URI="k",IV=0x000102030405060708090a0B0C0D0E0F\n' + ONE,
+        [segment(key=SegmentKey("k", bytes(range(16))))],
+    ),
+    (
+        '#EXT-X-KEY:METHOD=AES-128,URI="k",IV=0X1\n' + ONE,
+        [
+            segment(key=SegmentKey("k", bytes(15) + b"\1")),
+        ],
+    ),
+    (
+        '#EXT-X-KEY:METHOD=AES-128,URI="k"\n' + ONE + "#EXT-X-KEY:METHOD=NONE\n" + ONE,
+        [segment(key=SegmentKey("k", None)), segment(1)],
+    ),
+    (
+        '#EXT-X-KEY:METHOD=AES-128,URI="k"\n' + ONE + '#EXT-X-KEY:METHOD=AES-128,URI="l"\n' + ONE,
+        [segment(key=SegmentKey("k", None)), segment(1, key=SegmentKey("l", None))],
+    ),
+    (
+        '#EXT-X-KEY: URI = "k" ,junk,METHOD= AES-128 ,X="a,METHOD=NONE"\n' + ONE,
+        [segment(key=SegmentKey("k", None))],
+    ),
+    (ONE + '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k"\n', [segment()]),  # of nothing yet
+    # Marks.
+    ("#EXT-X-DISCONTINUITY\n" + ONE + ONE, [segment(is_discontinuity=True), segment(1)]),
+    (ONE + "#EXT-X-GAP\n" + ONE, [segment(), segment(1, is_missing=True)]),
+    ("#EXT-X-DISCONTINUITY-SEQUENCE:3\n" + ONE, [segment()]),
+    # What encoders and people write.
+    ("#EXTINF:5\na.ts", [segment()]),
+    ("#EXTINF: 5.0 , a title, with #EXT and more\n\n  a.ts  \n", [segment()]),
+    ("#EXTINF:5,Artist\u2028Title\x0b\x85\na.ts\n", [segment()]),
+    ("#EXTINF:5,\n# a comment\n#EXT-X-UNKNOWN:1\na.ts\n", [segment()]),
+    ("#EXTINF:0,\na.ts\n", [segment(duration_s=0)]),
+    ("#EXT-X-PROGRAM-DATE-TIME:yesterday\n#EXT-X-DATERANGE:ID=,,=\n" + ONE, [segment()]),
+    ("#EXT-X-VERSION:x\n#EXT-X-BITRATE:x\n#EXT-X-PART:DURATION=x\n" + ONE, [segment()]),
+    ("#EXTM3U\n" + ONE, [segment()]),
+    ("stray.ts\n" + ONE + "stray.ts\n", [segment()]),
+    ("#EXTINF:1,\n" + ONE, [segment()]),  # the later one counts
+    (ONE + "#EXTINF:5,\n", [segment()]),  # half written
+    (ONE + "#EXT-X-BYTERANGE:5\n", [segment()]),
+    ("#EXT-X-BYTERANGE:5\na.ts\n", [segment(duration_s=0, part=(0, 5))]),
+    ("", []),
+]
+
+
+@pytest.mark.parametrize(("body", "expected"), BODIES, ids=lambda value: repr(value)[:50])
+def test_segments_are_read(body: str, expected: list[Segment]) -> None:
+    assert list(segments(body)) == expected
+
+
+def test_line_ends_and_a_byte_order_mark_do_not_matter() -> None:
+    text = HEAD + "#EXT-X-DISCONTINUITY\n" + ONE + "#EXT-X-ENDLIST\n"
+
+    for written in ("\ufeff" + text, text.replace("\n", "\r\n"), text.replace("\n", " \n\n\t")):
+        assert parse_playlist(written) == parse_playlist(text)
+
+
+# What it says of its target duration, and what we keep to.
+TARGETS = [("6", 6), (" 9.97 ", 9.97), ("0", 0.1), ("-5", 0.1), ("1e300", 3600), ("9" * 400, None)]
+
+
+@pytest.mark.parametrize(("said", "expected"), TARGETS)
+def test_a_target_duration_is_kept_within_reason(said: str, expected: float | None) -> None:
+    text = f"#EXTM3U\n#EXT-X-TARGETDURATION:{said}\n{ONE}"
+
+    if expected is None:
+        assert "no target duration" in refusal(text)
+    else:
+        assert media(text).target_s == expected
+
+
+# What it says of where to start, and what we make of it.
+STARTS = [
+    ("TIME-OFFSET=-12.5", -12.5),
+    ("PRECISE=YES,TIME-OFFSET=3", 3),
+    ("TIME-OFFSET=nan", None),
+    ("TIME-OFFSET=-inf", None),
+    ("TIME-OFFSET=soon", None),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("said", "expected"), STARTS)
+def test_where_to_start_is_taken_if_it_is_a_number(said: str, expected: float | None) -> None:
+    assert media(f"{HEAD}#EXT-X-START:{said}\n{ONE}").start_s == expected
+
+
+KEY = "#EXT-X-KEY:METHOD=AES-128,"
+# What stands in the playlist, what the client reads.
+REFUSED = [
+    ("#EXTINF:nan,\na.ts\n", "impossible duration"),
+    ("#EXTINF:inf,\na.ts\n", "impossible duration"),
+    ("#EXTINF:-1,\na.ts\n", "impossible duration"),
+    ("#EXTINF:3601,\na.ts\n", "impossible duration"),
+    ("#EXTINF:1e999,\na.ts\n", "impossible duration"),
+    ("#EXTINF:" + "9" * 100_000 + ",\na.ts\n", "impossible duration"),
+    ("#EXTINF:,\na.ts\n", "cannot be read"),
+    ("#EXTINF:five,\na.ts\n", "cannot be read"),
+    (f"#EXT-X-MEDIA-SEQUENCE:{1 << 64}\n" + ONE, "impossible media sequence number"),
+    ("#EXT-X-MEDIA-SEQUENCE:-" + "9" * 4000 + "\n" + ONE, "impossible media sequence number"),
+    ("#EXT-X-MEDIA-SEQUENCE:" + "9" * 5000 + "\n" + ONE, "cannot be read"),
+    ("#EXT-X-MEDIA-SEQUENCE:x\n" + ONE, "cannot be read"),
+    ("#EXT-X-BYTERANGE:0@0\n" + ONE, "broken byte range"),
+    ("#EXT-X-BYTERANGE:-5@0\n" + ONE, "broken byte range"),
+    ("#EXT-X-BYTERANGE:5@-1\n" + ONE, "broken byte range"),
+    ("#EXT-X-BYTERANGE:5@\n" + ONE, "broken byte range"),
+    ("#EXT-X-BYTERANGE:1" + "0" * 20 + "\n" + ONE, "broken byte range"),
+    ("#EXT-X-BYTERANGE:\u0665@0\n" + ONE, "broken byte range"),
+    ('#EXT-X-MAP:URI=""\n' + ONE, "map without an address"),
+    ('#EXT-X-MAP:BYTERANGE="5@0"\n' + ONE, "map without an address"),
+    ('#EXT-X-MAP:URI="i",BYTERANGE="all"\n' + ONE, "broken byte range"),
+    (KEY + "IV=0x1\n" + ONE, "key without an address"),
+    (KEY + 'URI="never closed\n' + ONE, "key without an address"),
+    (KEY + 'URI="k",IV=1\n' + ONE, "broken IV"),
+    (KEY + 'URI="k",IV=0x\n' + ONE, "broken IV"),
+    (KEY + 'URI="k",IV=0x' + "1" * 33 + "\n" + ONE, "broken IV"),
+    (
+        '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k"\n' + ONE,
+        "unsupported format: found an HLS stream that is protected (SAMPLE-AES)",
+    ),
+    ("#EXT-X-KEY:METHOD=SAMPLE-AES-CTR\n" + ONE, "protected (SAMPLE-AES-CTR)"),
+    (KEY + 'URI="k",KEYFORMAT="com.apple.streamingkeydelivery"\n' + ONE, "protected"),
+    ("#EXT-X-KEY:METHOD=\x1b[2J\n" + ONE, "protected (??2J)"),
+    ("#EXT-X-KEY:METHOD=" + "X" * 500 + "\n" + ONE, f"protected ({'X' * 20})"),
+    (ONE * (MAX_LINES // 2), "too long"),  # with the target duration one line too many
+    ("#\n" * MAX_ALL_LINES, "too long"),
+    ("\r" * MAX_ALL_LINES, "too long"),
+    ("#EXT-X-MAP:" + "," * MAX_ATTRIBUTES, "too long"),
+    ("#EXT-X-START:" + "a=b," * (MAX_ATTRIBUTES // 4), "too long"),
+    ((KEY + "A=1," * 500 + "\n") * 600, "too long"),
+]
+
+
+@pytest.mark.parametrize(("body", "expected"), REFUSED, ids=lambda text: repr(text)[:60])
+def test_a_playlist_that_makes_no_sense_is_refused(body: str, expected: str) -> None:
+    assert expected in refusal(HEAD + body)
+
+
+# Whole playlists, what the client reads.
+REFUSED_WHOLE = [
+    ("", "no target duration"),
+    ("#EXTM3U\n", "no target duration"),
+    ("#EXTM3U\n" + ONE, "no target duration"),
+    ("#EXTM3U\n#EXT-X-TARGETDURATION:\n" + ONE, "no target duration"),
+    ("#EXTM3U\n#EXT-X-TARGETDURATION:nan\n" + ONE, "no target duration"),
+    ("#EXTM3U\n#EXT-X-TARGETDURATION\n" + ONE, "no target duration"),
+    (bytes(range(256)).decode(errors="replace") * 100, "no target duration"),
+    ("<html>#EXT-X-</html>", "no target duration"),
+    # A tag of a master playlist in one of segments: it is a master playlist without variants.
+    (HEAD + "#EXT-X-STREAM-INF:BANDWIDTH=1\n" + ONE, "names no other one with sound"),
+    ('#EXTM3U\n#EXT-X-MEDIA:TYPE=SUBTITLES,URI="s"\n', "names no other one with sound"),
+    ('#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a"\n', "names no other one with sound"),
+    ('#EXTM3U\n#EXT-X-STREAM-INF:CODECS="avc1.42e00a"\nv\n', "variants have no sound"),
+    ('#EXTM3U\n#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI="i"\n', "no target duration"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), REFUSED_WHOLE, ids=lambda text: repr(text)[:60])
+def test_what_leads_to_no_sound_is_refused(text: str, expected: str) -> None:
+    assert expected in refusal(text)
+
+
+def test_the_longest_playlists_are_read() -> None:
+    body = ONE * ((MAX_LINES - 2) // 2) + "#\n" * (MAX_ALL_LINES - MAX_LINES - 10)
+    keyed = "".join(f'{KEY}URI="{number}"\n{ONE}' for number in range(15_000))
+
+    assert len(segments(body)) == (MAX_LINES - 2) // 2
+    assert segments(keyed)[-1].key == SegmentKey("14999", None)
+
+
+TAGS = [
+    *("#EXTM3U", "#EXTINF:", "#EXTINF", "#EXT-X-BYTERANGE:", "#EXT-X-TARGETDURATION:"),
+    *("#EXT-X-MEDIA-SEQUENCE:", "#EXT-X-KEY:", "#EXT-X-MAP:", "#EXT-X-STREAM-INF:"),
+    *("#EXT-X-MEDIA:", "#EXT-X-START:", "#EXT-X-DISCONTINUITY", "#EXT-X-ENDLIST", "#EXT-X-GAP"),
+    *("#EXT-X-KEY", "#EXT-X-MAP", "#EXT-X-MEDIA", "#EXT-X-START", "#", "", "\ufeff"),
+]
+VALUES = [
+    *("5", "5,", "-1", "nan", "inf", "1e999", "9" * 400, "0x1", "100@5", "METHOD=AES-128", "URI="),
+    *('"', '"a"', ",", "=", "METHOD=NONE", 'IV="0x1"', "TYPE=AUDIO", 'AUDIO="a"', 'GROUP-ID="a"'),
+    *("TIME-OFFSET=1", 'BYTERANGE="1@1"', "BANDWIDTH=1", "DEFAULT=YES", " ", "\x1c", "\u2028", "'"),
+]
+ANY_LINE = st.tuples(st.sampled_from(TAGS), st.lists(st.sampled_from(VALUES) | st.text(max_size=5)))
+ANY_PLAYLIST = st.lists(ANY_LINE.map(lambda line: line[0] + "".join(line[1]))).map("\n".join)
+
+
+@given(st.text() | ANY_PLAYLIST | ANY_PLAYLIST.map(HEAD.__add__))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(SourceFault):
+        assert isinstance(parse_playlist(text), str | MediaPlaylist)
+    with contextlib.suppress(SourceFault):
+        assert isinstance(first_entry(text), str)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scribewire.sources.faults import SourceFault
+from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
+from scribewire.sources.http.resolver import CheckedResolver, is_address, system_look_up
+
+if TYPE_CHECKING:
+    from tests.sources.conftest import Names
+
+LOOPBACK = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
+
+
+async def test_every_address_is_handed_on_and_looked_up_once(
+    names: type[Names],
+) -> None:
+    table = names({"a.example": [["8.8.8.8", "2606:4700::1111"], ["127.0.0.1"]]})
+    found = await CheckedResolver(AddressPolicy(), table).resolve("a.example", 80)
+    assert [(x["host"], x["port"], x["family"]) for x in found] == [
+        ("8.8.8.8", 80, socket.AF_INET),
+        ("2606:4700::1111", 80, socket.AF_INET6),
+    ]
+    assert all(x["flags"] & socket.AI_NUMERICHOST for x in found)
+    assert table.asked == ["a.example"]
+
+
+async def test_one_forbidden_address_refuses_the_name(
+    names: type[Names],
+) -> None:
+    resolver = CheckedResolver(AddressPolicy(), names({"a.example": [["8.8.8.8", "10.0.0.1"]]}))
+    with pytest.raises(SourceFault, match="leads to a private address"):
+        await resolver.resolve("a.example", 80)
+
+
+async def test_a_number_is_checked_without_a_look_up(
+    names: type[Names],
+) -> None:
+    table = names({})
+    assert await CheckedResolver(LOOPBACK, table).addresses_of("127.0.0.1", 80) == ["127.0.0.1"]
+    with pytest.raises(SourceFault, match="not allowed"):
+        await CheckedResolver(AddressPolicy(), table).addresses_of("127.0.0.1", 80)
+    assert table.asked == []
+
+
+@pytest.mark.parametrize(("errno", "is_transient"), [(socket.EAI_AGAIN, True), (-2, False)])
+async def test_only_a_resolver_that_is_busy_is_asked_again(
+    errno: int, *, is_transient: bool
+) -> None:
+    async def fail(_host: str, _port: int) -> list[str]:
+        raise socket.gaierror(errno, "no")
+
+    with pytest.raises(SourceFault, match=r"a\.example was not found") as caught:
+        await CheckedResolver(AddressPolicy(), fail).addresses_of("a.example", 80)
+    assert caught.value.is_transient is is_transient
+
+
+async def test_the_system_finds_numbers() -> None:
+    assert list(await system_look_up("127.0.0.1", 80)) == ["127.0.0.1"]
+
+
+def test_names_are_told_from_addresses() -> None:
+    assert is_address("127.0.0.1")
+    assert is_address("::1")
+    assert not is_address("a.example")
