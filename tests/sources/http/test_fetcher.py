@@ -8,6 +8,7 @@ import pytest
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
 from scribewire.sources.http.fetcher import FetchLimits, GuardedFetcher
+from scribewire.sources.http.response import BodyEnd
 from tests.parts.raw_origin import HANG, RESET, RawOrigin, run_raw_origin
 
 if TYPE_CHECKING:
@@ -115,6 +116,28 @@ async def test_a_redirect_is_looked_up_and_checked_again(
                 pass
     assert table.asked == ["a.example", "b.example"]
     assert other_server.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("reply", "ended_by"),
+    [
+        (answer(b"media"), BodyEnd.LENGTH),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nmedia\r\n0\r\n\r\n", BodyEnd.MARK),
+        (OK + b"\r\nmedia", BodyEnd.CLOSE),
+        (b"ICY 200 OK\r\n\r\nmedia", BodyEnd.CLOSE),
+    ],
+)
+async def test_a_file_can_be_told_from_a_stream_by_its_end(
+    raw_server: RawOrigin, reply: bytes, ended_by: BodyEnd
+) -> None:
+    raw_server.answers = [reply]
+    async with (
+        GuardedFetcher(LOOPBACK) as fetcher,
+        fetcher.open(raw_server.url()) as response,
+    ):
+        assert response.ended_by is None
+        assert await response.read(10) == b"media"
+        assert response.ended_by is ended_by
 
 
 async def test_a_gzip_playlist_is_read(raw_server: RawOrigin) -> None:

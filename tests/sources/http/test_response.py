@@ -8,18 +8,22 @@ import pytest
 from scribewire.sources.faults import SourceFault, invalid_stream
 from scribewire.sources.http.headers import Headers
 from scribewire.sources.http.limits import FetchLimits
-from scribewire.sources.http.response import Reply, Response, check_answer, check_status
+from scribewire.sources.http.response import BodyEnd, Reply, Response, check_answer, check_status
 from scribewire.sources.http.urls import check_url
 
 
 def response(status: int = 200, body: bytes = b"", **fields: str) -> Response:
+    return response_that(BodyEnd.CLOSE, status, body, **fields)
+
+
+def response_that(ends_by: BodyEnd, status: int, body: bytes, **fields: str) -> Response:
     pieces = [body[i : i + 7] for i in range(0, len(body), 7)]
 
     async def read_some() -> bytes:
         return pieces.pop(0) if pieces else b""
 
     headers = Headers((name.replace("_", "-"), value) for name, value in fields.items())
-    answer = Reply(status=status, headers=headers, read_some=read_some)
+    answer = Reply(status=status, headers=headers, read_some=read_some, ends_by=ends_by)
     return Response(answer, check_url("http://a.example/"), FetchLimits())
 
 
@@ -90,6 +94,35 @@ async def test_compression_and_metadata_are_taken_off() -> None:
     one = response(body=packed, content_encoding="gzip", icy_metaint="4")
     assert await one.read(100) == b"abcdefghi"
     assert one.is_icy
+
+
+@pytest.mark.parametrize(
+    ("ends_by", "is_packed", "ended_by"),
+    [
+        (BodyEnd.LENGTH, False, BodyEnd.LENGTH),
+        (BodyEnd.MARK, False, BodyEnd.MARK),
+        (BodyEnd.CLOSE, False, BodyEnd.CLOSE),
+        (BodyEnd.LENGTH, True, BodyEnd.LENGTH),
+        (BodyEnd.CLOSE, True, BodyEnd.MARK),
+    ],
+)
+async def test_it_tells_what_ended_its_body(
+    ends_by: BodyEnd, ended_by: BodyEnd, *, is_packed: bool
+) -> None:
+    body = gzip.compress(b"media") if is_packed else b"media"
+    encoding = "gzip" if is_packed else "identity"
+    one = response_that(ends_by, 200, body, content_encoding=encoding)
+    assert await one.peek(1) == b"m"
+    assert one.ended_by is None
+    assert await one.read(100) == b"media"
+    assert one.ended_by is ended_by
+
+
+async def test_a_body_that_breaks_off_has_no_end() -> None:
+    one = response(body=gzip.compress(b"media")[:-4], content_encoding="gzip")
+    with pytest.raises(SourceFault, match="breaks off"):
+        await one.read(100)
+    assert one.ended_by is None
 
 
 async def test_silence_is_a_passing_fault() -> None:

@@ -13,6 +13,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -26,7 +27,7 @@ from scribewire.sources.http.headers import Headers
 from scribewire.sources.http.icy_connection import open_icy
 from scribewire.sources.http.limits import FetchLimits
 from scribewire.sources.http.resolver import CheckedResolver, LookUp, is_address, system_look_up
-from scribewire.sources.http.response import REDIRECTS, Reply, Response, check_answer
+from scribewire.sources.http.response import REDIRECTS, BodyEnd, Reply, Response, check_answer
 from scribewire.sources.http.urls import HttpUrl, check_url
 
 __all__ = ["FetchLimits", "GuardedFetcher", "LookUp", "Response", "system_look_up"]
@@ -149,18 +150,20 @@ class GuardedFetcher:
         connection = response.connection
         protocol = connection.protocol if connection is not None else None
         headers = Headers(response.headers.items())
-        ends_with_connection = not {"content-length", "transfer-encoding"} & set(headers)
+        ends_by = _end_of_body(headers)
 
         async def read_some() -> bytes:
             data = await response.content.readany()
-            if not data and ends_with_connection and protocol is not None:
+            if not data and ends_by is BodyEnd.CLOSE and protocol is not None:
                 lost = protocol.exception()
                 if isinstance(lost, OSError):  # the library takes a reset for the end here
                     raise lost
             return data
 
         try:
-            yield _guarded(Reply(status=response.status, headers=headers, read_some=read_some))
+            yield _guarded(
+                Reply(status=response.status, headers=headers, read_some=read_some, ends_by=ends_by)
+            )
         finally:
             response.close()
 
@@ -171,12 +174,18 @@ def _with_credentials(fields: dict[str, str], url: HttpUrl) -> dict[str, str]:
     return {**fields, "Authorization": url.authorization}
 
 
+def _end_of_body(headers: Headers) -> BodyEnd:
+    if "transfer-encoding" in headers:
+        return BodyEnd.MARK
+    return BodyEnd.LENGTH if "content-length" in headers else BodyEnd.CLOSE
+
+
 def _guarded(answer: Reply) -> Reply:
     async def read_some() -> bytes:
         with _telling_faults():
             return await answer.read_some()
 
-    return Reply(status=answer.status, headers=answer.headers, read_some=read_some)
+    return replace(answer, read_some=read_some)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
 
 from scribewire.sources.faults import SourceFault, authentication_required, invalid_stream
 from scribewire.sources.http.azure import error_code, explain_refusal, is_azure
@@ -26,6 +27,14 @@ _CONTENT_RANGE = re.compile(r"bytes (?:\d+-\d+|\*)/(\d{1,18})", re.ASCII)
 _RANGE_START = re.compile(r"bytes (\d{1,18})-", re.ASCII)
 
 
+class BodyEnd(Enum):
+    """What says that a body is over; only the last leaves open whether more was to come."""
+
+    LENGTH = auto()  # as many bytes came as its header announced
+    MARK = auto()  # it has an end of its own: the last chunk, or the trailer of its gzip file
+    CLOSE = auto()  # nothing but that the connection was closed
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What a connection brought, before anything is made of it."""
@@ -33,7 +42,9 @@ class Reply:
     status: int
     headers: Headers
     read_some: Callable[[], Awaitable[bytes]]
-    """Wait for bytes of the body; none at its end."""
+    """Wait for bytes of the body; none at its end, and a fault where it breaks off before."""
+    ends_by: BodyEnd = BodyEnd.CLOSE
+    """What its end, once it comes, will have been told by."""
 
 
 class Response:
@@ -57,7 +68,9 @@ class Response:
         """Bytes of the whole resource, where that is known: not of one that comes compressed."""
         self.start = _start_of(answer)
         """Which byte of the resource comes first."""
-        self._read_some = answer.read_some
+        self.ended_by: BodyEnd | None = None
+        """What told the end of the body, once all of it has come; else None."""
+        self._read_some, self._ends_by = answer.read_some, answer.ends_by
         self._ahead: list[bytes] = []  # looked at before it was asked for
         self._pieces = self._read_pieces()
         self._limits = limits
@@ -105,6 +118,8 @@ class Response:
                     await asyncio.sleep(0)
         if self._gunzip:
             self._gunzip.check_end()
+        is_marked = self._gunzip is not None and self._ends_by is BodyEnd.CLOSE
+        self.ended_by = BodyEnd.MARK if is_marked else self._ends_by
 
     async def _next_data(self) -> bytes:
         try:
