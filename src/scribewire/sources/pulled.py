@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, TypeAlias
 from scribewire.sources.events import SourceEvent, SourceOpened
 from scribewire.sources.faults import SourceFault, connection_timeout, invalid_stream
 from scribewire.sources.hls.hls import read_hls
-from scribewire.sources.hls.playlist import PLAYLIST_HEAD_BYTES, first_entry, is_hls, is_playlist
+from scribewire.sources.hls.playlist import PLAYLIST_HEAD_BYTES, is_hls, is_playlist
 from scribewire.sources.hls.segment_queue import read_page
 from scribewire.sources.http.discretion import discreet
 from scribewire.sources.http.urls import check_url
 from scribewire.sources.loss import Loss
 from scribewire.sources.progressive import read_progressive
 from scribewire.sources.retry import Backoff, RetryRules
+from scribewire.sources.stations import entries
 
 if TYPE_CHECKING:
     from scribewire.sources.http.fetcher import GuardedFetcher
@@ -202,5 +203,5 @@ async def _open(
             page = await read_page(fetcher, url, response)
         if is_hls(page.text):
             return read_hls(fetcher, page, retry, opens_by)
-        url = page.url.join(first_entry(page.text))
+        url = page.url.join(entries(page.text)[0])
     raise invalid_stream("its playlists only lead to other playlists")

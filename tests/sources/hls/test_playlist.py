@@ -15,7 +15,6 @@ from scribewire.sources.hls.playlist import (
     Resource,
     Segment,
     SegmentKey,
-    first_entry,
     parse_playlist,
 )
 
@@ -313,5 +312,3 @@ ANY_PLAYLIST = st.lists(ANY_LINE.map(lambda line: line[0] + "".join(line[1]))).m
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(SourceFault):
         assert isinstance(parse_playlist(text), str | MediaPlaylist)
-    with contextlib.suppress(SourceFault):
-        assert isinstance(first_entry(text), str)

@@ -18,6 +18,7 @@ from typing import Any, Final
 import m3u8
 
 from scribewire.sources.faults import SourceFault, invalid_stream, unsupported_format
+from scribewire.sources.stations import is_stations
 
 MAX_LINES = 60_000
 """That matter: twelve hours in segments of 2 s have 43,000. Takes a quarter of a second to read."""
@@ -25,8 +26,6 @@ MAX_ALL_LINES = 4 * MAX_LINES
 """With those that do not matter."""
 MAX_ATTRIBUTES = 1 << 20
 """Characters of lists of attributes: a key for each segment of those twelve hours."""
-MAX_STATION_LINES = 1000
-"""Looked at for the first entry of a list of stations."""
 MAX_SEGMENT_S = 3600.0
 """Longer is a mistake; the media itself may still be shorter or longer than it says."""
 MAX_NUMBER = 1 << 64
@@ -120,25 +119,12 @@ PLAYLIST_HEAD_BYTES = 16
 def is_playlist(head: bytes) -> bool:
     """Tell by its first bytes whether something is a playlist: of segments, or of stations."""
     start = head.removeprefix(_BOM.encode()).lstrip().lower()
-    return start.startswith((b"#extm3u", b"[playlist]", b"http://", b"https://"))
+    return start.startswith(b"#extm3u") or is_stations(head)
 
 
 def is_hls(text: str) -> bool:
     """Tell whether a playlist is one of HLS."""
     return "#EXT-X-" in text
-
-
-def first_entry(text: str) -> str:
-    """Return what a plain playlist (M3U or PLS) names first. Raises SourceFault if nothing."""
-    lines = [line.strip() for line in _split_lines(text)[:MAX_STATION_LINES]]
-    is_pls = any(line.lower() == "[playlist]" for line in lines)
-    for line in lines:
-        name, _, value = line.partition("=")
-        if is_pls and re.fullmatch(r"(?i)file\d+\s*", name) and value.strip():
-            return value.strip()
-        if not is_pls and line and not line.startswith("#"):
-            return line
-    raise invalid_stream("it is a playlist without an entry")
 
 
 def parse_playlist(text: str) -> MediaPlaylist | str:
