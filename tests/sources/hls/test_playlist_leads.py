@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scribewire.sources.hls.master import MasterPlaylist
 from scribewire.sources.hls.playlist import (
     PLAYLIST_HEAD_BYTES,
     is_hls,
@@ -38,6 +39,8 @@ MASTERS = [
     ),
     (variant("v", 'BANDWIDTH=1,CODECS="Opus"') + variant("w", "BANDWIDTH=2"), "v"),
     (variant("v", "BANDWIDTH=1") + variant("w", 'BANDWIDTH=2,CODECS="ac-3"'), "v"),
+    # What is said of codecs may be wrong.
+    (variant("v", 'CODECS="avc1.42e00a"'), "v"),
     # What others do not use does not matter.
     (variant("v", 'BANDWIDTH=1,FRAME-RATE="25",AVERAGE-BANDWIDTH=1.5,PROGRAM-ID=x,=,'), "v"),
     ('#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=0,URI="i"\n' + variant("v", "BANDWIDTH=1"), "v"),
@@ -63,7 +66,10 @@ MASTERS = [
 
 @pytest.mark.parametrize(("body", "expected"), MASTERS, ids=lambda text: repr(text)[:60])
 def test_a_master_playlist_leads_to_the_cheapest_with_sound(body: str, expected: str) -> None:
-    assert parse_playlist("#EXTM3U\n" + body) == expected
+    found = parse_playlist("#EXTM3U\n" + body)
+
+    assert isinstance(found, MasterPlaylist)
+    assert found.choices[0].uri == expected
 
 
 # First bytes, whether they are those of a playlist.

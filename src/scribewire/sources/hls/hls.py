@@ -113,7 +113,7 @@ async def _find_segments(
         found = parse_playlist(page.text)
         if isinstance(found, MediaPlaylist):
             return page, found
-        page = await read_page(fetcher, with_sas_of(page.url, page.url.join(found)))
+        page = await read_page(fetcher, with_sas_of(page.url, page.url.join(found.choices[0].uri)))
     raise invalid_stream("its playlists only lead to other playlists")
 
 

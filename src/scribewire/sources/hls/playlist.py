@@ -1,4 +1,4 @@
-"""Read an HLS playlist (RFC 8216): which segments there are, or which playlist to go on with.
+"""Read an HLS playlist (RFC 8216): which segments there are, or which playlists to go on with.
 
 Theory of operation. m3u8 reads the tags; it is given only those that matter here, for it refuses
 a whole playlist for one bad date in a tag that nobody asked about. Some it leaves to `_read_tag`:
@@ -18,6 +18,8 @@ from typing import Any, Final
 import m3u8
 
 from scribewire.sources.faults import SourceFault, invalid_stream, unsupported_format
+from scribewire.sources.hls.master import ListedVariant, MasterPlaylist, order_choices
+from scribewire.sources.hls.tags import finite, read_attributes
 from scribewire.sources.stations import is_stations
 
 MAX_LINES = 60_000
@@ -52,7 +54,6 @@ _WITH_ATTRIBUTES: Final = (
     "#EXT-X-MEDIA:",
     "#EXT-X-START:",
 )
-_ATTRIBUTE: Final = re.compile(r'(?:^|,)\s*+([A-Za-z0-9-]++)\s*+=\s*+(?:"([^"]*+)"|([^",]*+))')
 _BYTE_RANGE: Final = re.compile(r"(\d{1,15})(?:@(\d{1,15}))?", re.ASCII)
 _IV: Final = re.compile(r"0[xX]([0-9A-Fa-f]{1,32})")
 
@@ -127,22 +128,20 @@ def is_hls(text: str) -> bool:
     return "#EXT-X-" in text
 
 
-def parse_playlist(text: str) -> MediaPlaylist | str:
-    """Return the segments, or of a master playlist the URI of the playlist to go on with.
-
-    That is the cheapest with sound: its audio alone where it is offered. Raises SourceFault.
-    """
+def parse_playlist(text: str) -> MediaPlaylist | MasterPlaylist:
+    """Return the segments, or what a master playlist leads to. Raises SourceFault."""
     data = _parse_tags(text)
     if data["is_variant"] or data["media"]:
-        return _choose_rendition(data)
-    target_s = _finite(data.get("targetduration"))
+        variants = [ListedVariant(one["uri"], one["stream_info"]) for one in data["playlists"]]
+        return order_choices(variants, data["media"])
+    target_s = finite(data.get("targetduration"))
     if target_s is None:
         raise _unreadable("has no target duration")
     return MediaPlaylist(
         segments=_read_segments(data),
         target_s=min(max(target_s, 0.1), MAX_SEGMENT_S),
         has_ended=data["is_endlist"],
-        start_s=_finite(data.get("start", {}).get("TIME-OFFSET")),
+        start_s=finite(data.get("start", {}).get("TIME-OFFSET")),
     )
 
 
@@ -181,29 +180,19 @@ def _read_tag(line: str, _number: int, data: dict[str, Any], state: dict[str, An
     name, _, value = line.partition(":")
     match name:
         case "#EXT-X-KEY":
-            state["current_key"] = _read_attributes(value)
+            state["current_key"] = read_attributes(value)
         case "#EXT-X-STREAM-INF":
-            state["stream_info"], state["expect_playlist"] = _read_attributes(value), True
+            state["stream_info"], state["expect_playlist"] = read_attributes(value), True
             data["is_variant"] = True
+        case "#EXT-X-MEDIA":
+            data["media"].append(read_attributes(value))
         case "#EXT-X-START":
-            data["start"] = _read_attributes(value)
+            data["start"] = read_attributes(value)
         case "#EXT-X-TARGETDURATION":
             data["targetduration"] = value
         case _:
             return False
     return True
-
-
-def _read_attributes(text: str) -> dict[str, str]:
-    return {name.upper(): quoted or bare.strip() for name, quoted, bare in _ATTRIBUTE.findall(text)}
-
-
-def _finite(text: str | None) -> float | None:
-    try:
-        number = float(text or "nan")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _read_segments(data: dict[str, Any]) -> tuple[Segment, ...]:
@@ -278,41 +267,3 @@ def _read_key(key: dict[str, str] | None) -> SegmentKey | None:
     if digits is None:
         raise _unreadable("has a broken IV")
     return SegmentKey(key["URI"], int(digits[1], 16).to_bytes(KEY_BYTES, "big"))
-
-
-_SOUND: Final = ("mp4a", "ac-3", "ec-3", "ac-4", "opus", "flac", "alac", "mp3", "vorbis")
-
-
-def _choose_rendition(data: dict[str, Any]) -> str:
-    renditions = [media for media in data["media"] if media.get("type") == "AUDIO"]
-    variants = [entry for entry in data["playlists"] if _may_sound(entry["stream_info"])]
-    if not variants:
-        if data["playlists"]:
-            raise unsupported_format("an HLS stream whose variants have no sound")
-        uri = _uri_of_best(renditions)
-        if uri is None:
-            raise invalid_stream("its playlist names no other one with sound")
-        return uri
-    cheapest = min(variants, key=lambda entry: _bandwidth(entry["stream_info"]))
-    group = cheapest["stream_info"].get("AUDIO")
-    of_group = [media for media in renditions if media.get("group_id") == group]
-    return (group and _uri_of_best(of_group)) or str(cheapest["uri"])
-
-
-def _bandwidth(info: dict[str, str]) -> float:
-    bandwidth = _finite(info.get("BANDWIDTH"))
-    return math.inf if bandwidth is None else bandwidth
-
-
-def _may_sound(info: dict[str, str]) -> bool:
-    codecs = info.get("CODECS")
-    return not codecs or bool(info.get("AUDIO")) or any(x in codecs.lower() for x in _SOUND)
-
-
-def _uri_of_best(renditions: list[dict[str, str]]) -> str | None:
-    """Return the address of the one that is meant to be heard; None where it has none."""
-    for attribute in ("default", "autoselect"):
-        for media in renditions:
-            if media.get(attribute) == "YES":
-                return media.get("uri")
-    return renditions[0].get("uri") if renditions else None

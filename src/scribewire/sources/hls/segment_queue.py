@@ -264,6 +264,6 @@ class SegmentQueue:
 def _parse_again(page: PlaylistPage) -> MediaPlaylist:
     """Read a later version."""
     playlist = parse_playlist(page.text)
-    if isinstance(playlist, str):
+    if not isinstance(playlist, MediaPlaylist):
         raise invalid_stream("its playlist has become one of another kind", is_transient=True)
     return playlist
