@@ -98,7 +98,7 @@ async def decode(data: bytes) -> tuple[str, int]:
         feeding = asyncio.create_task(_feed(decoder, data))
         outcome = "decoded"
         try:
-            async for _ in decoder.pcm():
+            async for _ in decoder.heard():
                 pass
         except SourceFault as fault:
             words = fault.message

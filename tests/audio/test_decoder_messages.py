@@ -7,11 +7,16 @@ from scribewire.audio.decoder_messages import (
     DecoderLimits,
     Kind,
     Refusal,
+    TrackEnd,
+    decode_gap,
     decode_limits,
     decode_refusal,
+    decode_track_end,
+    encode_gap,
     encode_limits,
     encode_message,
     encode_refusal,
+    encode_track_end,
 )
 
 
@@ -38,3 +43,21 @@ def test_a_refusal_survives_the_pipe() -> None:
 def test_what_is_no_refusal_is_an_error(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - also JSON's own
         decode_refusal(body)
+
+
+def test_a_gap_and_an_ending_survive_the_pipe() -> None:
+    track_end = TrackEnd(broken_packets=3, missing_s=0.25)
+
+    assert decode_gap(encode_gap(2.5)) == 2.5
+    assert decode_track_end(encode_track_end(track_end)) == track_end
+
+
+@pytest.mark.parametrize("body", [b"1.5", b"{}", b'{"seconds": -1.0}', b'{"seconds": Infinity}'])
+def test_what_is_no_gap_is_an_error(body: bytes) -> None:
+    with pytest.raises(ValueError, match="not a gap"):
+        decode_gap(body)
+
+
+def test_what_is_no_ending_is_an_error() -> None:
+    with pytest.raises(ValueError, match="not an end"):
+        decode_track_end(b'{"broken_packets": 1}')

@@ -19,10 +19,13 @@ from scribewire.audio.decoder_messages import (
     DecoderLimits,
     Kind,
     Refusal,
+    decode_gap,
     decode_refusal,
+    decode_track_end,
     encode_limits,
 )
 from scribewire.audio.pcm import encode_pcm
+from tests.parts.damage import blank_packets
 from tests.parts.wav import wav
 
 pytestmark = pytest.mark.slow  # each case starts a process
@@ -34,6 +37,7 @@ class Said:
 
     info: dict[str, object] | None
     pcm: bytes
+    gaps_s: list[float]
     broken_packets: int
     refusal: Refusal | None
 
@@ -53,7 +57,8 @@ def decode(data: bytes, limits: DecoderLimits | None = None) -> Said:
     return Said(
         info=json.loads(messages[0][1]) if messages[0][0] == Kind.INFO else None,
         pcm=b"".join(body for kind, body in messages if kind == Kind.PCM),
-        broken_packets=json.loads(last)["broken_packets"] if last_kind == Kind.END else 0,
+        gaps_s=[decode_gap(body) for kind, body in messages if kind == Kind.GAP],
+        broken_packets=decode_track_end(last).broken_packets if last_kind == Kind.END else 0,
         refusal=decode_refusal(last) if last_kind == Kind.ERROR else None,
     )
 
@@ -260,3 +265,15 @@ def test_too_little_memory_is_an_error_with_words(
     words = refused(data, DecoderLimits(memory_bytes=250 * 1024**2))
 
     assert words == "it takes too much memory to decode"
+
+
+def test_what_cannot_be_decoded_is_a_gap_and_at_the_end_an_error(
+    encode: Callable[..., bytes],
+) -> None:
+    whole = encode("mp4", "aac", np.random.default_rng(3).integers(-9000, 9000, 64_000, np.int16))
+
+    said = decode(blank_packets(whole, range(10, 20)))
+
+    assert said.gaps_s == [pytest.approx(0.64)]
+    assert len(said.pcm) / 32_000 + 0.64 == pytest.approx(4.0, abs=0.1)
+    assert refused(blank_packets(whole, range(30, 64))) == "from second 1.9 on it cannot be decoded"

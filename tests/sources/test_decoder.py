@@ -17,7 +17,9 @@ from scribewire.audio.container import read_audio
 from scribewire.audio.decoder_messages import DecoderLimits
 from scribewire.audio.pcm import encode_pcm
 from scribewire.sources.decoder import DecoderProcess
+from scribewire.sources.events import SourceAudio, SourceGap
 from scribewire.sources.faults import SourceFault
+from tests.parts.damage import blank_packets
 from tests.parts.wav import FOREVER, wav
 
 pytestmark = pytest.mark.slow  # each case starts a process
@@ -42,12 +44,15 @@ async def write_forever(decoder: DecoderProcess, data: bytes) -> None:
 
 
 async def read_into(got: bytearray, decoder: DecoderProcess) -> None:
-    async for pcm in decoder.pcm():
-        got += pcm
+    async for piece in decoder.heard():
+        assert isinstance(piece, SourceAudio)
+        got += piece.pcm
 
 
 async def read(decoder: DecoderProcess) -> bytes:
-    return b"".join([pcm async for pcm in decoder.pcm()])
+    got = bytearray()
+    await read_into(got, decoder)
+    return bytes(got)
 
 
 @pytest.mark.parametrize("step", [100, 4096, 1_000_000])
@@ -64,13 +69,28 @@ async def test_the_pcm_is_the_same_however_the_bytes_come(step: int) -> None:
     assert decoder.broken_packets == 0
 
 
+async def test_a_gap_comes_where_it_is() -> None:
+    frame_s = 1024 / 48_000  # of AAC
+    data = blank_packets(make_media("mp4", seconds=4), range(50, 100))
+    async with DecoderProcess.start() as decoder:
+        feeding = asyncio.create_task(feed(decoder, data, 4096))
+        heard = [piece async for piece in decoder.heard()]
+        await feeding
+
+    gap = next(i for i, piece in enumerate(heard) if isinstance(piece, SourceGap))
+    assert heard[gap].seconds == decoder.missing_s == pytest.approx(50 * frame_s)
+    assert sum(piece.seconds for piece in heard[:gap]) == pytest.approx(50 * frame_s, abs=0.001)
+    assert sum(piece.seconds for piece in heard) == pytest.approx(4.0, abs=2 * frame_s)
+
+
 async def test_the_pcm_comes_before_the_end_of_the_input() -> None:
     data = endless_wav(5)
     async with DecoderProcess.start() as decoder:
         await decoder.write(data)
         got = bytearray()
-        async for pcm in decoder.pcm():
-            got += pcm
+        async for piece in decoder.heard():
+            assert isinstance(piece, SourceAudio)
+            got += piece.pcm
             if len(got) >= 4 * len(SECOND):  # the demuxer reads 4096 bytes at a time
                 break
 
@@ -100,8 +120,9 @@ async def test_writing_waits_for_whoever_reads() -> None:
     got, ahead = 0, 0
     async with DecoderProcess.start() as decoder:
         writing = asyncio.create_task(write())
-        async for pcm in decoder.pcm():
-            got += len(pcm)
+        async for piece in decoder.heard():
+            assert isinstance(piece, SourceAudio)
+            got += len(piece.pcm)
             ahead = max(ahead, written - got)
         await writing
 

@@ -15,17 +15,15 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 import av
 import numpy as np
 
-from scribewire.audio.mixer import Mixer
-from scribewire.audio.pcm import as_wired, to_float
-from scribewire.audio.resampler import Resampler
+from scribewire.audio.frames import Missing, resample_frames, silence
 from scribewire.audio.sniff import find_stranger, sniff
+from scribewire.audio.track import TrackBreak, TrackReader
 from scribewire.errors import ClientFault
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from av.audio.frame import AudioFrame
     from av.container import InputContainer
 
     from scribewire.types import Samples
@@ -89,12 +87,11 @@ def read_audio(source: Path | str | BinaryIO) -> Iterator[Samples]:
     """Yield the first audio track in chunks of `CHUNK_SAMPLES`; the last may be shorter.
 
     Nothing is opened before the first chunk is asked for. Packets that cannot be decoded are
-    left out. Raises ClientFault when there is no such file, no audio in it, or when it breaks
-    off in a way that ends it; what was yielded until then is good.
+    silence. Raises ClientFault when there is no such file, no audio in it, or when the rest of it
+    cannot be decoded; what was yielded until then is good.
     """
     with _open_container(source) as container:
-        frames = _decode_frames(container, source)
-        yield from _cut_evenly(resample_frames(frames))
+        yield from _cut_evenly(_read_pieces(container, source))
 
 
 def library_versions() -> str:
@@ -152,85 +149,31 @@ def _say_what_it_is(source: BinaryIO) -> str:
     return f"{name} that is cut off or damaged" if name else "not an audio file"
 
 
-def _explain_break(
-    error: av.FFmpegError,
-    container: InputContainer,
-    source: Path | str | BinaryIO,
-    is_empty: bool,
-) -> str:
-    """Say why no more packets come."""
+def _read_pieces(container: InputContainer, source: Path | str | BinaryIO) -> Iterator[Samples]:
+    track = TrackReader(container)
     name = source if isinstance(source, Path | str) else _name(source)
+    try:
+        for piece in resample_frames(track.frames()):
+            yield from silence(piece.seconds) if isinstance(piece, Missing) else (piece,)
+    except TrackBreak as error:
+        if not (words := _explain_pipe(container, source)) or track.is_heard:
+            words = error.words
+        raise ClientFault(f"{name}: {words}") from error
+    if not track.is_heard and track.broken_packets:
+        codec = container.streams.audio[0].codec_context.name
+        words = f"no packet of the {codec} track can be decoded; {_REMEDY}"
+        raise ClientFault(f"{name}: {_explain_pipe(container, source) or words}")
+
+
+def _explain_pipe(container: InputContainer, source: Path | str | BinaryIO) -> str:
+    """Say why nothing of it can be read, where that is because it cannot be gone back in."""
     is_pipe = not isinstance(source, Path | str) and not source.seekable()
-    if is_empty and is_pipe and "mp4" in container.format.name:
-        return (
-            f"{name}: an MP4 file whose index is at its end cannot be read from a pipe; save it "
-            "and name the file, or write it with `ffmpeg -movflags +faststart`"
-        )
-    return f"{name}: what follows cannot be read: {(error.strerror or 'unknown cause').lower()}"
-
-
-def _decode_frames(
-    container: InputContainer, source: Path | str | BinaryIO
-) -> Iterator[AudioFrame]:
-    stream = container.streams.audio[0]
-    is_empty = True
-    broken_packets = 0
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.FFmpegError as error:
-            raise ClientFault(_explain_break(error, container, source, is_empty)) from error
-        if packet is None:
-            break
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            broken_packets += 1
-            continue
-        for frame in frames:
-            is_empty = False
-            yield frame
-    if is_empty and broken_packets:
-        codec = stream.codec_context.name
-        raise ClientFault(f"no packet of the {codec} track can be decoded; {_REMEDY}")
-
-
-def resample_frames(frames: Iterator[AudioFrame]) -> Iterator[Samples]:
-    """Yield what each frame adds at 16 kHz, rounded to what the wire can say, then the rest."""
-    part: _Part | None = None
-    for frame in frames:
-        rate_hz, channels = frame.sample_rate, frame.layout.nb_channels
-        if part is None or not part.fits(rate_hz, channels):  # a chained stream's next part
-            if part is not None:
-                yield part.receive_end()
-            part = _Part(rate_hz, channels)
-        yield part.receive_frame(frame)
-    if part is not None:
-        yield part.receive_end()
-
-
-class _Part:
-    """Frames of one rate and as many channels, mixed and resampled."""
-
-    def __init__(self, rate_hz: int, channels: int) -> None:
-        self._rate_hz, self._channels = rate_hz, channels
-        self._mixer = Mixer(channels, rate_hz)
-        self._resampler = Resampler(rate_hz)
-
-    def fits(self, rate_hz: int, channels: int) -> bool:
-        return (rate_hz, channels) == (self._rate_hz, self._channels)
-
-    def receive_frame(self, frame: AudioFrame) -> Samples:
-        values = frame.to_ndarray()
-        # Planar: one row per channel. Packed: one row, the channels take turns.
-        blocks = values.T if frame.format.is_planar else values.reshape(-1, self._channels)
-        mixed = self._mixer.receive_blocks(to_float(blocks))
-        return as_wired(self._resampler.receive_samples(mixed))
-
-    def receive_end(self) -> Samples:
-        last = self._resampler.receive_samples(self._mixer.receive_end())
-        return as_wired(np.concatenate([last, self._resampler.receive_end()]))
+    if not is_pipe or "mp4" not in container.format.name:
+        return ""
+    return (
+        "an MP4 file whose index is at its end cannot be read from a pipe; save it "
+        "and name the file, or write it with `ffmpeg -movflags +faststart`"
+    )
 
 
 def _cut_evenly(pieces: Iterator[Samples]) -> Iterator[Samples]:

@@ -1,13 +1,14 @@
 """What the decoder process says on its standard output, and the limits it is given.
 
 A message is its kind (one byte), the length of its body (four bytes, big-endian) and the body:
-PCM, or JSON. The info comes first, PCM follows, and the last is an error or the end: a process
-that goes without either has crashed.
+PCM, or JSON. The info comes first, PCM and gaps follow, and the last is an error or the end: a
+process that goes without either has crashed.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import struct
 from dataclasses import asdict, dataclass
 from enum import IntEnum
@@ -25,6 +26,7 @@ class Kind(IntEnum):
     PCM = 2
     ERROR = 3
     END = 4
+    GAP = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +81,39 @@ def decode_refusal(body: bytes) -> Refusal:
         case {"is_unsupported": bool(is_unsupported), "words": str(words), "is_transient": bool(t)}:
             return Refusal(is_unsupported=is_unsupported, words=words, is_transient=t)
     raise ValueError("not a refusal")
+
+
+def encode_gap(seconds: float) -> bytes:
+    """Return the body of a gap: so long nothing can be heard."""
+    return json.dumps({"seconds": seconds}).encode()
+
+
+def decode_gap(body: bytes) -> float:
+    """Return the seconds of a gap. Raises ValueError when it is none."""
+    match json.loads(body):
+        case {"seconds": float(seconds)} if 0 < seconds < math.inf:
+            return seconds
+    raise ValueError("not a gap")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackEnd:
+    """What the process says of the track when it has come to its end."""
+
+    broken_packets: int
+    """Packets that were left out."""
+    missing_s: float
+    """Their time, whether it was told as gaps or filled with silence."""
+
+
+def encode_track_end(track_end: TrackEnd) -> bytes:
+    """Return the body of the end."""
+    return json.dumps(asdict(track_end)).encode()
+
+
+def decode_track_end(body: bytes) -> TrackEnd:
+    """Read the body of the end. Raises ValueError when it is none."""
+    match json.loads(body):
+        case {"broken_packets": int(broken_packets), "missing_s": float(missing_s)}:
+            return TrackEnd(broken_packets=broken_packets, missing_s=missing_s)
+    raise ValueError("not an end")

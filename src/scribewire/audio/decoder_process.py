@@ -25,25 +25,27 @@ import av.subtitles.stream
 import av.video.codeccontext
 import av.video.stream
 
-from scribewire.audio.container import OPTIONS, describe, resample_frames
+from scribewire.audio.container import OPTIONS, describe
 from scribewire.audio.decoder_messages import (
     DecoderLimits,
     Kind,
     Refusal,
+    TrackEnd,
     decode_limits,
+    encode_gap,
     encode_message,
     encode_refusal,
+    encode_track_end,
 )
+from scribewire.audio.frames import Missing, resample_frames
 from scribewire.audio.pcm import encode_pcm
 from scribewire.audio.sandbox import CpuBudget, isolate, limit_resources
 from scribewire.audio.sniff import AAC, MP3, find_frames, find_stranger, sniff
+from scribewire.audio.track import TrackBreak, TrackReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from av import Packet
-    from av.audio.frame import AudioFrame
-    from av.audio.stream import AudioStream
     from av.container import InputContainer
 
 _STDIN, _STDOUT = 0, 1
@@ -66,11 +68,6 @@ _LIVE_OPTIONS = {
     "analyzeduration": "200000",
     "probesize": "1000000",
 }
-
-# Packets in a row that give no sound before the stream is given up: some 25 s of MP3.
-_MAX_BROKEN = 1000
-# A frame of audio has at most 65,536 samples or so: below this rate one would fill the memory.
-_MIN_RATE_HZ, _MAX_RATE_HZ = 1000, 768_000
 
 _TEXT_HEAD_BYTES = 1024
 _ID3_HEAD_BYTES = 10
@@ -190,17 +187,28 @@ def _decode(source: _Input, output: _Output, limits: DecoderLimits, *, is_isolat
     with _open(_make_readable(source, limits), head, source) as container:
         info = {**asdict(describe(container)), "is_isolated": is_isolated}
         output.send(Kind.INFO, json.dumps(info).encode())
-        decoding = _Decoding(container)
-        for samples in resample_frames(decoding.frames()):
-            output.send_pcm(encode_pcm(samples))
-    if not decoding.is_heard:
+        track = TrackReader(container)
+        try:
+            _put_out(track, output)
+        except TrackBreak as error:
+            raise _invalid(error.words) from error
+    if not track.is_heard:
         codec = str(info["codec"])
         raise (
             _unsupported(f"a {codec} track of which nothing can be decoded")
-            if decoding.broken_packets
+            if track.broken_packets
             else _invalid("it ended before any audio came")
         )
-    output.send(Kind.END, json.dumps({"broken_packets": decoding.broken_packets}).encode())
+    ending = TrackEnd(broken_packets=track.broken_packets, missing_s=track.missing_s)
+    output.send(Kind.END, encode_track_end(ending))
+
+
+def _put_out(track: TrackReader, output: _Output) -> None:
+    for piece in resample_frames(track.frames()):
+        if isinstance(piece, Missing):
+            output.send(Kind.GAP, encode_gap(piece.seconds))
+        else:
+            output.send_pcm(encode_pcm(piece))
 
 
 def _look_ahead(source: _Input) -> bytes:
@@ -290,50 +298,6 @@ def _format_of(source: _Input) -> str | None:
     if guess.kind == "pcm":  # no mark: radio that is entered in the middle
         guess = find_frames(head) or guess
     return {MP3: "mp3", AAC: "aac"}.get(guess.name)
-
-
-class _Decoding:
-    """The frames of the first audio track; what is broken is left out and counted."""
-
-    def __init__(self, container: InputContainer) -> None:
-        self._container = container
-        self.is_heard = False
-        self.broken_packets = 0
-        self._broken_in_a_row = 0
-
-    def frames(self) -> Iterator[AudioFrame]:
-        for packet in self._packets():
-            try:
-                frames = packet.decode()
-            except MemoryError:
-                raise
-            except (av.FFmpegError, ValueError):
-                self._count_broken()
-                continue
-            for frame in frames:
-                if _MIN_RATE_HZ <= frame.sample_rate <= _MAX_RATE_HZ:
-                    self.is_heard = True
-                    self._broken_in_a_row = 0
-                    yield frame
-                else:
-                    self._count_broken()
-
-    def _packets(self) -> Iterator[Packet[AudioStream]]:
-        while True:
-            try:
-                yield from self._container.demux(self._container.streams.audio[0])
-                return
-            except MemoryError:
-                raise
-            except (av.FFmpegError, IndexError):
-                # Read on behind it. PyAV's IndexError is a packet of a track that came up later.
-                self._count_broken()
-
-    def _count_broken(self) -> None:
-        self.broken_packets += 1
-        self._broken_in_a_row += 1
-        if self._broken_in_a_row > _MAX_BROKEN:
-            raise _invalid("no more of it can be decoded")
 
 
 if __name__ == "__main__":

@@ -123,6 +123,7 @@ def check_libraries() -> Check:
 async def check_decoder() -> list[Check]:
     """Have a decoder process decode half a second, as for a stream URL."""
     from scribewire.sources.decoder import DecoderProcess
+    from scribewire.sources.events import SourceAudio
     from scribewire.sources.faults import SourceFault
 
     pcm = bytes(SAMPLE_RATE)
@@ -132,14 +133,15 @@ async def check_decoder() -> list[Check]:
             await decoder.write(_as_wav(pcm))
             await decoder.end_input()
             info = await decoder.info()
-            decoded = b"".join([piece async for piece in decoder.pcm()])
+            heard = [piece async for piece in decoder.heard()]
+            decoded = b"".join(piece.pcm for piece in heard if isinstance(piece, SourceAudio))
             took_s = time.monotonic() - began_s
             is_isolated = decoder.is_isolated
     except (OSError, SourceFault) as fault:
         return [Check("decoder", "failed", _explain_decoder(fault))]
     if decoded != pcm:
-        heard = f"gave {len(decoded)} bytes of {info.codec}, expected {len(pcm)}"
-        return [Check("decoder", "failed", f"{heard}; {_REINSTALL}")]
+        words = f"gave {len(decoded)} bytes of {info.codec}, expected {len(pcm)}"
+        return [Check("decoder", "failed", f"{words}; {_REINSTALL}")]
     return [
         Check("decoder", "ok", f"its process starts and decodes in {took_s:.2f} s"),
         check_isolation(is_isolated=is_isolated),

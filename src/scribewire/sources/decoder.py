@@ -1,7 +1,7 @@
 """Media bytes to PCM in a process of its own, as seen from the server.
 
 Theory of operation. Nothing here runs by itself: `write` waits for the process to take the bytes,
-`pcm` waits for it to give some, and whoever does not call holds the process up. One message at a
+`heard` waits for it to give some, and whoever does not call holds the process up. One message at a
 time is read, under a lock, since `write` reads too once the process has gone: what it has said
 last tells whether it was done or why it failed. Memory is bounded by the two pipes.
 """
@@ -23,9 +23,12 @@ from scribewire.audio.decoder_messages import (
     MAX_BODY_BYTES,
     DecoderLimits,
     Kind,
+    decode_gap,
     decode_refusal,
+    decode_track_end,
     encode_limits,
 )
+from scribewire.sources.events import SourceAudio, SourceGap
 from scribewire.sources.faults import SourceFault, invalid_stream, unsupported_format
 
 if TYPE_CHECKING:
@@ -53,8 +56,8 @@ class DecoderProcess:
         self._reading = asyncio.Lock()
         # The head of a message whose body is still to come: who reads may be cancelled.
         self._head: tuple[Kind, int] | None = None
-        # PCM that came in while `write` looked for the reason of the end.
-        self._held: deque[bytes] = deque()
+        # What came in while `write` looked for the reason of the end.
+        self._held: deque[SourceAudio | SourceGap] = deque()
         self._info: AudioInfo | None = None
         self._has_ended = False
         self._fault: SourceFault | None = None
@@ -64,6 +67,8 @@ class DecoderProcess:
         """Whether the process has no network; known with `info`."""
         self.broken_packets = 0
         """Packets that were left out; known at the end."""
+        self.missing_s = 0.0
+        """Their time, whether it was told as gaps or filled with silence; known at the end."""
 
     @classmethod
     @asynccontextmanager
@@ -107,7 +112,7 @@ class DecoderProcess:
             raise self._fault
 
     async def end_input(self) -> None:
-        """Say that there is no more; what is left comes out of `pcm`."""
+        """Say that there is no more; what is left comes out of `heard`."""
         self._owes_since_s = asyncio.get_running_loop().time()
         self._input.close()
 
@@ -120,8 +125,8 @@ class DecoderProcess:
             raise self._fault or _crash("it ended before anything was known")
         return self._info
 
-    async def pcm(self) -> AsyncIterator[bytes]:
-        """Yield 16-bit little-endian mono at 16 kHz as it is decoded. Raises SourceFault."""
+    async def heard(self) -> AsyncIterator[SourceAudio | SourceGap]:
+        """Yield the audio as it is decoded, and the gaps in it. Raises SourceFault."""
         while True:
             async with self._reading:
                 while not self._held and not self._has_ended:
@@ -180,13 +185,16 @@ class DecoderProcess:
     def _note(self, kind: Kind, body: bytes) -> None:
         match kind:
             case Kind.PCM:
-                self._held.append(body)
+                self._held.append(SourceAudio(body))
+            case Kind.GAP:
+                self._held.append(SourceGap(decode_gap(body)))
             case Kind.INFO:
                 fields = json.loads(body)
                 self.is_isolated = fields.pop("is_isolated")
                 self._info = AudioInfo(**fields)
             case Kind.END:
-                self.broken_packets = json.loads(body)["broken_packets"]
+                ending = decode_track_end(body)
+                self.broken_packets, self.missing_s = ending.broken_packets, ending.missing_s
                 self._finish(None)
             case Kind.ERROR:
                 refusal = decode_refusal(body)

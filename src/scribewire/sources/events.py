@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from scribewire.types import PCM_BYTES_PER_S
+
 if TYPE_CHECKING:
     from scribewire.audio.container import AudioInfo
 
@@ -28,6 +30,11 @@ class SourceAudio:
 
     pcm: bytes
     """16-bit little-endian, 16 kHz, mono."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it plays."""
+        return len(self.pcm) / PCM_BYTES_PER_S
 
 
 @dataclass(frozen=True, slots=True)

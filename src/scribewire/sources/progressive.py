@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from scribewire.sources.decoder import DecoderProcess
 from scribewire.sources.download import Download
-from scribewire.sources.events import SourceAudio, SourceLost, SourceOpened
+from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault, invalid_stream
 from scribewire.sources.http.azure import is_azure
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from scribewire.sources.http.urls import HttpUrl
     from scribewire.sources.retry import RetryRules
 
-ProgressiveEvent: TypeAlias = SourceOpened | SourceAudio | SourceLost
+ProgressiveEvent: TypeAlias = SourceOpened | SourceAudio | SourceLost | SourceGap
+
+_Piece: TypeAlias = SourceAudio | SourceGap
 
 
 async def read_progressive(
@@ -89,7 +91,7 @@ async def _hear(
 ) -> AsyncGenerator[ProgressiveEvent, None]:
     """Yield the audio, and what happens to the download meanwhile."""
     turned = asyncio.Event() if download is None else download.turned
-    pieces = decoder.pcm()
+    pieces = decoder.heard()
     is_lost = False
     turning = asyncio.create_task(turned.wait())
     hearing = asyncio.create_task(_next(pieces))
@@ -105,9 +107,9 @@ async def _hear(
                 yield event
             if not hearing.done():
                 continue
-            if not (pcm := hearing.result()):
+            if (piece := hearing.result()) is None:
                 return
-            yield SourceAudio(pcm)
+            yield piece
             hearing = asyncio.create_task(_next(pieces))
     finally:
         await _end(hearing, turning)
@@ -122,8 +124,8 @@ def _tell(
     return [opened if interruption is None else SourceLost(interruption)], not is_lost
 
 
-async def _next(pieces: AsyncIterator[bytes]) -> bytes:
-    return await anext(pieces, b"")
+async def _next(pieces: AsyncIterator[_Piece]) -> _Piece | None:
+    return await anext(pieces, None)
 
 
 def _raise_fault_of(feeding: asyncio.Task[None]) -> None:

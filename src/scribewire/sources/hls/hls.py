@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from scribewire.sources.decoder import DecoderProcess
 from scribewire.sources.events import (
-    SourceAudio,
     SourceEvent,
     SourceGap,
     SourceLost,
@@ -32,7 +31,6 @@ from scribewire.sources.hls.segment_queue import (
     read_page,
 )
 from scribewire.sources.http.azure import with_sas_of
-from scribewire.types import PCM_BYTES_PER_S
 
 if TYPE_CHECKING:
     from scribewire.audio.container import AudioInfo
@@ -225,9 +223,9 @@ class _Playing:
         if self._info is None:
             await self._events.put(self._opened(info))
         self._info = info
-        async for pcm in decoder.pcm():
-            self._heard_s += len(pcm) / PCM_BYTES_PER_S
-            await self._events.put(SourceAudio(pcm))
+        async for piece in decoder.heard():
+            self._heard_s += piece.seconds
+            await self._events.put(piece)
 
     def _opened(self, info: AudioInfo) -> SourceOpened:
         return SourceOpened(info, self._segments.is_live, CARRIER, self._segments.duration_s)
