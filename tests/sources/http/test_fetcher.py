@@ -146,27 +146,27 @@ async def test_a_gzip_playlist_is_read(raw_server: RawOrigin) -> None:
 
 
 async def test_a_radio_stream_over_http_loses_its_metadata(raw_server: RawOrigin) -> None:
-    body = b"abcd\x01" + b"t" * 16 + b"efgh\0i"
-    raw_server.answers = [OK + b"icy-metaint: 4\r\nicy-name: radio\r\n\r\n" + body]
+    body = b"a" * 64 + b"\x01" + b"t" * 16 + b"b" * 64 + b"\0c"
+    raw_server.answers = [OK + b"icy-metaint: 64\r\nicy-name: radio\r\n\r\n" + body]
     async with (
         GuardedFetcher(LOOPBACK) as fetcher,
         fetcher.open(raw_server.url(), accepts_icy=True) as response,
     ):
         assert (response.is_icy, response.length) == (True, None)
-        assert await response.read(100) == b"abcdefghi"
+        assert await response.read(200) == b"a" * 64 + b"b" * 64 + b"c"
     assert raw_server.fields()["icy-metadata"] == "1"
 
 
 async def test_a_server_that_answers_icy_is_understood(raw_server: RawOrigin) -> None:
-    body = b"abcd\x01" + b"t" * 16 + b"efgh\0i"
-    head = b"ICY 200 OK\r\nicy-name:radio\r\nicy-metaint:4\r\ncontent-type:audio/mpeg\r\n\r\n"
+    body = b"a" * 64 + b"\x01" + b"t" * 16 + b"b" * 64 + b"\0c"
+    head = b"ICY 200 OK\r\nicy-name:radio\r\nicy-metaint:64\r\ncontent-type:audio/mpeg\r\n\r\n"
     raw_server.answers = [head + body, head + body]
     async with GuardedFetcher(LOOPBACK) as fetcher:
         url = raw_server.url("/;?x=1").replace("//", "//user:secret@")
         async with fetcher.open(url, accepts_icy=True) as response:
             assert (response.status, response.is_icy, response.length) == (200, True, None)
             assert response.headers["Content-Type"] == "audio/mpeg"
-            assert await response.read(100) == b"abcdefghi"
+            assert await response.read(200) == b"a" * 64 + b"b" * 64 + b"c"
     assert raw_server.requests[1].startswith(b"GET /;?x=1 HTTP/1.0\r\n")
     for name in ("icy-metadata", "host", "user-agent", "authorization"):
         assert raw_server.fields(0)[name] == raw_server.fields(1)[name]

@@ -6,6 +6,8 @@ import gzip
 import pytest
 
 from scribewire.sources.faults import SourceFault, invalid_stream
+from scribewire.sources.http.content_coding import MEMBERS_A_BITE
+from scribewire.sources.http.effort import BURST_S, READ_S, SHARE, Effort
 from scribewire.sources.http.headers import Headers
 from scribewire.sources.http.limits import FetchLimits
 from scribewire.sources.http.response import BodyEnd, Reply, Response, check_answer, check_status
@@ -13,10 +15,16 @@ from scribewire.sources.http.urls import check_url
 
 
 def response(status: int = 200, body: bytes = b"", **fields: str) -> Response:
-    return response_that(BodyEnd.CLOSE, status, body, **fields)
+    return response_that(BodyEnd.CLOSE, status, body, None, **fields)
 
 
-def response_that(ends_by: BodyEnd, status: int, body: bytes, **fields: str) -> Response:
+async def no_rest(_seconds: float) -> None:
+    """Time costs nothing here."""
+
+
+def response_that(
+    ends_by: BodyEnd, status: int, body: bytes, effort: Effort | None, **fields: str
+) -> Response:
     pieces = [body[i : i + 7] for i in range(0, len(body), 7)]
 
     async def read_some() -> bytes:
@@ -24,7 +32,7 @@ def response_that(ends_by: BodyEnd, status: int, body: bytes, **fields: str) -> 
 
     headers = Headers((name.replace("_", "-"), value) for name, value in fields.items())
     answer = Reply(status=status, headers=headers, read_some=read_some, ends_by=ends_by)
-    return Response(answer, check_url("http://a.example/"), FetchLimits())
+    return Response(answer, check_url("http://a.example/"), FetchLimits(), effort)
 
 
 @pytest.mark.parametrize(
@@ -72,27 +80,47 @@ async def test_a_bomb_is_stopped_at_the_limit() -> None:
         await response(body=packed, content_encoding="gzip").read(1000)
 
 
-async def test_a_bomb_leaves_others_their_turns() -> None:
-    turns = 0
+@pytest.mark.parametrize(
+    ("body", "encoding", "bites"),
+    [
+        (gzip.compress(bytes(1 << 22)), "gzip", (1 << 22) // FetchLimits().piece_bytes),
+        (gzip.compress(b"") * 900, "gzip", 900 // MEMBERS_A_BITE),
+        (bytes(70_000), "", 10_000),
+    ],
+)
+async def test_no_body_takes_more_than_its_share_of_the_loop(
+    body: bytes, encoding: str, bites: int
+) -> None:
+    rests: list[float] = []
 
-    async def take_turns() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
 
-    other = asyncio.create_task(take_turns())
-    bomb = response(body=gzip.compress(bytes(1 << 22)), content_encoding="gzip")
-    assert len(await bomb.read(1 << 22)) == 1 << 22
-    other.cancel()
+    effort = Effort(clock=lambda: 0.0, sleep=rest)
+    one = response_that(BodyEnd.CLOSE, 200, body, effort, content_encoding=encoding)
+    await one.read(1 << 22)
 
-    assert turns >= (1 << 22) // FetchLimits().piece_bytes
+    assert len(rests) >= bites
+    assert rests[-1] > (0.99 * bites * READ_S - BURST_S) / SHARE
+
+
+@pytest.mark.slow
+async def test_what_is_packed_to_make_work_ends_its_session() -> None:
+    for body, words in (
+        (gzip.compress(b"") * 3000, "made of empty parts"),
+        (gzip.compress(bytes(1 << 26)), "swells to over 64 times"),
+    ):
+        one = response_that(
+            BodyEnd.CLOSE, 200, body, Effort(sleep=no_rest), content_encoding="gzip"
+        )
+        with pytest.raises(SourceFault, match=words):
+            await one.read(1 << 30)
 
 
 async def test_compression_and_metadata_are_taken_off() -> None:
-    packed = gzip.compress(b"abcd\x01" + b"t" * 16 + b"efgh\0i")
-    one = response(body=packed, content_encoding="gzip", icy_metaint="4")
-    assert await one.read(100) == b"abcdefghi"
+    packed = gzip.compress(b"a" * 64 + b"\x01" + b"t" * 16 + b"b" * 64 + b"\0c")
+    one = response(body=packed, content_encoding="gzip", icy_metaint="64")
+    assert await one.read(200) == b"a" * 64 + b"b" * 64 + b"c"
     assert one.is_icy
 
 
@@ -111,7 +139,7 @@ async def test_it_tells_what_ended_its_body(
 ) -> None:
     body = gzip.compress(b"media") if is_packed else b"media"
     encoding = "gzip" if is_packed else "identity"
-    one = response_that(ends_by, 200, body, content_encoding=encoding)
+    one = response_that(ends_by, 200, body, None, content_encoding=encoding)
     assert await one.peek(1) == b"m"
     assert one.ended_by is None
     assert await one.read(100) == b"media"

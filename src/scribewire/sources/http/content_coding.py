@@ -1,4 +1,4 @@
-"""Undo the content coding of an answer, piece by piece, whatever it swells to."""
+"""Undo the content coding of an answer, bite by bite, whatever it swells to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from collections.abc import Iterator
 
 from scribewire.sources.faults import invalid_stream
 
+MEMBERS_A_BITE = 64
+"""Of a gzip file, in one bite: an empty one takes 2 us."""
+MAX_FREE_MEMBERS = 1000
+BYTES_A_MEMBER = 256
+"""Behind the free ones, members hold so much on average: who packs writes kilobytes at least."""
+MAX_FREE_BYTES = 1 << 25
+"""Come out whatever came in: an HLS segment of silence."""
+MAX_SWELL = 64
+"""Times what came in, behind that: sound is seldom packed to a tenth, and zeros to a thousandth."""
+
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's way to say: gzip and nothing else
+_FEED_BYTES = 4096  # zlib copies what is left of its input at each end of a member
 
 
 class Gunzip:
@@ -16,24 +27,48 @@ class Gunzip:
     def __init__(self, piece_bytes: int) -> None:
         self._piece_bytes = piece_bytes
         self._decompressor = zlib.decompressobj(_GZIP)
+        self._members = 1
+        self._taken_bytes = self._given_bytes = 0
 
     def receive(self, data: bytes) -> Iterator[bytes]:
-        """Take what came and give what it holds."""
-        while data:
-            if self._decompressor.eof:  # a gzip file may be several in a row
-                self._decompressor = zlib.decompressobj(_GZIP)
-            try:
-                piece = self._decompressor.decompress(data, self._piece_bytes)
-            except zlib.error:
-                raise invalid_stream("its gzip compression is broken") from None
-            if piece:
-                yield piece
-            data = self._decompressor.unconsumed_tail or self._decompressor.unused_data
+        """Take what came and give what it holds. Each piece is one bite of work; some are empty."""
+        rest = memoryview(data)
+        while rest:
+            piece, rest = self._bite(rest)
+            self._check_worth()
+            yield piece
 
     def check_end(self) -> None:
         """Raise `SourceFault` where the body stops before its gzip file does."""
         if not self._decompressor.eof:
             raise invalid_stream("its gzip compression breaks off", is_transient=True)
+
+    def _bite(self, rest: memoryview) -> tuple[bytes, memoryview]:
+        """Return a piece, and what is left of the input."""
+        piece = bytearray()
+        ends_at = self._members + MEMBERS_A_BITE
+        while rest and len(piece) < self._piece_bytes and self._members < ends_at:
+            if self._decompressor.eof:  # a gzip file may be several in a row
+                self._decompressor = zlib.decompressobj(_GZIP)
+                self._members += 1
+            fed = rest[:_FEED_BYTES]
+            try:
+                piece += self._decompressor.decompress(fed, self._piece_bytes - len(piece))
+            except zlib.error:
+                raise invalid_stream("its gzip compression is broken") from None
+            left = len(self._decompressor.unconsumed_tail or self._decompressor.unused_data)
+            taken = len(fed) - left
+            self._taken_bytes += taken
+            rest = rest[taken:]
+        self._given_bytes += len(piece)
+        return bytes(piece), rest
+
+    def _check_worth(self) -> None:
+        """Raise `SourceFault` where it is packed to make work, not to save bytes."""
+        if self._given_bytes > MAX_FREE_BYTES + MAX_SWELL * self._taken_bytes:
+            raise invalid_stream(f"its gzip compression swells to over {MAX_SWELL} times its size")
+        if self._members > MAX_FREE_MEMBERS + self._given_bytes // BYTES_A_MEMBER:
+            raise invalid_stream("its gzip compression is made of empty parts")
 
 
 def gunzip_for(content_encoding: str, piece_bytes: int) -> Gunzip | None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from scribewire.sources.faults import invalid_stream
 
+MIN_INTERVAL_BYTES = 64  # a shorter one would only make work
 MAX_INTERVAL_BYTES = 1 << 24  # servers use 8192 to 65536
 _BLOCK_BYTES = 16
 
@@ -57,4 +58,6 @@ def icy_filter_for(headers: Mapping[str, str]) -> IcyFilter | None:
     interval_bytes = int(text)
     if interval_bytes > MAX_INTERVAL_BYTES:
         raise invalid_stream("its icy-metaint is too large")
+    if 0 < interval_bytes < MIN_INTERVAL_BYTES:
+        raise invalid_stream("its icy-metaint is too small")
     return IcyFilter(interval_bytes) if interval_bytes else None

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from scribewire.sources.faults import SourceFault, authentication_required, invalid_stream
 from scribewire.sources.http.azure import error_code, explain_refusal, is_azure
 from scribewire.sources.http.content_coding import gunzip_for
+from scribewire.sources.http.effort import PIECE_S, READ_S, Effort
 from scribewire.sources.http.headers import Headers
 from scribewire.sources.http.icy import icy_filter_for, is_icy
 from scribewire.sources.http.limits import FetchLimits
@@ -50,7 +51,9 @@ class Reply:
 class Response:
     """An answer with media in it."""
 
-    def __init__(self, answer: Reply, url: HttpUrl, limits: FetchLimits) -> None:
+    def __init__(
+        self, answer: Reply, url: HttpUrl, limits: FetchLimits, effort: Effort | None = None
+    ) -> None:
         self.status = answer.status
         """200, or 206 where a later start was asked for and given."""
         self.headers = answer.headers
@@ -74,6 +77,7 @@ class Response:
         self._ahead: list[bytes] = []  # looked at before it was asked for
         self._pieces = self._read_pieces()
         self._limits = limits
+        self._effort = effort or Effort()
 
     async def peek(self, size: int) -> bytes:
         """Return the first `size` bytes, fewer where there are no more; they stay to be read."""
@@ -110,12 +114,13 @@ class Response:
 
     async def _read_pieces(self) -> AsyncIterator[bytes]:
         while data := await self._next_data():
+            await self._effort.spend(READ_S)
             for piece in self._gunzip.receive(data) if self._gunzip else (data,):
+                if self._gunzip:  # a few bytes may swell to many pieces
+                    await self._effort.spend(PIECE_S)
                 audio = self._icy_filter.receive(piece) if self._icy_filter else piece
                 if audio:
                     yield audio
-                if self._gunzip:  # a few bytes may swell to many pieces: leave others their turns
-                    await asyncio.sleep(0)
         if self._gunzip:
             self._gunzip.check_end()
         is_marked = self._gunzip is not None and self._ends_by is BodyEnd.CLOSE
