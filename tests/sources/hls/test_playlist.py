@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.hls.master import MasterPlaylist
 from scribewire.sources.hls.playlist import (
-    MAX_ALL_LINES,
+    LINES_A_TURN,
     MAX_ATTRIBUTES,
     MAX_LINES,
+    MAX_SEGMENTS,
     MediaPlaylist,
+    Playlist,
+    PlaylistReader,
     Resource,
     Segment,
     SegmentKey,
@@ -147,6 +150,15 @@ BODIES = [
         [segment(key=SegmentKey("k", None))],
     ),
     (ONE + '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k"\n', [segment()]),  # of nothing yet
+    (  # the same key for several players
+        '#EXT-X-KEY:METHOD=AES-128,URI="k"\n'
+        '#EXT-X-KEY:METHOD=AES-128,URI="skd",KEYFORMAT="com.example"\n' + ONE,
+        [segment(key=SegmentKey("k", None))],
+    ),
+    (
+        '#EXT-X-KEY:METHOD=AES-128,URI="x",KEYFORMAT="com.example"\n#EXT-X-KEY:METHOD=NONE\n' + ONE,
+        [segment()],
+    ),
     # Marks.
     ("#EXT-X-DISCONTINUITY\n" + ONE + ONE, [segment(is_discontinuity=True), segment(1)]),
     (ONE + "#EXT-X-GAP\n" + ONE, [segment(), segment(1, is_missing=True)]),
@@ -160,7 +172,9 @@ BODIES = [
     ("#EXT-X-PROGRAM-DATE-TIME:yesterday\n#EXT-X-DATERANGE:ID=,,=\n" + ONE, [segment()]),
     ("#EXT-X-VERSION:x\n#EXT-X-BITRATE:x\n#EXT-X-PART:DURATION=x\n" + ONE, [segment()]),
     ("#EXTM3U\n" + ONE, [segment()]),
+    ("#EXTINF:5,\n#EXTINFO:7\na.ts\n", [segment()]),
     ("stray.ts\n" + ONE + "stray.ts\n", [segment()]),
+    (ONE + "#EXT-X-MEDIA-SEQUENCE:7\n" + ONE, [segment(7), segment(8)]),
     ("#EXTINF:1,\n" + ONE, [segment()]),  # the later one counts
     (ONE + "#EXTINF:5,\n", [segment()]),  # half written
     (ONE + "#EXT-X-BYTERANGE:5\n", [segment()]),
@@ -220,12 +234,12 @@ REFUSED = [
     ("#EXTINF:3601,\na.ts\n", "impossible duration"),
     ("#EXTINF:1e999,\na.ts\n", "impossible duration"),
     ("#EXTINF:" + "9" * 100_000 + ",\na.ts\n", "impossible duration"),
-    ("#EXTINF:,\na.ts\n", "cannot be read"),
-    ("#EXTINF:five,\na.ts\n", "cannot be read"),
+    ("#EXTINF:,\na.ts\n", "impossible duration"),
+    ("#EXTINF:five,\na.ts\n", "impossible duration"),
     (f"#EXT-X-MEDIA-SEQUENCE:{1 << 64}\n" + ONE, "impossible media sequence number"),
     ("#EXT-X-MEDIA-SEQUENCE:-" + "9" * 4000 + "\n" + ONE, "impossible media sequence number"),
-    ("#EXT-X-MEDIA-SEQUENCE:" + "9" * 5000 + "\n" + ONE, "cannot be read"),
-    ("#EXT-X-MEDIA-SEQUENCE:x\n" + ONE, "cannot be read"),
+    ("#EXT-X-MEDIA-SEQUENCE:" + "9" * 5000 + "\n" + ONE, "impossible media sequence number"),
+    ("#EXT-X-MEDIA-SEQUENCE:x\n" + ONE, "impossible media sequence number"),
     ("#EXT-X-BYTERANGE:0@0\n" + ONE, "broken byte range"),
     ("#EXT-X-BYTERANGE:-5@0\n" + ONE, "broken byte range"),
     ("#EXT-X-BYTERANGE:5@-1\n" + ONE, "broken byte range"),
@@ -248,9 +262,9 @@ REFUSED = [
     (KEY + 'URI="k",KEYFORMAT="com.apple.streamingkeydelivery"\n' + ONE, "protected"),
     ("#EXT-X-KEY:METHOD=\x1b[2J\n" + ONE, "protected (??2J)"),
     ("#EXT-X-KEY:METHOD=" + "X" * 500 + "\n" + ONE, f"protected ({'X' * 20})"),
-    (ONE * (MAX_LINES // 2), "too long"),  # with the target duration one line too many
-    ("#\n" * MAX_ALL_LINES, "too long"),
-    ("\r" * MAX_ALL_LINES, "too long"),
+    (ONE * (MAX_SEGMENTS + 1), "too long"),
+    ("#\n" * MAX_LINES, "too long"),
+    ("\r" * MAX_LINES, "too long"),
     ("#EXT-X-MAP:" + "," * MAX_ATTRIBUTES, "too long"),
     ("#EXT-X-START:" + "a=b," * (MAX_ATTRIBUTES // 4), "too long"),
     ((KEY + "A=1," * 500 + "\n") * 600, "too long"),
@@ -273,7 +287,7 @@ REFUSED_WHOLE = [
     (bytes(range(256)).decode(errors="replace") * 100, "no target duration"),
     ("<html>#EXT-X-</html>", "no target duration"),
     # A tag of a master playlist in one of segments: it is a master playlist without variants.
-    (HEAD + "#EXT-X-STREAM-INF:BANDWIDTH=1\n" + ONE, "names no other one with sound"),
+    (HEAD + ONE + "#EXT-X-STREAM-INF:BANDWIDTH=1\n", "names no other one with sound"),
     ('#EXTM3U\n#EXT-X-MEDIA:TYPE=SUBTITLES,URI="s"\n', "names no other one with sound"),
     ('#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a"\n', "names no other one with sound"),
     ('#EXTM3U\n#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI="i"\n', "no target duration"),
@@ -286,11 +300,31 @@ def test_what_leads_to_no_sound_is_refused(text: str, expected: str) -> None:
 
 
 def test_the_longest_playlists_are_read() -> None:
-    body = ONE * ((MAX_LINES - 2) // 2) + "#\n" * (MAX_ALL_LINES - MAX_LINES - 10)
+    body = ONE * MAX_SEGMENTS + "#\n" * (MAX_LINES - 2 * MAX_SEGMENTS - 3)
     keyed = "".join(f'{KEY}URI="{number}"\n{ONE}' for number in range(15_000))
 
-    assert len(segments(body)) == (MAX_LINES - 2) // 2
+    assert len(segments(body)) == MAX_SEGMENTS
     assert segments(keyed)[-1].key == SegmentKey("14999", None)
+
+
+@pytest.mark.parametrize("body", [ONE * LINES_A_TURN, "\n" * 2 * LINES_A_TURN, ""])
+def test_a_playlist_is_read_in_turns_of_so_many_lines(body: str) -> None:
+    text = HEAD + body
+    reader = PlaylistReader(text)
+    turns: list[Playlist | None] = []
+    while not turns or turns[-1] is None:
+        turns.append(reader.read_on())
+
+    assert len(turns) == text.count("\n") // LINES_A_TURN + 1
+    assert turns[-1] == parse_playlist(text)
+
+
+def test_what_is_too_long_is_refused_before_it_is_read_to_its_end() -> None:
+    reader = PlaylistReader(HEAD + ONE * MAX_SEGMENTS * 2)
+    for _ in range(2 * MAX_SEGMENTS // LINES_A_TURN):
+        assert reader.read_on() is None
+    with pytest.raises(SourceFault, match="too long"):
+        reader.read_on()
 
 
 TAGS = [

@@ -1,31 +1,29 @@
 """Read an HLS playlist (RFC 8216): which segments there are, or which playlists to go on with.
 
-Theory of operation. m3u8 reads the tags; it is given only those that matter here, for it refuses
-a whole playlist for one bad date in a tag that nobody asked about. Some it leaves to `_read_tag`:
-it compares each key with all before it, and refuses a master playlist for one bad attribute. What
-is left is checked: a playlist comes from strangers, and no other session goes on while it is read,
-so its length is limited in every way that costs time. URIs stay as they stand until they are
-fetched, since a long playlist has thousands and a listener needs few.
+Theory of operation. A playlist comes from strangers, and what is read of it is limited in every
+way that costs time or memory. A long one is read in turns of `LINES_A_TURN` lines, so that whoever
+reads it can let others go on in between. What stands in a tag is checked only when a segment needs
+it: a live playlist may be half written, and its last line cut off anywhere. URIs stay as they stand
+until they are fetched, since a long playlist has thousands and a listener needs few.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass
-from typing import Any, Final
-
-import m3u8
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
 
 from scribewire.sources.faults import SourceFault, invalid_stream, unsupported_format
 from scribewire.sources.hls.master import ListedVariant, MasterPlaylist, order_choices
 from scribewire.sources.hls.tags import finite, read_attributes
 from scribewire.sources.stations import is_stations
 
-MAX_LINES = 60_000
-"""That matter: twelve hours in segments of 2 s have 43,000. Takes a quarter of a second to read."""
-MAX_ALL_LINES = 4 * MAX_LINES
-"""With those that do not matter."""
+LINES_A_TURN = 2000
+"""Some 3 ms."""
+MAX_SEGMENTS = 30_000
+"""Twelve hours in segments of 2 s have 21,600."""
+MAX_LINES = 240_000
+"""Of segments with dates and marks, and a good many that say nothing to us."""
 MAX_ATTRIBUTES = 1 << 20
 """Characters of lists of attributes: a key for each segment of those twelve hours."""
 MAX_SEGMENT_S = 3600.0
@@ -35,27 +33,12 @@ MAX_NUMBER = 1 << 64
 KEY_BYTES = 16  # of AES-128
 
 _BOM: Final = "\ufeff"
-_KEPT: Final = (
-    "#EXTINF:",
-    "#EXT-X-BYTERANGE:",
-    "#EXT-X-TARGETDURATION:",
-    "#EXT-X-MEDIA-SEQUENCE:",
-    "#EXT-X-KEY:",
-    "#EXT-X-MAP:",
-    "#EXT-X-STREAM-INF:",
-    "#EXT-X-MEDIA:",
-    "#EXT-X-START:",
-)
-_KEPT_WHOLE: Final = ("#EXT-X-DISCONTINUITY", "#EXT-X-ENDLIST", "#EXT-X-GAP")
-_WITH_ATTRIBUTES: Final = (
-    "#EXT-X-KEY:",
-    "#EXT-X-MAP:",
-    "#EXT-X-STREAM-INF:",
-    "#EXT-X-MEDIA:",
-    "#EXT-X-START:",
-)
 _BYTE_RANGE: Final = re.compile(r"(\d{1,15})(?:@(\d{1,15}))?", re.ASCII)
 _IV: Final = re.compile(r"0[xX]([0-9A-Fa-f]{1,32})")
+_IDENTITY: Final = "identity"  # the key format that is a key, and no matter of a rights system
+_WITH_ATTRIBUTES: Final = frozenset(
+    {"#EXT-X-KEY", "#EXT-X-MAP", "#EXT-X-START", "#EXT-X-MEDIA", "#EXT-X-STREAM-INF"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +96,8 @@ class MediaPlaylist:
         return sum(segment.duration_s for segment in self.segments)
 
 
+Playlist: TypeAlias = MediaPlaylist | MasterPlaylist
+
 PLAYLIST_HEAD_BYTES = 16
 """So many first bytes tell whether something is a playlist."""
 
@@ -128,25 +113,159 @@ def is_hls(text: str) -> bool:
     return "#EXT-X-" in text
 
 
-def parse_playlist(text: str) -> MediaPlaylist | MasterPlaylist:
+def parse_playlist(text: str) -> Playlist:
     """Return the segments, or what a master playlist leads to. Raises SourceFault."""
-    data = _parse_tags(text)
-    if data["is_variant"] or data["media"]:
-        variants = [ListedVariant(one["uri"], one["stream_info"]) for one in data["playlists"]]
-        return order_choices(variants, data["media"])
-    target_s = finite(data.get("targetduration"))
-    if target_s is None:
-        raise _unreadable("has no target duration")
-    return MediaPlaylist(
-        segments=_read_segments(data),
-        target_s=min(max(target_s, 0.1), MAX_SEGMENT_S),
-        has_ended=data["is_endlist"],
-        start_s=finite(data.get("start", {}).get("TIME-OFFSET")),
-    )
+    reader = PlaylistReader(text)
+    while (found := reader.read_on()) is None:
+        pass
+    return found
 
 
-def _split_lines(text: str) -> list[str]:
-    return text.removeprefix(_BOM).replace("\r", "\n").split("\n", MAX_ALL_LINES)
+class PlaylistReader:
+    """Read one playlist, some lines at a time."""
+
+    def __init__(self, text: str) -> None:
+        # One line too many, so that it is seen that there are more.
+        self._lines = text.removeprefix(_BOM).replace("\r", "\n").split("\n", MAX_LINES)
+        self._next_line = 0
+        self._attributes = 0  # characters of them
+        self._target: str | None = None
+        self._start: dict[str, str] = {}
+        self._has_ended = False
+        self._first_number = 0
+        # A master playlist:
+        self._is_master = False
+        self._variants: list[ListedVariant] = []
+        self._renditions: list[dict[str, str]] = []
+        self._variant: dict[str, str] | None = None  # whose address is the next line
+        # The segments, and what the next one is:
+        self._segments: list[Segment] = []
+        self._is_renumbered = False
+        self._duration: str | None = None
+        self._byte_range: str | None = None
+        self._is_discontinuity = False
+        self._is_missing = False
+        self._range_end: dict[str, int] = {}  # where the next part of each file begins
+        # What holds for all that follow:
+        self._keys: dict[str, dict[str, str]] = {}  # by their format: one set for each player
+        self._key: SegmentKey | None = None
+        self._is_key_read = True
+        self._map: dict[str, str] | None = None
+        self._initialization: Resource | None = None
+
+    def read_on(self) -> Playlist | None:
+        """Read no more than `LINES_A_TURN` lines; return the playlist when it is at its end.
+
+        Raises SourceFault.
+        """
+        first, self._next_line = self._next_line, self._next_line + LINES_A_TURN
+        for raw in self._lines[first : self._next_line]:
+            line = raw.strip()
+            if line.startswith("#"):
+                self._read_tag(line)
+            elif line:
+                self._read_uri(line)
+        if self._next_line > MAX_LINES:
+            raise _too_long()
+        return self._finish() if self._next_line >= len(self._lines) else None
+
+    def _finish(self) -> Playlist:
+        if self._is_master:
+            return order_choices(self._variants, self._renditions)
+        target_s = finite(self._target)
+        if target_s is None:
+            raise _unreadable("has no target duration")
+        segments = tuple(self._segments)
+        if self._is_renumbered:  # it stood behind segments
+            numbers = range(self._first_number, self._first_number + len(segments))
+            segments = tuple(
+                replace(one, number=number) for one, number in zip(segments, numbers, strict=True)
+            )
+        return MediaPlaylist(
+            segments=segments,
+            target_s=min(max(target_s, 0.1), MAX_SEGMENT_S),
+            has_ended=self._has_ended,
+            start_s=finite(self._start.get("TIME-OFFSET")),
+        )
+
+    def _read_tag(self, line: str) -> None:
+        name, _, value = line.partition(":")
+        match name:
+            case "#EXTINF":
+                self._duration = value
+            case "#EXT-X-BYTERANGE":
+                self._byte_range = value
+            case "#EXT-X-DISCONTINUITY":
+                self._is_discontinuity = True
+            case "#EXT-X-GAP":
+                self._is_missing = True
+            case "#EXT-X-ENDLIST":
+                self._has_ended = True
+            case "#EXT-X-TARGETDURATION":
+                self._target = value
+            case "#EXT-X-MEDIA-SEQUENCE":
+                self._first_number = _read_number(value)
+                self._is_renumbered = bool(self._segments)
+            case _ if name in _WITH_ATTRIBUTES:
+                self._read_attributes(name, value)
+
+    def _read_attributes(self, name: str, value: str) -> None:
+        """Read a tag with a list of attributes."""
+        self._attributes += len(name) + len(value)
+        if self._attributes > MAX_ATTRIBUTES:
+            raise _too_long()
+        attributes = read_attributes(value)
+        match name:
+            case "#EXT-X-KEY":
+                self._note_key(attributes)
+            case "#EXT-X-MAP":
+                self._map, self._initialization = attributes, None
+            case "#EXT-X-START":
+                self._start = attributes
+            case "#EXT-X-MEDIA":
+                self._renditions.append(attributes)
+                self._is_master = True
+            case "#EXT-X-STREAM-INF":
+                self._variant = attributes
+                self._is_master = True
+
+    def _read_uri(self, uri: str) -> None:
+        if self._variant is not None:
+            self._variants.append(ListedVariant(uri, self._variant))
+            self._variant = None
+        elif self._duration is not None or self._byte_range is not None:
+            self._segments.append(self._read_segment(uri))
+            if len(self._segments) > MAX_SEGMENTS:
+                raise _too_long()
+            self._duration = self._byte_range = None
+            self._is_discontinuity = self._is_missing = False
+
+    def _read_segment(self, uri: str) -> Segment:
+        if not self._is_key_read:
+            self._key, self._is_key_read = _read_key(self._keys), True
+        if self._map is not None and self._initialization is None:
+            self._initialization = _read_initialization(self._map)
+        return Segment(
+            number=self._first_number + len(self._segments),
+            duration_s=_read_duration(self._duration),
+            media=_read_resource(uri, self._byte_range, self._range_end),
+            initialization=self._initialization,
+            key=self._key,
+            is_discontinuity=self._is_discontinuity,
+            is_missing=self._is_missing,
+        )
+
+    def _note_key(self, key: dict[str, str]) -> None:
+        """Note a key: it holds until another one of its format comes, or none at all."""
+        if key.get("METHOD", "NONE") == "NONE":
+            self._keys.clear()
+        else:
+            self._keys[key.get("KEYFORMAT", _IDENTITY)] = key
+        self._is_key_read = False
+
+
+def _too_long() -> SourceFault:
+    return invalid_stream("its playlist is too long")
 
 
 def _unreadable(words: str) -> SourceFault:
@@ -154,83 +273,23 @@ def _unreadable(words: str) -> SourceFault:
     return invalid_stream(f"its playlist {words}", is_transient=True)
 
 
-def _parse_tags(text: str) -> dict[str, Any]:
-    lines: list[str] = []
-    attributes = 0
-    for number, raw in enumerate(_split_lines(text)):
-        line = raw.strip()
-        if line.startswith("#EXTINF:"):
-            line = line.partition(",")[0]  # titles may have what m3u8 takes for the end of a line
-        elif line.startswith(_WITH_ATTRIBUTES):
-            attributes += len(line)
-        if line and (not line.startswith("#") or line.startswith(_KEPT) or line in _KEPT_WHOLE):
-            lines.append(line)
-        if number == MAX_ALL_LINES or len(lines) > MAX_LINES or attributes > MAX_ATTRIBUTES:
-            raise invalid_stream("its playlist is too long")
+def _read_number(text: str) -> int:
     try:
-        data: dict[str, Any] = m3u8.parse("\n".join(lines), custom_tags_parser=_read_tag)
-    except Exception as error:
-        # A stranger's text: what m3u8 trips over is no mistake of ours.
-        raise _unreadable("cannot be read") from error
-    return data
-
-
-def _read_tag(line: str, _number: int, data: dict[str, Any], state: dict[str, Any]) -> bool:
-    """Read one of the tags that m3u8 leaves to us; return whether it was one."""
-    name, _, value = line.partition(":")
-    match name:
-        case "#EXT-X-KEY":
-            state["current_key"] = read_attributes(value)
-        case "#EXT-X-STREAM-INF":
-            state["stream_info"], state["expect_playlist"] = read_attributes(value), True
-            data["is_variant"] = True
-        case "#EXT-X-MEDIA":
-            data["media"].append(read_attributes(value))
-        case "#EXT-X-START":
-            data["start"] = read_attributes(value)
-        case "#EXT-X-TARGETDURATION":
-            data["targetduration"] = value
-        case _:
-            return False
-    return True
-
-
-def _read_segments(data: dict[str, Any]) -> tuple[Segment, ...]:
-    first_number: int = data["media_sequence"]
-    if abs(first_number) >= MAX_NUMBER:
+        number = int(text)
+    except ValueError:
+        number = MAX_NUMBER
+    if abs(number) >= MAX_NUMBER:
         raise _unreadable("has an impossible media sequence number")
-    segments: list[Segment] = []
-    range_end: dict[str, int] = {}  # where the next part of each file begins
-    # One dictionary of m3u8 stands for many segments.
-    keys: dict[int, SegmentKey | None] = {}
-    heads: dict[int, Resource | None] = {}
-    for entry in data["segments"]:
-        uri = entry.get("uri")
-        if not uri:
-            continue  # a tag at the end whose line is still to come
-        key, head = entry.get("key"), entry.get("init_section")
-        if id(key) not in keys:
-            keys[id(key)] = _read_key(key)
-        if id(head) not in heads:
-            heads[id(head)] = _read_initialization(head)
-        segments.append(
-            Segment(
-                number=first_number + len(segments),
-                duration_s=_read_duration(entry.get("duration", 0.0)),
-                media=_read_resource(uri, entry.get("byterange"), range_end),
-                initialization=heads[id(head)],
-                key=keys[id(key)],
-                is_discontinuity=entry["discontinuity"],
-                is_missing=bool(entry["gap_tag"]),
-            )
-        )
-    return tuple(segments)
+    return number
 
 
-def _read_duration(value: float) -> float:
-    if not math.isfinite(value) or not 0 <= value <= MAX_SEGMENT_S:
+def _read_duration(text: str | None) -> float:
+    if text is None:
+        return 0.0
+    duration_s = finite(text.partition(",")[0])  # a title may follow
+    if duration_s is None or not 0 <= duration_s <= MAX_SEGMENT_S:
         raise _unreadable("has a segment of an impossible duration")
-    return value
+    return duration_s
 
 
 def _read_resource(uri: str, byte_range: str | None, range_end: dict[str, int]) -> Resource:
@@ -244,18 +303,17 @@ def _read_resource(uri: str, byte_range: str | None, range_end: dict[str, int]) 
     return Resource(uri, start, range_end[uri])
 
 
-def _read_initialization(head: dict[str, str] | None) -> Resource | None:
-    if not head:
-        return None
-    if not head.get("uri"):
+def _read_initialization(head: dict[str, str]) -> Resource:
+    if not head.get("URI"):
         raise _unreadable("has a map without an address")
-    return _read_resource(head["uri"], head.get("byterange"), {})
+    return _read_resource(head["URI"], head.get("BYTERANGE"), {})
 
 
-def _read_key(key: dict[str, str] | None) -> SegmentKey | None:
-    if not key or key.get("METHOD", "NONE") == "NONE":
+def _read_key(keys: dict[str, dict[str, str]]) -> SegmentKey | None:
+    if not keys:
         return None
-    if key["METHOD"] != "AES-128" or key.get("KEYFORMAT", "identity") != "identity":
+    key = keys.get(_IDENTITY) or next(iter(keys.values()))
+    if key["METHOD"] != "AES-128" or _IDENTITY not in keys:
         method = re.sub(r"[^A-Za-z0-9-]", "?", key["METHOD"][:20])
         raise unsupported_format(f"an HLS stream that is protected ({method})")
     if not key.get("URI"):

@@ -64,7 +64,7 @@ class SegmentFetcher:
     async def _fetch_head(self, segment: Segment, head: Resource, base: HttpUrl) -> bytes:
         if self._head is None or self._head[0] != head:
             data = await self._fetch_resource(head, base)
-            # The playlist may encrypt it too, and m3u8 does not tell.
+            # It may be encrypted too; packagers do not agree on where the key stands then.
             if data[4:8] not in _BOXES and segment.key is not None:
                 data = await self._decrypt(data, segment.key, segment.number, base)
             self._head = head, data

@@ -26,7 +26,7 @@ class FetchLimits:
     piece_bytes: int = 1 << 16
     """Of body handed over at once, decompressed."""
     playlist_bytes: int = 1 << 22
-    """Of a playlist; 60,000 lines are the limit for shorter ones."""
+    """Of a playlist; 30,000 segments are the limit for shorter ones."""
     playlist_nesting: int = 3
     """Playlists that lead to another: a station list, a master playlist, one to spare."""
     segment_bytes: int = 1 << 25
