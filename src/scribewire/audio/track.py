@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
 
 from scribewire.audio.frames import Missing
+from scribewire.audio.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,12 @@ _MIN_RATE_HZ, _MAX_RATE_HZ = 1000, 768_000
 _MOST_LOST_AT_END_S = 0.5
 
 
+# Of those whose length is written down, or stands in an index; others guess it from the bit rate.
+_TELLS_ITS_LENGTH = {"mov", "matroska", "flac", "ogg", "tta", "wv"}
+_MOST_SHORT_S = 1.0  # lengths are often rounded up to the second
+_CONTAINER_TIME_BASE = Fraction(1, av.time_base)
+
+
 class TrackBreak(Exception):
     """No more of a track can be heard, though there is more of it; the words say from where on."""
 
@@ -37,41 +45,39 @@ class TrackReader:
 
     def __init__(self, container: InputContainer) -> None:
         self._container = container
+        self._stream = container.streams.audio[0]
+        self._begins_at_s = _seconds(container.start_time, _CONTAINER_TIME_BASE) or 0.0
+        self._ends_at_s = _find_end(container, self._stream, self._begins_at_s)
+        self._timeline = Timeline(begins_at_s=self._begins_at_s, ends_at_s=self._ends_at_s)
         self.is_heard = False
         self.broken_packets = 0
         self.missing_s = 0.0
-        """Time of what is broken, as far as its packets say."""
+        """Time of which nothing was heard."""
         self._at_s = 0.0  # of what was yielded
         self._broken_in_a_row = 0
-        self._lost_s = 0.0  # of the packets that were broken since the last frame
 
     def frames(self) -> Iterator[AudioFrame | Missing]:
         """Yield all that can be heard. Raises TrackBreak and MemoryError."""
         for packet in self._packets():
-            try:
-                frames = packet.decode()
-            except MemoryError:
-                raise
-            except (av.FFmpegError, ValueError):
-                self._note_broken(packet)
-                continue
-            for frame in frames:
-                if not _MIN_RATE_HZ <= frame.sample_rate <= _MAX_RATE_HZ:
-                    self._note_broken(packet)
-                    continue
-                yield from self._take_lost()
+            for frame in self._decode(packet):
+                seconds = frame.samples / frame.sample_rate
+                at_s = _seconds(frame.pts, frame.time_base)
+                yield from self._miss(self._timeline.receive_frame(at_s, seconds))
                 self.is_heard = True
                 self._broken_in_a_row = 0
-                self._at_s += frame.samples / frame.sample_rate
+                self._at_s += seconds
                 yield frame
-        if self.is_heard and self._lost_s > _MOST_LOST_AT_END_S:
+        missing_s = self._timeline.receive_end()
+        if self.is_heard and missing_s > _MOST_LOST_AT_END_S:
             raise self._explain_break()
-        yield from self._take_lost()
+        if self.is_heard:
+            yield from self._miss(missing_s)
+            self._check_end()
 
     def _packets(self) -> Iterator[Packet[AudioStream]]:
         while True:
             try:
-                yield from self._container.demux(self._container.streams.audio[0])
+                yield from self._container.demux(self._stream)
                 return
             except MemoryError:
                 raise
@@ -79,22 +85,63 @@ class TrackReader:
                 # Read on behind it. PyAV's IndexError is a packet of a track that came up later.
                 self._note_broken(None)
 
+    def _decode(self, packet: Packet[AudioStream]) -> Iterator[AudioFrame]:
+        try:
+            frames = packet.decode()
+        except MemoryError:
+            raise
+        except (av.FFmpegError, ValueError):
+            self._note_broken(packet)
+            return
+        for frame in frames:
+            if _MIN_RATE_HZ <= frame.sample_rate <= _MAX_RATE_HZ:
+                yield frame
+            else:
+                self._note_broken(packet)
+
     def _note_broken(self, packet: Packet[AudioStream] | None) -> None:
         self.broken_packets += 1
         self._broken_in_a_row += 1
-        if packet is not None and packet.duration and packet.time_base:
-            self._lost_s += float(packet.duration * packet.time_base)
+        if packet is not None:
+            self._timeline.receive_broken(_seconds(packet.duration, packet.time_base) or 0.0)
         if self._broken_in_a_row > _MAX_BROKEN:
             raise self._explain_break()
 
-    def _take_lost(self) -> Iterator[Missing]:
-        lost_s, self._lost_s = self._lost_s, 0.0
-        self.missing_s += lost_s
-        self._at_s += lost_s
-        if lost_s and self.is_heard:
-            yield Missing(lost_s)
+    def _miss(self, seconds: float) -> Iterator[Missing]:
+        if seconds:
+            self.missing_s += seconds
+            self._at_s += seconds
+            yield Missing(seconds)
+
+    def _check_end(self) -> None:
+        """Raise TrackBreak where the track ends before the time that it says."""
+        position_s = self._timeline.position_s
+        if self._ends_at_s is None or position_s is None:
+            return
+        if self._ends_at_s - position_s > _MOST_SHORT_S:
+            says_s = self._ends_at_s - self._begins_at_s
+            raise TrackBreak(f"it ends at second {self._at_s:.1f}, though it says {says_s:.1f}")
 
     def _explain_break(self) -> TrackBreak:
         if not self.is_heard:
             return TrackBreak("nothing of it can be decoded")
         return TrackBreak(f"from second {self._at_s:.1f} on it cannot be decoded")
+
+
+def _find_end(container: InputContainer, stream: AudioStream, begins_at_s: float) -> float | None:
+    """Return when the track ends, where its format says so and not only guesses."""
+    names = container.format.name.split(",")
+    # An MP4 file without an index is in fragments, of which these may be some.
+    if not _TELLS_ITS_LENGTH & set(names) or ("mov" in names and not stream.frames):
+        return None
+    seconds = _seconds(stream.duration, stream.time_base)
+    if seconds is not None:
+        return (_seconds(stream.start_time, stream.time_base) or 0.0) + seconds
+    if len(container.streams) > 1:  # then its length is that of another track
+        return None
+    seconds = _seconds(container.duration, _CONTAINER_TIME_BASE)
+    return None if seconds is None else begins_at_s + seconds
+
+
+def _seconds(count: int | None, unit: Fraction | None) -> float | None:
+    return None if count is None or unit is None else float(count * unit)
