@@ -202,6 +202,20 @@ async def test_what_a_playlist_needs_is_carried_to_its_segments(origin: Origin) 
     assert pcm_of(events) == speech_like(3)
 
 
+async def test_variables_lead_from_the_master_playlist_to_the_segments(origin: Origin) -> None:
+    path = make_hls(origin.folder, speech_like(3), LOSSLESS)
+    define = '#EXTM3U\n#EXT-X-DEFINE:IMPORT="name"\n#EXT-X-DEFINE:QUERYPARAM="v"'
+    text = path.read_text().replace("#EXTM3U", define).replace("talk-", "{$name}{$v}")
+    (origin.folder / "media.m3u8").write_text(text)
+    (origin.folder / "master.m3u8").write_text(
+        '#EXTM3U\n#EXT-X-DEFINE:NAME="name",VALUE="talk"\n'
+        "#EXT-X-STREAM-INF:BANDWIDTH=1\nmedia.m3u8?v=-\n"
+    )
+    events = await pull(origin.url("master.m3u8"))
+
+    assert pcm_of(events) == speech_like(3)
+
+
 async def test_a_list_of_stations_leads_to_the_first(origin: Origin) -> None:
     path = make_hls(origin.folder, speech_like(2), LOSSLESS)
     (origin.folder / "radio.pls").write_text(f"[playlist]\nFile1={path.name}\nTitle1=Radio\n")

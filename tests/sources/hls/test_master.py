@@ -98,7 +98,7 @@ ORDERS = [
 def test_all_that_may_sound_is_tried_in_this_order(
     variants: list[ListedVariant], renditions: list[dict[str, str]], expected: str
 ) -> None:
-    assert uris(order_choices(variants, renditions)) == expected.split()
+    assert uris(MasterPlaylist(order_choices(variants, renditions))) == expected.split()
 
 
 VARIANTS = [variant("v", 'BANDWIDTH=1,AUDIO="a"'), variant("w", 'BANDWIDTH=2,AUDIO="b"')]
@@ -123,14 +123,14 @@ LANGUAGES = [
     ],
 )
 def test_a_wished_language_comes_first(wished: str | None, expected: str) -> None:
-    assert uris(order_choices(VARIANTS, LANGUAGES), wished) == expected.split()
+    assert uris(MasterPlaylist(order_choices(VARIANTS, LANGUAGES)), wished) == expected.split()
 
 
 def test_a_choice_says_what_it_is_and_nothing_of_its_address() -> None:
     variants = [variant("v?sig=1", 'BANDWIDTH=64000,AUDIO="a"'), variant("w?sig=2", "")]
     renditions = [audio("a1?sig=3", 'LANGUAGE="en"', name="Engl\x1bish\u2028" + "h" * 100)]
 
-    assert order_choices(variants, renditions).choices == (
+    assert order_choices(variants, renditions) == (
         Choice("a1?sig=3", f'rendition "Engl?ish?{"h" * 31}"', "en"),
         Choice("w?sig=2", "variant"),
         Choice("v?sig=1", "variant of 64 kbit/s"),
@@ -149,10 +149,10 @@ def test_thousands_of_variants_that_share_thousands_of_renditions_cost_little() 
     variants = [variant("v", 'AUDIO="a"')] * 10_000
     renditions = [audio(f"a{number % 50}") for number in range(10_000)] + [audio("")] * 10_000
 
-    assert len(order_choices(variants, renditions).choices) == 51
+    assert len(order_choices(variants, renditions)) == 51
 
 
 def test_no_more_are_tried_than_any_real_one_has() -> None:
     many = [variant(f"v{number}", "") for number in range(1000)]
 
-    assert len(order_choices(many, []).choices) == MAX_CHOICES
+    assert len(order_choices(many, [])) == MAX_CHOICES

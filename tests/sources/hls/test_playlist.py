@@ -159,6 +159,15 @@ BODIES = [
         '#EXT-X-KEY:METHOD=AES-128,URI="x",KEYFORMAT="com.example"\n#EXT-X-KEY:METHOD=NONE\n' + ONE,
         [segment()],
     ),
+    # Variables.
+    (
+        '#EXT-X-DEFINE:NAME="a",VALUE="x,1"\n#EXTINF:5,{$a}\n{$a}.ts\n',
+        [segment(uri="x,1.ts")],
+    ),
+    (
+        '#EXT-X-DEFINE:NAME="a",VALUE="1"\n#EXT-X-KEY:METHOD=AES-128,URI="k{$a}",IV=0x{$a}\n' + ONE,
+        [segment(key=SegmentKey("k1", bytes(15) + b"\1"))],
+    ),
     # Marks.
     ("#EXT-X-DISCONTINUITY\n" + ONE + ONE, [segment(is_discontinuity=True), segment(1)]),
     (ONE + "#EXT-X-GAP\n" + ONE, [segment(), segment(1, is_missing=True)]),
@@ -262,6 +271,8 @@ REFUSED = [
     (KEY + 'URI="k",KEYFORMAT="com.apple.streamingkeydelivery"\n' + ONE, "protected"),
     ("#EXT-X-KEY:METHOD=\x1b[2J\n" + ONE, "protected (??2J)"),
     ("#EXT-X-KEY:METHOD=" + "X" * 500 + "\n" + ONE, f"protected ({'X' * 20})"),
+    ("#EXTINF:5,\n{$a}.ts\n", "uses the variable a, which is not defined"),
+    ('#EXT-X-DEFINE:IMPORT="a"\n' + ONE, "uses the variable a, which is not defined"),
     (ONE * (MAX_SEGMENTS + 1), "too long"),
     ("#\n" * MAX_LINES, "too long"),
     ("\r" * MAX_LINES, "too long"),
@@ -317,6 +328,15 @@ def test_a_playlist_is_read_in_turns_of_so_many_lines(body: str) -> None:
 
     assert len(turns) == text.count("\n") // LINES_A_TURN + 1
     assert turns[-1] == parse_playlist(text)
+
+
+def test_variables_come_from_the_address_and_from_the_master_playlist() -> None:
+    define = '#EXT-X-DEFINE:QUERYPARAM="token"\n#EXT-X-DEFINE:IMPORT="base"\n'
+    text = HEAD + define + "#EXTINF:5,\n{$base}/a.ts?token={$token}\n"
+    found = parse_playlist(text, "token=abc", {"base": "//cdn.example"})
+
+    assert isinstance(found, MediaPlaylist)
+    assert found.segments == (segment(uri="//cdn.example/a.ts?token=abc"),)
 
 
 def test_what_is_too_long_is_refused_before_it_is_read_to_its_end() -> None:

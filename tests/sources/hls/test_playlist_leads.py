@@ -72,6 +72,16 @@ def test_a_master_playlist_leads_to_the_cheapest_with_sound(body: str, expected:
     assert found.choices[0].uri == expected
 
 
+def test_a_master_playlist_fills_in_its_variables_and_hands_them_on() -> None:
+    define = '#EXT-X-DEFINE:QUERYPARAM="token"\n#EXT-X-DEFINE:NAME="a",VALUE="x"\n'
+    text = "#EXTM3U\n" + define + variant("{$a}?token={$token}", "BANDWIDTH=1")
+    found = parse_playlist(text, query="token=abc")
+
+    assert isinstance(found, MasterPlaylist)
+    assert [choice.uri for choice in found.choices] == ["x?token=abc"]
+    assert found.variables == {"token": "abc", "a": "x"}
+
+
 # First bytes, whether they are those of a playlist.
 HEADS = [
     (b"#EXTM3U", True),

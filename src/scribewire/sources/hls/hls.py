@@ -23,7 +23,7 @@ from scribewire.sources.events import (
     SourceOpened,
 )
 from scribewire.sources.faults import SourceFault, invalid_stream
-from scribewire.sources.hls.playlist import MediaPlaylist, parse_playlist
+from scribewire.sources.hls.playlist import MediaPlaylist
 from scribewire.sources.hls.segment_queue import (
     LoadedSegment,
     PlaylistPage,
@@ -108,10 +108,11 @@ async def _find_segments(
 ) -> tuple[PlaylistPage, MediaPlaylist]:
     """Follow master playlists to one of segments."""
     for _ in range(fetcher.limits.playlist_nesting):
-        found = parse_playlist(page.text)
+        found = page.parse()
         if isinstance(found, MediaPlaylist):
             return page, found
-        page = await read_page(fetcher, with_sas_of(page.url, page.url.join(found.choices[0].uri)))
+        url = with_sas_of(page.url, page.url.join(found.choices[0].uri))
+        page = await read_page(fetcher, url, None, found.variables)
     raise invalid_stream("its playlists only lead to other playlists")
 
 

@@ -8,7 +8,7 @@ or silent though its codecs said otherwise.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from scribewire.sources.faults import invalid_stream
@@ -63,6 +63,8 @@ class MasterPlaylist:
 
     choices: tuple[Choice, ...]
     """In the order in which to try them; there is at least one."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What it has defined, for the playlists that import it."""
 
     def choices_for(self, language: str | None) -> tuple[Choice, ...]:
         """Return the choices with those of a language first, if one is wished."""
@@ -74,7 +76,7 @@ class MasterPlaylist:
 
 def order_choices(
     variants: Sequence[ListedVariant], renditions: Sequence[Mapping[str, str]]
-) -> MasterPlaylist:
+) -> tuple[Choice, ...]:
     """Return what the variants and the EXT-X-MEDIA tags offer. Raises SourceFault if nothing."""
     groups: dict[str | None, list[Mapping[str, str]]] = {}
     for one in renditions:
@@ -87,7 +89,7 @@ def order_choices(
             break
     if not choices:
         raise invalid_stream("its playlist names no other one with sound")
-    return MasterPlaylist(tuple(choices.values()))
+    return tuple(choices.values())
 
 
 def _list_choices(

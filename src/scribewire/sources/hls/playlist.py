@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from scribewire.sources.faults import SourceFault, invalid_stream, unsupported_format
 from scribewire.sources.hls.master import ListedVariant, MasterPlaylist, order_choices
 from scribewire.sources.hls.tags import finite, read_attributes
+from scribewire.sources.hls.variables import NO_VARIABLES, Variables
 from scribewire.sources.stations import is_stations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LINES_A_TURN = 2000
 """Some 3 ms."""
@@ -37,7 +41,14 @@ _BYTE_RANGE: Final = re.compile(r"(\d{1,15})(?:@(\d{1,15}))?", re.ASCII)
 _IV: Final = re.compile(r"0[xX]([0-9A-Fa-f]{1,32})")
 _IDENTITY: Final = "identity"  # the key format that is a key, and no matter of a rights system
 _WITH_ATTRIBUTES: Final = frozenset(
-    {"#EXT-X-KEY", "#EXT-X-MAP", "#EXT-X-START", "#EXT-X-MEDIA", "#EXT-X-STREAM-INF"}
+    {
+        "#EXT-X-DEFINE",
+        "#EXT-X-KEY",
+        "#EXT-X-MAP",
+        "#EXT-X-START",
+        "#EXT-X-MEDIA",
+        "#EXT-X-STREAM-INF",
+    }
 )
 
 
@@ -113,9 +124,14 @@ def is_hls(text: str) -> bool:
     return "#EXT-X-" in text
 
 
-def parse_playlist(text: str) -> Playlist:
-    """Return the segments, or what a master playlist leads to. Raises SourceFault."""
-    reader = PlaylistReader(text)
+def parse_playlist(
+    text: str, query: str = "", imported: Mapping[str, str] = NO_VARIABLES
+) -> Playlist:
+    """Return the segments, or what a master playlist leads to. Raises SourceFault.
+
+    `query` is that of its address, `imported` are the variables of the playlist that led here.
+    """
+    reader = PlaylistReader(text, query, imported)
     while (found := reader.read_on()) is None:
         pass
     return found
@@ -124,11 +140,14 @@ def parse_playlist(text: str) -> Playlist:
 class PlaylistReader:
     """Read one playlist, some lines at a time."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(
+        self, text: str, query: str = "", imported: Mapping[str, str] = NO_VARIABLES
+    ) -> None:
         # One line too many, so that it is seen that there are more.
         self._lines = text.removeprefix(_BOM).replace("\r", "\n").split("\n", MAX_LINES)
         self._next_line = 0
         self._attributes = 0  # characters of them
+        self._variables = Variables(query, imported)
         self._target: str | None = None
         self._start: dict[str, str] = {}
         self._has_ended = False
@@ -164,14 +183,15 @@ class PlaylistReader:
             if line.startswith("#"):
                 self._read_tag(line)
             elif line:
-                self._read_uri(line)
+                self._read_uri(self._variables.fill(line))
         if self._next_line > MAX_LINES:
             raise _too_long()
         return self._finish() if self._next_line >= len(self._lines) else None
 
     def _finish(self) -> Playlist:
         if self._is_master:
-            return order_choices(self._variants, self._renditions)
+            choices = order_choices(self._variants, self._renditions)
+            return MasterPlaylist(choices, self._variables.values)
         target_s = finite(self._target)
         if target_s is None:
             raise _unreadable("has no target duration")
@@ -214,8 +234,10 @@ class PlaylistReader:
         self._attributes += len(name) + len(value)
         if self._attributes > MAX_ATTRIBUTES:
             raise _too_long()
-        attributes = read_attributes(value)
+        attributes = self._variables.fill_all(read_attributes(value))
         match name:
+            case "#EXT-X-DEFINE":
+                self._variables.define(attributes)
             case "#EXT-X-KEY":
                 self._note_key(attributes)
             case "#EXT-X-MAP":

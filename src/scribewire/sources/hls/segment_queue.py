@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scribewire.sources.events import SourceEvent, SourceGap, SourceLost
 from scribewire.sources.faults import SourceFault, invalid_stream
 from scribewire.sources.hls.playhead import Playhead
-from scribewire.sources.hls.playlist import MediaPlaylist, parse_playlist
+from scribewire.sources.hls.playlist import MediaPlaylist, Playlist, parse_playlist
 from scribewire.sources.hls.segments import SegmentBytes, SegmentFetcher
+from scribewire.sources.hls.variables import NO_VARIABLES
 from scribewire.sources.retry import Backoff, RetryRules
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from scribewire.sources.hls.playlist import Segment
     from scribewire.sources.http.fetcher import GuardedFetcher, Response
@@ -57,6 +58,12 @@ class PlaylistPage:
     """Where it was asked for, and later versions are: a redirect may be good only once."""
     url: HttpUrl
     """Where it came from at last: addresses in it are relative to this."""
+    imported: Mapping[str, str] = field(default_factory=dict)
+    """What the playlist that led here has defined."""
+
+    def parse(self) -> Playlist:
+        """Read it. Raises SourceFault."""
+        return parse_playlist(self.text, self.url.target.partition("?")[2], self.imported)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +81,17 @@ class LoadedSegment:
 
 
 async def read_page(
-    fetcher: GuardedFetcher, url: HttpUrl, opened: Response | None = None
+    fetcher: GuardedFetcher,
+    url: HttpUrl,
+    opened: Response | None = None,
+    imported: Mapping[str, str] = NO_VARIABLES,
 ) -> PlaylistPage:
     """Return the playlist at `url`, which may have been opened already."""
     if opened is None:
         async with fetcher.open(url) as response:
-            return await read_page(fetcher, url, response)
+            return await read_page(fetcher, url, response, imported)
     body = await opened.read(fetcher.limits.playlist_bytes)
-    return PlaylistPage(body.decode("utf-8", errors="replace"), url, opened.url)
+    return PlaylistPage(body.decode("utf-8", errors="replace"), url, opened.url, imported)
 
 
 class SegmentQueue:
@@ -178,7 +188,7 @@ class SegmentQueue:
     async def _reload(self) -> None:
         began_at = parsed_at = self._clock()
         try:
-            page = await read_page(self._fetcher, self._page.asked)
+            page = await read_page(self._fetcher, self._page.asked, None, self._page.imported)
             parsed_at = self._clock()
             playlist = self._playlist if page == self._page else _parse_again(page)
         except SourceFault as fault:
@@ -263,7 +273,7 @@ class SegmentQueue:
 
 def _parse_again(page: PlaylistPage) -> MediaPlaylist:
     """Read a later version."""
-    playlist = parse_playlist(page.text)
+    playlist = page.parse()
     if not isinstance(playlist, MediaPlaylist):
         raise invalid_stream("its playlist has become one of another kind", is_transient=True)
     return playlist
