@@ -20,6 +20,7 @@ def window(
     duration_s: float = TARGET_S,
     has_ended: bool = False,
     start_s: float | None = None,
+    dated_s: float | None = None,
 ) -> MediaPlaylist:
     segments = tuple(
         Segment(
@@ -30,6 +31,7 @@ def window(
             key=None,
             is_discontinuity=False,
             is_missing=False,
+            program_time_s=None if dated_s is None else dated_s + (number - first) * duration_s,
         )
         for number in range(first, first + count)
     )
@@ -259,51 +261,6 @@ def test_a_playlist_that_begins_again_may_do_so_twice() -> None:
         playhead.receive(window(0, 4, name=name), 0)
         assert playhead.is_restarting is (name != "a")
         assert len(heard_segments(playhead)) == 4
-
-
-def test_what_left_the_window_unseen_is_missed_once() -> None:
-    playhead = Playhead()
-    playhead.receive(window(0, 3), 100)
-
-    playhead.receive(window(5, 3), 116)
-
-    for _ in range(3):
-        assert playhead.take_missed_s() == 0
-        playhead.advance()
-    assert playhead.take_missed_s() == 2 * TARGET_S
-    assert playhead.take_missed_s() == 0
-    assert heard(playhead) == [5, 6, 7]
-
-
-def test_no_more_is_missed_than_time_has_passed() -> None:
-    playhead = Playhead()
-    playhead.receive(window(0, 1), 100)
-    heard(playhead)
-
-    playhead.receive(window(1 << 64, 1), 110)
-
-    assert playhead.take_missed_s() == 10 + TARGET_S
-
-
-def test_a_hole_is_as_long_as_the_segments_around_it() -> None:
-    playhead = Playhead()
-    playhead.receive(window(0, 1), 100)
-    heard(playhead)
-
-    playhead.receive(window(3, 2, duration_s=1.5), 110)
-
-    assert playhead.take_missed_s() == 3
-
-
-def test_a_hole_is_forgotten_when_the_playlist_begins_again() -> None:
-    playhead = Playhead()
-    playhead.receive(window(0, 3, name="a"), 0)
-    playhead.receive(window(6, 3, name="a"), 24)
-    playhead.receive(window(6, 1, name="b"), 28)
-
-    assert playhead.is_restarting
-    assert playhead.take_missed_s() == 0
-    assert heard(playhead) == [6]
 
 
 def test_a_segment_that_is_given_up_is_missed() -> None:

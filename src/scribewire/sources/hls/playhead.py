@@ -35,6 +35,8 @@ class Playhead:
         self._holes_s: dict[int, float] = {}  # by the number of the segment behind
         self._skipped_s = 0.0
         self._begins_at: int | None = None  # the first segment after a restart
+        self._passed_at_s: float | None = None  # when the last one heard or skipped ended, as dated
+        self._seen_until_s: float | None = None  # when the last one ever seen ended
         self.changed_at = 0.0
         """When the playlist last brought something new."""
 
@@ -63,37 +65,38 @@ class Playhead:
         if not playlist.segments:
             self._playlist = playlist
             return False
-        last_number = playlist.segments[-1].number
         if self._next_number is None:
             first = _entry_number(playlist)
         elif self._has_begun_again(playlist, now):
-            first = self._begins_at = playlist.segments[0].number
-            self._waiting.clear()
-            self._holes_s.clear()
+            first = self._begin_again(playlist, now)
         else:
             first = self._next_number
             self._note_hole(playlist, now)
             self._renew(playlist)
         if self._behind_since is None or first == self._begins_at:
             self._playlist, self._behind_since = playlist, None
-        fresh = [segment for segment in playlist.segments if segment.number >= first]
+        fresh = playlist.segments[max(first - playlist.segments[0].number, 0) :]
         if not fresh:
             return False
         self._waiting.extend(fresh)
         while len(self._waiting) > MAX_WAITING:
             self.skip()
-        self._next_number = last_number + 1
+        self._next_number = fresh[-1].number + 1
+        self._seen_until_s = _end_s(fresh[-1])
         self.changed_at = now
         return True
 
     def advance(self) -> None:
         """Count the current segment as heard."""
-        if self._waiting.popleft().number == self._begins_at:
+        segment = self._waiting.popleft()
+        self._passed_at_s = _end_s(segment)
+        if segment.number == self._begins_at:
             self._begins_at = None
 
     def skip(self) -> None:
         """Give the current segment up: its time is missed."""
         segment = self._waiting.popleft()
+        self._passed_at_s = _end_s(segment)
         self._skipped_s += segment.duration_s + self._holes_s.pop(segment.number, 0.0)
         if segment.number == self._begins_at:
             self._begins_at = self._waiting[0].number if self._waiting else None
@@ -113,17 +116,49 @@ class Playhead:
     def _note_hole(self, playlist: MediaPlaylist, now: float) -> None:
         """Note what left the playlist before we ever saw it; no more than the time that passed."""
         assert self._next_number is not None
-        first = playlist.segments[0].number
-        count = first - self._next_number
+        first = playlist.segments[0]
+        count = first.number - self._next_number
         if count > 0:
-            mean_s = playlist.duration_s / len(playlist.segments)
-            passed_s = now - self.changed_at + playlist.target_s
-            self._holes_s[first] = min(count * mean_s, passed_s)
+            hole_s = _between_s(self._seen_until_s, first.program_time_s)
+            if hole_s is None:
+                hole_s = count * playlist.duration_s / len(playlist.segments)
+            self._holes_s[first.number] = min(hole_s, self._passed_s(playlist, now))
+
+    def _begin_again(self, playlist: MediaPlaylist, now: float) -> int:
+        """Let go of what waits of the playlist before; return where the new one is entered.
+
+        Where both are dated, what has been heard is not heard again, and what lies between is
+        missed; where not, what waited is.
+        """
+        waited_s = sum(one.duration_s for one in self._waiting) + sum(self._holes_s.values())
+        self._waiting.clear()
+        self._holes_s.clear()
+        heard = _count_heard(playlist, self._passed_at_s)
+        first = playlist.segments[0].number + heard
+        # When all of it was heard, the next one begins where the last one ends.
+        if heard == len(playlist.segments):
+            begun_s = _end_s(playlist.segments[-1])
+        else:
+            begun_s = playlist.segments[heard].program_time_s
+        between_s = _between_s(self._passed_at_s, begun_s)
+        if between_s is None:
+            self._skipped_s += waited_s
+        else:
+            self._skipped_s += min(between_s, waited_s + self._passed_s(playlist, now))
+        self._begins_at = self._next_number = first
+        return first
+
+    def _passed_s(self, playlist: MediaPlaylist, now: float) -> float:
+        """Return how much can have been said since the playlist last brought something new."""
+        return now - self.changed_at + playlist.target_s
 
     def _renew(self, playlist: MediaPlaylist) -> None:
         """Use the latest entry of what still waits: its address may be signed anew."""
-        latest = {segment.number: segment for segment in playlist.segments}
-        self._waiting = deque(latest.get(segment.number, segment) for segment in self._waiting)
+        latest, first = playlist.segments, playlist.segments[0].number
+        self._waiting = deque(
+            latest[one.number - first] if 0 <= one.number - first < len(latest) else one
+            for one in self._waiting
+        )
 
     def _has_begun_again(self, playlist: MediaPlaylist, now: float) -> bool:
         """Tell whether the numbers went back because they are counted from anew."""
@@ -156,6 +191,34 @@ def _entry_number(playlist: MediaPlaylist) -> int:
         if start_s < 0:
             return segment.number
     return segments[-1].number
+
+
+def _end_s(segment: Segment) -> float | None:
+    """Return when a segment ended, if it is dated."""
+    begun_s = segment.program_time_s
+    return None if begun_s is None else begun_s + segment.duration_s
+
+
+def _between_s(until_s: float | None, begun_s: float | None) -> float | None:
+    """Return the time from one date to another; None where one of them is not known."""
+    return None if until_s is None or begun_s is None else max(begun_s - until_s, 0.0)
+
+
+def _count_heard(playlist: MediaPlaylist, until_s: float | None) -> int:
+    """Return how many segments of a new playlist were said before `until_s`.
+
+    None of them, where it does not reach so far: its clock is another one.
+    """
+    last_end_s = _end_s(playlist.segments[-1])
+    if until_s is None or last_end_s is None or last_end_s < until_s - 2 * playlist.target_s:
+        return 0
+    count = 0
+    for segment in playlist.segments:
+        begun_s = segment.program_time_s
+        if begun_s is None or begun_s + segment.duration_s / 2 > until_s:
+            break
+        count += 1
+    return count
 
 
 def _is_other(playlist: MediaPlaylist, known: MediaPlaylist) -> bool:

@@ -9,13 +9,14 @@ until they are fetched, since a long playlist has thousands and a listener needs
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from scribewire.sources.faults import SourceFault, invalid_stream, unsupported_format
 from scribewire.sources.hls.master import ListedVariant, MasterPlaylist, order_choices
-from scribewire.sources.hls.tags import finite, read_attributes
+from scribewire.sources.hls.tags import finite, read_attributes, read_date
 from scribewire.sources.hls.variables import NO_VARIABLES, Variables
 from scribewire.sources.stations import is_stations
 
@@ -40,6 +41,16 @@ _BOM: Final = "\ufeff"
 _BYTE_RANGE: Final = re.compile(r"(\d{1,15})(?:@(\d{1,15}))?", re.ASCII)
 _IV: Final = re.compile(r"0[xX]([0-9A-Fa-f]{1,32})")
 _IDENTITY: Final = "identity"  # the key format that is a key, and no matter of a rights system
+_OF_PLAYLIST: Final = frozenset({"#EXT-X-TARGETDURATION", "#EXT-X-ENDLIST"})
+_OF_SEGMENT: Final = frozenset(
+    {
+        "#EXTINF",
+        "#EXT-X-BYTERANGE",
+        "#EXT-X-DISCONTINUITY",
+        "#EXT-X-GAP",
+        "#EXT-X-PROGRAM-DATE-TIME",
+    }
+)
 _WITH_ATTRIBUTES: Final = frozenset(
     {
         "#EXT-X-DEFINE",
@@ -87,6 +98,8 @@ class Segment:
     """Its encoding or its times have nothing to do with those before it."""
     is_missing: bool
     """The server says itself that it has not got it."""
+    program_time_s: float | None = None
+    """When it was said, in seconds since 1970, if the playlist dates it or one before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,9 +161,8 @@ class PlaylistReader:
         self._next_line = 0
         self._attributes = 0  # characters of them
         self._variables = Variables(query, imported)
-        self._target: str | None = None
+        self._of_playlist: dict[str, str] = {}
         self._start: dict[str, str] = {}
-        self._has_ended = False
         self._first_number = 0
         # A master playlist:
         self._is_master = False
@@ -160,10 +172,7 @@ class PlaylistReader:
         # The segments, and what the next one is:
         self._segments: list[Segment] = []
         self._is_renumbered = False
-        self._duration: str | None = None
-        self._byte_range: str | None = None
-        self._is_discontinuity = False
-        self._is_missing = False
+        self._of_segment: dict[str, str] = {}
         self._range_end: dict[str, int] = {}  # where the next part of each file begins
         # What holds for all that follow:
         self._keys: dict[str, dict[str, str]] = {}  # by their format: one set for each player
@@ -171,6 +180,7 @@ class PlaylistReader:
         self._is_key_read = True
         self._map: dict[str, str] | None = None
         self._initialization: Resource | None = None
+        self._program_time_s: float | None = None  # of the next one, counted on from the last date
 
     def read_on(self) -> Playlist | None:
         """Read no more than `LINES_A_TURN` lines; return the playlist when it is at its end.
@@ -192,9 +202,11 @@ class PlaylistReader:
         if self._is_master:
             choices = order_choices(self._variants, self._renditions)
             return MasterPlaylist(choices, self._variables.values)
-        target_s = finite(self._target)
+        target_s = finite(self._of_playlist.get("#EXT-X-TARGETDURATION"))
         if target_s is None:
-            raise _unreadable("has no target duration")
+            if not self._segments:
+                raise _unreadable("has no target duration")
+            target_s = math.ceil(max(segment.duration_s for segment in self._segments))
         segments = tuple(self._segments)
         if self._is_renumbered:  # it stood behind segments
             numbers = range(self._first_number, self._first_number + len(segments))
@@ -204,30 +216,23 @@ class PlaylistReader:
         return MediaPlaylist(
             segments=segments,
             target_s=min(max(target_s, 0.1), MAX_SEGMENT_S),
-            has_ended=self._has_ended,
+            has_ended="#EXT-X-ENDLIST" in self._of_playlist,
             start_s=finite(self._start.get("TIME-OFFSET")),
         )
 
     def _read_tag(self, line: str) -> None:
         name, _, value = line.partition(":")
-        match name:
-            case "#EXTINF":
-                self._duration = value
-            case "#EXT-X-BYTERANGE":
-                self._byte_range = value
-            case "#EXT-X-DISCONTINUITY":
-                self._is_discontinuity = True
-            case "#EXT-X-GAP":
-                self._is_missing = True
-            case "#EXT-X-ENDLIST":
-                self._has_ended = True
-            case "#EXT-X-TARGETDURATION":
-                self._target = value
-            case "#EXT-X-MEDIA-SEQUENCE":
-                self._first_number = _read_number(value)
-                self._is_renumbered = bool(self._segments)
-            case _ if name in _WITH_ATTRIBUTES:
-                self._read_attributes(name, value)
+        if name in _OF_SEGMENT:
+            self._of_segment[name] = value
+        elif name in _OF_PLAYLIST:
+            self._of_playlist[name] = value
+        elif name in _WITH_ATTRIBUTES:
+            self._read_attributes(name, value)
+        elif name == "#EXT-X-MEDIA-SEQUENCE":
+            self._first_number = _read_number(value)
+            self._is_renumbered = bool(self._segments)
+        elif name == "#EXT-X-SKIP":  # only who asks for it may get such a version
+            raise _unreadable("leaves segments out that an earlier version had")
 
     def _read_attributes(self, name: str, value: str) -> None:
         """Read a tag with a list of attributes."""
@@ -255,27 +260,40 @@ class PlaylistReader:
         if self._variant is not None:
             self._variants.append(ListedVariant(uri, self._variant))
             self._variant = None
-        elif self._duration is not None or self._byte_range is not None:
+        elif "#EXTINF" in self._of_segment or "#EXT-X-BYTERANGE" in self._of_segment:
             self._segments.append(self._read_segment(uri))
             if len(self._segments) > MAX_SEGMENTS:
                 raise _too_long()
-            self._duration = self._byte_range = None
-            self._is_discontinuity = self._is_missing = False
+            self._of_segment = {}
 
     def _read_segment(self, uri: str) -> Segment:
         if not self._is_key_read:
             self._key, self._is_key_read = _read_key(self._keys), True
         if self._map is not None and self._initialization is None:
             self._initialization = _read_initialization(self._map)
+        tags = self._of_segment
+        duration_s = _read_duration(tags.get("#EXTINF"))
+        program_time_s = self._date_segment(tags)
+        if program_time_s is not None:
+            self._program_time_s = program_time_s + duration_s
         return Segment(
             number=self._first_number + len(self._segments),
-            duration_s=_read_duration(self._duration),
-            media=_read_resource(uri, self._byte_range, self._range_end),
+            duration_s=duration_s,
+            media=_read_resource(uri, tags.get("#EXT-X-BYTERANGE"), self._range_end),
             initialization=self._initialization,
             key=self._key,
-            is_discontinuity=self._is_discontinuity,
-            is_missing=self._is_missing,
+            is_discontinuity="#EXT-X-DISCONTINUITY" in tags,
+            is_missing="#EXT-X-GAP" in tags,
+            program_time_s=program_time_s,
         )
+
+    def _date_segment(self, tags: dict[str, str]) -> float | None:
+        """Return when the next segment was said: its own date, or counted on from the last."""
+        if "#EXT-X-DISCONTINUITY" in tags:  # what comes may have been said at any time
+            self._program_time_s = None
+        date = tags.get("#EXT-X-PROGRAM-DATE-TIME")
+        dated_s = None if date is None else read_date(date)
+        return self._program_time_s if dated_s is None else dated_s
 
     def _note_key(self, key: dict[str, str]) -> None:
         """Note a key: it holds until another one of its format comes, or none at all."""

@@ -1,9 +1,10 @@
-"""The notation of HLS playlists (RFC 8216): lists of attributes and numbers."""
+"""The notation of HLS playlists (RFC 8216): lists of attributes, numbers and dates."""
 
 from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 from typing import Final
 
 _ATTRIBUTE: Final = re.compile(r'(?:^|,)\s*+([A-Za-z0-9-]++)\s*+=\s*+(?:"([^"]*+)"|([^",]*+))')
@@ -21,3 +22,12 @@ def finite(text: str | None) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def read_date(text: str) -> float | None:
+    """Return a date in seconds since 1970; None where it is none. Without a zone it is UTC."""
+    try:
+        date = datetime.fromisoformat(text.strip())
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
