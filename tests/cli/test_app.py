@@ -14,7 +14,7 @@ from scribewire.cli.app import app, main
 from scribewire.cli.exits import ExitCode
 
 COMMANDS = ["serve", "transcribe", "probe", "doctor", "bench"]
-HEAVY = ("aiohttp", "av", "numpy", "onnxruntime", "sounddevice", "websockets")
+HEAVY = ("av", "numpy", "onnxruntime", "sounddevice", "websockets")
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import zlib
 
 import pytest
 from hypothesis import given
@@ -59,8 +60,8 @@ def test_what_swells_too_much_is_refused() -> None:
 
 
 def test_what_is_broken_is_refused() -> None:
-    with pytest.raises(SourceFault, match="compression is broken"):
-        list(Gunzip(100).receive(b"not gzip"))
+    with pytest.raises(SourceFault, match="its compression is broken"):
+        list(Gunzip(100).receive(gzip.compress(b"text")[:20] + b"not gzip"))
     gunzip = Gunzip(100)
     list(gunzip.receive(gzip.compress(b"text")[:-4]))
     with pytest.raises(SourceFault, match="breaks off") as caught:
@@ -68,9 +69,38 @@ def test_what_is_broken_is_refused() -> None:
     assert caught.value.is_transient
 
 
-def test_only_gzip_is_undone() -> None:
-    assert gunzip_for("", 10) is None
-    assert gunzip_for("Identity", 10) is None
-    assert isinstance(gunzip_for("GZIP", 10), Gunzip)
+def test_what_was_never_packed_is_given_as_it_is() -> None:
+    for is_deflate, body in ((False, b"ID3 and so on"), (True, b"OggS"), (False, b"http://a/")):
+        plain = Gunzip(4, is_deflate=is_deflate)
+        assert b"".join([*plain.receive(body), *plain.receive(b"more")]) == body + b"more"
+        plain.check_end()
+        assert not plain.has_trailer
+
+
+def test_deflate_is_undone_too() -> None:
+    unpacking = Gunzip(100, is_deflate=True)
+    assert b"".join(unpacking.receive(zlib.compress(b"media" * 50))) == b"media" * 50
+    unpacking.check_end()
+    assert unpacking.has_trailer
+
+
+@pytest.mark.parametrize(
+    ("codings", "is_undone"),
+    [
+        ([], False),
+        (["identity"], False),
+        (["utf-8"], False),
+        (["aws-chunked"], False),
+        (["gzip"], True),
+        (["aws-chunked", "x-gzip"], True),
+        (["deflate"], True),
+    ],
+)
+def test_only_what_is_packed_is_unpacked(codings: list[str], *, is_undone: bool) -> None:
+    assert isinstance(gunzip_for(codings, 10), Gunzip) is is_undone
+
+
+@pytest.mark.parametrize("codings", [["br"], ["zstd"], ["gzip", "gzip"], ["gzip", "br"]])
+def test_what_was_not_asked_for_and_cannot_be_undone_is_refused(codings: list[str]) -> None:
     with pytest.raises(SourceFault, match="not asked for"):
-        gunzip_for("br", 10)
+        gunzip_for(codings, 10)

@@ -160,28 +160,15 @@ async def test_a_radio_stream_over_http_loses_its_metadata(raw_server: RawOrigin
 async def test_a_server_that_answers_icy_is_understood(raw_server: RawOrigin) -> None:
     body = b"a" * 64 + b"\x01" + b"t" * 16 + b"b" * 64 + b"\0c"
     head = b"ICY 200 OK\r\nicy-name:radio\r\nicy-metaint:64\r\ncontent-type:audio/mpeg\r\n\r\n"
-    raw_server.answers = [head + body, head + body]
+    raw_server.answers = [head + body]
     async with GuardedFetcher(LOOPBACK) as fetcher:
         url = raw_server.url("/;?x=1").replace("//", "//user:secret@")
         async with fetcher.open(url, accepts_icy=True) as response:
             assert (response.status, response.is_icy, response.length) == (200, True, None)
             assert response.headers["Content-Type"] == "audio/mpeg"
             assert await response.read(200) == b"a" * 64 + b"b" * 64 + b"c"
-    assert raw_server.requests[1].startswith(b"GET /;?x=1 HTTP/1.0\r\n")
-    for name in ("icy-metadata", "host", "user-agent", "authorization"):
-        assert raw_server.fields(0)[name] == raw_server.fields(1)[name]
-
-
-async def test_the_second_connection_of_an_icy_stream_is_checked_too(
-    raw_server: RawOrigin, names: type[Names]
-) -> None:
-    table = names({"a.example": [["127.0.0.1"], ["127.0.0.2"]]})
-    raw_server.answers = [b"ICY 200 OK\r\n\r\n"]
-    async with GuardedFetcher(LOOPBACK, look_up=table) as fetcher:
-        with pytest.raises(SourceFault, match="leads to a loopback address"):
-            async with fetcher.open(raw_server.url("/", "a.example")):
-                pass
     assert raw_server.connections == 1
+    assert {"icy-metadata", "host", "user-agent", "authorization"} <= raw_server.fields().keys()
 
 
 @pytest.mark.parametrize(
@@ -195,10 +182,9 @@ async def test_the_second_connection_of_an_icy_stream_is_checked_too(
         (b"SSH-2.0-OpenSSH\r\n", "invalid stream: the server's answer is neither", False),
         (b"", "invalid stream: the connection broke off", True),
         (OK + b"Content-Length: 9\r\n\r\nabc", "invalid stream: the connection broke", True),
-        (OK + b"X: " + b"y" * 9000 + b"\r\n\r\n", "invalid stream: the server's answer", False),
-        (OK + b"X: y\r\n" * 200 + b"\r\n", "invalid stream: the server's answer", False),
-        (b"ICY 200 OK\r\n" + b"X: y\r\n" * 200, "invalid stream: the server's answer", False),
-        (b"ICY 200 OK\r\nX: " + b"y" * 20000, "invalid stream: the server's answer", False),
+        (OK + b"X: y\r\n", "invalid stream: the connection broke off", True),
+        (OK + b"X: " + b"y" * 70_000, "invalid stream: the server's answer has too", False),
+        (OK + b"X: y\r\n" * 2000 + b"\r\n", "invalid stream: the server's answer has too", False),
         (OK + b"Content-Encoding: br\r\n\r\n", "invalid stream: it is compressed", False),
         (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "invalid stream: the server's", False),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n9\r\nab", "invalid stream: the conn", True),
@@ -208,7 +194,7 @@ async def test_the_second_connection_of_an_icy_stream_is_checked_too(
 async def test_what_a_server_does_wrong_is_told(
     raw_server: RawOrigin, reply: bytes, message: str, *, is_transient: bool
 ) -> None:
-    raw_server.answers = [reply, reply]
+    raw_server.answers = [reply]
     fault = await fault_of(raw_server.url())
     assert fault.message.startswith(message)
     assert fault.is_transient is is_transient

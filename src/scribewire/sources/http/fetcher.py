@@ -3,31 +3,25 @@
 Theory of operation. Each request, and each redirect as a new request, goes through three gates:
 `check_url` reads the URL; `CheckedResolver` looks its name up once for each connection and has
 every address checked; the connection is made to those very addresses, so a name that changes
-afterwards changes nothing. Redirects are followed here, not by the library; neither proxies nor
-cookies of the environment take part.
+afterwards changes nothing. Neither proxies nor cookies of the environment take part.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Self
-
-import aiohttp
-from yarl import URL
 
 from scribewire import __version__
 from scribewire.sources.faults import connection_timeout, invalid_stream
 from scribewire.sources.http.addresses import AddressPolicy
-from scribewire.sources.http.headers import Headers
-from scribewire.sources.http.icy_connection import open_icy
+from scribewire.sources.http.connection import ask
 from scribewire.sources.http.limits import FetchLimits
-from scribewire.sources.http.resolver import CheckedResolver, LookUp, is_address, system_look_up
-from scribewire.sources.http.response import REDIRECTS, BodyEnd, Reply, Response, check_answer
+from scribewire.sources.http.resolver import CheckedResolver, LookUp, system_look_up
+from scribewire.sources.http.response import REDIRECTS, Reply, Response, check_answer
 from scribewire.sources.http.urls import HttpUrl, check_url
 
 __all__ = ["FetchLimits", "GuardedFetcher", "LookUp", "Response", "system_look_up"]
@@ -48,21 +42,6 @@ class GuardedFetcher:
 
     async def __aenter__(self) -> Self:
         self._tls = ssl.create_default_context()
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                resolver=self._resolver,
-                use_dns_cache=False,
-                ssl=self._tls,
-                limit=0,  # sessions are limited, not what they fetch
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # ours are below
-            auto_decompress=False,
-            trust_env=False,
-            max_line_size=self.limits.line_bytes,
-            max_field_size=self.limits.line_bytes,
-            max_headers=self.limits.header_fields,
-        )
         return self
 
     async def __aexit__(
@@ -71,7 +50,7 @@ class GuardedFetcher:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._session.close()
+        """Nothing is held open."""
 
     @asynccontextmanager
     async def open(
@@ -124,84 +103,12 @@ class GuardedFetcher:
         raise invalid_stream(f"it redirects more than {self.limits.redirects} times")
 
     async def _ask(self, url: HttpUrl, fields: dict[str, str], attempt: AsyncExitStack) -> Reply:
-        if is_address(url.host):  # the library does not ask its resolver about these
-            await self._resolver.addresses_of(url.host, url.port)
-        with _telling_faults():
-            try:
-                return await attempt.enter_async_context(self._ask_http(url, fields))
-            except aiohttp.ClientResponseError:
-                addresses = await self._resolver.addresses_of(url.host, url.port)
-                icy = open_icy(url, addresses, fields=fields, tls=self._tls, limits=self.limits)
-                return _guarded(await attempt.enter_async_context(icy))
-
-    @asynccontextmanager
-    async def _ask_http(self, url: HttpUrl, fields: dict[str, str]) -> AsyncIterator[Reply]:
-        # From the checked parts, so that the library reads the URL as we did.
-        path, _, query = url.target.partition("?")
-        target = URL.build(
-            scheme=url.scheme,
-            host=url.host,
-            port=url.port,
-            path=path,
-            query_string=query,
-            encoded=True,
-        )
-        response = await self._session.get(target, headers=fields, allow_redirects=False)
-        connection = response.connection
-        protocol = connection.protocol if connection is not None else None
-        headers = Headers(response.headers.items())
-        ends_by = _end_of_body(headers)
-
-        async def read_some() -> bytes:
-            data = await response.content.readany()
-            if not data and ends_by is BodyEnd.CLOSE and protocol is not None:
-                lost = protocol.exception()
-                if isinstance(lost, OSError):  # the library takes a reset for the end here
-                    raise lost
-            return data
-
-        try:
-            yield _guarded(
-                Reply(status=response.status, headers=headers, read_some=read_some, ends_by=ends_by)
-            )
-        finally:
-            response.close()
+        addresses = await self._resolver.addresses_of(url.host, url.port)
+        asking = ask(url, addresses, fields=fields, tls=self._tls, limits=self.limits)
+        return await attempt.enter_async_context(asking)
 
 
 def _with_credentials(fields: dict[str, str], url: HttpUrl) -> dict[str, str]:
     if url.authorization is None:
         return fields
     return {**fields, "Authorization": url.authorization}
-
-
-def _end_of_body(headers: Headers) -> BodyEnd:
-    if "transfer-encoding" in headers:
-        return BodyEnd.MARK
-    return BodyEnd.LENGTH if "content-length" in headers else BodyEnd.CLOSE
-
-
-def _guarded(answer: Reply) -> Reply:
-    async def read_some() -> bytes:
-        with _telling_faults():
-            return await answer.read_some()
-
-    return replace(answer, read_some=read_some)
-
-
-@contextmanager
-def _telling_faults() -> Iterator[None]:
-    """Turn what goes wrong on a connection into the `SourceFault` it means."""
-    try:
-        yield
-    except TimeoutError:
-        raise  # of the limits on time; the caller knows which
-    except (ssl.SSLCertVerificationError, aiohttp.ClientConnectorCertificateError) as error:
-        raise invalid_stream("TLS failure, the certificate is not valid") from error
-    except (ssl.SSLError, aiohttp.ClientSSLError) as error:
-        raise invalid_stream("TLS failure, no secure connection could be made") from error
-    except (ConnectionRefusedError, aiohttp.ClientConnectorError) as error:
-        raise invalid_stream("the server cannot be reached", is_transient=True) from error
-    except (OSError, EOFError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as lost:
-        raise invalid_stream("the connection broke off", is_transient=True) from lost
-    except aiohttp.ClientError as error:
-        raise invalid_stream("the server's answer is not HTTP") from error

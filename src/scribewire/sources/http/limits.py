@@ -11,10 +11,6 @@ class FetchLimits:
 
     redirects: int = 5
     """Content networks use one to three."""
-    line_bytes: int = 8190
-    """Of one header field, as most servers limit it."""
-    header_fields: int = 128
-    """In one answer."""
     connect_s: float = 15.0
     """From asking to the answer's header, redirects included."""
     refusal_bytes: int = 16 * 1024

@@ -7,8 +7,6 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-
 from scribewire.sources.faults import invalid_stream
 from scribewire.sources.http.addresses import AddressPolicy, Leave
 from scribewire.sources.http.discretion import note_private_host
@@ -24,7 +22,7 @@ async def system_look_up(host: str, port: int) -> Sequence[str]:
     return [str(address[0]) for *_, address in found]
 
 
-class CheckedResolver(AbstractResolver):
+class CheckedResolver:
     """Look a name up and let through only what the policy allows.
 
     One forbidden address among the answers refuses the name: nobody's name has one by mistake.
@@ -55,27 +53,6 @@ class CheckedResolver(AbstractResolver):
         if not addresses:
             raise invalid_stream(f"the host name {host} has no address")
         return addresses
-
-    # What aiohttp asks for.
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Return the checked addresses as aiohttp wants them."""
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for address in await self.addresses_of(host, port)
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held open."""
 
 
 def is_address(host: str) -> bool:

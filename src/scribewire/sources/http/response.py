@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum, auto
 
 from scribewire.sources.faults import SourceFault, authentication_required, invalid_stream
 from scribewire.sources.http.azure import error_code, explain_refusal, is_azure
+from scribewire.sources.http.bodies import BodyEnd, announced_length
 from scribewire.sources.http.content_coding import gunzip_for
 from scribewire.sources.http.effort import PIECE_S, READ_S, Effort
 from scribewire.sources.http.headers import Headers
@@ -19,21 +19,14 @@ from scribewire.sources.http.icy import icy_filter_for, is_icy
 from scribewire.sources.http.limits import FetchLimits
 from scribewire.sources.http.urls import HttpUrl
 
+__all__ = ["REDIRECTS", "BodyEnd", "Reply", "Response", "check_answer", "check_status"]
+
 OK, PARTIAL_CONTENT, MULTIPLE_CHOICES = 200, 206, 300
 _UNAUTHORIZED, _FORBIDDEN, _PROXY_AUTHENTICATION = 401, 403, 407
 _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS, _SERVER_ERROR = 408, 429, 500
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_CONTENT_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes (?:\d+-\d+|\*)/(\d{1,18})", re.ASCII)
 _RANGE_START = re.compile(r"bytes (\d{1,18})-", re.ASCII)
-
-
-class BodyEnd(Enum):
-    """What says that a body is over; only the last leaves open whether more was to come."""
-
-    LENGTH = auto()  # as many bytes came as its header announced
-    MARK = auto()  # it has an end of its own: the last chunk, or the trailer of its gzip file
-    CLOSE = auto()  # nothing but that the connection was closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +54,8 @@ class Response:
         """Where it came from at last, with the credentials that belong there."""
         self.is_icy = is_icy(answer.headers)
         """A radio stream, which has no end."""
-        encoding = answer.headers.get("content-encoding", "")
-        self._gunzip = gunzip_for(encoding, limits.piece_bytes)
+        codings = answer.headers.elements("content-encoding")
+        self._gunzip = gunzip_for(codings, limits.piece_bytes)
         self._icy_filter = icy_filter_for(answer.headers)
         length = _length_of(answer)
         self.is_finite = length is not None and not self.is_icy
@@ -123,7 +116,8 @@ class Response:
                     yield audio
         if self._gunzip:
             self._gunzip.check_end()
-        is_marked = self._gunzip is not None and self._ends_by is BodyEnd.CLOSE
+        has_trailer = self._gunzip is not None and self._gunzip.has_trailer
+        is_marked = has_trailer and self._ends_by is BodyEnd.CLOSE
         self.ended_by = BodyEnd.MARK if is_marked else self._ends_by
 
     async def _next_data(self) -> bytes:
@@ -183,8 +177,7 @@ def _length_of(answer: Reply) -> int | None:
     if answer.status == PARTIAL_CONTENT:
         found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
         return int(found[1]) if found else None
-    found = _CONTENT_LENGTH.fullmatch(answer.headers.get("content-length", ""))
-    return int(found[0]) if found else None
+    return announced_length(answer.headers)
 
 
 def _start_of(answer: Reply) -> int:
