@@ -57,7 +57,7 @@ class Sources:
         Raises SourceFault: at once for a source that cannot be used, with close code 1011 for a
         live one that was lost for longer than `retry` allows.
         """
-        return discreet(_pull(self.fetcher, url, self.retry, self.open_timeout_s))
+        return discreet(_pull(self.fetcher.for_one_source(), url, self.retry, self.open_timeout_s))
 
 
 async def _pull(

@@ -16,6 +16,8 @@ SHARE = 0.05
 """Of the loop's time, for one source."""
 BURST_S = 0.002
 """Of work that may come before the first rest: what opening a source takes."""
+OPEN_S = 0.001
+"""To connect, with the handshake of TLS, to ask and to read the head of the answer."""
 READ_S = 0.0001
 """To read what has come, up to a full buffer, and to pass it on."""
 PIECE_S = 0.0002

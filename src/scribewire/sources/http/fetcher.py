@@ -3,13 +3,16 @@
 Theory of operation. Each request, and each redirect as a new request, goes through three gates:
 `check_url` reads the URL; `CheckedResolver` looks its name up once for each connection and has
 every address checked; the connection is made to those very addresses, so a name that changes
-afterwards changes nothing. Neither proxies nor cookies of the environment take part.
+afterwards changes nothing. Proxies of the environment take no part. A fetcher keeps nothing of
+what it fetches; `for_one_source` keeps the cookies of one source, and counts the work it makes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
@@ -19,6 +22,8 @@ from scribewire import __version__
 from scribewire.sources.faults import connection_timeout, invalid_stream
 from scribewire.sources.http.addresses import AddressPolicy
 from scribewire.sources.http.connection import ask
+from scribewire.sources.http.cookies import CookieJar
+from scribewire.sources.http.effort import OPEN_S, Effort
 from scribewire.sources.http.limits import FetchLimits
 from scribewire.sources.http.resolver import CheckedResolver, LookUp, system_look_up
 from scribewire.sources.http.response import REDIRECTS, Reply, Response, check_answer
@@ -39,6 +44,8 @@ class GuardedFetcher:
     ) -> None:
         self._resolver = CheckedResolver(policy, look_up)
         self.limits = limits
+        self._cookies: CookieJar | None = None
+        self._effort: Effort | None = None
 
     async def __aenter__(self) -> Self:
         self._tls = ssl.create_default_context()
@@ -51,6 +58,15 @@ class GuardedFetcher:
         traceback: TracebackType | None,
     ) -> None:
         """Nothing is held open."""
+
+    def for_one_source(self) -> GuardedFetcher:
+        """Return one for all that one source leads to: it keeps its cookies, and counts its work.
+
+        It is good for as long as this one is open.
+        """
+        one = copy.copy(self)
+        one._cookies, one._effort = CookieJar(), Effort()  # noqa: SLF001 - its own
+        return one
 
     @asynccontextmanager
     async def open(
@@ -81,7 +97,7 @@ class GuardedFetcher:
                     final_url, answer = await self._follow(asked, fields, stack)
             except TimeoutError:
                 raise connection_timeout(self.limits.connect_s) from None
-            yield Response(answer, final_url, self.limits)
+            yield Response(answer, final_url, self.limits, self._effort)
 
     async def _follow(
         self, url: HttpUrl, fields: dict[str, str], stack: AsyncExitStack
@@ -104,8 +120,15 @@ class GuardedFetcher:
 
     async def _ask(self, url: HttpUrl, fields: dict[str, str], attempt: AsyncExitStack) -> Reply:
         addresses = await self._resolver.addresses_of(url.host, url.port)
+        if self._cookies is not None and (cookies := self._cookies.header_for(url, time.time())):
+            fields = {**fields, "Cookie": cookies}
         asking = ask(url, addresses, fields=fields, tls=self._tls, limits=self.limits)
-        return await attempt.enter_async_context(asking)
+        answer = await attempt.enter_async_context(asking)
+        if self._cookies is not None:
+            self._cookies.receive(url, answer.headers.all("set-cookie"), time.time())
+        if self._effort is not None:
+            await self._effort.spend(OPEN_S)
+        return answer
 
 
 def _with_credentials(fields: dict[str, str], url: HttpUrl) -> dict[str, str]:
