@@ -102,6 +102,7 @@ BROKEN = [
     (imports_few_libraries, "client/live.py", "from numpy import array", "client imports numpy"),
     (core_is_pure, "protocol/codec.py", "from asyncio import Queue", "imports asyncio"),
     (core_is_pure, "recognition/words.py", "import os.path", "imports os"),
+    (core_is_pure, "sources/pull.py", "import asyncio", "sources imports asyncio"),
     (core_is_pure, "recognition/words.py", "x = 1\nimport time", ":2: recognition imports time"),
     (types_load_no_numpy, "types.py", "import numpy as np", "import it under TYPE_CHECKING"),
     (types_load_no_numpy, "types.py", "if TYPE_CHECKING: x\nelse: import numpy", ":2: types"),

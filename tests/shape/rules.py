@@ -58,9 +58,10 @@ def imports_few_libraries(module: Module) -> Iterator[str]:
 
 
 def core_is_pure(module: Module) -> Iterator[str]:
+    is_core = any(is_within(module.name, core) for core in CORES)
     for found in imports_of(module):
         library = found.target.partition(".")[0]
-        if module.package in CORES and library in IMPURE:
+        if is_core and library in IMPURE:
             yield (
                 f"{module.path}:{found.line}: {module.package} imports {library};"
                 " a core has no I/O, threads, clock or log: let its shell do it"

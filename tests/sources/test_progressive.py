@@ -1,148 +1,204 @@
+"""Streams in a time of their own; media are PCM as it is."""
+
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import re
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import pytest
 
 from scribewire.errors import CloseCode
-from scribewire.sources.events import SourceAudio, SourceEvent, SourceLost, SourceOpened
-from scribewire.sources.faults import SourceFault
-from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
-from scribewire.sources.http.fetcher import GuardedFetcher
-from scribewire.sources.http.urls import check_url
-from scribewire.sources.progressive import read_progressive
+from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
+from scribewire.sources.faults import invalid_stream
+from scribewire.sources.http.bodies import BodyEnd
+from scribewire.sources.progressive import ProgressiveStream
+from scribewire.sources.replay import WINDOW_BYTES, Beginning
 from scribewire.sources.retry import RetryRules
-from tests.parts.raw_origin import Script, head, run_raw_origin
-from tests.parts.wav import wav
+from scribewire.sources.rules import PullRules
+from scribewire.sources.steps import BodyOver, Connect, Connected, Failed
+from tests.parts.world import GARBAGE, INFO, RESET, URL, Answered, Scripted, World, connected, sent
 
-HOME = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
-SOON = RetryRules(first_wait_s=0.001, max_wait_s=0.001, give_up_after_s=0.05)
-PCM = bytes(range(200)) * 800
-WAV = wav(PCM)
-
-
-@dataclass
-class Download:
-    """Serves a file, up to the next of `ends` for each request, and notes what is asked for."""
-
-    ends: list[int]
-    refusals: list[str] = field(default_factory=list)
-    """Answers to the first requests for a range."""
-    fields: tuple[str, ...] = ()
-    body: bytes = WAV
-    ranges: list[str] = field(default_factory=list)
-    """What was asked for, each as `first-last`."""
-    opened: asyncio.Event = field(default_factory=asyncio.Event)
-    """Before that, no connection breaks off: what breaks at once may never be read."""
-    lost: asyncio.Event = field(default_factory=asyncio.Event)
-    """Before that, no range but the first is answered; set for who does not wait for it."""
-
-    def answer(self, request: bytes) -> Script:
-        found = re.findall(rb"Range: bytes=(\S+)", request)
-        self.ranges.extend(span.decode() for span in found)
-        begin = int(found[0].partition(b"-")[0]) if found else 0
-        return (
-            *((self.lost,) if len(self.ranges) > 1 else ()),
-            self.refuse() if found and self.refusals else self.send(begin, is_part=bool(found)),
-            self.opened,
-        )
-
-    def note(self, event: SourceEvent) -> None:
-        if isinstance(event, SourceOpened):
-            self.opened.set()
-        if isinstance(event, SourceLost):
-            self.lost.set()
-
-    def refuse(self) -> bytes:
-        return head(self.refusals.pop(0))
-
-    def send(self, begin: int, *, is_part: bool) -> bytes:
-        span = f"Content-Range: bytes {begin}-{len(self.body) - 1}/{len(self.body)}"
-        lines = (*self.fields, *((span,) if is_part else ()))
-        end = self.ends.pop(0) if self.ends else len(self.body)
-        whole = head("206 Part" if is_part else "200 OK", *lines, body=self.body[begin:])
-        return whole[: len(whole) - (len(self.body) - end)]
+RULES = PullRules(retry=RetryRules(give_up_after_s=60), open_timeout_s=30, random=lambda: 0.0)
+PCM = bytes(i * 7 % 251 for i in range(640_000))
+AT_ITS_LENGTH = BodyOver(BodyEnd.LENGTH)
+AT_A_MARK = BodyOver(BodyEnd.MARK)
+AT_A_CLOSE = BodyOver(BodyEnd.CLOSE)
+HUNG_UP = "the stream has ended"
 
 
-async def read(origin: Download, into: list[SourceEvent], retry: RetryRules = SOON) -> None:
-    async with (
-        run_raw_origin(origin.answer) as server,
-        GuardedFetcher(HOME) as fetcher,
-        fetcher.open(url := server.url("/a.wav")) as response,
-    ):
-        opens_by = asyncio.get_running_loop().time() + 10
-        reading = read_progressive(fetcher, check_url(url), response, opens_by, retry)
-        async with contextlib.aclosing(reading) as events:
-            async for event in events:
-                into.append(event)
-                origin.note(event)
+def play(
+    answer: Connected,
+    body: bytes,
+    end: BodyOver | Failed,
+    *later: Answered,
+    first: Beginning | None = None,
+    heard_s: float = 0.0,
+    duration_ms: int | None = None,
+) -> World:
+    world = World(Scripted(later), info=replace(INFO, duration_ms=duration_ms))
+    world._body = sent(body, end)  # noqa: SLF001 - it is connected already
+    world.play(ProgressiveStream(URL, answer, RULES, first, heard_s))
+    return world
 
 
-def pcm_of(events: list[SourceEvent]) -> bytes:
-    return b"".join(event.pcm for event in events if isinstance(event, SourceAudio))
+def part(start: int, end: int, *, at: float = 0.0) -> Answered:
+    """Answer a request for the rest, which breaks off again before its end."""
+    last = AT_ITS_LENGTH if end == len(PCM) else Failed(RESET)
+    return Answered(at, connected(length=len(PCM), start=start), sent(PCM[start:end], last))
 
 
-def kinds(events: list[SourceEvent]) -> list[type[SourceEvent]]:
-    return [type(event) for event in events if not isinstance(event, SourceAudio)]
+def test_a_file_is_heard_and_over() -> None:
+    world = play(connected(length=len(PCM)), PCM, AT_ITS_LENGTH)
+
+    assert world.events[0] == SourceOpened(INFO, is_live=False)
+    assert world.pcm == PCM
+    assert world.over is not None
+    assert world.over.fault is None
 
 
-async def test_a_download_that_breaks_off_goes_on_where_it_stopped() -> None:
-    origin, events = Download([70_000, 140_000]), list[SourceEvent]()
-    origin.lost.set()
-    await read(origin, events)
+def test_a_download_that_breaks_off_goes_on_where_it_stopped() -> None:
+    length = connected(length=len(PCM))
+    rest = (part(200_000, 400_000), part(400_000, len(PCM)))
+    world = play(length, PCM[:200_000], Failed(RESET), *rest)
 
-    assert isinstance(events[0], SourceOpened)
-    assert pcm_of(events) == PCM
-    spans = [asked.split("-") for asked in origin.ranges]
-    # What the library had not handed over when a connection broke is asked for again.
-    assert all(0 < int(first) <= 140_000 for first, _ in spans)
-    # Old versions of Azure's service know no range without an end.
-    assert {last for _, last in spans} == {str(len(WAV) - 1)}
-
-
-async def test_what_is_waited_for_is_lost_and_opened_again() -> None:
-    origin, events = Download([100_000], ["503 Busy", "500 Oh"]), list[SourceEvent]()
-    await read(origin, events)
-
-    assert kinds(events) == [SourceOpened, SourceLost, SourceOpened]  # and no gap in time
-    assert pcm_of(events) == PCM
-    assert len(origin.ranges) == 3
+    assert world.pcm == PCM
+    assert world.news == [SourceOpened]
+    assert [step for _, step in world.asked] == [
+        Connect(URL, 200_000, len(PCM)),
+        Connect(URL, 400_000, len(PCM)),
+    ]
 
 
-async def test_what_does_not_come_back_is_our_failure_after_its_audio() -> None:
-    origin, events = Download([100_000], ["503 Busy"] * 1000), list[SourceEvent]()
-    with pytest.raises(SourceFault, match="HTTP 503") as given_up:
-        await read(origin, events)
+def test_what_is_waited_for_is_lost_and_opened_again() -> None:
+    busy = Answered(0, Failed(invalid_stream("HTTP 503", is_transient=True, status=503)))
+    world = play(
+        connected(length=len(PCM)), PCM[:200_000], Failed(RESET), busy, part(200_000, len(PCM))
+    )
 
-    assert given_up.value.close_code is CloseCode.SERVER_FAULT
-    assert kinds(events) == [SourceOpened, SourceLost]
-    assert PCM.startswith(pcm_of(events))
+    assert world.news == [SourceOpened, SourceLost, SourceOpened]  # and no gap in time
+    assert world.pcm == PCM
 
 
-async def test_a_fetch_that_fails_is_named_before_what_the_decoder_makes_of_it() -> None:
-    origin = Download([20], ["404 Gone"])
-    origin.opened.set()
-    origin.lost.set()
-    with pytest.raises(SourceFault, match="HTTP 404"):
-        await read(origin, [])
+def test_what_does_not_come_back_is_our_failure_after_its_audio() -> None:
+    busy = Answered(0, Failed(invalid_stream("HTTP 503", is_transient=True, status=503)))
+    world = play(connected(length=len(PCM)), PCM[:320_000], Failed(RESET), busy)
+
+    assert world.pcm == PCM[:320_000]
+    assert world.fault.close_code is CloseCode.SERVER_FAULT
+    assert "HTTP 503, from second 10.0 on" in world.fault.message
+    assert world.now == 60
+
+
+def test_a_fetch_that_fails_is_named_before_what_the_decoder_makes_of_it() -> None:
+    gone = Answered(0, Failed(invalid_stream("HTTP 404", status=404)))
+    world = play(connected(length=len(PCM)), b"", Failed(RESET), gone)
+
+    assert "HTTP 404" in world.fault.message
+
+
+def test_a_file_whose_end_cannot_be_decoded_says_from_where_on() -> None:
+    body = PCM[:320_000] + GARBAGE
+    world = World(Scripted([]))
+    world._body = sent(body, AT_ITS_LENGTH, piece=320_000)  # noqa: SLF001 - it is connected
+    world.play(ProgressiveStream(URL, connected(length=len(body)), RULES))
+
+    assert world.pcm == PCM[:320_000]
+    assert "cannot be decoded, from second 10.0 on" in world.fault.message
+    assert world.fault.is_final
 
 
 @pytest.mark.parametrize(
-    ("fields", "carrier"), [((), "a file"), (("x-ms-request-id: 1",), "an Azure blob")]
+    ("answer", "end", "is_over"),
+    [
+        (connected(), AT_A_MARK, True),
+        (connected(length=len(PCM), is_icy=True), AT_ITS_LENGTH, True),
+        (connected(is_icy=True), AT_A_MARK, False),  # a proxy marks the end of a station too
+        (connected(), AT_A_CLOSE, False),
+        (connected(is_icy=True), AT_A_CLOSE, False),
+    ],
 )
-async def test_it_says_what_brings_the_audio(fields: tuple[str, ...], carrier: str) -> None:
-    events = list[SourceEvent]()
-    await read(Download([], fields=fields), events)
+def test_without_a_length_the_end_is_one_if_it_is_marked(
+    answer: Connected, end: BodyOver, is_over: bool
+) -> None:
+    world = play(answer, PCM, end)
 
-    assert isinstance(events[0], SourceOpened)
-    assert (events[0].carrier, events[0].is_live) == (carrier, False)
+    assert world.events[0] == SourceOpened(
+        INFO, is_live=True, carrier="a radio stream" if answer.is_icy else "a file"
+    )
+    assert world.pcm == PCM
+    assert world.over is not None
+    assert (world.over.fault is None) is is_over
+    if not is_over:
+        assert HUNG_UP in world.fault.message
+        assert world.fault.may_pass
 
 
-async def test_what_is_no_audio_is_refused() -> None:
-    origin = Download([], body=b"<!doctype html>")
-    origin.opened.set()
-    with pytest.raises(SourceFault, match="an HTML page"):
-        await read(origin, [])
+@pytest.mark.parametrize(
+    ("said_ms", "is_over"), [(20_000, True), (20_900, True), (21_100, False), (None, False)]
+)
+def test_a_container_that_says_how_long_it_is_says_whether_that_was_all(
+    said_ms: int | None, is_over: bool
+) -> None:
+    world = play(connected(), PCM, AT_A_CLOSE, duration_ms=said_ms)
+
+    assert world.over is not None
+    assert (world.over.fault is None) is is_over
+
+
+def beginning(data: bytes) -> Beginning:
+    first = Beginning()
+    first.note(data)
+    return first
+
+
+def test_the_same_once_more_is_not_heard_once_more() -> None:
+    world = play(connected(), PCM, AT_A_CLOSE, first=beginning(PCM), heard_s=20)
+
+    assert world.pcm == b""
+    assert world.over is not None
+    assert world.over.fault is None
+
+
+def test_a_file_that_had_broken_off_is_heard_on_from_there() -> None:
+    first = beginning(PCM[:320_010])
+    world = play(connected(), PCM, AT_A_CLOSE, first=first, heard_s=10)
+
+    assert world.events[0] == SourceOpened(INFO, is_live=False)
+    assert world.pcm == PCM[320_000:]
+    assert world.over is not None
+    assert world.over.fault is None
+
+
+def test_what_is_known_again_after_a_while_is_left_out_to_the_byte() -> None:
+    body = PCM * 3
+    assert len(PCM) > WINDOW_BYTES
+    world = play(connected(), body, AT_A_CLOSE, first=beginning(body[:-4]), heard_s=59.9)
+
+    assert world.pcm == body[round(59.9 * 32_000) :]
+
+
+def test_a_station_has_gone_on() -> None:
+    world = play(connected(), PCM[100:], AT_A_CLOSE, first=beginning(PCM), heard_s=20)
+
+    assert world.pcm == PCM[100:]
+    assert world.fault.may_pass
+
+
+def test_the_same_that_breaks_off_sooner_may_still_come() -> None:
+    world = play(connected(), PCM[:100], Failed(RESET), first=beginning(PCM), heard_s=20)
+
+    assert world.fault is RESET
+    assert world.events == []
+
+
+@pytest.mark.parametrize(
+    ("piece", "skip_s", "expected"),
+    [
+        (SourceGap(2.0), 0.5, SourceGap(1.5)),
+        (SourceGap(2.0), 2.0, None),
+        (SourceAudio(PCM[:32_000]), 0.25, SourceAudio(PCM[8000:32_000])),
+    ],
+)
+def test_a_gap_is_left_out_as_audio_is(
+    piece: SourceAudio | SourceGap, skip_s: float, expected: SourceAudio | SourceGap | None
+) -> None:
+    assert piece.without_start(skip_s) == expected

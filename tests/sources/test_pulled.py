@@ -26,6 +26,8 @@ from tests.parts.wav import FOREVER, wav
 HOME = AddressPolicy(named=(AddressRule(host="127.0.0.1"),))
 PCM = b"\x10\x00" * 48_000
 LIVE = live(wav(PCM, size=FOREVER))
+LATER_PCM = b"\x20\x00" * 48_000
+LATER = live(wav(LATER_PCM, size=FOREVER))
 NO_WAIT = RetryRules(first_wait_s=0.001, max_wait_s=0.001, give_up_after_s=0.05)
 
 
@@ -59,14 +61,14 @@ async def test_a_finite_source_is_opened_read_and_over() -> None:
 
 async def test_a_live_source_is_lost_found_again_and_given_up() -> None:
     events: list[SourceEvent] = []
-    async with run_raw_origin(LIVE, LIVE, head("404 Not Found")) as origin:
+    async with run_raw_origin(LIVE, LATER, head("404 Not Found")) as origin:
         with pytest.raises(SourceFault, match="404") as given_up:
             await pull(origin.url("/a.wav"), events)
 
     told = [kind for kind in kinds(events) if kind is not SourceGap]
     assert told == [SourceOpened, SourceLost, SourceOpened, SourceLost]
     assert SourceGap in kinds(events)
-    assert pcm_of(events) == 2 * PCM
+    assert pcm_of(events) == PCM + LATER_PCM
     assert given_up.value.close_code is CloseCode.SERVER_FAULT
 
 
@@ -120,7 +122,7 @@ async def test_a_live_source_that_asks_for_a_password_is_not_tried_again() -> No
 
 async def test_one_may_leave_while_audio_is_held_back() -> None:
     async with (
-        run_raw_origin(LIVE, (LIVE, HANG)) as origin,
+        run_raw_origin(LIVE, (LATER, HANG)) as origin,
         GuardedFetcher(HOME) as fetcher,
     ):
         sources = Sources(fetcher=fetcher, retry=NO_WAIT, open_timeout_s=10)

@@ -51,6 +51,13 @@ def test_time_in_which_nothing_came_is_a_gap() -> None:
     assert joint == Joint(cut(15, 17), 5.0)
 
 
+@pytest.mark.parametrize("again_s", [0.3, 0.6, 1.1])
+def test_little_that_is_sent_once_more_is_found(again_s: float) -> None:
+    joint = heard(cut(0, 10)).join(cut(10 - again_s, 14), passed_s=4)
+
+    assert joint == Joint(cut(10, 14), 0.0)
+
+
 def test_a_jingle_that_is_played_again_is_heard_again() -> None:
     assert heard(cut(0, 10)).join(cut(5, 12), passed_s=30) == Joint(cut(5, 12), 23.0)
 
@@ -71,7 +78,7 @@ def test_silence_is_like_nothing() -> None:
 
 @pytest.mark.parametrize(("tail", "fresh"), [(b"", cut(0, 5)), (cut(0, 1), b""), (b"", b"")])
 def test_too_little_is_like_nothing(tail: bytes, fresh: bytes) -> None:
-    assert find_end(tail, fresh) is None
+    assert find_end(tail, fresh, 1.0) is None
 
 
 def test_memory_does_not_grow() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from scribewire.types import PCM_BYTES_PER_S
+from scribewire.types import PCM_BYTES_PER_S, SAMPLE_RATE
 
 if TYPE_CHECKING:
     from scribewire.audio.container import AudioInfo
@@ -36,6 +36,11 @@ class SourceAudio:
         """How long it plays."""
         return len(self.pcm) / PCM_BYTES_PER_S
 
+    def without_start(self, seconds: float) -> SourceAudio | None:
+        """Return what of it is behind its first seconds; None: nothing."""
+        rest = self.pcm[2 * round(seconds * SAMPLE_RATE) :]
+        return SourceAudio(rest) if rest else None
+
 
 @dataclass(frozen=True, slots=True)
 class SourceLost:
@@ -51,6 +56,10 @@ class SourceGap:
 
     seconds: float
     """So long nothing was heard; 0 where nothing is missing, or it is not known yet how much."""
+
+    def without_start(self, seconds: float) -> SourceGap | None:
+        """Return what of it is behind its first seconds; None: nothing."""
+        return SourceGap(self.seconds - seconds) if self.seconds > seconds else None
 
 
 SourceEvent: TypeAlias = SourceOpened | SourceAudio | SourceLost | SourceGap

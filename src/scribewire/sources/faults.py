@@ -5,24 +5,74 @@ One function for each row of the protocol's table of errors, so that a case is w
 
 from __future__ import annotations
 
-from scribewire.errors import ClientFault
+from typing import Final
+
+from scribewire.errors import ClientFault, CloseCode
+
+NOT_FOUND: Final = 404
 
 
 class SourceFault(ClientFault):
-    """A stream cannot be used; the message is for the client."""
+    """A stream cannot be used; the message is for the client. What was said stays as it is."""
 
     def __init__(
-        self, message: str, *, is_transient: bool = False, status: int | None = None
+        self,
+        message: str,
+        *,
+        is_transient: bool = False,
+        status: int | None = None,
+        is_final: bool = False,
+        is_refusal: bool = False,
+        close_code: CloseCode = CloseCode.CLIENT_FAULT,
+        logged: str | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, close_code, logged=logged)
         self.is_transient = is_transient
         """Trying again later may help."""
         self.status = status
         """The HTTP status that said so, if one did."""
-        self.is_final = False
+        self.is_final = is_final
         """The source is over: opened again, it would not go on where it stopped."""
-        self.is_refusal = False
+        self.is_refusal = is_refusal
         """Nothing was asked of the other server: the address alone was looked at."""
+        self._is_complete = True
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if getattr(self, "_is_complete", False) and not name.startswith("__"):
+            raise AttributeError(f"a fault does not change: {name}")
+        super().__setattr__(name, value)
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether a live source may come back; a radio server that restarts says 404 at first."""
+        return not self.is_final and (self.is_transient or self.status == NOT_FOUND)
+
+    def given_up(self) -> SourceFault:
+        """Return it as our failure: it was tried again for as long as we are patient."""
+        return self._with(close_code=CloseCode.SERVER_FAULT, is_final=True)
+
+    def as_final(self) -> SourceFault:
+        """Return it as what ends the source."""
+        return self._with(is_final=True)
+
+    def from_second(self, seconds: float) -> SourceFault:
+        """Return it with the place from which on nothing was heard."""
+        cause, semicolon, rest = self.message.partition("; ")
+        at = f", from second {seconds:.1f} on"
+        logged, other_semicolon, other_rest = self.logged.partition("; ")
+        return self._with(
+            message=f"{cause}{at}{semicolon}{rest}",
+            logged=f"{logged}{at}{other_semicolon}{other_rest}",
+        )
+
+    def told_as(self, message: str) -> SourceFault:
+        """Return it in other words for the client; the log keeps its own."""
+        return self._with(message=message, status=None)
+
+    def _with(self, *, message: str | None = None, **changes: object) -> SourceFault:
+        changed = SourceFault(self.message if message is None else message)
+        vars(changed).update(vars(self) | changes | {"message": changed.message})
+        return changed
 
 
 def invalid_stream(
@@ -60,12 +110,11 @@ def unsupported_format(found: str) -> SourceFault:
 
 def address_not_allowed(cause: str) -> SourceFault:
     """Say that this server does not go there, whoever asks."""
-    fault = SourceFault(
+    return SourceFault(
         f"stream address not allowed: {cause}; expected an http or https URL of a public host; "
-        "ask whoever runs this server to allow others"
+        "ask whoever runs this server to allow others",
+        is_refusal=True,
     )
-    fault.is_refusal = True
-    return fault
 
 
 def connection_timeout(seconds: float) -> SourceFault:

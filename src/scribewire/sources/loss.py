@@ -37,10 +37,12 @@ class Loss:
         self._opened: SourceOpened | None = None  # held back, with the audio behind it
         self._settles_at = 0.0
         self._fresh = bytearray()
+        self._fresh_at = 0.0  # when the last of it came
 
-    def settles_in_s(self, now: float) -> float | None:
-        """Return in how many seconds `settle` is due, if it is."""
-        return None if self._opened is None else max(self._settles_at - now, 0.0)
+    @property
+    def settles_at(self) -> float | None:
+        """When `settle` is due, if it is."""
+        return None if self._opened is None else self._settles_at
 
     @property
     def is_back(self) -> bool:
@@ -50,9 +52,10 @@ class Loss:
     def receive(self, event: SourceEvent, now: float) -> Iterator[SourceEvent]:
         """Pass an event on; the first audio after a loss once it is clear how it follows."""
         if self._since is not None and isinstance(event, SourceOpened):
-            self._opened, self._settles_at = event, now + SETTLE_S
+            self._opened, self._settles_at, self._fresh_at = event, now + SETTLE_S, now
         elif self._opened is not None and isinstance(event, SourceAudio):
             self._fresh += event.pcm
+            self._fresh_at = now
             if now >= self._settles_at or len(self._fresh) >= MOST_SENT_AGAIN_S * PCM_BYTES_PER_S:
                 yield from self.settle(now)
         else:
@@ -83,16 +86,23 @@ class Loss:
         """Yield what was held back, as it follows what was heard."""
         if self._opened is None or self._since is None:
             return
-        joint = self._splice.join(bytes(self._fresh), now - self._since - self._told_s)
+        # What is said since the last piece came is on its way.
+        until = self._fresh_at if self._fresh else now
+        joint = self._splice.join(bytes(self._fresh), until - self._since - self._told_s)
         if joint.gap_s:
             yield SourceGap(joint.gap_s)
         yield self._opened
         self._since, self._opened = None, None
         self._fresh.clear()
-        self._heard_at = now
+        self._heard_at = until
         if joint.pcm:
             self._note_heard(joint.pcm)
             yield SourceAudio(joint.pcm)
+
+    def forget(self) -> None:
+        """Nothing was lost: what comes is a file from its beginning, heard on where it stopped."""
+        self._since, self._opened = None, None
+        self._fresh.clear()
 
     def _note_heard(self, pcm: bytes) -> None:
         self._heard_bytes += len(pcm)

@@ -1,140 +1,255 @@
-"""A file or a radio stream: fetched, decoded, and a file resumed where it broke off."""
+"""What comes over a connection is heard: a file to its end, a station for as long as it lasts.
+
+Theory of operation. Bytes go to the decoder one piece after the other, and the next one is taken
+when it has room. A body of a known length is a `Download`, which goes on where it broke off. What
+ends without having said so was a file if its end was marked, or its container has told how long
+it is and all of it was heard, or what is sent next time is the same once more (`Replay`); else it
+is a station, and its end is a loss.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
-from scribewire.sources.decoder import DecoderProcess
 from scribewire.sources.download import Download
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault, invalid_stream
-from scribewire.sources.http.azure import is_azure
+from scribewire.sources.http.bodies import BodyEnd
+from scribewire.sources.replay import Beginning, Likeness, Replay
+from scribewire.sources.steps import (
+    BodyOver,
+    Connect,
+    Connected,
+    DecoderOver,
+    Disconnect,
+    EndInput,
+    Failed,
+    Fed,
+    Feed,
+    Hear,
+    Heard,
+    Known,
+    Over,
+    Receive,
+    Received,
+    StartDecoder,
+    StopDecoder,
+    Tell,
+)
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
-    from scribewire.sources.http.fetcher import GuardedFetcher, Response
+    from scribewire.audio.container import AudioInfo
     from scribewire.sources.http.urls import HttpUrl
-    from scribewire.sources.retry import RetryRules
+    from scribewire.sources.rules import PullRules
+    from scribewire.sources.steps import Fact, Step
 
-ProgressiveEvent: TypeAlias = SourceOpened | SourceAudio | SourceLost | SourceGap
-
-_Piece: TypeAlias = SourceAudio | SourceGap
-
-
-async def read_progressive(
-    fetcher: GuardedFetcher, url: HttpUrl, response: Response, opens_by: float, retry: RetryRules
-) -> AsyncGenerator[ProgressiveEvent, None]:
-    """Yield what comes over an opened connection to `url`, until a finite source is over.
-
-    A finite source that breaks off is lost while it is waited for, and then opened again; none
-    of its audio is missing. Raises TimeoutError when there is no audio by `opens_by`, in seconds
-    of the loop's clock, and SourceFault, transient when a live source ends.
-    """
-    is_live = not response.is_finite
-    can_resume = response.is_finite and response.length is not None
-    download = _download(fetcher, url, response, retry) if can_resume else None
-    async with contextlib.AsyncExitStack() as stack:
-        decoder = await stack.enter_async_context(DecoderProcess.start())
-        chunks = response.chunks() if download is None else download.chunks()
-        feeding = asyncio.create_task(_feed(chunks, decoder))
-        stack.push_async_callback(_end, feeding)
-        try:
-            async with asyncio.timeout_at(opens_by):
-                info = await decoder.info()
-            opened = SourceOpened(info, is_live, _carrier(response))
-            yield opened
-            hearing = _hear(decoder, download, opened)
-            async for event in await stack.enter_async_context(contextlib.aclosing(hearing)):
-                yield event
-        except SourceFault:
-            _raise_fault_of(feeding)  # it comes first: the decoder only missed the rest
-            raise
-        _raise_fault_of(feeding)
-    if is_live:
-        raise invalid_stream("the stream has ended", is_transient=True)
+ROUNDED_S: Final = 1.0
+"""So much less may be heard than a container says that it lasts: encoders pad, and round."""
 
 
-def _download(
-    fetcher: GuardedFetcher, url: HttpUrl, response: Response, retry: RetryRules
-) -> Download:
-    def reopen(start: int, end: int) -> AbstractAsyncContextManager[Response]:
-        # As at first: what it was redirected to may have expired, or lack the password. And up
-        # to the end: old versions of Azure's service know no range that leaves it open.
-        return fetcher.open(url, start=start, end=end)
+class ProgressiveStream:
+    """One answer, and those that a finite one takes to be complete."""
 
-    return Download(response, reopen, retry)
+    def __init__(
+        self,
+        url: HttpUrl,
+        answer: Connected,
+        rules: PullRules,
+        first: Beginning | None = None,
+        heard_s: float = 0.0,
+    ) -> None:
+        """`first` and `heard_s`: what came last time, and was heard of it, if it broke off."""
+        self._url, self._answer, self._rules = url, answer, rules
+        can_resume = answer.is_finite and answer.length is not None
+        self._download = Download(answer, rules) if can_resume else None
+        self._is_finite = answer.is_finite
+        self._replay = None if first is None or answer.is_finite else Replay(first)
+        self._before_s = heard_s
+        self._skip_s = 0.0  # of what is heard, still to be left out
+        self._retry_at: float | None = None
+        self._info: AudioInfo | None = None
+        self._lost: str | None = None  # what was told that nothing comes for
+        self._body_end: BodyEnd | None = None
+        self._body_fault: SourceFault | None = None
+        self._has_body = True
+        self.beginning = Beginning()
+        """What came first."""
+        self.heard_s = 0.0
+        """How far it was heard, with what is missing in it."""
 
+    @property
+    def is_again(self) -> bool:
+        """Whether it is what was heard before, from its beginning."""
+        return self._replay is not None and self._replay.likeness is Likeness.SAME
 
-def _carrier(response: Response) -> str:
-    if response.is_icy:
-        return "a radio stream"
-    return "an Azure blob" if is_azure(response.headers, response.url) else "a file"
+    @property
+    def is_undecided(self) -> bool:
+        """Whether that cannot be told yet."""
+        return self._replay is not None and self._replay.likeness is Likeness.OPEN
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it may have no end."""
+        return not (self._is_finite or self.is_again)
 
-async def _feed(chunks: AsyncGenerator[bytes, None], decoder: DecoderProcess) -> None:
-    """Hand all that comes to the decoder."""
-    try:
-        async with contextlib.aclosing(chunks):
-            async for data in chunks:
-                await decoder.write(data)
-    finally:
-        with contextlib.suppress(SourceFault):  # the decoder has said so itself
-            await decoder.end_input()
+    @property
+    def wake_at(self) -> float | None:
+        """When to `look`, if at all."""
+        return self._retry_at
 
+    @property
+    def why_not(self) -> SourceFault | None:
+        """Why there is nothing yet, if that is known."""
+        return self._body_fault
 
-async def _hear(
-    decoder: DecoderProcess, download: Download | None, opened: SourceOpened
-) -> AsyncGenerator[ProgressiveEvent, None]:
-    """Yield the audio, and what happens to the download meanwhile."""
-    turned = asyncio.Event() if download is None else download.turned
-    pieces = decoder.heard()
-    is_lost = False
-    turning = asyncio.create_task(turned.wait())
-    hearing = asyncio.create_task(_next(pieces))
-    try:
-        while True:
-            await asyncio.wait((hearing, turning), return_when=asyncio.FIRST_COMPLETED)
-            told: list[ProgressiveEvent] = []
-            if download is not None and turning.done():
-                turned.clear()
-                turning = asyncio.create_task(turned.wait())
-                told, is_lost = _tell(download.interruption, is_lost=is_lost, opened=opened)
-            for event in told:
-                yield event
-            if not hearing.done():
-                continue
-            if (piece := hearing.result()) is None:
+    def begin(self, now: float) -> Iterator[Step]:
+        """Start."""
+        yield StartDecoder()
+        yield Hear()
+        yield Receive()
+
+    def receive(self, fact: Fact, now: float) -> Iterator[Step]:
+        """Take in what happened."""
+        match fact:
+            case Received(data):
+                yield from self._take(data, now)
+            case Fed():
+                yield from self._receive_more(now)
+            case BodyOver(ended_by):
+                self._body_end = ended_by
+                yield from self._end_body(None, now)
+            case Failed(fault):
+                yield from self._end_body(fault, now)
+            case Connected():
+                yield from self._resume(fact, now)
+            case Known(info):
+                yield from self._open(info)
+            case Heard(piece):
+                yield from self._hear(piece)
+            case DecoderOver(fault):
+                yield from self._finish(self._judge(fault))
+            case _:
+                raise AssertionError(fact)
+
+    def look(self, now: float) -> Iterator[Step]:
+        """Do what is due."""
+        if self._retry_at is not None and now >= self._retry_at:
+            self._retry_at = None
+            assert self._download is not None
+            # As at first: what it was redirected to may have expired, or lack the password. And up
+            # to the end: old versions of Azure's service know no range that leaves it open.
+            yield Connect(self._url, self._download.received, self._download.length)
+
+    def _take(self, data: bytes, now: float) -> Iterator[Step]:
+        if self._download is not None:
+            data = self._download.take(data)
+        else:
+            self.beginning.note(data)
+        if data and self._lost is not None and self._info is not None:
+            self._lost = None
+            yield Tell(self._opened(self._info))
+        if self._replay is not None and self.is_undecided:
+            data = self._replay.receive(data)
+            if self.is_again:
+                self._skip_s = self._before_s
+        if data:
+            yield Feed(data)
+        else:
+            yield from self._receive_more(now)
+
+    def _receive_more(self, now: float) -> Iterator[Step]:
+        """Take the next bytes, or none where all have come."""
+        if self._download is not None and self._download.is_complete:  # whatever else is sent
+            yield from self._end_body(None, now)
+        else:
+            yield Receive()
+
+    def _end_body(self, fault: SourceFault | None, now: float) -> Iterator[Step]:
+        """Ask for the rest of what a connection brought, or let the decoder finish."""
+        yield Disconnect()
+        if self._download is not None and not self._download.is_complete:
+            fault = fault or invalid_stream("the download broke off", is_transient=True)
+            wait = self._download.wait_s(fault, now)
+            if not isinstance(wait, SourceFault):
+                yield from self._wait_for_rest(wait, fault, now)
                 return
-            yield piece
-            hearing = asyncio.create_task(_next(pieces))
-    finally:
-        await _end(hearing, turning)
+            fault = wait
+        self._body_fault = fault
+        self._has_body = False
+        if self._replay is not None and self.is_undecided:  # nothing of it is new
+            has_ended = fault is None and self._replay.has_ended_alike()
+            yield from self._finish(None if has_ended else fault or _ended())
+        else:
+            yield EndInput()
+
+    def _wait_for_rest(self, wait_s: float, fault: SourceFault, now: float) -> Iterator[Step]:
+        self._retry_at = now + wait_s
+        if wait_s and self._lost is None:
+            self._lost = fault.message
+            if self._info is not None:
+                yield Tell(SourceLost(fault.message))
+
+    def _resume(self, answer: Connected, now: float) -> Iterator[Step]:
+        assert self._download is not None
+        fault = self._download.resume(answer)
+        if fault is None:
+            yield Receive()
+        else:
+            yield from self._end_body(fault, now)
+
+    def _open(self, info: AudioInfo) -> Iterator[Step]:
+        self._info = info
+        yield Tell(self._opened(info))
+        if self._lost is not None:
+            yield Tell(SourceLost(self._lost))
+        yield Hear()
+
+    def _opened(self, info: AudioInfo) -> SourceOpened:
+        return SourceOpened(info, self.is_live, _carrier(self._answer))
+
+    def _hear(self, piece: SourceAudio | SourceGap) -> Iterator[Step]:
+        self.heard_s += piece.seconds
+        if self._skip_s > 0:
+            new = piece.without_start(self._skip_s)
+            self._skip_s -= piece.seconds
+            if new is not None:
+                yield Tell(new)
+        else:
+            yield Tell(piece)
+        yield Hear()
+
+    def _judge(self, fault: SourceFault | None) -> SourceFault | None:
+        """Return what the end of the decoder means: None where all is heard."""
+        found = self._body_fault or fault  # the decoder only missed the rest
+        if self.is_live and found is None:
+            return None if self._is_file() else _ended()
+        if found is None or not self.heard_s or (self.is_live and found.may_pass):
+            return found
+        return found.as_final().from_second(self.heard_s)
+
+    def _is_file(self) -> bool:
+        """Tell whether what has ended without a word was meant to."""
+        if self._has_body:  # the decoder has ended by itself: more would follow
+            return False
+        if self._body_end is BodyEnd.LENGTH:
+            return True
+        if self._body_end is BodyEnd.MARK and not self._answer.is_icy:
+            return True
+        said_ms = self._info.duration_ms if self._info is not None else None
+        return said_ms is not None and self.heard_s >= said_ms / 1000 - ROUNDED_S
+
+    def _finish(self, fault: SourceFault | None) -> Iterator[Step]:
+        yield StopDecoder()
+        yield Disconnect()
+        yield Over(fault)
 
 
-def _tell(
-    interruption: str | None, *, is_lost: bool, opened: SourceOpened
-) -> tuple[list[ProgressiveEvent], bool]:
-    """Return what to tell of a download, nothing of what was told; and whether it is lost now."""
-    if is_lost is (interruption is not None):
-        return [], is_lost
-    return [opened if interruption is None else SourceLost(interruption)], not is_lost
+def _ended() -> SourceFault:
+    return invalid_stream("the stream has ended", is_transient=True)
 
 
-async def _next(pieces: AsyncIterator[_Piece]) -> _Piece | None:
-    return await anext(pieces, None)
-
-
-def _raise_fault_of(feeding: asyncio.Task[None]) -> None:
-    """Raise what ended the fetch, if it is over; what comes after the audio is not waited for."""
-    if feeding.done():
-        feeding.result()
-
-
-async def _end(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+def _carrier(answer: Connected) -> str:
+    if answer.is_icy:
+        return "a radio stream"
+    return "an Azure blob" if answer.is_azure else "a file"

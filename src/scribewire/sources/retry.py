@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scribewire.errors import CloseCode
-
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from scribewire.sources.faults import SourceFault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +39,6 @@ class Backoff:
         """Note that the source gives audio again: the next loss is a new one."""
         self._lost_at = None
         self._wait_s = self._rules.first_wait_s
-
-    def next_wait_or_raise(self, fault: SourceFault, now: float) -> float:
-        """Return how long to wait; raise `fault` as ours, and final, when patience is used up."""
-        wait_s = self.next_wait_s(now)
-        if wait_s is None:
-            fault.close_code, fault.is_final = CloseCode.SERVER_FAULT, True
-            raise fault
-        return wait_s
 
     def next_wait_s(self, now: float) -> float | None:
         """Return how long to wait before the next try; None: it is given up."""

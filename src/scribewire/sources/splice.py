@@ -19,8 +19,8 @@ from scribewire.types import PCM_BYTES_PER_S, SAMPLE_RATE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-TAIL_S = 1.0
-"""So much of what was heard last is searched for."""
+TAILS_S = (1.0, 0.5, 0.25)
+"""So much of what was heard last is searched for: less where less of it is sent once more."""
 MIN_LIKENESS = 0.9
 """Correlation of the same stream decoded twice is above 0.99; of other speech below 0.5."""
 MAX_JITTER_S = 1.0
@@ -47,13 +47,14 @@ class Splice:
 
     def note_heard(self, pcm: bytes) -> None:
         """Remember the end of what was heard."""
-        self._tail = (self._tail + pcm)[-round(TAIL_S * PCM_BYTES_PER_S) :]
+        self._tail = (self._tail + pcm)[-round(TAILS_S[0] * PCM_BYTES_PER_S) :]
 
     def join(self, fresh: bytes, passed_s: float) -> Joint:
         """Return how `fresh` follows, which has come by `passed_s` after the last was heard."""
-        found = find_end(self._tail, fresh)
-        if found is not None and abs(_seconds(fresh[found:]) - passed_s) <= MAX_JITTER_S:
-            return Joint(fresh[found:], 0.0)
+        for tail_s in TAILS_S:
+            found = find_end(self._tail, fresh, tail_s)
+            if found is not None and abs(_seconds(fresh[found:]) - passed_s) <= MAX_JITTER_S:
+                return Joint(fresh[found:], 0.0)
         return Joint(fresh, max(passed_s - _seconds(fresh), 0.0))
 
 
@@ -61,17 +62,21 @@ def _seconds(pcm: bytes) -> float:
     return len(pcm) / PCM_BYTES_PER_S
 
 
-def find_end(heard: bytes, fresh: bytes) -> int | None:
-    """Return the byte of `fresh` behind the place that is like all of `heard`; None: nowhere."""
-    tail, audio = _differences(heard), _differences(fresh)
-    if tail.size < TAIL_S * SAMPLE_RATE or audio.size < tail.size:
+def find_end(heard: bytes, fresh: bytes, tail_s: float) -> int | None:
+    """Return the byte of `fresh` behind the place that is like the end of `heard`; None: nowhere.
+
+    The end is `tail_s` seconds long.
+    """
+    size = round(tail_s * SAMPLE_RATE)
+    tail, audio = _differences(heard)[-size:], _differences(fresh)
+    if tail.size < size or audio.size < tail.size:
         return None
     energy = float(tail @ tail)
     if energy < tail.size * MIN_RMS**2:
         return None
-    size = 1 << (audio.size + tail.size - 1).bit_length()
-    spectrum = np.fft.rfft(audio, size) * np.conj(np.fft.rfft(tail, size))
-    products = np.fft.irfft(spectrum, size)[: audio.size - tail.size + 1]
+    width = 1 << (audio.size + tail.size - 1).bit_length()
+    spectrum = np.fft.rfft(audio, width) * np.conj(np.fft.rfft(tail, width))
+    products = np.fft.irfft(spectrum, width)[: audio.size - tail.size + 1]
     sums = np.concatenate([[0.0], np.cumsum(np.square(audio, dtype=np.float64))])
     energies = sums[tail.size :] - sums[: -tail.size]
     likeness = products / np.sqrt(np.maximum(energies, 1.0) * energy)

@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from scribewire.errors import CloseCode
 from scribewire.sources.events import SourceEvent, SourceGap
 from scribewire.sources.faults import SourceFault, address_not_allowed, invalid_stream
 from scribewire.sources.http.discretion import discreet, note_private_host
@@ -32,13 +31,13 @@ async def test_of_public_hosts_all_is_told() -> None:
 
 async def test_of_a_private_host_only_that_nothing_was_heard() -> None:
     fault = invalid_stream("the server answered HTTP 404", is_transient=True, status=404)
-    fault.close_code, fault.is_final = CloseCode.SERVER_FAULT, True
 
-    told = await told_of(fault, is_private=True)
+    told = await told_of(fault.given_up(), is_private=True)
 
     assert "404" not in told.message
     assert "404" in told.logged
     assert (told.close_code, told.is_final, told.is_transient) == (1011, True, True)
+    assert told.status is None
 
 
 async def test_a_refusal_before_anything_was_asked_is_told_as_it_is() -> None:

@@ -50,7 +50,4 @@ async def discreet(events: AsyncGenerator[SourceEvent, None]) -> AsyncGenerator[
     except SourceFault as fault:
         if fault.is_refusal or not way.is_private:
             raise
-        told = invalid_stream("no audio was found there", is_transient=fault.is_transient)
-        told.is_final, told.close_code = fault.is_final, fault.close_code
-        told.logged = fault.logged
-        raise told from fault
+        raise fault.told_as(invalid_stream("no audio was found there").message) from fault

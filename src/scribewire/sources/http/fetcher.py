@@ -68,6 +68,11 @@ class GuardedFetcher:
         one._cookies, one._effort = CookieJar(), Effort()  # noqa: SLF001 - its own
         return one
 
+    async def spend(self, work_s: float) -> None:
+        """Note work on what was fetched, and rest where the source makes too much of it."""
+        if self._effort is not None:
+            await self._effort.spend(work_s)
+
     @asynccontextmanager
     async def open(
         self,
@@ -126,8 +131,7 @@ class GuardedFetcher:
         answer = await attempt.enter_async_context(asking)
         if self._cookies is not None:
             self._cookies.receive(url, answer.headers.all("set-cookie"), time.time())
-        if self._effort is not None:
-            await self._effort.spend(OPEN_S)
+        await self.spend(OPEN_S)
         return answer
 
 

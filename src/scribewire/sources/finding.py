@@ -1,0 +1,91 @@
+"""Which addresses may have the sound of a source, and which of them is tried next.
+
+Theory of operation. A list of stations, or a master playlist, names several places, of which any
+may be down. They are tried in order, each until it gives sound or fails, or has taken half of the
+time that was left. What a place leads to takes its turn at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scribewire.sources.faults import SourceFault, invalid_stream
+from scribewire.sources.hls.variables import NO_VARIABLES
+from scribewire.sources.http.azure import with_sas_of
+
+if TYPE_CHECKING:
+    from scribewire.sources.hls.master import MasterPlaylist
+    from scribewire.sources.hls.page import PlaylistPage
+    from scribewire.sources.http.urls import HttpUrl
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address that is to be tried."""
+
+    url: HttpUrl
+    depth: int = 0
+    """So many playlists led to it."""
+    imported: Mapping[str, str] = field(default_factory=lambda: NO_VARIABLES)
+    """What they have defined."""
+
+
+class Finding:
+    """The search for one source, until there is sound."""
+
+    def __init__(self, url: HttpUrl, max_depth: int) -> None:
+        self._left: list[Place] = [Place(url)]
+        self._max_depth = max_depth
+        self._fault: SourceFault | None = None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is another place to try."""
+        return bool(self._left)
+
+    @property
+    def fault(self) -> SourceFault:
+        """Why there is no sound: what failed first, since that place was meant to have it."""
+        return self._fault or invalid_stream("it leads nowhere")
+
+    def next(self) -> Place:
+        """Return what is to be tried now."""
+        return self._left.pop(0)
+
+    def try_until(self, now: float, opens_by: float) -> float:
+        """Return how long the present place may take."""
+        return now + (opens_by - now) / 2 if self._left else opens_by
+
+    def note(self, fault: SourceFault) -> None:
+        """Note that a place has failed."""
+        self._fault = self._fault or fault
+
+    def add_stations(self, place: Place, page: PlaylistPage, entries: Sequence[str]) -> None:
+        """Go on with what a list of stations names; what is no good URL has failed."""
+        self._add(place, page, entries, NO_VARIABLES)
+
+    def add_choices(self, place: Place, page: PlaylistPage, master: MasterPlaylist) -> None:
+        """Go on with what a master playlist names."""
+        self._add(place, page, [choice.uri for choice in master.choices], master.variables)
+
+    def _add(
+        self,
+        place: Place,
+        page: PlaylistPage,
+        addresses: Sequence[str],
+        variables: Mapping[str, str],
+    ) -> None:
+        if place.depth >= self._max_depth:
+            self.note(invalid_stream("its playlists only lead to other playlists"))
+            return
+        places: list[Place] = []
+        for address in addresses:
+            try:
+                url = page.url.join(address)
+            except SourceFault as fault:
+                self.note(fault)
+            else:
+                places.append(Place(with_sas_of(page.url, url), place.depth + 1, variables))
+        self._left[:0] = places
