@@ -85,6 +85,11 @@ class Settings(BaseSettings):
         default=(),
         description="Host or network (CIDR) that stream URLs may never lead to; none: none.",
     )
+    source_ca: Path | None = Field(
+        default=None,
+        description="PEM file with certificates that stream URLs are trusted by besides those of "
+        "the system; none: those of the system alone.",
+    )
     results: ShapeName = Field(
         default="standard",
         description="Shape of results for clients that do not ask for one with `results=...`.",

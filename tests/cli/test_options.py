@@ -113,6 +113,7 @@ def test_options_override_the_environment_and_that_the_defaults(
         ({}, {"SCRIBEWIRE_QQQQQQ": "3"}, "SCRIBEWIRE_QQQQQQ: no such variable; unset it"),
         ({"keys": (5,)}, {}, "--key or SCRIBEWIRE_KEYS: expected keys separated by commas"),
         ({"deny_source": ("a b",)}, {}, "--deny-source: "),
+        ({}, {"SCRIBEWIRE_SOURCE_CA": os.devnull}, f"--source-ca {os.devnull}: there is no cert"),
     ],
 )
 def test_a_bad_value_is_a_usage_error_that_names_it(

@@ -54,6 +54,7 @@ USAGE = [
     (["https:///a.mp3", "--server", "ws://127.0.0.1:8000", "--key=k"], "the URL names no host"),
     (["http://host/a", "--allow-source", "10/8"], "--allow-source: address rule '10/8'"),
     (["http://host/a", "--deny-source", "a b"], "--deny-source: address rule 'a b'"),
+    (["http://host/a", "--source-ca", "none.pem"], "--source-ca none.pem: No such file"),
     (["http://host/a", "--source-retry-ms", "-1"], "--source-retry-ms"),
     (
         ["http://host/a", "--server", "ws://127.0.0.1:8000", "--key=k", "--allow-source", "b"],

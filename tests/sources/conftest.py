@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.parts.certificates import certify, served_with
 from tests.parts.raw_origin import RawOrigin, run_raw_origin
 
 
@@ -34,14 +34,10 @@ class Certificate:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     folder = tmp_path_factory.mktemp("certificate")
-    path, key = folder / "certificate.pem", folder / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-nodes", "-keyout", str(key), "-out", str(path), "-subj", "/CN=a.example"]
-    command += ["-addext", "subjectAltName=DNS:a.example"]
-    subprocess.run(command, check=True, capture_output=True)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(path, key)
-    return Certificate(path, tls)
+    own = certify("a.example")
+    path = folder / "certificate.pem"
+    path.write_bytes(own.pem)
+    return Certificate(path, served_with(own, folder=folder))
 
 
 @pytest.fixture

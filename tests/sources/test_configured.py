@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from scribewire.errors import ServerFault
@@ -8,6 +10,12 @@ from scribewire.sources.configured import OPENING_SHARE, address_policy, configu
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.http.addresses import AddressPolicy
 from scribewire.sources.retry import RetryRules
+from tests.parts.raw_origin import ok, run_raw_origin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.sources.conftest import Certificate
 
 
 def permits(policy: AddressPolicy, host: str, ip: str) -> bool:
@@ -60,3 +68,23 @@ async def test_patience_is_that_of_the_settings() -> None:
         assert sources.open_timeout_s == pytest.approx(OPENING_SHARE * 3)
     async with configured_sources(Settings()) as patient:
         assert patient.retry == RetryRules()
+
+
+async def test_who_is_named_by_the_settings_is_believed(certificate: Certificate) -> None:
+    settings = Settings(allow_source=("127.0.0.1",), source_ca=certificate.path)
+
+    async def look_up(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async with (
+        run_raw_origin(ok(b"media"), tls=certificate.tls) as server,
+        configured_sources(settings, look_up=look_up) as sources,
+        sources.fetcher.open(server.url("/", "a.example")) as response,
+    ):
+        assert await response.read(10) == b"media"
+
+
+async def test_nothing_is_pulled_where_nobody_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ServerFault, match=r"--source-ca .*none\.pem: No such file"):
+        async with configured_sources(Settings(source_ca=tmp_path / "none.pem")):
+            pass

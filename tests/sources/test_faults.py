@@ -10,6 +10,7 @@ from scribewire.sources.faults import (
     connection_timeout,
     invalid_stream,
     unsupported_format,
+    untrusted_server,
 )
 
 
@@ -17,6 +18,7 @@ from scribewire.sources.faults import (
     ("fault", "beginning"),
     [
         (invalid_stream("gone"), "invalid stream: gone; "),
+        (untrusted_server("it is old", "renew it"), "invalid stream: TLS failure, it is old; exp"),
         (authentication_required("HTTP 401"), "stream requires authentication: HTTP 401; "),
         (unsupported_format("an HTML page"), "unsupported format: found an HTML page; expected "),
         (address_not_allowed("it is private"), "stream address not allowed: it is private; "),

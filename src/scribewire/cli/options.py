@@ -16,10 +16,13 @@ import typer
 from pydantic import ValidationError
 
 from scribewire.cli.exits import CommandFault, ExitCode
+from scribewire.errors import ServerFault
 from scribewire.keys.configured import FIT, is_fit
 from scribewire.settings import Settings, unknown_variables
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic.fields import FieldInfo
 
 Format = Literal["text", "json"]
@@ -89,6 +92,8 @@ def read_values(given: Given) -> Settings:
         raise CommandFault(_explain(error), ExitCode.USAGE) from None
     if settings.allow_source or settings.deny_source:
         _check_rules(settings)
+    if settings.source_ca is not None:
+        _check_certificates(settings.source_ca)
     return settings
 
 
@@ -146,6 +151,15 @@ def _check_rules(settings: Settings) -> None:
                 parse_address_rule(rule)
         except ValueError as error:
             raise CommandFault(f"{option_of(name)}: {error}", ExitCode.USAGE) from None
+
+
+def _check_certificates(file: Path) -> None:
+    from scribewire.sources.http.tls import trusting
+
+    try:
+        trusting(file)
+    except ServerFault as fault:
+        raise CommandFault(str(fault), ExitCode.USAGE) from None
 
 
 def _explain(error: ValidationError) -> str:

@@ -26,7 +26,7 @@ _NO_URL = (
 )
 
 
-@with_settings("allow_source", "deny_source")
+@with_settings("allow_source", "deny_source", "source_ca")
 def probe(
     url: Annotated[
         str, typer.Argument(metavar="URL", help="The http:// or https:// URL of audio.")

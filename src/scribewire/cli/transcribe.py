@@ -83,7 +83,7 @@ HowFast = Annotated[
 ]
 
 
-@with_settings("allow_source", "deny_source", "source_retry_ms")
+@with_settings("allow_source", "deny_source", "source_ca", "source_retry_ms")
 def transcribe(  # noqa: PLR0913 - one option for each thing that a person may choose
     sources: SourceArguments,
     *,
@@ -176,8 +176,8 @@ def _problem_of_server(order: Order) -> str:
         return ""
     if order.pulling:
         return (
-            "--allow-source, --deny-source and --source-retry-ms are for what this process pulls: "
-            "with --server, give them to `scribewire serve`"
+            "--allow-source, --deny-source, --source-ca and --source-retry-ms are for what this "
+            "process pulls: with --server, give them to `scribewire serve`"
         )
     if not re.match(r"wss?://[^/]", order.server):
         return "--server: expected an address such as ws://127.0.0.1:8000"

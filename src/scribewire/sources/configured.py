@@ -37,7 +37,8 @@ async def configured_sources(
     ServerFault for settings that cannot be read, SourceFault for a `named` that is no URL.
     """
     patience_s = settings.source_retry_ms / 1000
-    async with GuardedFetcher(address_policy(settings, named=named), look_up=look_up) as fetcher:
+    policy = address_policy(settings, named=named)
+    async with GuardedFetcher(policy, look_up=look_up, extra_ca=settings.source_ca) as fetcher:
         yield Sources(
             fetcher=fetcher,
             retry=RetryRules(

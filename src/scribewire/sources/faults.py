@@ -100,6 +100,14 @@ def authentication_required(
     )
 
 
+def untrusted_server(cause: str, remedy: str) -> SourceFault:
+    """Say that somebody answers, and does not prove to be the one who was asked."""
+    return SourceFault(
+        f"invalid stream: TLS failure, {cause}; expected a certificate that proves who answers; "
+        f"{remedy}"
+    )
+
+
 def unsupported_format(found: str) -> SourceFault:
     """Say that something came, but nothing that can be decoded to sound."""
     return SourceFault(

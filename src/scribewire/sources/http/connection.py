@@ -18,6 +18,7 @@ from scribewire.sources.http.answer_head import AnswerHead, HeadReader
 from scribewire.sources.http.bodies import Body, body_of, broke_off
 from scribewire.sources.http.limits import FetchLimits
 from scribewire.sources.http.response import Reply
+from scribewire.sources.http.tls import failed_handshake
 from scribewire.sources.http.urls import HttpUrl
 
 MAX_ADDRESSES = 8
@@ -150,9 +151,7 @@ def _telling_faults(otherwise: str) -> Iterator[None]:
     """Turn what goes wrong on a connection into the `SourceFault` it means."""
     try:
         yield
-    except ssl.SSLCertVerificationError as error:
-        raise invalid_stream("TLS failure, the certificate is not valid") from error
     except ssl.SSLError as error:
-        raise invalid_stream("TLS failure, no secure connection could be made") from error
+        raise failed_handshake(error) from error
     except OSError as error:
         raise invalid_stream(otherwise, is_transient=True) from error

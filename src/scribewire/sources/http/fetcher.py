@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +27,7 @@ from scribewire.sources.http.effort import OPEN_S, Effort
 from scribewire.sources.http.limits import FetchLimits
 from scribewire.sources.http.resolver import CheckedResolver, LookUp, system_look_up
 from scribewire.sources.http.response import REDIRECTS, Reply, Response, check_answer
+from scribewire.sources.http.tls import trusting
 from scribewire.sources.http.urls import HttpUrl, check_url
 
 __all__ = ["FetchLimits", "GuardedFetcher", "LookUp", "Response", "system_look_up"]
@@ -41,14 +42,17 @@ class GuardedFetcher:
         *,
         look_up: LookUp = system_look_up,
         limits: FetchLimits = FetchLimits(),  # noqa: B008 - it is frozen
+        extra_ca: Path | None = None,
     ) -> None:
+        """`extra_ca` is a PEM file: who is in it is believed besides those of the system."""
         self._resolver = CheckedResolver(policy, look_up)
+        self._extra_ca = extra_ca
         self.limits = limits
         self._cookies: CookieJar | None = None
         self._effort: Effort | None = None
 
     async def __aenter__(self) -> Self:
-        self._tls = ssl.create_default_context()
+        self._tls = trusting(self._extra_ca)
         return self
 
     async def __aexit__(
