@@ -33,11 +33,17 @@ HEARD: list[tuple[str, bytes, int | None, BodyEnd]] = [
     (OK + "Transfer-Encoding: chunked\r\n\r\n", CHUNKS + b"and more", None, MARKED),
     (OK + "Transfer-Encoding: chunked\r\n\r\n", CHUNKS[:-2], None, MARKED),
     (OK + "Transfer-Encoding: chunked\r\n" * 2 + "\r\n", CHUNKS, None, MARKED),
+    (OK + "Transfer-Encoding : Chunked\r\n\r\n", CHUNKS, None, MARKED),
+    (OK + "Transfer-Encoding: chunked\r\n\r\n", b"5 ;a=b\nmedia\n0\nX: y\n\n", None, MARKED),
     (OK + f"X: {'y' * 9216}\r\n\r\n", b"media", None, CLOSED),
     (OK + "X: y\r\n" * 140 + "\r\n", b"media", None, CLOSED),
     (OK + "no field\r\nX:\r\n y\r\n\r\n", b"media", None, CLOSED),
     (OK + "Content-Encoding: aws-chunked\r\n\r\n", b"media", None, CLOSED),
+    (OK + "Content-Encoding: aws-chunked\r\nContent-Length: 5\r\n\r\n", b"media", 5, MEASURED),
     (OK + "Content-Encoding: utf-8\r\n\r\n", b"media", None, CLOSED),
+    (OK + "Content-Encoding: UTF-8, gzip\r\n\r\n", gzip.compress(b"media"), None, MARKED),
+    (OK + "Content-Encoding:\r\n\r\n", b"media", None, CLOSED),
+    (OK + f"X: {'y' * 9216}\r\n" + "X : y\r\n" * 140 + "\r\n", b"media", None, CLOSED),
     (OK + "Content-Encoding: gzip\r\n\r\n", gzip.compress(b"media"), None, MARKED),
     (OK + "Content-Encoding: gzip\r\n\r\n", b"media", None, CLOSED),
     (OK + "Content-Encoding: aws-chunked,gzip\r\n\r\n", gzip.compress(b"media"), None, MARKED),
@@ -52,7 +58,7 @@ HEARD: list[tuple[str, bytes, int | None, BodyEnd]] = [
 async def opened(server: RawOrigin, answer: bytes) -> tuple[bytes, Response]:
     server.answers = [answer]
     async with GuardedFetcher(LOOPBACK) as fetcher, fetcher.open(server.url()) as response:
-        return await response.read(100), response
+        return await response.read(1000), response
 
 
 @pytest.mark.parametrize(("head", "body", "length", "ended_by"), HEARD, ids=lambda x: repr(x)[:60])
@@ -61,6 +67,16 @@ async def test_what_players_hear_is_heard(
 ) -> None:
     media, response = await opened(raw_server, head.encode() + body)
     assert (media, response.length, response.ended_by) == (b"media", length, ended_by)
+
+
+async def test_the_marks_of_an_upload_are_part_of_what_was_stored(raw_server: RawOrigin) -> None:
+    signed = [b"%d;chunk-signature=%064d\r\n" % (size, 1) for size in (5, 0)]
+    stored = signed[0] + b"media\r\n" + signed[1] + b"\r\n"
+
+    head = f"{OK}Content-Encoding: aws-chunked\r\nContent-Length: {len(stored)}\r\n\r\n"
+    media, response = await opened(raw_server, head.encode() + stored)
+
+    assert (media, response.length) == (stored, len(stored))
 
 
 REFUSED = [
