@@ -4,102 +4,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 
 import pytest
 
 from scribewire.errors import CloseCode
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
-from scribewire.sources.faults import SourceFault, invalid_stream
-from scribewire.sources.hls.page import PlaylistPage
-from scribewire.sources.hls.playlist import MediaPlaylist, Resource, Segment
+from scribewire.sources.faults import SourceFault
+from scribewire.sources.hls.playlist import MediaPlaylist
 from scribewire.sources.hls.reading import MIN_RUN_S, Reading
-from scribewire.sources.hls.segments import SegmentBytes
 from scribewire.sources.retry import RetryRules
 from scribewire.sources.rules import PullRules
 from scribewire.sources.steps import (
-    Connect,
-    Failed,
     FetchSegment,
-    PlaylistCame,
-    ReadPlaylist,
-    SegmentCame,
 )
-from tests.parts.world import GARBAGE, INFO, RESET, URL, Answered, World
+from tests.parts.show import PAGE, SEGMENT_S, Show, content, segment, status
+from tests.parts.world import GARBAGE, INFO, RESET, World
 
 RULES = PullRules(retry=RetryRules(give_up_after_s=60), open_timeout_s=30, random=lambda: 0.0)
-SEGMENT_S = 2.0
-PAGE = PlaylistPage("", URL, URL)
-
-
-def status(code: int) -> SourceFault:
-    return invalid_stream(f"HTTP {code}", is_transient=code >= 500, status=code)
-
-
-def content(number: int) -> bytes:
-    return number.to_bytes(4, "big") * round(SEGMENT_S * 32_000 / 4)
-
-
-def segment(number: int, **others: object) -> Segment:
-    plain = Segment(
-        number=number,
-        duration_s=SEGMENT_S,
-        media=Resource(f"{number}.ts"),
-        initialization=None,
-        key=None,
-        is_discontinuity=False,
-        is_missing=False,
-    )
-    return replace(plain, **others)  # type: ignore[arg-type]  # as each test has it
-
-
-@dataclass
-class Show:
-    """Segments, of which a window is listed: it moves on with time, unless all are there."""
-
-    segments: list[Segment]
-    window: int | None = None
-    """So many are listed at a time; None: all, and it has ended."""
-    failures: dict[int | str, list[SourceFault]] = field(default_factory=dict)
-    """Of a segment, or of the playlist, one after the other."""
-    media: dict[int, bytes] = field(default_factory=dict)
-    """Of some segments, instead of their content."""
-    formats: dict[int, str] = field(default_factory=dict)
-    heads: dict[int, bytes] = field(default_factory=dict)
-    stands_from: float = float("inf")
-    """The window does not move on after that."""
-    fetch_s: float = 0.05
-
-    def listed(self, now: float) -> MediaPlaylist:
-        segments = self.segments
-        if self.window is not None:
-            count = self.window + int(min(now, self.stands_from) / SEGMENT_S)
-            segments = segments[max(count - self.window, 0) : count]
-            has_ended = count >= len(self.segments)
-        else:
-            has_ended = True
-        return MediaPlaylist(
-            segments=tuple(segments), target_s=SEGMENT_S, has_ended=has_ended, start_s=None
-        )
-
-    def connect(self, step: Connect, now: float) -> Answered:
-        raise AssertionError(step)
-
-    def playlist(self, step: ReadPlaylist, now: float) -> tuple[float, PlaylistCame | Failed]:
-        if faults := self.failures.get("playlist"):
-            return now + self.fetch_s, Failed(faults.pop(0))
-        return now + self.fetch_s, PlaylistCame(PAGE, self.listed(now))
-
-    def segment(self, step: FetchSegment, now: float) -> tuple[float, SegmentCame | Failed]:
-        number = step.segment.number
-        if faults := self.failures.get(number):
-            return now + self.fetch_s, Failed(faults.pop(0))
-        data = SegmentBytes(
-            media=self.media.get(number, content(number)),
-            initialization=self.heads.get(number, b""),
-            format=self.formats.get(number, "ts"),
-        )
-        return now + self.fetch_s, SegmentCame(data)
 
 
 def play(show: Show, *, rules: PullRules = RULES, until: float = 1e5) -> World:
@@ -362,6 +283,41 @@ def test_a_first_segment_that_is_no_sound_is_refused() -> None:
     assert "cannot be decoded" in world.fault.message
 
 
+@pytest.mark.parametrize("first", [0, 3])
+def test_segments_without_sound_are_missed_time(first: int) -> None:
+    show = vod()
+    show.silent = {first, first + 1}
+    world = play(show)
+
+    assert heard(world) == [n for n in range(8) if n not in show.silent]
+    assert world.gaps_s == 2 * SEGMENT_S
+    assert world.decoders == (2 if first else 1)
+    assert is_clean(world)
+
+
+def test_without_a_segment_with_sound_there_is_none() -> None:
+    show = vod()
+    show.silent = set(range(8))
+    world = play(show)
+
+    assert world.decoders == 0
+    assert "an HLS stream without an audio track" in world.fault.message
+
+
+def test_what_comes_back_without_sound_is_back() -> None:
+    show = vod()
+    show.failures[3] = [status(500)] * 3
+    show.silent = {3, 4}
+    world = play(show)
+
+    assert [kind for kind in world.news if kind is not SourceGap] == [
+        SourceOpened,
+        SourceLost,
+        SourceOpened,
+    ]
+    assert heard(world) == [0, 1, 2, 5, 6, 7]
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_whatever_fails_each_second_is_heard_once_or_told(seed: int) -> None:
     """All that a playlist lists is heard in its order, or is told as a gap of its length."""
@@ -369,7 +325,9 @@ def test_whatever_fails_each_second_is_heard_once_or_told(seed: int) -> None:
     show = live(60) if seed % 2 else vod(40)
     first = 2 if seed % 2 else 0
     for number in range(first + 1, len(show.segments)):
-        match chance.randrange(12):
+        match chance.randrange(14):
+            case 6:
+                show.silent.add(number)
             case 0:
                 show.failures[number] = [status(chance.choice([404, 500, 403]))] * 2
             case 1:

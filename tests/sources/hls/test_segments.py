@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.hls.playlist import Resource, Segment, SegmentKey
 from scribewire.sources.hls.segments import (
-    FRAGMENTED_MP4,
     MAX_KEYS_HELD,
     SegmentBytes,
     SegmentFetcher,
 )
+from scribewire.sources.hls.tracks import FRAGMENTED_MP4
 from scribewire.sources.http.addresses import AddressPolicy, check_url, parse_address_rule
 from scribewire.sources.http.fetcher import FetchLimits, GuardedFetcher
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceGap, SourceLost, SourceOpened
-from scribewire.sources.faults import SourceFault, invalid_stream
+from scribewire.sources.faults import SourceFault, invalid_stream, unsupported_format
 from scribewire.sources.hls.patience import Again, Asked, GiveUp, Patience, Skip
 from scribewire.sources.hls.playhead import Playhead
 from scribewire.sources.hls.playlist import MediaPlaylist, Segment
@@ -96,6 +96,7 @@ class Reading:
         self._broken_runs = 0  # in a row, without a sound
         self._info: AudioInfo | None = None
         self._is_told_open = False
+        self._is_silent = False  # whether there were segments without sound
         self._missed_before_s = 0.0  # to be told behind the opening
         self._ending: Over | None = None  # once no more segments come
         self.heard_s = 0.0
@@ -110,14 +111,14 @@ class Reading:
     @property
     def wake_at(self) -> float | None:
         """When to `look`, if at all."""
-        if self._asked is not None or self._is_feeding or self._is_draining:
+        if self._is_busy:
             return None
         return self._run_at if self._loaded is not None else self._next_at
 
     @property
     def why_not(self) -> SourceFault | None:
         """Why there is nothing yet, if that is known."""
-        return self._patience.last_fault
+        return self._patience.last_fault or (_no_sound() if self._is_silent else None)
 
     def begin(self, now: float) -> Iterator[Step]:
         """Start."""
@@ -155,15 +156,25 @@ class Reading:
         yield from self._go_on(now)
 
     def _go_on(self, now: float) -> Iterator[Step]:
-        """Do what is next, if there is nothing to wait for."""
-        if self._asked is not None or self._is_feeding or self._is_draining:
-            return
-        if self._loaded is not None:
-            yield from self._place(self._loaded, now)
-        elif self._ending is None and now >= self._next_at:
-            yield from self._ask(now)
-        if self._ending is not None and self._loaded is None and not self._is_draining:
-            yield from self._drain() if self._run is not None else self._finish(self._ending.fault)
+        """Do what is next, until there is something to wait for."""
+        while not self._is_busy:
+            if self._loaded is not None:
+                if self._run is None and self._loaded.data.has_sound and now < self._run_at:
+                    return
+                yield from self._place(self._loaded, now)
+            elif self._ending is None:
+                if now < self._next_at:
+                    return
+                yield from self._ask(now)
+            elif self._run is not None:
+                yield from self._drain()
+            else:
+                yield from self._finish(self._ending.fault)
+                return
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._asked is not None or self._is_feeding or self._is_draining
 
     # Playlist and segments
 
@@ -264,22 +275,25 @@ class Reading:
 
     def _place(self, segment: LoadedSegment, now: float) -> Iterator[Step]:
         """Give a segment to the decoder that it belongs to, as soon as that may be."""
-        if self._run is not None and not segment.is_continued:
+        if self._run is not None and not (segment.is_continued and segment.data.has_sound):
             yield from self._drain()
+            return
+        self._loaded = None
+        if segment.follows_loss and self._info is not None:
+            yield from self._tell(self._opened(self._info))
+        if not segment.data.has_sound:
+            self._is_silent = True
+            yield from self._miss(segment.missed_s + segment.duration_s)
             return
         data = segment.data.media
         if self._run is None:
-            if now < self._run_at:
-                return
             yield from self._miss(segment.missed_s)
             self._run, self._run_at = Run(), now + MIN_RUN_S
             data = segment.data.initialization + data
             yield StartDecoder()
             yield Hear()
-        if segment.follows_loss and self._info is not None:
-            yield from self._tell(self._opened(self._info))
         self._run.note_fed(segment.duration_s)
-        self._loaded, self._is_feeding = None, True
+        self._is_feeding = True
         yield Feed(data)
 
     def _drain(self) -> Iterator[Step]:
@@ -345,8 +359,14 @@ class Reading:
     def _finish(self, fault: SourceFault | None) -> Iterator[Step]:
         yield StopDecoder()
         yield Disconnect()
+        if fault is None and self._info is None:
+            fault = _no_sound()
         if fault is not None and not self.is_live:
             fault = fault.as_final()  # opened again, it would begin at its beginning
             if self.heard_s:
                 fault = fault.from_second(self.heard_s)
         yield Over(fault)
+
+
+def _no_sound() -> SourceFault:
+    return unsupported_format("an HLS stream without an audio track")

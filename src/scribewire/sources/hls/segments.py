@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from scribewire.audio.sniff import sniff
 from scribewire.sources.faults import invalid_stream
 from scribewire.sources.hls.playlist import KEY_BYTES
+from scribewire.sources.hls.tracks import find_tracks, is_mp4
 from scribewire.sources.http.azure import with_sas_of
 
 if TYPE_CHECKING:
@@ -18,13 +18,11 @@ if TYPE_CHECKING:
     from scribewire.sources.http.fetcher import GuardedFetcher, Response
     from scribewire.sources.http.urls import HttpUrl
 
-FRAGMENTED_MP4 = "a fragmented MP4"
 MAX_KEYS_HELD = 8  # keys change now and then; two are in use around a change
 _BLOCK_BITS = 128  # of AES
 _PARTIAL_CONTENT = 206
 _ID3_HEAD_BYTES = 10
 _MAX_ID3_TAGS = 8  # one says when the audio plays, another may be about it
-_BOXES = (b"ftyp", b"styp", b"moov", b"moof", b"sidx", b"emsg", b"prft")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +34,8 @@ class SegmentBytes:
     """What a decoder must have before the first such segment; empty where nothing is needed."""
     format: str
     """What it is; where this changes, another decoder is needed."""
+    has_sound: bool = True
+    """Whether there may be any."""
 
 
 class SegmentFetcher:
@@ -56,16 +56,22 @@ class SegmentFetcher:
         if segment.key is not None:
             media = await self._decrypt(media, segment.key, segment.number, base)
         media = _without_tags(media)
-        form = _format_of(media)
         # No tag ends a map, so that of an MP4 part may stand above the parts behind it.
-        is_of_another = _format_of(head) == FRAGMENTED_MP4 != form
-        return SegmentBytes(media=media, initialization=b"" if is_of_another else head, format=form)
+        if is_mp4(head) and not is_mp4(media):
+            head = b""
+        tracks = find_tracks(media, head)
+        return SegmentBytes(
+            media=media,
+            initialization=head,
+            format=tracks.format,
+            has_sound=tracks.has_sound,
+        )
 
     async def _fetch_head(self, segment: Segment, head: Resource, base: HttpUrl) -> bytes:
         if self._head is None or self._head[0] != head:
             data = await self._fetch_resource(head, base)
             # It may be encrypted too; packagers do not agree on where the key stands then.
-            if data[4:8] not in _BOXES and segment.key is not None:
+            if not is_mp4(data) and segment.key is not None:
                 data = await self._decrypt(data, segment.key, segment.number, base)
             self._head = head, data
         return self._head[1]
@@ -121,9 +127,3 @@ def _without_tags(media: bytes) -> bytes:
         size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]  # four times seven bits
         start += _ID3_HEAD_BYTES + size
     return media[start:]
-
-
-def _format_of(media: bytes) -> str:
-    if media[4:8] in _BOXES:
-        return FRAGMENTED_MP4
-    return sniff(media[: 1 << 14]).name or "unknown"
