@@ -19,6 +19,7 @@ BENCHES = {
     "crowds": "sentences repeated in loops: crowds, buzzes, and what is really repeated",
     "cuts": "what cutting long speech costs",
     "floods": "clients without a key that do all they can, beside live sessions",
+    "hostile_bodies": "sources that make work for the event loop, beside live sessions",
     "hostile_media": "broken media and the decoder process: crashes, time-outs, what is left",
     "mutations": "mutated dialogues: no traceback, nothing left behind",
     "noise": "what is made of audio without speech",

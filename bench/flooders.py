@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 
+from bench.side_process import attack_until_input_ends
 from tests.parts.raw_websocket import (
     CONTINUATION,
     PING,
@@ -123,22 +122,6 @@ def attack_all(it: Flood) -> list[Coroutine[None, None, None]]:
     return attacks
 
 
-async def _flood_until_input_ends(host: str, port: int, seconds: float) -> None:
-    ends = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(ends), sys.stdin
-    )
-    it = Flood(host, port)
-    attacks = [asyncio.create_task(attack) for attack in attack_all(it)]
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await ends.read()
-    for attack in attacks:
-        attack.cancel()
-    await asyncio.gather(*attacks, return_exceptions=True)
-    print(json.dumps(dict(sorted(it.counts.items()))), flush=True)
-
-
 if __name__ == "__main__":
-    os.nice(19)  # who floods a server does it from other machines: leave it its cores
-    asyncio.run(_flood_until_input_ends(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
+    _it = Flood(sys.argv[1], int(sys.argv[2]))
+    asyncio.run(attack_until_input_ends(attack_all(_it), _it.counts, seconds=float(sys.argv[3])))

@@ -12,10 +12,8 @@ import argparse
 import asyncio
 import contextlib
 import json
-import sys
 import time
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +21,7 @@ from urllib.parse import urlsplit
 from bench.live_runs import SPREAD_S, find_difference, measure
 from bench.live_speech import Speech, Speeches
 from bench.manifest import read_manifest
+from bench.side_process import LONGEST_S, attack_beside
 from scribewire.capacity.latency import Window, distribution
 from scribewire.capacity.load import ENGLISH, Source, StreamRecord, run_load
 from scribewire.capacity.search import plan_starts
@@ -155,7 +154,9 @@ async def _run_flooded(speeches: Sequence[Speech]) -> tuple[Sequence[StreamRecor
         last = await running.enter_async_context(speaker)
         await asyncio.sleep(FLOOD_AT_S)
         found.before_bytes = (await server.usage()).rss_bytes
-        flooders = await running.enter_async_context(_flooders(server, found))
+        address = urlsplit(server.url)
+        where = (str(address.hostname), str(address.port), str(LONGEST_S))
+        flooders = await running.enter_async_context(attack_beside("bench.flooders", *where))
         watching = [
             asyncio.create_task(one) for one in (_watch(server, found), _probe(server, found))
         ]
@@ -166,10 +167,11 @@ async def _run_flooded(speeches: Sequence[Speech]) -> tuple[Sequence[StreamRecor
         usage = await server.usage()
         found.rss_bytes.append(usage.rss_bytes)
         found.cpu_s = usage.cpu_s
-        assert flooders.returncode is None, "the flooders have ended before the server"
+        flooders.check_alive()
         await last.send_audio(speeches[0].pcm[: int(LAST_WORDS_S * 32_000)])
         await anext(aiter(last))  # it is heard
         await _end_while_speaking(server, last, found)
+    found.counts.update(flooders.counts)
     return records, found
 
 
@@ -186,24 +188,6 @@ async def _end_while_speaking(server: ServerProcess, last: Client, found: _Flood
     async with asyncio.timeout(END_PATIENCE_S):
         await server.process.wait()
     found.drain_s = time.monotonic() - last_at
-
-
-@contextlib.asynccontextmanager
-async def _flooders(server: ServerProcess, found: _Flooded) -> AsyncIterator[Process]:
-    address = urlsplit(server.url)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.flooders"),
-        *(str(address.hostname), str(address.port), "600"),
-        stdin=PIPE,
-        stdout=PIPE,
-    )
-    try:
-        yield process
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        output, _ = await process.communicate()
-        found.counts.update(json.loads(output))
 
 
 async def _watch(server: ServerProcess, found: _Flooded) -> None:

@@ -100,12 +100,13 @@ class RawOrigin:
         lines = self.requests[index].decode().split("\r\n\r\n")[0].split("\r\n")[1:]
         return {name.lower(): value for name, _, value in (x.partition(": ") for x in lines)}
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
+        task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = b"" if self.speaks_first else await _read_request(reader)
             if request:
@@ -140,8 +141,8 @@ async def run_raw_origin(
     """Listen for as long as the context is open, on a free port unless told."""
     scheme = "https" if tls else "http"
     origin = RawOrigin(list(answers), host=host, scheme=scheme, speaks_first=speaks_first)
-    serve = origin._serve  # noqa: SLF001 - its own
-    listener = await asyncio.start_server(serve, host, port, ssl=tls)
+    accept = origin._accept  # noqa: SLF001 - its own
+    listener = await asyncio.start_server(accept, host, port, ssl=tls)
     origin.port = listener.sockets[0].getsockname()[1]
     try:
         yield origin
