@@ -7,17 +7,20 @@ behalf of whoever started the program; what a client sends comes as a file objec
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
 
 import av
 import numpy as np
 
+from scribewire.audio.chain import ChainReader
 from scribewire.audio.frames import Missing, resample_frames, silence
+from scribewire.audio.ogg import OGG_MAGIC, OggLinks, is_ogg
 from scribewire.audio.sniff import find_stranger, sniff
-from scribewire.audio.track import TrackBreak, TrackReader
+from scribewire.audio.track import TrackBreak
 from scribewire.errors import ClientFault
 from scribewire.types import SAMPLE_RATE
 
@@ -90,8 +93,14 @@ def read_audio(source: Path | str | BinaryIO) -> Iterator[Samples]:
     silence. Raises ClientFault when there is no such file, no audio in it, or when the rest of it
     cannot be decoded; what was yielded until then is good.
     """
-    with _open_container(source) as container:
-        yield from _cut_evenly(_read_pieces(container, source))
+    if isinstance(source, Path | str):
+        with _open_file(source) as file:
+            yield from read_audio(file)
+        return
+    readable, links = _find_links(source)
+    with _open_container(source, readable) as container:
+        track = ChainReader(container, links, lambda: _open_link(readable))
+        yield from _cut_evenly(_read_pieces(track, container, source))
 
 
 def library_versions() -> str:
@@ -102,23 +111,62 @@ def library_versions() -> str:
 
 
 @contextmanager
-def _open_container(source: Path | str | BinaryIO) -> Iterator[InputContainer]:
+def _open_container(
+    source: Path | str | BinaryIO, readable: BinaryIO | None = None
+) -> Iterator[InputContainer]:
+    """Open `source`, from which `readable` reads, if it is not read as it is."""
     if isinstance(source, Path | str):
-        try:
-            file = Path(source).open("rb")  # noqa: SIM115 - closed by the `with` below
-        except OSError as error:
-            raise ClientFault(f"{source}: {_explain_refusal(error)}") from error
-        with file, _open_container(file) as container:
+        with _open_file(source) as file, _open_container(file) as container:
             yield container
         return
     try:
-        container = av.open(source, "r", options=OPTIONS)
+        container = av.open(readable or source, "r", options=OPTIONS)
     except (av.FFmpegError, ValueError) as error:
         raise ClientFault(f"{_name(source)}: {_say_what_it_is(source)}; {_REMEDY}") from error
     with container:
         if not container.streams.audio:
             _refuse_tracks(source, container)
         yield container
+
+
+def _open_file(path: Path | str) -> BinaryIO:
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise ClientFault(f"{path}: {_explain_refusal(error)}") from error
+
+
+class _Rejoined:
+    """What cannot be gone back in, with the bytes that were looked at before it."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head, self._rest = head, rest
+
+    def read(self, size: int) -> bytes:
+        piece, self._head = self._head[:size], self._head[size:]
+        return piece or self._rest.read(size)
+
+
+def _find_links(source: BinaryIO) -> tuple[BinaryIO, OggLinks | None]:
+    """Return what FFmpeg is to read: the links of an Ogg file one by one, all else as it is."""
+    head = source.read(len(OGG_MAGIC))
+    if source.seekable():
+        source.seek(-len(head), os.SEEK_CUR)
+    else:
+        source = cast("BinaryIO", _Rejoined(head, source))  # FFmpeg needs no more than `read`
+    if not is_ogg(head):
+        return source, None
+    links = OggLinks(source)
+    return cast("BinaryIO", links), links
+
+
+def _open_link(readable: BinaryIO) -> InputContainer | None:
+    """Return a later link, None where there is no sound in it."""
+    try:
+        container = av.open(readable, "r", format="ogg", options=OPTIONS)
+    except (av.FFmpegError, ValueError):
+        return None
+    return container if container.streams.audio else None
 
 
 def _refuse_tracks(source: BinaryIO, container: InputContainer) -> NoReturn:
@@ -149,9 +197,10 @@ def _say_what_it_is(source: BinaryIO) -> str:
     return f"{name} that is cut off or damaged" if name else "not an audio file"
 
 
-def _read_pieces(container: InputContainer, source: Path | str | BinaryIO) -> Iterator[Samples]:
-    track = TrackReader(container)
-    name = source if isinstance(source, Path | str) else _name(source)
+def _read_pieces(
+    track: ChainReader, container: InputContainer, source: BinaryIO
+) -> Iterator[Samples]:
+    name = _name(source)
     try:
         for piece in resample_frames(track.frames()):
             yield from silence(piece.seconds) if isinstance(piece, Missing) else (piece,)
@@ -165,10 +214,9 @@ def _read_pieces(container: InputContainer, source: Path | str | BinaryIO) -> It
         raise ClientFault(f"{name}: {_explain_pipe(container, source) or words}")
 
 
-def _explain_pipe(container: InputContainer, source: Path | str | BinaryIO) -> str:
+def _explain_pipe(container: InputContainer, source: BinaryIO) -> str:
     """Say why nothing of it can be read, where that is because it cannot be gone back in."""
-    is_pipe = not isinstance(source, Path | str) and not source.seekable()
-    if not is_pipe or "mp4" not in container.format.name:
+    if source.seekable() or "mp4" not in container.format.name:
         return ""
     return (
         "an MP4 file whose index is at its end cannot be read from a pipe; save it "

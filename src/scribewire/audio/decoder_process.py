@@ -15,7 +15,7 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import av
 
@@ -25,6 +25,7 @@ import av.subtitles.stream
 import av.video.codeccontext
 import av.video.stream
 
+from scribewire.audio.chain import ChainReader
 from scribewire.audio.container import OPTIONS, describe
 from scribewire.audio.decoder_messages import (
     DecoderLimits,
@@ -38,10 +39,11 @@ from scribewire.audio.decoder_messages import (
     encode_track_end,
 )
 from scribewire.audio.frames import Missing, resample_frames
+from scribewire.audio.ogg import OggLinks, is_ogg
 from scribewire.audio.pcm import encode_pcm
 from scribewire.audio.sandbox import CpuBudget, isolate, limit_resources
 from scribewire.audio.sniff import AAC, MP3, find_frames, find_stranger, sniff
-from scribewire.audio.track import TrackBreak, TrackReader
+from scribewire.audio.track import TrackBreak
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,10 +186,13 @@ def main(arguments: list[str]) -> int:
 
 def _decode(source: _Input, output: _Output, limits: DecoderLimits, *, is_isolated: bool) -> None:
     head = _look_ahead(source)
-    with _open(_make_readable(source, limits), head, source) as container:
+    links = OggLinks(source) if is_ogg(head) else None
+    # PyAV needs no more than `read`.
+    readable = cast("BinaryIO", links) if links else _make_readable(source, limits)
+    with _open(readable, head, source) as container:
         info = {**asdict(describe(container)), "is_isolated": is_isolated}
         output.send(Kind.INFO, json.dumps(info).encode())
-        track = TrackReader(container)
+        track = ChainReader(container, links, lambda: _open_link(readable, head, source))
         try:
             _put_out(track, output)
         except TrackBreak as error:
@@ -203,7 +208,15 @@ def _decode(source: _Input, output: _Output, limits: DecoderLimits, *, is_isolat
     output.send(Kind.END, encode_track_end(ending))
 
 
-def _put_out(track: TrackReader, output: _Output) -> None:
+def _open_link(readable: BinaryIO, head: bytes, source: _Input) -> InputContainer | None:
+    """Return a later link, None where there is no sound in it."""
+    try:
+        return _open(readable, head, source)
+    except _Refused:
+        return None
+
+
+def _put_out(track: ChainReader, output: _Output) -> None:
     for piece in resample_frames(track.frames()):
         if isinstance(piece, Missing):
             output.send(Kind.GAP, encode_gap(piece.seconds))
@@ -266,7 +279,7 @@ def _open(readable: BinaryIO, head: bytes, source: _Input) -> InputContainer:
         container = av.open(
             readable,
             "r",
-            format=_format_of(source),
+            format="ogg" if is_ogg(head) else _format_of(source),
             options=_LIVE_OPTIONS,
             metadata_errors="ignore",
         )

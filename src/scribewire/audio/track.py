@@ -43,7 +43,7 @@ class TrackBreak(Exception):
 class TrackReader:
     """Reads the first audio track. What is broken is left out, counted, and its time told."""
 
-    def __init__(self, container: InputContainer) -> None:
+    def __init__(self, container: InputContainer, *, at_s: float = 0.0) -> None:
         self._container = container
         self._stream = container.streams.audio[0]
         self._begins_at_s = _seconds(container.start_time, _CONTAINER_TIME_BASE) or 0.0
@@ -53,7 +53,8 @@ class TrackReader:
         self.broken_packets = 0
         self.missing_s = 0.0
         """Time of which nothing was heard."""
-        self._at_s = 0.0  # of what was yielded
+        self.at_s = at_s
+        """How far it has come, counted from where it was to begin."""
         self._broken_in_a_row = 0
 
     def frames(self) -> Iterator[AudioFrame | Missing]:
@@ -65,7 +66,7 @@ class TrackReader:
                 yield from self._miss(self._timeline.receive_frame(at_s, seconds))
                 self.is_heard = True
                 self._broken_in_a_row = 0
-                self._at_s += seconds
+                self.at_s += seconds
                 yield frame
         missing_s = self._timeline.receive_end()
         if self.is_heard and missing_s > _MOST_LOST_AT_END_S:
@@ -110,7 +111,7 @@ class TrackReader:
     def _miss(self, seconds: float) -> Iterator[Missing]:
         if seconds:
             self.missing_s += seconds
-            self._at_s += seconds
+            self.at_s += seconds
             yield Missing(seconds)
 
     def _check_end(self) -> None:
@@ -120,12 +121,12 @@ class TrackReader:
             return
         if self._ends_at_s - position_s > _MOST_SHORT_S:
             says_s = self._ends_at_s - self._begins_at_s
-            raise TrackBreak(f"it ends at second {self._at_s:.1f}, though it says {says_s:.1f}")
+            raise TrackBreak(f"it ends at second {self.at_s:.1f}, though it says {says_s:.1f}")
 
     def _explain_break(self) -> TrackBreak:
         if not self.is_heard:
             return TrackBreak("nothing of it can be decoded")
-        return TrackBreak(f"from second {self._at_s:.1f} on it cannot be decoded")
+        return TrackBreak(f"from second {self.at_s:.1f} on it cannot be decoded")
 
 
 def _find_end(container: InputContainer, stream: AudioStream, begins_at_s: float) -> float | None:
