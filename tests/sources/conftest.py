@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.parts.certificates import certify, served_with
-from tests.parts.raw_origin import RawOrigin, run_raw_origin
+from tests.parts.raw_origin import RawOrigin, head, run_raw_origin
 
 
 @pytest.fixture
@@ -20,6 +20,13 @@ async def raw_server() -> AsyncIterator[RawOrigin]:
 @pytest.fixture
 async def other_server() -> AsyncIterator[RawOrigin]:
     async with run_raw_origin() as raw:
+        yield raw
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RawOrigin]:
+    """One at 127.0.0.2, which has nothing yet."""
+    async with run_raw_origin(head("404 Not Found"), host="127.0.0.2") as raw:
         yield raw
 
 

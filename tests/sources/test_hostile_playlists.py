@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -63,12 +63,6 @@ def credentials(server: RawOrigin) -> list[str | None]:
     return [server.fields(i).get("authorization") for i in range(len(server.requests))]
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[RawOrigin]:
-    async with run_raw_origin(GONE, host="127.0.0.2") as running:
-        yield running
-
-
 async def pull(
     url: str, take: Callable[[SourceEvent], None], fetcher: GuardedFetcher | None = None
 ) -> SourceFault | None:
@@ -105,6 +99,10 @@ def segments(*lines: str, ends: bool = True) -> str:
 
 
 RENDITION = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",URI="{}"'
+REF = '<ref href="{}"/>'
+TRACK = "<track><location>{}</location></track>"
+XSPF = f"<playlist><trackList>{TRACK}</trackList></playlist>"
+DEFINE = '#EXT-X-DEFINE:NAME="a",VALUE="{}"'
 # What stands in a playlist that points somewhere, and what else is fetched for it.
 PLACES = {
     "variant": ("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{}\n", []),
@@ -116,6 +114,10 @@ PLACES = {
     "key": (segments('#EXT-X-KEY:METHOD=AES-128,URI="{}"', "#EXTINF:1,", "/a"), ["/a"]),
     "station": ("#EXTM3U\n#EXTINF:-1,Station\n{}\n", []),
     "station in a PLS": ("[playlist]\nNumberOfEntries=1\nFile1={}\n", []),
+    "station in an ASX": (f"<asx><entry>{REF}</entry></asx>", []),
+    "station in an XSPF": (XSPF, []),
+    "variable": (segments(DEFINE, "#EXTINF:1,", "{{$a}}"), []),
+    "variable in a tag": (segments(DEFINE, '#EXT-X-MAP:URI="{{$a}}"', "#EXTINF:1,", "/a"), []),
 }
 # Beside a playlist, these lead elsewhere than alone.
 REFERENCES = {
