@@ -25,6 +25,7 @@ from scribewire.audio.decoder_messages import (
     encode_limits,
 )
 from scribewire.audio.pcm import encode_pcm
+from scribewire.audio.wire import WireDecoder
 from tests.parts.damage import blank_packets
 from tests.parts.wav import wav
 
@@ -277,3 +278,45 @@ def test_what_cannot_be_decoded_is_a_gap_and_at_the_end_an_error(
     assert said.gaps_s == [pytest.approx(0.64)]
     assert len(said.pcm) / 32_000 + 0.64 == pytest.approx(4.0, abs=0.1)
     assert refused(blank_packets(whole, range(30, 64))) == "from second 1.9 on it cannot be decoded"
+
+
+LONG = b"bext" + (80_000).to_bytes(4, "little") + bytes(80_000)
+BEHIND = b"LIST" + (200_000).to_bytes(4, "little") + bytes(range(256)) * 800
+VOICE = (np.sin(np.arange(16_000) * 0.2) * 8000).astype("<i2").tobytes()
+IN_FOUR_BYTES = (np.frombuffer(VOICE, "<i2").astype("<i4") << 16).tobytes()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        wav(VOICE, block_bytes=4),
+        wav(VOICE, between=LONG),
+        wav(IN_FOUR_BYTES, bits=24, block_bytes=4),
+        wav(VOICE, size=1000),
+        wav(VOICE, size=0),
+        wav(VOICE, size=10_000_000),
+        wav(VOICE) + BEHIND,
+    ],
+    ids=["block", "bext", "24 in 32", "stale", "none", "made up", "behind"],
+)
+def test_a_wav_is_heard_pulled_pushed_and_from_a_file(data: bytes) -> None:
+    pushed = WireDecoder()
+    samples = [pushed.receive_bytes(data), pushed.receive_end()]
+    said = decode(data)
+
+    assert said.pcm == VOICE
+    assert b"".join(map(encode_pcm, samples)) == VOICE
+    assert read_file(data) == VOICE
+    assert said.info is not None
+    assert said.info["container"] == "wav"
+
+
+def test_a_rifx_is_heard() -> None:
+    form = (1).to_bytes(2, "big") * 2 + (16_000).to_bytes(4, "big") + (32_000).to_bytes(4, "big")
+    form += (2).to_bytes(2, "big") + (16).to_bytes(2, "big")
+    head = b"RIFX" + bytes(4) + b"WAVEfmt " + (16).to_bytes(4, "big") + form
+    swapped = np.frombuffer(VOICE, "<i2").astype(">i2").tobytes()
+    data = head + b"data" + len(swapped).to_bytes(4, "big") + swapped
+
+    assert decode(data).pcm == VOICE
+    assert read_file(data) == VOICE

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from scribewire.audio.pcm import (
+    SAMPLE_BYTES,
     WIRE_PCM,
     Encoding,
     PcmFormat,
@@ -131,3 +132,15 @@ def test_samples_as_wired_are_those_that_their_pcm_holds() -> None:
     assert np.array_equal(wired, decode_pcm(encode_pcm(samples), WIRE_PCM))
     assert np.array_equal(as_wired(wired), wired)
     assert np.abs(wired[:2] - samples[:2]).max() <= 0.5 / 32_768
+
+
+@pytest.mark.parametrize("encoding", ["s16", "s24", "s32", "f32", "f64"])
+def test_big_endian_samples_are_the_same_the_other_way_round(encoding: Encoding) -> None:
+    little = PcmFormat(encoding=encoding, channels=1, rate_hz=16_000)
+    big = PcmFormat(encoding=encoding, channels=1, rate_hz=16_000, is_big_endian=True)
+    width = SAMPLE_BYTES[encoding]
+    pcm = np.random.default_rng(0).normal(size=100).astype("<f8").tobytes()[: 90 * width]
+    pcm = pcm[: len(pcm) // width * width]
+    swapped = np.frombuffer(pcm, np.uint8).reshape(-1, width)[:, ::-1].tobytes()
+
+    assert np.array_equal(decode_pcm(swapped, big), decode_pcm(pcm, little))

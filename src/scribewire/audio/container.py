@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
 
@@ -19,8 +20,11 @@ import numpy as np
 from scribewire.audio.chain import ChainReader
 from scribewire.audio.frames import Missing, resample_frames, silence
 from scribewire.audio.ogg import OGG_MAGIC, OggLinks, is_ogg
+from scribewire.audio.pcm import SAMPLE_BYTES
 from scribewire.audio.sniff import find_stranger, sniff
 from scribewire.audio.track import TrackBreak
+from scribewire.audio.wav_stream import find_wav
+from scribewire.audio.wire import WireDecoder
 from scribewire.errors import ClientFault
 from scribewire.types import SAMPLE_RATE
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
     from av.container import InputContainer
 
+    from scribewire.audio.wav_stream import WavStream
     from scribewire.types import Samples
 
 CHUNK_SAMPLES = SAMPLE_RATE // 5  # 0.2 s: some hops of the recognizer, little to hold
@@ -43,6 +48,7 @@ OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
 
 _LIBRARIES = ("libavformat", "libavcodec")  # those that read what strangers wrote
 
+_READ_BYTES = 1 << 16
 _HEAD_BYTES = 1024  # of a file that cannot be opened, to say what it is
 _REMEDY = "give a file with an audio track (WAV, MP3, M4A, FLAC, Ogg, WebM, MP4, ...)"
 
@@ -86,6 +92,21 @@ def describe(container: InputContainer) -> AudioInfo:
     )
 
 
+def describe_wav(wav: WavStream) -> AudioInfo:
+    """Return what the header of a WAV says, once it is read."""
+    assert wav.pcm_format is not None
+    found = wav.pcm_format
+    order = "be" if found.is_big_endian else "" if SAMPLE_BYTES[found.encoding] == 1 else "le"
+    block_rate = found.block_bytes * found.rate_hz
+    return AudioInfo(
+        container="wav",
+        codec=f"pcm_{found.encoding}{order}",
+        rate_hz=found.rate_hz,
+        channels=found.channels,
+        duration_ms=None if wav.data_bytes is None else 1000 * wav.data_bytes // block_rate,
+    )
+
+
 def read_audio(source: Path | str | BinaryIO) -> Iterator[Samples]:
     """Yield the first audio track in chunks of `CHUNK_SAMPLES`; the last may be shorter.
 
@@ -96,6 +117,9 @@ def read_audio(source: Path | str | BinaryIO) -> Iterator[Samples]:
     if isinstance(source, Path | str):
         with _open_file(source) as file:
             yield from read_audio(file)
+        return
+    if source.seekable() and find_wav(partial(_peek, source)) is not None:
+        yield from _cut_evenly(_read_wav(source))
         return
     readable, links = _find_links(source)
     with _open_container(source, readable) as container:
@@ -145,6 +169,19 @@ class _Rejoined:
     def read(self, size: int) -> bytes:
         piece, self._head = self._head[:size], self._head[size:]
         return piece or self._rest.read(size)
+
+
+def _peek(source: BinaryIO, size: int) -> bytes:
+    head = source.read(size)
+    source.seek(-len(head), os.SEEK_CUR)
+    return head
+
+
+def _read_wav(source: BinaryIO) -> Iterator[Samples]:
+    decoder = WireDecoder()
+    while data := source.read(_READ_BYTES):
+        yield decoder.receive_bytes(data)
+    yield decoder.receive_end()
 
 
 def _find_links(source: BinaryIO) -> tuple[BinaryIO, OggLinks | None]:

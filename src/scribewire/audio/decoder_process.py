@@ -26,7 +26,7 @@ import av.video.codeccontext
 import av.video.stream
 
 from scribewire.audio.chain import ChainReader
-from scribewire.audio.container import OPTIONS, describe
+from scribewire.audio.container import OPTIONS, describe, describe_wav
 from scribewire.audio.decoder_messages import (
     DecoderLimits,
     Kind,
@@ -44,6 +44,8 @@ from scribewire.audio.pcm import encode_pcm
 from scribewire.audio.sandbox import CpuBudget, isolate, limit_resources
 from scribewire.audio.sniff import AAC, MP3, find_frames, find_stranger, sniff
 from scribewire.audio.track import TrackBreak
+from scribewire.audio.wav_stream import find_wav
+from scribewire.audio.wire import WireDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,6 +188,11 @@ def main(arguments: list[str]) -> int:
 
 def _decode(source: _Input, output: _Output, limits: DecoderLimits, *, is_isolated: bool) -> None:
     head = _look_ahead(source)
+    if (wav := find_wav(source.peek)) is not None:
+        said = {**asdict(describe_wav(wav)), "is_isolated": is_isolated}
+        output.send(Kind.INFO, json.dumps(said).encode())
+        _put_out_wav(source, output)
+        return
     links = OggLinks(source) if is_ogg(head) else None
     # PyAV needs no more than `read`.
     readable = cast("BinaryIO", links) if links else _make_readable(source, limits)
@@ -206,6 +213,20 @@ def _decode(source: _Input, output: _Output, limits: DecoderLimits, *, is_isolat
         )
     ending = TrackEnd(broken_packets=track.broken_packets, missing_s=track.missing_s)
     output.send(Kind.END, encode_track_end(ending))
+
+
+def _put_out_wav(source: _Input, output: _Output) -> None:
+    decoder = WireDecoder()
+    is_heard = False
+    while data := source.read(_READ_BYTES):
+        samples = decoder.receive_bytes(data)
+        is_heard = is_heard or samples.size > 0
+        output.send_pcm(encode_pcm(samples))
+    last = decoder.receive_end()
+    if not is_heard and not last.size:
+        raise _invalid("it ended before any audio came")
+    output.send_pcm(encode_pcm(last))
+    output.send(Kind.END, encode_track_end(TrackEnd(broken_packets=0, missing_s=0.0)))
 
 
 def _open_link(readable: BinaryIO, head: bytes, source: _Input) -> InputContainer | None:

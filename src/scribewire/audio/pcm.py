@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
 
 Encoding = Literal["u8", "s16", "s24", "s32", "f32", "f64", "alaw", "mulaw"]
-"""How one sample of one channel is written; more than one byte is little-endian."""
+"""How one sample of one channel is written."""
 
 SAMPLE_BYTES: dict[Encoding, int] = {
     "u8": 1,
@@ -47,6 +47,8 @@ class PcmFormat:
     encoding: Encoding
     channels: int
     rate_hz: int
+    is_big_endian: bool = False
+    """The order of the bytes of a sample; little-endian as a rule."""
 
     @property
     def block_bytes(self) -> int:
@@ -63,12 +65,12 @@ _FULL_SCALE = 32_768  # of 16-bit samples
 def decode_pcm(pcm: bytes | bytearray | memoryview, pcm_format: PcmFormat) -> Samples:
     """Return the samples of one channel at the format's own rate. `pcm` must hold whole samples."""
     assert pcm_format.channels == 1, "several channels are mixed, see mixer.py"
-    return to_float(_read_values(pcm, pcm_format.encoding))
+    return to_float(_read_values(pcm, pcm_format))
 
 
 def decode_channels(pcm: bytes | bytearray | memoryview, pcm_format: PcmFormat) -> Samples:
     """Return the samples, shape (count, channels). `pcm` must hold whole blocks."""
-    return to_float(_read_values(pcm, pcm_format.encoding)).reshape(-1, pcm_format.channels)
+    return to_float(_read_values(pcm, pcm_format)).reshape(-1, pcm_format.channels)
 
 
 def encode_pcm(samples: Samples) -> bytes:
@@ -96,29 +98,31 @@ def to_float(values: Values) -> Samples:
     return clipped
 
 
-def _read_values(pcm: bytes | bytearray | memoryview, encoding: Encoding) -> Values:
-    match encoding:
+def _read_values(pcm: bytes | bytearray | memoryview, pcm_format: PcmFormat) -> Values:
+    order = ">" if pcm_format.is_big_endian else "<"
+    match pcm_format.encoding:
         case "u8":
             return np.frombuffer(pcm, np.uint8)
         case "s16":
-            return np.frombuffer(pcm, "<i2").astype(np.int16, copy=False)
+            return np.frombuffer(pcm, f"{order}i2").astype(np.int16, copy=False)
         case "s24":
-            return _widen_24_bits(np.frombuffer(pcm, np.uint8))
+            return _widen_24_bits(np.frombuffer(pcm, np.uint8), order)
         case "s32":
-            return np.frombuffer(pcm, "<i4").astype(np.int32, copy=False)
+            return np.frombuffer(pcm, f"{order}i4").astype(np.int32, copy=False)
         case "f32":
-            return np.frombuffer(pcm, "<f4").astype(np.float32, copy=False)
+            return np.frombuffer(pcm, f"{order}f4").astype(np.float32, copy=False)
         case "f64":
-            return np.frombuffer(pcm, "<f8").astype(np.float64, copy=False)
+            return np.frombuffer(pcm, f"{order}f8").astype(np.float64, copy=False)
         case "alaw":
             return _A_LAW[np.frombuffer(pcm, np.uint8)]
         case "mulaw":
             return _MU_LAW[np.frombuffer(pcm, np.uint8)]
 
 
-def _widen_24_bits(raw: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+def _widen_24_bits(raw: npt.NDArray[np.uint8], order: str) -> npt.NDArray[np.int32]:
     widened = np.zeros((raw.size // 3, 4), np.uint8)
-    widened[:, 1:] = raw.reshape(-1, 3)  # little-endian: the lowest byte stays 0
+    samples = raw.reshape(-1, 3)
+    widened[:, 1:] = samples[:, ::-1] if order == ">" else samples  # the lowest byte stays 0
     return widened.reshape(-1).view("<i4").astype(np.int32, copy=False)
 
 

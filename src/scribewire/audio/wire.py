@@ -10,7 +10,8 @@ from scribewire.audio.mixer import Mixer
 from scribewire.audio.pcm import WIRE_PCM, PcmFormat, as_wired, decode_channels, decode_pcm
 from scribewire.audio.resampler import Resampler
 from scribewire.audio.sniff import sniff
-from scribewire.audio.wav import REMEDY, parse_wav_header
+from scribewire.audio.wav import REMEDY
+from scribewire.audio.wav_stream import WavStream
 from scribewire.errors import ClientFault
 
 if TYPE_CHECKING:
@@ -22,11 +23,12 @@ class WireDecoder:
 
     The stream is PCM (16-bit little-endian, 16 kHz, mono) unless it begins with a WAV header,
     which may declare another format. The same bytes give the same samples however they are cut
-    into messages. Until the format is known, at most a header's length is held back.
+    into messages. Until it is known which, some bytes are held back.
     """
 
     def __init__(self) -> None:
-        self._head = bytearray()  # held back until the format is known
+        self._head = bytearray()  # held back until it is known what this is
+        self._wav: WavStream | None = None  # set if it is a WAV
         self._stream: _PcmStream | None = None  # set once the format is known
         self._refusal = ""  # set once the stream has been refused: it stays refused
 
@@ -35,22 +37,15 @@ class WireDecoder:
 
         Raises ClientFault when the stream is not PCM or WAV, now and on every later call.
         """
-        if self._stream is not None:
-            return self._stream.receive_bytes(data)
         if self._refusal:
             raise ClientFault(self._refusal)
-        self._head += data
         try:
-            self._stream = self._open_stream()
+            audio = self._unwrap(data)
         except ClientFault as fault:
             self._refusal = fault.message
             self._head.clear()
             raise
-        if self._stream is None:
-            return np.empty(0, np.float32)
-        audio = bytes(self._head)
-        self._head.clear()
-        return self._stream.receive_bytes(audio)
+        return np.empty(0, np.float32) if self._stream is None else self._stream.receive(audio)
 
     def receive_end(self) -> Samples:
         """Return the last samples; the first bytes of a sample that never came are dropped.
@@ -61,25 +56,39 @@ class WireDecoder:
             return self._stream.receive_end()
         held = bytes(self._head)
         self._head.clear()
-        if not held or sniff(held).kind == "wav":
+        if not held or self._wav is not None or sniff(held).kind == "wav":
             return np.empty(0, np.float32)  # nothing, or a header that ended before its audio
         stream = _PcmStream(WIRE_PCM)
-        return np.concatenate([stream.receive_bytes(held), stream.receive_end()])
+        return np.concatenate([stream.receive(held), stream.receive_end()])
 
-    def _open_stream(self) -> _PcmStream | None:
-        """Return the stream if its format is known by now, and take its header off."""
+    def _unwrap(self, data: bytes) -> bytes:
+        """Return the audio in what has come, and know its format when there is any."""
+        if self._wav is not None:
+            return self._unwrap_wav(self._wav, data)
+        if self._stream is not None:
+            return data
+        self._head += data
         guess = sniff(self._head)
         if guess.kind == "compressed":
             raise ClientFault(
                 f"this looks like {guess.name}: {REMEDY}; to decode it first: "
                 "ffmpeg -i FILE -f s16le -ac 1 -ar 16000 -"
             )
+        if guess.kind not in ("pcm", "wav"):
+            return b""
+        held = bytes(self._head)
+        self._head.clear()
         if guess.kind == "pcm":
-            return _PcmStream(WIRE_PCM)
-        if guess.kind == "wav" and (header := parse_wav_header(self._head)) is not None:
-            del self._head[: header.byte_count]
-            return _PcmStream(header.pcm_format)
-        return None
+            self._stream = _PcmStream(WIRE_PCM)
+            return held
+        self._wav = WavStream()
+        return self._unwrap_wav(self._wav, held)
+
+    def _unwrap_wav(self, wav: WavStream, data: bytes) -> bytes:
+        audio = wav.receive(data)
+        if self._stream is None and wav.pcm_format is not None:
+            self._stream = _PcmStream(wav.pcm_format)
+        return audio
 
 
 class _PcmStream:
@@ -91,7 +100,7 @@ class _PcmStream:
         self._resampler = Resampler(pcm_format.rate_hz)
         self._rest = b""  # the first bytes of a block, less than one block
 
-    def receive_bytes(self, data: bytes) -> Samples:
+    def receive(self, data: bytes) -> Samples:
         joined = self._rest + data if self._rest else data
         whole = len(joined) - len(joined) % self._format.block_bytes
         self._rest = joined[whole:]
