@@ -131,6 +131,7 @@ class World:
         self._server, self._info = server, info
         self._body: Body = iter(())
         self._network: tuple[float, Fact] | None = None
+        self._is_connected = False
         self._is_feeding = self._is_hearing = False
         self._decoder: deque[Fact] | None = None  # what there is to hear
         self._was_fed = False
@@ -183,7 +184,8 @@ class World:
                     self.told.append((self.now, event))
                 case Over():
                     assert self._decoder is None, "a decoder is left"
-                    assert self._network is None, "a connection is left"
+                    assert self._network is None, "a request is left"
+                    assert not self._is_connected, "a connection is left"
                     self.over = step
                     return True
                 case Connect() | ReadPlaylist() | FetchSegment() | Receive() | Disconnect():
@@ -209,17 +211,21 @@ class World:
         assert self._network is None or isinstance(step, Disconnect), "one request at a time"
         match step:
             case Disconnect():
-                self._network, self._body = None, iter(())
+                self._network, self._body, self._is_connected = None, iter(()), False
             case Connect():
+                assert not self._is_connected, "one connection at a time"
+                self._is_connected = True
                 self.asked.append((self.now, step))
                 answered = self._server.connect(step, self.now)
                 self._network, self._body = (answered.at, answered.fact), answered.body
             case Receive():
                 self._network = next(self._body)
             case ReadPlaylist():
+                assert step.is_connected is self._is_connected, "one connection at a time"
                 self.asked.append((self.now, step))
                 self._network = self._server.playlist(step, self.now)
             case FetchSegment():
+                assert not self._is_connected, "one connection at a time"
                 self.asked.append((self.now, step))
                 self._network = self._server.segment(step, self.now)
 

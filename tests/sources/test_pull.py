@@ -14,6 +14,7 @@ from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, Source
 from scribewire.sources.faults import SourceFault, invalid_stream
 from scribewire.sources.hls.page import PlaylistPage
 from scribewire.sources.hls.playlist import is_hls, parse_playlist
+from scribewire.sources.hls.segments import SegmentBytes
 from scribewire.sources.http.bodies import BodyEnd
 from scribewire.sources.http.urls import check_url
 from scribewire.sources.pull import Pull
@@ -24,6 +25,7 @@ from scribewire.sources.steps import (
     Connect,
     Failed,
     FetchSegment,
+    Over,
     PlaylistCame,
     ReadPlaylist,
     Received,
@@ -226,7 +228,9 @@ class Site:
         return now, PlaylistCame(page, parse_playlist(text) if is_hls(text) else None)
 
     def segment(self, step: FetchSegment, now: float) -> tuple[float, SegmentCame | Failed]:
-        raise AssertionError(step)
+        media = self.pages[step.base.join(step.segment.media.uri).target]
+        assert isinstance(media, bytes)
+        return now, SegmentCame(SegmentBytes(media=media, initialization=b"", format="ts"))
 
 
 def find(pages: dict[str, str | bytes], *silent: str) -> World:
@@ -240,6 +244,7 @@ def paths(world: World) -> list[str]:
 
 
 STATIONS = "[playlist]\nFile1=/down\nFile2=/one\nFile3=/other\n"
+SEGMENTS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n/one.ts\n#EXT-X-ENDLIST\n"
 MASTER = "#EXTM3U\n" + "".join(
     f"#EXT-X-STREAM-INF:BANDWIDTH={i}\n{uri}\n" for i, uri in enumerate(("/down", "/one"))
 )
@@ -277,6 +282,13 @@ def test_where_nothing_has_sound_the_first_says_why() -> None:
 
     assert "/down is down" in world.fault.message
     assert paths(world) == ["/live", "/down", "/one", "/other"]
+
+
+def test_the_connection_that_brought_a_playlist_is_let_go() -> None:
+    world = find({"/live": SEGMENTS, "/one.ts": ONE})
+
+    assert world.pcm == ONE
+    assert world.over == Over()
 
 
 def test_an_address_that_may_not_be_is_left_out() -> None:

@@ -115,8 +115,8 @@ class Pull:
                 self._finding.add_choices(self._place, page, master)
                 yield from self._lead_on(now)
             case PlaylistCame(page, MediaPlaylist() as playlist):
-                reading = Reading(page, playlist, self._rules, now)
-                yield from self._hear(reading, now)
+                yield Disconnect()
+                yield from self._hear(Reading(page, playlist, self._rules, now), now)
             case Failed(fault):
                 yield from self._fail(fault, now)
             case _:
