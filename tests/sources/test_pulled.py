@@ -157,3 +157,24 @@ async def test_a_file_that_comes_compressed_is_heard_once() -> None:
 
     assert kinds(events) == [SourceOpened]
     assert pcm_of(events) == PCM
+
+
+async def test_each_variant_has_its_own_head() -> None:
+    body = wav(PCM)
+    events: list[SourceEvent] = []
+    async with run_raw_origin(head("404 Not Found")) as origin:
+        origin.paths["/master"] = ok(
+            b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n/low/list\n"
+            b"#EXT-X-STREAM-INF:BANDWIDTH=2\n/high/list\n"
+        )
+        for folder in ("/low", "/high"):
+            origin.paths[f"{folder}/list"] = ok(
+                b'#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-MAP:URI="head"\n'
+                b"#EXTINF:3,\nmedia\n#EXT-X-ENDLIST\n"
+            )
+            origin.paths[f"{folder}/media"] = ok(body[44:])
+        origin.paths["/low/head"] = ok(b"<!doctype html>")
+        origin.paths["/high/head"] = ok(body[:44])
+        await pull(origin.url("/master"), events)
+
+    assert pcm_of(events) == PCM

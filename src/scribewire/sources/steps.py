@@ -60,7 +60,8 @@ class FetchSegment:
     segment: Segment
     base: HttpUrl
     is_of_another: bool = False
-    """The playlist has begun again: its heads and keys may have the addresses of others."""
+    """The playlist is another one, or has begun again: its heads and keys may have the addresses of
+    those before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,7 +194,8 @@ class Reading:
             yield ReadPlaylist(self._page.asked, imported=self._page.imported)
         elif segment is not None:
             self._asked = segment
-            yield FetchSegment(segment, self._page.url, self._playhead.is_restarting)
+            is_of_another = self._playhead.is_restarting or not self._patience.has_begun
+            yield FetchSegment(segment, self._page.url, is_of_another)
         elif self._playhead.has_ended:
             yield from self._note_end()
         else:
