@@ -5,7 +5,8 @@
     ... world.told ... world.over ... world.asked ...
 
 A server is a script: what it answers to a step, and when. Media are PCM as it is, and decoded at
-once; what begins with `GARBAGE` breaks its decoder.
+once, or each piece when the next one or the end has come; what begins with `GARBAGE` breaks its
+decoder.
 """
 
 from __future__ import annotations
@@ -121,7 +122,14 @@ def connected(
 class World:
     """One machine, one server, and the time."""
 
-    def __init__(self, server: Server, *, info: AudioInfo = INFO, now: float = 0.0) -> None:
+    def __init__(
+        self,
+        server: Server,
+        *,
+        info: AudioInfo = INFO,
+        now: float = 0.0,
+        decodes_late: bool = False,
+    ) -> None:
         self.now = now
         self.told: list[tuple[float, SourceEvent]] = []
         self.asked: list[tuple[float, Connect | ReadPlaylist | FetchSegment]] = []
@@ -134,6 +142,8 @@ class World:
         self._is_connected = False
         self._is_feeding = self._is_hearing = False
         self._decoder: deque[Fact] | None = None  # what there is to hear
+        self._decodes_late = decodes_late
+        self._late = b""  # what the decoder has not decoded yet
         self._was_fed = False
 
     @property
@@ -233,7 +243,7 @@ class World:
         match step:
             case StartDecoder():
                 assert self._decoder is None, "one decoder at a time"
-                self._decoder, self._was_fed = deque(), False
+                self._decoder, self._was_fed, self._late = deque(), False, b""
                 self.decoders += 1
             case StopDecoder():
                 self._decoder, self._is_feeding, self._is_hearing = None, False, False
@@ -246,16 +256,25 @@ class World:
                 self._is_hearing = True
             case EndInput():
                 assert self._decoder is not None
+                self._put_out(self._late)
                 self._decoder.append(DecoderOver(None if self._was_fed else NO_AUDIO))
 
     def _decode(self, data: bytes) -> None:
         assert self._decoder is not None
         if data.startswith(GARBAGE):
+            self._put_out(self._late)
             self._decoder.append(DecoderOver(NO_AUDIO))
         elif data:
             if not self._was_fed:
                 self._decoder.append(Known(self._info))
             self._was_fed = True
+            if self._decodes_late:
+                data, self._late = self._late, data
+            self._put_out(data)
+
+    def _put_out(self, data: bytes) -> None:
+        assert self._decoder is not None
+        if data:
             self._decoder.append(Heard(SourceAudio(data)))
 
 

@@ -23,8 +23,10 @@ from tests.parts.world import GARBAGE, INFO, RESET, World
 RULES = PullRules(retry=RetryRules(give_up_after_s=60), open_timeout_s=30, random=lambda: 0.0)
 
 
-def play(show: Show, *, rules: PullRules = RULES, until: float = 1e5) -> World:
-    world = World(show)
+def play(
+    show: Show, *, rules: PullRules = RULES, until: float = 1e5, decodes_late: bool = False
+) -> World:
+    world = World(show, decodes_late=decodes_late)
     world.play(Reading(PAGE, show.listed(0), rules, 0.0), until=until)
     return world
 
@@ -43,6 +45,16 @@ def heard(world: World) -> list[int]:
     pieces = [world.pcm[i : i + size] for i in range(0, len(world.pcm), size)]
     found = [int.from_bytes(piece[:4], "big") for piece in pieces]
     assert pieces == [content(number) for number in found]
+    return found
+
+
+def places(world: World) -> dict[int, float]:
+    """Return the second at which each segment was heard."""
+    at, found = 0.0, {}
+    for event in world.events:
+        if isinstance(event, SourceAudio):
+            found[int.from_bytes(event.pcm[:4], "big")] = at
+        at += event.seconds if isinstance(event, SourceAudio | SourceGap) else 0.0
     return found
 
 
@@ -115,6 +127,15 @@ def test_what_is_missing_at_the_end_is_told() -> None:
     show = vod()
     show.failures[7] = [status(404)] * 4
     world = play(show)
+
+    assert heard(world) == list(range(7))
+    assert world.events[-1] == SourceGap(SEGMENT_S)
+
+
+def test_what_is_missing_at_the_end_is_told_behind_what_a_decoder_still_has() -> None:
+    show = vod()
+    show.segments[7] = segment(7, is_missing=True)
+    world = play(show, decodes_late=True)
 
     assert heard(world) == list(range(7))
     assert world.events[-1] == SourceGap(SEGMENT_S)
@@ -320,7 +341,7 @@ def test_what_comes_back_without_sound_is_back() -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_whatever_fails_each_second_is_heard_once_or_told(seed: int) -> None:
-    """All that a playlist lists is heard in its order, or is told as a gap of its length."""
+    """All that a playlist lists is heard at its place, or is told as a gap of its length."""
     chance = random.Random(seed)
     show = live(60) if seed % 2 else vod(40)
     first = 2 if seed % 2 else 0
@@ -341,10 +362,10 @@ def test_whatever_fails_each_second_is_heard_once_or_told(seed: int) -> None:
             case 5:
                 show.formats[number] = "mp3"
     show.failures["playlist"] = [status(503), status(404)] * chance.randrange(3)
-    world = play(show)
+    world = play(show, decodes_late=seed % 4 > 1)
 
-    found = heard(world)
     assert is_clean(world)
-    assert found == sorted(set(found))
+    assert heard(world) == sorted(places(world))
+    assert places(world) == {n: (n - first) * SEGMENT_S for n in heard(world)}
     total_s = len(world.pcm) / 32_000 + world.gaps_s
     assert total_s == pytest.approx((len(show.segments) - first) * SEGMENT_S)

@@ -197,13 +197,12 @@ class Reading:
             is_of_another = self._playhead.is_restarting or not self._patience.has_begun
             yield FetchSegment(segment, self._page.url, is_of_another)
         elif self._playhead.has_ended:
-            yield from self._note_end()
+            self._note_end()
         else:
             yield from self._wait_for_more(now)
 
-    def _note_end(self) -> Iterator[Step]:
+    def _note_end(self) -> None:
         if self._patience.has_begun:
-            yield from self._miss(self._take_missed_s())
             self._ending = Over()
         else:  # there was nothing, or nothing but what is missing
             nothing = invalid_stream("its playlist has no segments")
@@ -358,6 +357,8 @@ class Reading:
             yield from self._tell(SourceGap(seconds))
 
     def _finish(self, fault: SourceFault | None) -> Iterator[Step]:
+        if fault is None:
+            yield from self._miss(self._take_missed_s())
         yield StopDecoder()
         yield Disconnect()
         if fault is None and self._info is None:
