@@ -64,6 +64,17 @@ def test_the_first_fault_is_told() -> None:
     finding.note(invalid_stream("second"))
 
     assert finding.fault is first
+    assert finding.passing_fault is None
+
+
+def test_the_first_fault_that_may_pass_is_known() -> None:
+    finding = Finding(URL, 3)
+    faults = [invalid_stream(str(i), is_transient=i > 0) for i in range(3)]
+    for fault in faults:
+        finding.note(fault)
+
+    assert finding.fault is faults[0]
+    assert finding.passing_fault is faults[1]
 
 
 @pytest.mark.parametrize("depth", [1, 3])

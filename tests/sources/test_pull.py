@@ -11,7 +11,7 @@ import pytest
 
 from scribewire.errors import CloseCode
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
-from scribewire.sources.faults import SourceFault, invalid_stream
+from scribewire.sources.faults import SourceFault, authentication_required, invalid_stream
 from scribewire.sources.hls.page import PlaylistPage
 from scribewire.sources.hls.playlist import is_hls, parse_playlist
 from scribewire.sources.hls.segments import SegmentBytes
@@ -233,6 +233,36 @@ class Site:
         return now, SegmentCame(SegmentBytes(media=media, initialization=b"", format="ts"))
 
 
+@dataclass
+class ListedStation:
+    """A list of two addresses: the first never works, the other breaks off and is down for 5 s."""
+
+    first: str
+    was_refused: bool = False
+
+    def connect(self, step: Connect, now: float) -> Answered:
+        is_station = step.url.target == "/station"
+        if step.url.target == "/denied":
+            fault = authentication_required("the server answered HTTP 403", status=403)
+            return Answered(now, Failed(fault))
+        if is_station and 0 < now < 5:
+            self.was_refused = True
+            return Answered(now, Failed(REFUSED))
+        on_air = range(round(now * BLOCKS_A_S), round(now * BLOCKS_A_S) + 30)
+        body = b"".join(map(block, on_air)) if is_station else self._text().encode()
+        answer = connected(url=step.url, head=body[:16], is_icy=is_station)
+        return Answered(now, answer, sent(body, CLOSED, at=now))
+
+    def playlist(self, step: ReadPlaylist, now: float) -> tuple[float, PlaylistCame | Failed]:
+        return now, PlaylistCame(PlaylistPage(self._text(), step.url, step.url), None)
+
+    def segment(self, step: FetchSegment, now: float) -> tuple[float, SegmentCame | Failed]:
+        raise AssertionError(step)
+
+    def _text(self) -> str:
+        return f"[playlist]\nFile1={self.first}\nFile2=/station\n"
+
+
 def find(pages: dict[str, str | bytes], *silent: str) -> World:
     world = World(Site(pages, silent))
     world.play(Pull(URL, RULES))
@@ -289,6 +319,17 @@ def test_the_connection_that_brought_a_playlist_is_let_go() -> None:
 
     assert world.pcm == ONE
     assert world.over == Over()
+
+
+@pytest.mark.parametrize("first", ["https://", "/denied"])
+def test_a_station_is_waited_for_though_another_address_never_worked(first: str) -> None:
+    station = ListedStation(first)
+    world = World(station)
+    world.play(Pull(URL, RULES), until=20)
+
+    assert station.was_refused
+    assert world.over is None
+    assert world.news.count(SourceOpened) > 1
 
 
 def test_an_address_that_may_not_be_is_left_out() -> None:

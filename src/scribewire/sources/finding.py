@@ -39,6 +39,8 @@ class Finding:
         self._left: list[Place] = [Place(url)]
         self._max_depth = max_depth
         self._fault: SourceFault | None = None
+        self.passing_fault: SourceFault | None = None
+        """The first of those that may pass."""
 
     @property
     def has_more(self) -> bool:
@@ -61,6 +63,8 @@ class Finding:
     def note(self, fault: SourceFault) -> None:
         """Note that a place has failed."""
         self._fault = self._fault or fault
+        if fault.may_pass:
+            self.passing_fault = self.passing_fault or fault
 
     def add_stations(self, place: Place, page: PlaylistPage, entries: Sequence[str]) -> None:
         """Go on with what a list of stations names; what is no good URL has failed."""

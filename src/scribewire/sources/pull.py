@@ -167,7 +167,7 @@ class Pull:
         if self._finding.has_more:
             yield from self._try_next(now)
         else:
-            yield from self._end_attempt(self._finding.fault, now)
+            yield from self._end_search(now)
 
     def _fail(self, fault: SourceFault, now: float) -> Iterator[Step]:
         """Let go of the present place, which has no sound, and try the next."""
@@ -177,7 +177,12 @@ class Pull:
         if self._finding.has_more and now < self._opens_by:
             yield from self._try_next(now)
         else:
-            yield from self._end_attempt(self._finding.fault, now)
+            yield from self._end_search(now)
+
+    def _end_search(self, now: float) -> Iterator[Step]:
+        """Nothing has sound; what had some, and may again, is waited for whatever others say."""
+        passing = self._finding.passing_fault if self._was_live else None
+        yield from self._end_attempt(passing or self._finding.fault, now)
 
     # Hearing it
 
