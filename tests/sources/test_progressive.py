@@ -176,6 +176,15 @@ def test_what_is_known_again_after_a_while_is_left_out_to_the_byte() -> None:
     assert world.pcm == body[round(59.9 * 32_000) :]
 
 
+@pytest.mark.parametrize("end", [AT_A_CLOSE, Failed(RESET)])
+def test_what_ends_sooner_than_it_did_before_is_not_all_of_it(end: BodyOver | Failed) -> None:
+    world = play(connected(), PCM, end, first=beginning(PCM * 3), heard_s=60)
+
+    assert world.pcm == b""
+    assert "from second 60.0 on" in world.fault.message
+    assert world.fault.is_final
+
+
 def test_a_station_has_gone_on() -> None:
     world = play(connected(), PCM[100:], AT_A_CLOSE, first=beginning(PCM), heard_s=20)
 

@@ -224,9 +224,12 @@ class ProgressiveStream:
         found = self._body_fault or fault  # the decoder only missed the rest
         if self.is_live and found is None:
             return None if self._is_file() else _ended()
+        before_s = self._before_s if self.is_again else 0.0
+        if found is None and self.heard_s < before_s - ROUNDED_S:  # there was more of it
+            found = _ended()
         if found is None or not self.heard_s or (self.is_live and found.may_pass):
             return found
-        return found.as_final().from_second(self.heard_s)
+        return found.as_final().from_second(max(self.heard_s, before_s))
 
     def _is_file(self) -> bool:
         """Tell whether what has ended without a word was meant to."""
