@@ -140,6 +140,43 @@ def test_a_source_that_is_lost_before_its_first_sound_has_missed_no_more_than_th
     assert total(told) == 4
 
 
+def test_what_is_held_comes_before_the_gap_behind_it() -> None:
+    loss = heard_until(10)
+    told = list(loss.begin("it broke off", 10))
+    told += loss.receive(OPENED, 12)
+    told += loss.receive(audio(12, 12.5), 12.5)
+    told += loss.receive(SourceGap(0.3), 12.8)
+    told += loss.receive(audio(12.8, 13), 13)
+
+    assert told[2:] == [
+        SourceGap(2.0),
+        OPENED,
+        audio(12, 12.5),
+        SourceGap(0.3),
+        audio(12.8, 13),
+    ]
+
+
+def test_what_is_missing_at_the_new_beginning_is_of_the_time_that_passed() -> None:
+    loss = heard_until(10)
+    told = list(loss.begin("it broke off", 10))
+    told += loss.receive(OPENED, 12)
+    told += loss.receive(SourceGap(0.5), 12.5)
+    told += loss.receive(audio(12.5, 13.5), 13.5)
+
+    assert told[2:] == [SourceGap(2.5), OPENED, audio(12.5, 13.5)]
+
+
+def test_who_is_back_and_lost_at_once_was_back() -> None:
+    loss = heard_until(10)
+    told = list(loss.begin("it broke off", 10))
+    told += loss.receive(OPENED, 12)
+    told += loss.receive(audio(12, 12.5), 12.5)
+    told += loss.receive(SourceLost("the playlist failed"), 12.8)
+
+    assert told[3:] == [OPENED, audio(12, 12.5), SourceLost("the playlist failed")]
+
+
 def test_it_may_be_lost_again_before_it_is_clear() -> None:
     loss = heard_until(10)
     told = list(loss.begin("it broke off", 10))

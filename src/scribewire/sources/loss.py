@@ -58,7 +58,10 @@ class Loss:
             self._fresh_at = now
             if now >= self._settles_at or len(self._fresh) >= MOST_SENT_AGAIN_S * PCM_BYTES_PER_S:
                 yield from self.settle(now)
+        elif self._opened is not None and isinstance(event, SourceGap) and not self._fresh:
+            pass  # the time that passed covers it
         else:
+            yield from self.settle(now)
             if isinstance(event, SourceAudio):
                 self._note_heard(event.pcm)
             self._heard_at = now
