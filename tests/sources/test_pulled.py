@@ -178,3 +178,17 @@ async def test_each_variant_has_its_own_head() -> None:
         await pull(origin.url("/master"), events)
 
     assert pcm_of(events) == PCM
+
+
+async def test_segments_that_are_files_are_heard_each_by_itself() -> None:
+    pieces = [bytes([number, 0]) * 16_000 for number in range(1, 4)]
+    entries = "".join(f"#EXTINF:1,\n/{number}.wav\n" for number in range(3))
+    events: list[SourceEvent] = []
+    async with run_raw_origin(head("404 Not Found")) as origin:
+        text = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n{entries}#EXT-X-ENDLIST\n"
+        origin.paths["/list"] = ok(text.encode())
+        for number, pcm in enumerate(pieces):
+            origin.paths[f"/{number}.wav"] = ok(wav(pcm))
+        await pull(origin.url("/list"), events)
+
+    assert pcm_of(events) == b"".join(pieces)

@@ -7,6 +7,8 @@ import pytest
 from scribewire.sources.hls.tracks import (
     FRAGMENTED_MP4,
     LOOKED_AT_BYTES,
+    WHOLE_MP4,
+    WHOLE_WAV,
     SegmentTracks,
     find_tracks,
 )
@@ -115,6 +117,30 @@ def test_a_field_before_the_map_is_passed_over() -> None:
     media = stream(association(), program(AAC, adaptation=20), AAC_PACKET)
 
     assert find_tracks(media).format == f"{TS} 0x0f"
+
+
+def box(name: bytes, body: bytes = b"", *, is_long: bool = False) -> bytes:
+    if is_long:
+        return b"\x00\x00\x00\x01" + name + (len(body) + 16).to_bytes(8, "big") + body
+    return (len(body) + 8).to_bytes(4, "big") + name + body
+
+
+@pytest.mark.parametrize(
+    ("media", "head", "format_"),
+    [
+        (box(b"ftyp") + box(b"mdat", bytes(100)) + box(b"moov"), b"", WHOLE_MP4),
+        (box(b"ftyp") + box(b"mdat", bytes(100), is_long=True) + box(b"moov"), b"", WHOLE_MP4),
+        (box(b"ftyp") + box(b"moov") + box(b"moof") + box(b"mdat"), b"", FRAGMENTED_MP4),
+        (box(b"styp") + box(b"moof") + box(b"mdat"), b"", FRAGMENTED_MP4),
+        (box(b"ftyp") + box(b"moov"), box(b"ftyp") + box(b"moov"), FRAGMENTED_MP4),
+        (box(b"ftyp") + bytes(8) + box(b"moov"), b"", FRAGMENTED_MP4),  # a box without an end
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", b"", WHOLE_WAV),
+    ],
+)
+def test_a_file_by_itself_is_told_from_a_part_of_one(
+    media: bytes, head: bytes, format_: str
+) -> None:
+    assert find_tracks(media, head).format == format_
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ Theory of operation. One request at a time: whenever a new version of the playli
 fetched, else the segment that is next (`Playhead`). What fails is tried again, or given up, by
 `Patience`. A segment is given to the decoder before the next one is fetched, so that whoever does
 not listen holds all of it up. Segments that continue each other share a decoder (`Run`); at a
-discontinuity, behind a hole, or where the format changes, it is let finish and another begins.
+discontinuity, behind a hole, where the format changes, or where each is a file by itself, it is let
+finish and another begins.
 """
 
 from __future__ import annotations
@@ -252,13 +253,13 @@ class Reading:
         is_restarting = self._playhead.is_restarting
         missed_s = self._take_missed_s()
         kind = (data.format, data.initialization)
-        is_broken_off = is_restarting or segment.is_discontinuity or missed_s > 0
+        begins_anew = is_restarting or segment.is_discontinuity or data.is_whole
         self._playhead.advance()
         self._loaded = LoadedSegment(
             data=data,
             duration_s=segment.duration_s,
             missed_s=missed_s,
-            is_continued=kind == self._last_kind and not is_broken_off,
+            is_continued=kind == self._last_kind and not begins_anew and not missed_s,
             follows_loss=self._patience.is_lost,
         )
         self._last_kind = kind

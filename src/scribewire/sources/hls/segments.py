@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from scribewire.sources.faults import invalid_stream
 from scribewire.sources.hls.playlist import KEY_BYTES
-from scribewire.sources.hls.tracks import find_tracks, is_mp4
+from scribewire.sources.hls.tracks import WHOLE_MP4, WHOLE_WAV, find_tracks, is_mp4
 from scribewire.sources.http.azure import with_sas_of
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ class SegmentBytes:
     """What it is; where this changes, another decoder is needed."""
     has_sound: bool = True
     """Whether there may be any."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a file by itself: who has heard one hears nothing behind its end."""
+        return self.format in (WHOLE_MP4, WHOLE_WAV)
 
 
 class SegmentFetcher:

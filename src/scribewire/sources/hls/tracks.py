@@ -15,10 +15,14 @@ from typing import Final
 from scribewire.audio.sniff import sniff
 
 FRAGMENTED_MP4 = "a fragmented MP4"
+WHOLE_MP4 = "an MP4 file"
+WHOLE_WAV = "a WAV file"
 LOOKED_AT_BYTES = 1 << 21
 """Of a segment: sound that begins later has its own segments."""
 
 _BOXES: Final = (b"ftyp", b"styp", b"moov", b"moof", b"sidx", b"emsg", b"prft")
+_BOX_HEAD_BYTES: Final = 8
+_MAX_BOXES: Final = 1000  # a segment of small fragments has hundreds
 _HANDLER: Final = re.compile(rb"hdlr.{8}([a-z]{4})", re.DOTALL)
 _TS_PACKET_BYTES, _TS_SYNC = 188, 0x47
 _SECTION_HEAD_BYTES: Final = 8
@@ -49,13 +53,31 @@ def find_tracks(media: bytes, initialization: bytes = b"") -> SegmentTracks:
     """Look into a segment, with the head that it needs."""
     if is_mp4(media):
         handlers = _HANDLER.findall(initialization or media[: 1 << 16])
-        return SegmentTracks(FRAGMENTED_MP4, not handlers or b"soun" in handlers)
-    name = sniff(media[: 1 << 14]).name or "unknown"
+        boxes = () if initialization else _boxes(media)
+        name = WHOLE_MP4 if b"moov" in boxes and b"moof" not in boxes else FRAGMENTED_MP4
+        return SegmentTracks(name, not handlers or b"soun" in handlers)
+    guess = sniff(media[: 1 << 14])
+    name = WHOLE_WAV if guess.kind == "wav" else guess.name or "unknown"
     if media[:1] != bytes([_TS_SYNC]) or (types := _read_map(media)) is None:
         return SegmentTracks(name, has_sound=True)
     audio = {pid: kind for pid, kind in types.items() if kind not in _SILENT_TYPES}
     kinds = " ".join(f"{kind:#04x}" for _, kind in sorted(audio.items()))
     return SegmentTracks(f"{name} {kinds}".rstrip(), _has_packets(media, frozenset(audio)))
+
+
+def _boxes(media: bytes) -> tuple[bytes, ...]:
+    """Return the names of the boxes of an MP4, as far as they can be followed."""
+    names: list[bytes] = []
+    at = 0
+    while at + _BOX_HEAD_BYTES <= len(media) and len(names) < _MAX_BOXES:
+        size, name = int.from_bytes(media[at : at + 4], "big"), media[at + 4 : at + 8]
+        names.append(name)
+        if size == 1:  # it stands behind the name
+            size = int.from_bytes(media[at + 8 : at + 16], "big")
+        if size < _BOX_HEAD_BYTES:  # to the end, or nonsense
+            break
+        at += size
+    return tuple(names)
 
 
 def _read_map(media: bytes) -> dict[int, int] | None:
