@@ -11,6 +11,7 @@ from scribewire.audio.container import AudioInfo
 from scribewire.errors import CloseCode
 from scribewire.server.app import make_app
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceGap, SourceOpened
+from scribewire.sources.http.urls import HttpUrl
 from scribewire.sources.pulled import Sources
 from scribewire.testing.running import RunningServer, run_server
 
@@ -28,7 +29,7 @@ class ScriptedSources(Sources):
 
     events: Events
 
-    def pull(self, url: str) -> AsyncGenerator[SourceEvent, None]:
+    def pull(self, url: str | HttpUrl) -> AsyncGenerator[SourceEvent, None]:
         return self.events()
 
 

@@ -23,6 +23,7 @@ from scribewire.server.session import (
 )
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceLost, SourceOpened
 from scribewire.sources.faults import invalid_stream
+from scribewire.sources.http.urls import HttpUrl
 from scribewire.sources.pulled import Sources
 from scribewire.testing.running import RunningServer
 from scribewire.testing.scripted import draw_pcm
@@ -44,7 +45,7 @@ class ScriptedSources(Sources):
 
     events: Events
 
-    def pull(self, url: str) -> AsyncGenerator[SourceEvent, None]:
+    def pull(self, url: str | HttpUrl) -> AsyncGenerator[SourceEvent, None]:
         return self.events()
 
 

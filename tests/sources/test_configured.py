@@ -9,6 +9,7 @@ from scribewire.settings import Settings
 from scribewire.sources.configured import OPENING_SHARE, address_policy, configured_sources
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.http.addresses import AddressPolicy
+from scribewire.sources.http.urls import check_url
 from scribewire.sources.retry import RetryRules
 from tests.parts.raw_origin import ok, run_raw_origin
 
@@ -48,17 +49,17 @@ CASES = [
 def test_the_settings_hold_and_the_named_host_is_let_in(
     named: str | None, host: str, ip: str, is_permitted: bool
 ) -> None:
-    assert permits(address_policy(SETTINGS, named=named), host, ip) is is_permitted
+    assert (
+        permits(
+            address_policy(SETTINGS, named=None if named is None else check_url(named)), host, ip
+        )
+        is is_permitted
+    )
 
 
 def test_a_rule_that_is_none_is_told_with_its_option() -> None:
     with pytest.raises(ServerFault, match="--allow-source or --deny-source: address rule '10/8'"):
         address_policy(Settings(allow_source=("10/8",)))
-
-
-def test_a_named_url_that_is_none_is_a_fault_of_the_source() -> None:
-    with pytest.raises(SourceFault, match="names no host"):
-        address_policy(Settings(), named="http:///a.mp3")
 
 
 async def test_patience_is_that_of_the_settings() -> None:
@@ -79,7 +80,7 @@ async def test_who_is_named_by_the_settings_is_believed(certificate: Certificate
     async with (
         run_raw_origin(ok(b"media"), tls=certificate.tls) as server,
         configured_sources(settings, look_up=look_up) as sources,
-        sources.fetcher.open(server.url("/", "a.example")) as response,
+        sources.fetcher.open(check_url(server.url("/", "a.example"))) as response,
     ):
         assert await response.read(10) == b"media"
 

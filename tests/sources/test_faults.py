@@ -9,6 +9,7 @@ from scribewire.sources.faults import (
     authentication_required,
     connection_timeout,
     invalid_stream,
+    scheme_not_allowed,
     unsupported_format,
     untrusted_server,
 )
@@ -22,6 +23,7 @@ from scribewire.sources.faults import (
         (authentication_required("HTTP 401"), "stream requires authentication: HTTP 401; "),
         (unsupported_format("an HTML page"), "unsupported format: found an HTML page; expected "),
         (address_not_allowed("it is private"), "stream address not allowed: it is private; "),
+        (scheme_not_allowed("rtmp"), "stream address not allowed: the scheme of the URL is rtmp; "),
         (connection_timeout(15.0), "connection timeout: the stream did not answer within 15 s; "),
     ],
 )

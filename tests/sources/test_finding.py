@@ -59,10 +59,13 @@ def test_what_may_not_be_reached_has_failed_and_is_told_where_nothing_else_is() 
 
 def test_the_first_fault_is_told() -> None:
     finding = Finding(URL, 3)
+    finding.add_stations(finding.next(), PAGE, ["a", "ftp://a/"])
     first = invalid_stream("first")
+    finding.next()
+    assert finding.try_until(0, 30) == 30
     finding.note(first)
-    finding.note(invalid_stream("second"))
 
+    assert not finding.has_more
     assert finding.fault is first
     assert finding.passing_fault is None
 

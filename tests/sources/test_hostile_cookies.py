@@ -10,6 +10,7 @@ from scribewire.sources.faults import SourceFault
 from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
 from scribewire.sources.http.cookies import MAX_BYTES
 from scribewire.sources.http.fetcher import GuardedFetcher
+from scribewire.sources.http.urls import check_url
 from tests.parts.raw_origin import head, ok
 from tests.sources.test_hostile_urls import NOT_ALLOWED, with_listener
 
@@ -27,7 +28,7 @@ async def cookies_of(server: RawOrigin, first: str) -> str | None:
     """Follow from that host to the end; return the cookies that the last request had."""
     async with (
         GuardedFetcher(HOME, look_up=look_up) as fetcher,
-        fetcher.for_one_source().open(server.url("/a/first", first)) as response,
+        fetcher.for_one_source().open(check_url(server.url("/a/first", first))) as response,
     ):
         assert await response.read(10) == b"media"
     return server.fields().get("cookie")

@@ -10,6 +10,7 @@ import pytest
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
 from scribewire.sources.http.fetcher import FetchLimits, GuardedFetcher
+from scribewire.sources.http.urls import check_url
 from tests.parts.raw_origin import RawOrigin, head, live, run_raw_origin
 
 NOT_ALLOWED = "stream address not allowed: "
@@ -220,7 +221,7 @@ async def look_up(host: str, _port: int) -> list[str]:
 async def refusal_of(url: str, policy: AddressPolicy) -> str:
     async with GuardedFetcher(policy, look_up=look_up, limits=TINY) as fetcher:
         with pytest.raises(SourceFault) as caught:
-            async with fetcher.open(url):
+            async with fetcher.open(check_url(url)):
                 pass
     return caught.value.message
 
@@ -279,7 +280,7 @@ async def test_only_the_first_answer_of_a_changing_name_counts() -> None:
     async def check(listener: RawOrigin) -> None:
         async with GuardedFetcher(AddressPolicy(), look_up=change, limits=TINY) as fetcher:
             with pytest.raises(SourceFault, match="private address"):
-                async with fetcher.open(f"http://rebinding.example:{listener.port}/"):
+                async with fetcher.open(check_url(f"http://rebinding.example:{listener.port}/")):
                     pass
         assert asked == ["rebinding.example"]
 
@@ -299,11 +300,11 @@ async def test_a_name_that_changes_after_the_check_is_connected_to_where_it_was_
             GuardedFetcher(ALLOWED, look_up=change, limits=TINY) as fetcher,
         ):
             url = f"http://rebinding.example:{listener.port}/"
-            async with fetcher.open(url) as response:
+            async with fetcher.open(check_url(url)) as response:
                 assert await response.read(100) == b"media"
             assert asked == ["rebinding.example"]
             with pytest.raises(SourceFault, match="leads to a loopback address"):
-                async with fetcher.open(url):
+                async with fetcher.open(check_url(url)):
                     pass
 
     await with_listener(check)

@@ -6,6 +6,7 @@ import pytest
 from scribewire.settings import Settings
 from scribewire.sources.configured import configured_sources
 from scribewire.sources.faults import SourceFault
+from scribewire.sources.http.urls import check_url
 from scribewire.sources.probe import SourceReport, probe_source
 from scribewire.testing.scripted import ScriptedVad, draw_speech
 from tests.parts.raw_origin import HANG, RawOrigin, live, ok
@@ -18,7 +19,7 @@ def pcm_of(samples: np.ndarray[tuple[int], np.dtype[np.float32]]) -> bytes:
 
 async def probe(server: RawOrigin, seconds: float = 2.0) -> SourceReport:
     url = server.url("/a.wav?secret=1")
-    async with configured_sources(Settings(), named=url) as sources:
+    async with configured_sources(Settings(), named=check_url(url)) as sources:
         return await probe_source(sources, url, seconds, vad=ScriptedVad())
 
 

@@ -16,6 +16,7 @@ from scribewire.cli.options import Format, Given, read_settings, with_settings
 if TYPE_CHECKING:
     from scribewire.engines.silero import SileroVad
     from scribewire.settings import Settings
+    from scribewire.sources.http.urls import HttpUrl
     from scribewire.sources.probe import SourceReport
 
 MAX_SECONDS = 60.0  # it is held in memory, and whoever waits longer wants `transcribe`
@@ -50,9 +51,9 @@ def probe(
     The host of the URL may be anywhere. What it leads to must be public, or
     allowed by --allow-source; so must the host itself on a server.
     """
-    _check(url)
+    checked = _check(url)
     try:
-        report = asyncio.run(_probe(url, read_settings(settings), seconds))
+        report = asyncio.run(_probe(checked, read_settings(settings), seconds))
     except KeyboardInterrupt:
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if output == "json":
@@ -61,15 +62,15 @@ def probe(
         typer.echo("\n".join(explain(report, url)))
 
 
-def _check(url: str) -> None:
+def _check(url: str) -> HttpUrl:
     from scribewire.cli.stream_urls import check_stream_url
 
     if "://" not in url:
         raise CommandFault(_NO_URL, ExitCode.USAGE)
-    check_stream_url(url)
+    return check_stream_url(url)
 
 
-async def _probe(url: str, settings: Settings, seconds: float) -> SourceReport:
+async def _probe(url: HttpUrl, settings: Settings, seconds: float) -> SourceReport:
     from scribewire.runtime.look_up import LookUpThreads
     from scribewire.sources.configured import configured_sources
     from scribewire.sources.probe import probe_source

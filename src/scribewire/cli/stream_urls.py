@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from scribewire.protocol.results import ResultMessage
     from scribewire.settings import Settings
     from scribewire.sources.events import SourceEvent, SourceOpened
+    from scribewire.sources.http.urls import HttpUrl
     from scribewire.wishes import Wishes
 
 _SILENCE_BYTES = PCM_BYTES_PER_S  # of a gap at once: it may be minutes long
 
 
-def check_stream_url(text: str) -> None:
-    """Raise CommandFault unless it is a URL that can be asked for; nothing is looked up."""
+def check_stream_url(text: str) -> HttpUrl:
+    """Return a URL that can be asked for, or raise CommandFault; nothing is looked up."""
     from scribewire.sources.faults import SourceFault
     from scribewire.sources.http.urls import check_url
 
@@ -43,7 +44,7 @@ def check_stream_url(text: str) -> None:
             ExitCode.USAGE,
         )
     try:
-        check_url(text)
+        return check_url(text)
     except SourceFault as fault:
         raise CommandFault(fault.message, ExitCode.USAGE) from None
 
@@ -59,8 +60,8 @@ async def pulling_here(wishes: Wishes, settings: Settings) -> AsyncIterator[Audi
     from scribewire.sources.configured import configured_sources
     from scribewire.sources.events import SourceOpened
 
-    url = wishes.url
-    assert url is not None
+    assert wishes.url is not None
+    url = check_stream_url(wishes.url)
     async with (
         configured_sources(settings, named=url, look_up=LookUpThreads()) as sources,
         contextlib.aclosing(sources.pull(url)) as pulled,

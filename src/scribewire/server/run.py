@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from scribewire.runtime.scheduler import Scheduler
     from scribewire.server.attachment import Attachment
     from scribewire.settings import Settings
+    from scribewire.sources.http.urls import HttpUrl
     from scribewire.sources.pulled import Sources
 
 _CUT_OFF_S = 1.0  # for the word to go out to those who read
@@ -68,7 +69,7 @@ async def serving(
     costs: Mapping[SpeechEngine, CallCosts] | None = None,
     *,
     unix_time: Callable[[], float] = time.time,
-    named_source: str | None = None,
+    named_source: HttpUrl | None = None,
     cut_off: asyncio.Event | None = None,
 ) -> AsyncIterator[tuple[Address, Services]]:
     """Run a server inside the present event loop for as long as the context is open.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from scribewire.errors import ServerFault
 from scribewire.sources.http.addresses import AddressPolicy, AddressRule, parse_address_rule
 from scribewire.sources.http.fetcher import GuardedFetcher, LookUp, system_look_up
-from scribewire.sources.http.urls import check_url
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from scribewire.settings import Settings
+    from scribewire.sources.http.urls import HttpUrl
 
 
 OPENING_SHARE = 0.95
@@ -28,7 +28,7 @@ waited, or this part of it."""
 
 @contextlib.asynccontextmanager
 async def configured_sources(
-    settings: Settings, *, named: str | None = None, look_up: LookUp = system_look_up
+    settings: Settings, *, named: HttpUrl | None = None, look_up: LookUp = system_look_up
 ) -> AsyncIterator[Sources]:
     """Give what pulls by these settings, for as long as the context is open.
 
@@ -49,9 +49,9 @@ async def configured_sources(
         )
 
 
-def address_policy(settings: Settings, *, named: str | None = None) -> AddressPolicy:
+def address_policy(settings: Settings, *, named: HttpUrl | None = None) -> AddressPolicy:
     """Return where may be fetched from; arguments and faults as in `configured_sources`."""
-    own = () if named is None else (AddressRule(host=check_url(named).host),)
+    own = () if named is None else (AddressRule(host=named.host),)
     try:
         return AddressPolicy(
             allowed=tuple(map(parse_address_rule, settings.allow_source)),

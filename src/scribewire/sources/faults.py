@@ -125,6 +125,16 @@ def address_not_allowed(cause: str) -> SourceFault:
     )
 
 
+def scheme_not_allowed(scheme: str) -> SourceFault:
+    """Say that only http and https are pulled, and how anything else may be pushed."""
+    return SourceFault(
+        f"stream address not allowed: the scheme of the URL is {scheme}; expected an http or https "
+        "URL; audio from elsewhere (RTMP, RTSP, SRT, UDP) is pushed: "
+        "ffmpeg -i URL -f s16le -ac 1 -ar 16000 - | scribewire transcribe - --server ADDRESS",
+        is_refusal=True,
+    )
+
+
 def connection_timeout(seconds: float) -> SourceFault:
     """Say that the other server did not answer in time."""
     return SourceFault(

@@ -36,7 +36,7 @@ class Finding:
     """The search for one source, until there is sound."""
 
     def __init__(self, url: HttpUrl, max_depth: int) -> None:
-        self._left: list[Place] = [Place(url)]
+        self._left: list[Place | SourceFault] = [Place(url)]
         self._max_depth = max_depth
         self._fault: SourceFault | None = None
         self.passing_fault: SourceFault | None = None
@@ -45,6 +45,9 @@ class Finding:
     @property
     def has_more(self) -> bool:
         """Whether there is another place to try."""
+        while self._left and isinstance(self._left[0], SourceFault):
+            self.note(self._left[0])
+            del self._left[0]
         return bool(self._left)
 
     @property
@@ -53,12 +56,15 @@ class Finding:
         return self._fault or invalid_stream("it leads nowhere")
 
     def next(self) -> Place:
-        """Return what is to be tried now."""
-        return self._left.pop(0)
+        """Return what is to be tried now, if there `has_more`."""
+        place = self._left.pop(0)
+        assert isinstance(place, Place)
+        return place
 
     def try_until(self, now: float, opens_by: float) -> float:
         """Return how long the present place may take."""
-        return now + (opens_by - now) / 2 if self._left else opens_by
+        is_last = not any(isinstance(one, Place) for one in self._left)
+        return opens_by if is_last else now + (opens_by - now) / 2
 
     def note(self, fault: SourceFault) -> None:
         """Note that a place has failed."""
@@ -84,12 +90,12 @@ class Finding:
         if place.depth >= self._max_depth:
             self.note(invalid_stream("its playlists only lead to other playlists"))
             return
-        places: list[Place] = []
+        places: list[Place | SourceFault] = []
         for address in addresses:
             try:
                 url = page.url.join(address)
             except SourceFault as fault:
-                self.note(fault)
+                places.append(fault)
             else:
                 places.append(Place(with_sas_of(page.url, url), place.depth + 1, variables))
         self._left[:0] = places

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scribewire.audio.container import AudioInfo
     from scribewire.engines.protocols import VadEngine
     from scribewire.sources.events import SourceEvent
+    from scribewire.sources.http.urls import HttpUrl
     from scribewire.sources.pulled import Sources
     from scribewire.types import Samples
 
@@ -57,7 +58,7 @@ class SourceReport:
 
 
 async def probe_source(
-    sources: Sources, url: str, seconds: float, *, vad: VadEngine | None = None
+    sources: Sources, url: str | HttpUrl, seconds: float, *, vad: VadEngine | None = None
 ) -> SourceReport:
     """Open a source and hear its first seconds. Raises SourceFault when it cannot be used."""
     clock = asyncio.get_running_loop().time

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from scribewire.sources.events import SourceEvent
     from scribewire.sources.http.fetcher import GuardedFetcher
+    from scribewire.sources.http.urls import HttpUrl
     from scribewire.sources.retry import RetryRules
     from scribewire.sources.steps import Step
 
@@ -32,7 +33,7 @@ class Sources:
     open_timeout_s: float
     """From connecting to the first audio."""
 
-    def pull(self, url: str) -> AsyncGenerator[SourceEvent, None]:
+    def pull(self, url: str | HttpUrl) -> AsyncGenerator[SourceEvent, None]:
         """Yield what a source gives, until a finite one is over.
 
         Raises SourceFault: at once for a source that cannot be used, with close code 1011 for a
@@ -49,9 +50,9 @@ class Sources:
 
 
 async def _pull(
-    fetcher: GuardedFetcher, url: str, rules: PullRules
+    fetcher: GuardedFetcher, url: str | HttpUrl, rules: PullRules
 ) -> AsyncGenerator[SourceEvent, None]:
-    pull = Pull(check_url(url), rules)
+    pull = Pull(check_url(url) if isinstance(url, str) else url, rules)
     over: Over | None = None
     async with Hands(fetcher) as hands:
         steps = pull.begin(time.monotonic())

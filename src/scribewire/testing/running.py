@@ -14,6 +14,7 @@ from websockets.typing import Subprotocol
 from scribewire.engines.engines import Engines
 from scribewire.server.run import serving
 from scribewire.settings import Settings
+from scribewire.sources.http.urls import check_url
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ async def run_server(
     defaults = {"port": 0, "keys": KEYS, "max_final_latency_ms": 0}
     settings = Settings.model_validate({**defaults, **options})
     engines = engines or Engines(ScriptedVad(), (ScriptedEngine(),))
-    async with serving(settings, engines, named_source=named_source) as running:
+    named = None if named_source is None else check_url(named_source)
+    async with serving(settings, engines, named_source=named) as running:
         yield RunningServer(*running)
 
 

@@ -15,8 +15,9 @@ from scribewire.sources.hls.segments import (
     SegmentFetcher,
 )
 from scribewire.sources.hls.tracks import FRAGMENTED_MP4
-from scribewire.sources.http.addresses import AddressPolicy, check_url, parse_address_rule
+from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
 from scribewire.sources.http.fetcher import FetchLimits, GuardedFetcher
+from scribewire.sources.http.urls import check_url
 
 if TYPE_CHECKING:
     from tests.parts.raw_origin import RawOrigin

@@ -9,6 +9,7 @@ from scribewire.sources.faults import SourceFault
 from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
 from scribewire.sources.http.fetcher import FetchLimits, GuardedFetcher
 from scribewire.sources.http.response import BodyEnd
+from scribewire.sources.http.urls import check_url
 from tests.parts.raw_origin import HANG, RESET, RawOrigin, run_raw_origin
 
 if TYPE_CHECKING:
@@ -29,14 +30,17 @@ def redirect(location: str, status: int = 302) -> bytes:
 
 
 async def fetch(url: str, **options: Any) -> bytes:  # noqa: ANN401 - those of open
-    async with GuardedFetcher(LOOPBACK) as fetcher, fetcher.open(url, **options) as response:
+    async with (
+        GuardedFetcher(LOOPBACK) as fetcher,
+        fetcher.open(check_url(url), **options) as response,
+    ):
         return await response.read(1000)
 
 
 async def fault_of(url: str, limits: FetchLimits | None = None) -> SourceFault:
     async with GuardedFetcher(LOOPBACK, limits=limits or FetchLimits()) as fetcher:
         with pytest.raises(SourceFault) as caught:
-            async with fetcher.open(url) as response:
+            async with fetcher.open(check_url(url)) as response:
                 await response.read(1000)
     return caught.value
 
@@ -44,7 +48,7 @@ async def fault_of(url: str, limits: FetchLimits | None = None) -> SourceFault:
 async def test_a_file_comes_with_its_length(raw_server: RawOrigin) -> None:
     raw_server.answers = [answer(b"media", "Content-Type: audio/mpeg")]
     url = raw_server.url("/x?sig=a%2Bb%2f+c==&t=ä")
-    async with GuardedFetcher(LOOPBACK) as fetcher, fetcher.open(url) as response:
+    async with GuardedFetcher(LOOPBACK) as fetcher, fetcher.open(check_url(url)) as response:
         assert (response.status, response.length, response.is_icy) == (200, 5, False)
         assert response.headers["content-TYPE"] == "audio/mpeg"
         assert [chunk async for chunk in response.chunks()] == [b"media"]
@@ -61,7 +65,7 @@ async def test_a_later_start_is_asked_for(raw_server: RawOrigin) -> None:
     raw_server.answers = [head + b"ia"]
     async with (
         GuardedFetcher(LOOPBACK) as fetcher,
-        fetcher.open(raw_server.url(), start=3) as response,
+        fetcher.open(check_url(raw_server.url()), start=3) as response,
     ):
         assert (response.status, response.length) == (206, 5)
         assert await response.read(10) == b"ia"
@@ -92,7 +96,7 @@ async def test_redirects_are_followed(raw_server: RawOrigin, status: int) -> Non
     raw_server.answers = [redirect("/next?a=%2B", status), answer(b"media")]
     async with (
         GuardedFetcher(LOOPBACK) as fetcher,
-        fetcher.open(raw_server.url("/first")) as response,
+        fetcher.open(check_url(raw_server.url("/first"))) as response,
     ):
         assert await response.read(10) == b"media"
         assert response.url.text == raw_server.url("/next?a=%2B")
@@ -112,7 +116,7 @@ async def test_a_redirect_is_looked_up_and_checked_again(
     raw_server.answers = [redirect(other_server.url("/", "b.example"))]
     async with GuardedFetcher(LOOPBACK, look_up=table) as fetcher:
         with pytest.raises(SourceFault, match=r"b\.example leads to a loopback address"):
-            async with fetcher.open(raw_server.url("/", "a.example")):
+            async with fetcher.open(check_url(raw_server.url("/", "a.example"))):
                 pass
     assert table.asked == ["a.example", "b.example"]
     assert other_server.connections == 0
@@ -133,7 +137,7 @@ async def test_a_file_can_be_told_from_a_stream_by_its_end(
     raw_server.answers = [reply]
     async with (
         GuardedFetcher(LOOPBACK) as fetcher,
-        fetcher.open(raw_server.url()) as response,
+        fetcher.open(check_url(raw_server.url())) as response,
     ):
         assert response.ended_by is None
         assert await response.read(10) == b"media"
@@ -150,7 +154,7 @@ async def test_a_radio_stream_over_http_loses_its_metadata(raw_server: RawOrigin
     raw_server.answers = [OK + b"icy-metaint: 64\r\nicy-name: radio\r\n\r\n" + body]
     async with (
         GuardedFetcher(LOOPBACK) as fetcher,
-        fetcher.open(raw_server.url(), accepts_icy=True) as response,
+        fetcher.open(check_url(raw_server.url()), accepts_icy=True) as response,
     ):
         assert (response.is_icy, response.length) == (True, None)
         assert await response.read(200) == b"a" * 64 + b"b" * 64 + b"c"
@@ -163,7 +167,7 @@ async def test_a_server_that_answers_icy_is_understood(raw_server: RawOrigin) ->
     raw_server.answers = [head + body]
     async with GuardedFetcher(LOOPBACK) as fetcher:
         url = raw_server.url("/;?x=1").replace("//", "//user:secret@")
-        async with fetcher.open(url, accepts_icy=True) as response:
+        async with fetcher.open(check_url(url), accepts_icy=True) as response:
             assert (response.status, response.is_icy, response.length) == (200, True, None)
             assert response.headers["Content-Type"] == "audio/mpeg"
             assert await response.read(200) == b"a" * 64 + b"b" * 64 + b"c"
@@ -252,10 +256,10 @@ async def test_the_certificate_must_be_for_the_name_not_the_address(
         return ["127.0.0.1"]
 
     async with GuardedFetcher(LOOPBACK, look_up=look_up) as fetcher:
-        async with fetcher.open(tls_server.url("/", "a.example")) as response:
+        async with fetcher.open(check_url(tls_server.url("/", "a.example"))) as response:
             assert await response.read(10) == b"media"
         with pytest.raises(SourceFault, match="certificate is for another host"):
-            async with fetcher.open(tls_server.url("/", "b.example")):
+            async with fetcher.open(check_url(tls_server.url("/", "b.example"))):
                 pass
 
 
@@ -274,7 +278,7 @@ async def test_a_password_is_not_shown_by_a_redirect_to_http(
     async with GuardedFetcher(LOOPBACK, look_up=look_up) as fetcher:
         url = tls_server.url("/", "a.example").replace("//", "//user:secret@")
         with pytest.raises(SourceFault, match="would show the password"):
-            async with fetcher.open(url):
+            async with fetcher.open(check_url(url)):
                 pass
     assert raw_server.connections == 0
 
@@ -287,7 +291,7 @@ async def test_neither_proxies_nor_cookies_take_part(
     raw_server.answers = [answer(b"one", "Set-Cookie: a=b"), answer(b"two")]
     async with GuardedFetcher(LOOPBACK) as fetcher:
         for body in (b"one", b"two"):
-            async with fetcher.open(raw_server.url()) as response:
+            async with fetcher.open(check_url(raw_server.url())) as response:
                 assert await response.read(10) == body
     assert "cookie" not in raw_server.fields()
 

@@ -12,6 +12,7 @@ from scribewire.sources.faults import SourceFault
 from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
 from scribewire.sources.http.bodies import BodyEnd
 from scribewire.sources.http.fetcher import GuardedFetcher, Response
+from scribewire.sources.http.urls import check_url
 
 if TYPE_CHECKING:
     from tests.parts.raw_origin import RawOrigin
@@ -57,7 +58,10 @@ HEARD: list[tuple[str, bytes, int | None, BodyEnd]] = [
 
 async def opened(server: RawOrigin, answer: bytes) -> tuple[bytes, Response]:
     server.answers = [answer]
-    async with GuardedFetcher(LOOPBACK) as fetcher, fetcher.open(server.url()) as response:
+    async with (
+        GuardedFetcher(LOOPBACK) as fetcher,
+        fetcher.open(check_url(server.url())) as response,
+    ):
         return await response.read(1000), response
 
 

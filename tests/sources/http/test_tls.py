@@ -12,6 +12,7 @@ from scribewire.sources.faults import SourceFault
 from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
 from scribewire.sources.http.fetcher import GuardedFetcher
 from scribewire.sources.http.tls import trusting
+from scribewire.sources.http.urls import check_url
 from tests.parts.certificates import Certified, certify, revocations, served_with
 from tests.parts.raw_origin import ok, run_raw_origin
 
@@ -52,7 +53,7 @@ async def heard(
     async with (
         run_raw_origin(ok(b"media"), tls=tls) as server,
         GuardedFetcher(LOOPBACK, look_up=look_up, extra_ca=extra) as fetcher,
-        fetcher.open(server.url("/", host)) as response,
+        fetcher.open(check_url(server.url("/", host))) as response,
     ):
         return await response.read(10)
 

@@ -22,14 +22,13 @@ from scribewire.sources.http.networks import (
     why_not_public,
 )
 from scribewire.sources.http.own_addresses import is_own_address
-from scribewire.sources.http.urls import MAX_PORT, HttpUrl, check_url, normalise_host, shown
+from scribewire.sources.http.urls import MAX_PORT, HttpUrl, normalise_host, shown
 
 __all__ = [
     "AddressPolicy",
     "AddressRule",
     "HttpUrl",
     "Leave",
-    "check_url",
     "parse_address_rule",
     "shown",
 ]

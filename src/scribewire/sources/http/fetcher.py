@@ -1,7 +1,7 @@
 """Fetch what clients name, and reach nothing that they may not.
 
-Theory of operation. Each request, and each redirect as a new request, goes through three gates:
-`check_url` reads the URL; `CheckedResolver` looks its name up once for each connection and has
+Theory of operation. Each request, and each redirect as a new request, goes through three gates: its
+URL has been read (`urls.py`); `CheckedResolver` looks its name up once for each connection and has
 every address checked; the connection is made to those very addresses, so a name that changes
 afterwards changes nothing. Proxies of the environment take no part. A fetcher keeps nothing of
 what it fetches; `for_one_source` keeps the cookies of one source, and counts the work it makes.
@@ -28,7 +28,7 @@ from scribewire.sources.http.limits import FetchLimits
 from scribewire.sources.http.resolver import CheckedResolver, LookUp, system_look_up
 from scribewire.sources.http.response import REDIRECTS, Reply, Response, check_answer
 from scribewire.sources.http.tls import trusting
-from scribewire.sources.http.urls import HttpUrl, check_url
+from scribewire.sources.http.urls import HttpUrl
 
 __all__ = ["FetchLimits", "GuardedFetcher", "LookUp", "Response", "system_look_up"]
 
@@ -80,7 +80,7 @@ class GuardedFetcher:
     @asynccontextmanager
     async def open(
         self,
-        url: str | HttpUrl,
+        url: HttpUrl,
         *,
         start: int | None = None,
         end: int | None = None,
@@ -102,8 +102,7 @@ class GuardedFetcher:
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(self.limits.connect_s):
-                    asked = check_url(url) if isinstance(url, str) else url
-                    final_url, answer = await self._follow(asked, fields, stack)
+                    final_url, answer = await self._follow(url, fields, stack)
             except TimeoutError:
                 raise connection_timeout(self.limits.connect_s) from None
             yield Response(answer, final_url, self.limits, self._effort)

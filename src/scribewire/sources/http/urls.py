@@ -16,7 +16,12 @@ from urllib.parse import quote, unquote_to_bytes, urljoin
 
 import idna
 
-from scribewire.sources.faults import SourceFault, address_not_allowed, invalid_stream
+from scribewire.sources.faults import (
+    SourceFault,
+    address_not_allowed,
+    invalid_stream,
+    scheme_not_allowed,
+)
 from scribewire.sources.http.networks import spell_address
 
 MAX_URL_CHARACTERS = 8000  # what RFC 9110 asks every server to bear; signed URLs have some 1500
@@ -89,7 +94,7 @@ def check_url(url: str) -> HttpUrl:
         raise invalid_stream("the URL has no scheme, such as https://")
     scheme, authority, target = parts[1].lower(), parts[2], parts[3]
     if scheme not in ("http", "https"):
-        raise address_not_allowed(f"the scheme of the URL is {scheme[:20]}")
+        raise scheme_not_allowed(scheme[:20])
     if not authority:
         raise invalid_stream("the URL names no host")
     user_info, at, host_and_port = authority.rpartition("@")
