@@ -68,6 +68,22 @@ def test_more_than_passed_is_no_gap() -> None:
     assert heard(cut(0, 10)).join(other, passed_s=2) == Joint(other, 0.0)
 
 
+def test_what_is_alike_everywhere_is_found_nowhere() -> None:
+    hum = np.tile(np.frombuffer(noise(0.1, seed=3), "<i2"), 40).tobytes()  # 4 s
+
+    assert heard(cut(0, 5) + hum).join(hum + cut(10, 12) + hum, passed_s=6.0) == Joint(
+        hum + cut(10, 12) + hum, 0.0
+    )
+
+
+def test_a_click_in_silence_is_like_any_other() -> None:
+    click = bytes(20_000) + b"\x00\x40" * 10 + bytes(12_000)
+
+    assert (
+        heard(cut(0, 5) + click).join(cut(10, 12) + click, passed_s=0.5).pcm == cut(10, 12) + click
+    )
+
+
 def test_silence_is_like_nothing() -> None:
     silence = noise(5, amplitude=3)
 

@@ -23,6 +23,10 @@ TAILS_S = (1.0, 0.5, 0.25)
 """So much of what was heard last is searched for: less where less of it is sent once more."""
 MIN_LIKENESS = 0.9
 """Correlation of the same stream decoded twice is above 0.99; of other speech below 0.5."""
+MIN_SHARE = 0.1
+"""Of the tail must be louder than that: a click in silence is like any other."""
+BESIDE_SAMPLES = SAMPLE_RATE // 50
+"""Further from the place that is most like it, no other may be: a hum is like itself all along."""
 MAX_JITTER_S = 1.0
 """Audio that goes on has grown by the time that passed; a jingle that is played again has not."""
 MIN_RMS = 10.0
@@ -63,7 +67,7 @@ def _seconds(pcm: bytes) -> float:
 
 
 def find_end(heard: bytes, fresh: bytes, tail_s: float) -> int | None:
-    """Return the byte of `fresh` behind the place that is like the end of `heard`; None: nowhere.
+    """Return the byte of `fresh` behind the one place that is like the end of `heard`, if any.
 
     The end is `tail_s` seconds long.
     """
@@ -72,7 +76,8 @@ def find_end(heard: bytes, fresh: bytes, tail_s: float) -> int | None:
     if tail.size < size or audio.size < tail.size:
         return None
     energy = float(tail @ tail)
-    if energy < tail.size * MIN_RMS**2:
+    is_empty = np.count_nonzero(np.abs(tail) >= MIN_RMS) < MIN_SHARE * tail.size
+    if is_empty or energy < tail.size * MIN_RMS**2:
         return None
     width = 1 << (audio.size + tail.size - 1).bit_length()
     spectrum = np.fft.rfft(audio, width) * np.conj(np.fft.rfft(tail, width))
@@ -81,7 +86,10 @@ def find_end(heard: bytes, fresh: bytes, tail_s: float) -> int | None:
     energies = sums[tail.size :] - sums[: -tail.size]
     likeness = products / np.sqrt(np.maximum(energies, 1.0) * energy)
     best = int(np.argmax(likeness))
-    return 2 * (best + tail.size) if likeness[best] >= MIN_LIKENESS else None
+    if likeness[best] < MIN_LIKENESS:
+        return None
+    likeness[max(best - BESIDE_SAMPLES, 0) : best + BESIDE_SAMPLES] = 0
+    return None if likeness.max() >= MIN_LIKENESS else 2 * (best + tail.size)
 
 
 def _differences(pcm: bytes) -> NDArray[np.float32]:
