@@ -133,7 +133,16 @@ def test_without_a_length_the_end_is_one_if_it_is_marked(
 
 
 @pytest.mark.parametrize(
-    ("said_ms", "is_over"), [(20_000, True), (20_900, True), (21_100, False), (None, False)]
+    ("said_ms", "is_over"),
+    [
+        (20_000, True),
+        (20_900, True),
+        (21_100, False),
+        (19_100, True),
+        (3000, False),  # a station that passes the head of its first piece on
+        (0, False),
+        (None, False),
+    ],
 )
 def test_a_container_that_says_how_long_it_is_says_whether_that_was_all(
     said_ms: int | None, is_over: bool

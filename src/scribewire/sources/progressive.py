@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from scribewire.sources.steps import Fact, Step
 
 ROUNDED_S: Final = 1.0
-"""So much less may be heard than a container says that it lasts: encoders pad, and round."""
+"""So much less or more may be heard than a container says that it lasts: encoders pad, and round.
+With much more it is a station, which passes on what its first piece says of itself."""
 
 
 class ProgressiveStream:
@@ -240,7 +241,7 @@ class ProgressiveStream:
         if self._body_end is BodyEnd.MARK and not self._answer.is_icy:
             return True
         said_ms = self._info.duration_ms if self._info is not None else None
-        return said_ms is not None and self.heard_s >= said_ms / 1000 - ROUNDED_S
+        return said_ms is not None and abs(self.heard_s - said_ms / 1000) <= ROUNDED_S
 
     def _finish(self, fault: SourceFault | None) -> Iterator[Step]:
         yield StopDecoder()
