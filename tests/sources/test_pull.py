@@ -168,6 +168,27 @@ def test_a_file_that_broke_off_without_a_length_is_heard_to_its_end() -> None:
     assert world.over.fault is None
 
 
+def test_a_file_without_a_length_may_break_off_again_and_again() -> None:
+    whole = (ONE + OTHER) * 4
+    sizes = [200_000, 150_000, 400_000, 300_000, len(whole)]
+    world = scripted(
+        *(Answered(0.1, connected(), sent(whole[:size], Failed(RESET))) for size in sizes[:-1]),
+        Answered(0.1, connected(), sent(whole, CLOSED)),
+    )
+
+    assert world.pcm == whole
+    assert world.over == Over()
+
+
+def test_a_file_without_a_length_that_does_not_go_on_is_given_up() -> None:
+    broken = (ONE + OTHER)[:150_000]
+    world = scripted(*(Answered(0.1, connected(), sent(broken, Failed(RESET))) for _ in range(99)))
+
+    assert world.pcm == broken
+    assert world.fault.close_code is CloseCode.SERVER_FAULT
+    assert world.now >= RULES.retry.give_up_after_s
+
+
 def test_a_live_source_is_given_up_as_our_failure() -> None:
     world = scripted(live(ONE), live(OTHER), GONE)
 

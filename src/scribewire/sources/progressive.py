@@ -66,7 +66,7 @@ class ProgressiveStream:
         self._download = Download(answer, rules) if can_resume else None
         self._is_finite = answer.is_finite
         self._replay = None if first is None or answer.is_finite else Replay(first)
-        self._before_s = heard_s
+        self._first, self._before_s = first, heard_s
         self._skip_s = 0.0  # of what is heard, still to be left out
         self._retry_at: float | None = None
         self._info: AudioInfo | None = None
@@ -74,8 +74,7 @@ class ProgressiveStream:
         self._body_end: BodyEnd | None = None
         self._body_fault: SourceFault | None = None
         self._has_body = True
-        self.beginning = Beginning()
-        """What came first."""
+        self._beginning = Beginning()
         self.heard_s = 0.0
         """How far it was heard, with what is missing in it."""
 
@@ -93,6 +92,17 @@ class ProgressiveStream:
     def is_live(self) -> bool:
         """Whether it may have no end."""
         return not (self._is_finite or self.is_again)
+
+    @property
+    def beginning(self) -> Beginning:
+        """What came first, this time or before: as much of it as there ever was."""
+        first = self._first if self.is_again else None
+        return self._beginning if first is None or first.size < self._beginning.size else first
+
+    @property
+    def heard_until_s(self) -> float:
+        """How far it was ever heard."""
+        return max(self.heard_s, self._before_s if self.is_again else 0.0)
 
     @property
     def wake_at(self) -> float | None:
@@ -146,7 +156,7 @@ class ProgressiveStream:
         if self._download is not None:
             data = self._download.take(data)
         else:
-            self.beginning.note(data)
+            self._beginning.note(data)
         if data and self._lost is not None and self._info is not None:
             self._lost = None
             yield Tell(self._opened(self._info))
@@ -225,12 +235,12 @@ class ProgressiveStream:
         found = self._body_fault or fault  # the decoder only missed the rest
         if self.is_live and found is None:
             return None if self._is_file() else _ended()
-        before_s = self._before_s if self.is_again else 0.0
-        if found is None and self.heard_s < before_s - ROUNDED_S:  # there was more of it
+        if found is None and self.heard_s < self.heard_until_s - ROUNDED_S:  # there was more of it
             found = _ended()
         if found is None or not self.heard_s or (self.is_live and found.may_pass):
             return found
-        return found.as_final().from_second(max(self.heard_s, before_s))
+        found = found.from_second(self.heard_until_s)
+        return found if self.is_again else found.as_final()
 
     def _is_file(self) -> bool:
         """Tell whether what has ended without a word was meant to."""

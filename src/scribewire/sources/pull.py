@@ -64,7 +64,7 @@ class Pull:
         self._place_by = self._opens_by = 0.0
         self._inner: _Inner | None = None  # what is heard
         self._is_heard = False  # whether it has opened
-        self._was_live = False  # whether what opened last was
+        self._may_return = False  # whether what opened last may be tried again
         self._retry_at: float | None = None  # while it is away
         self._first: ProgressiveStream | None = (
             None  # all that was heard until now, if it may be a file
@@ -149,7 +149,7 @@ class Pull:
             return
         beginning, heard_s = None, 0.0
         if self._first is not None:
-            beginning, heard_s = self._first.beginning, self._first.heard_s
+            beginning, heard_s = self._first.beginning, self._first.heard_until_s
         stream = ProgressiveStream(self._place.url, answer, self._rules, beginning, heard_s)
         yield from self._hear(stream, now)
 
@@ -181,7 +181,7 @@ class Pull:
 
     def _end_search(self, now: float) -> Iterator[Step]:
         """Nothing has sound; what had some, and may again, is waited for whatever others say."""
-        passing = self._finding.passing_fault if self._was_live else None
+        passing = self._finding.passing_fault if self._may_return else None
         yield from self._end_attempt(passing or self._finding.fault, now)
 
     # Hearing it
@@ -203,10 +203,12 @@ class Pull:
     def _note(self, event: SourceEvent, now: float) -> Iterator[SourceEvent]:
         inner = self._inner
         if isinstance(event, SourceOpened):
-            self._is_heard, self._was_live = True, event.is_live
-            if isinstance(inner, ProgressiveStream) and inner.is_again:
+            stream = inner if isinstance(inner, ProgressiveStream) else None
+            is_again = stream is not None and stream.is_again
+            self._is_heard, self._may_return = True, event.is_live or is_again
+            if is_again:
                 self._loss.forget()
-            self._first = inner if self._is_first and isinstance(inner, ProgressiveStream) else None
+            self._first = stream if self._is_first or is_again else None
             self._is_first = False
         yield from self._loss.receive(event, now)
 
@@ -228,7 +230,7 @@ class Pull:
         yield from map(Tell, self._loss.settle(now))
         if self._loss.is_back:
             self._backoff.note_audio()
-        if fault is None or not (self._was_live and fault.may_pass):
+        if fault is None or not (self._may_return and fault.may_pass):
             yield Over(fault)
             return
         yield from map(Tell, self._loss.begin(fault.message, now))
