@@ -76,6 +76,24 @@ FILE_KINDS: Final[dict[str, FileKind]] = {
     "opus": FileKind(suffix="opus", arguments=("-c:a", "libopus", "-b:a", "48k")),
     "webm": FileKind(suffix="webm", arguments=("-c:a", "libopus", "-b:a", "48k")),
     "mpegts": FileKind(suffix="ts", arguments=("-c:a", "aac", "-b:a", "64k", "-f", "mpegts")),
+    "mpg": FileKind(
+        suffix="mpg",
+        arguments=("-c:a", "mp2", "-ar", "44100", "-c:v", "mpeg2video", "-r", "25"),
+        has_picture=True,
+    ),
+    "vob": FileKind(
+        suffix="vob",
+        arguments=("-c:a", "ac3", "-ar", "48000", "-c:v", "mpeg2video", "-r", "25", "-f", "vob"),
+        has_picture=True,
+    ),
+    "avi": FileKind(suffix="avi", arguments=("-c:a", "pcm_s16le"), is_lossless=True),
+    "avi-picture": FileKind(
+        suffix="avi", arguments=("-c:a", "libmp3lame", "-ar", "44100"), has_picture=True
+    ),
+    "caf": FileKind(suffix="caf", arguments=("-c:a", "pcm_s16be"), is_lossless=True),
+    "caf-index-last": FileKind(suffix="caf", arguments=("-c:a", "libopus", "-b:a", "48k")),
+    "mov": FileKind(suffix="mov", arguments=("-c:a", "aac", "-b:a", "64k"), has_picture=True),
+    "flv": FileKind(suffix="flv", arguments=("-c:a", "aac", "-b:a", "64k"), has_picture=True),
 }
 """Every kind of file that stream mode reads, by a name that tells them apart."""
 

@@ -72,11 +72,19 @@ _LIVE_OPTIONS = {
     "analyzeduration": "200000",
     "probesize": "1000000",
 }
+# It lists its tracks nowhere: each is known when its first packet comes.
+_PROGRAM_STREAM_OPTIONS = {
+    **_LIVE_OPTIONS,
+    "analyzeduration": "5000000",
+    "probesize": "5000000",
+}
 
 _TEXT_HEAD_BYTES = 1024
 _ID3_HEAD_BYTES = 10
 _FRAMES_BYTES = 4096  # hold two frames of MP3 or AAC, wherever the first begins
 _BOX_HEAD_BYTES, _LONG_BOX_HEAD_BYTES = 8, 16
+_CAF, _CAF_HEAD_BYTES, _CAF_CHUNK_HEAD_BYTES, _CAF_DESCRIPTION_BYTES = b"caff", 8, 12, 32
+_PROGRAM_STREAM = b"\x00\x00\x01\xba"  # the first of its packs (ISO/IEC 13818-1, 2.5.3)
 
 
 class _Refused(Exception):
@@ -269,14 +277,18 @@ def _may_be_text(head: bytes) -> bool:
 
 def _make_readable(source: _Input, limits: DecoderLimits) -> BinaryIO:
     """Return what FFmpeg shall read: the input, or all of it when it has to go back and forth."""
-    if source.peek(_BOX_HEAD_BYTES)[4:] != b"ftyp" or not _has_index_at_end(source):
+    head = source.peek(_BOX_HEAD_BYTES)
+    if head[4:] == b"ftyp" and _has_index_at_end(source):
+        name, remedy = "an MP4", " (make it with the index first: `-movflags faststart`)"
+    elif head[:4] == _CAF and _has_packet_table_at_end(source):
+        name, remedy = "a Core Audio", ""
+    else:
         return source  # type: ignore[return-value]  # PyAV needs no more than `read`
     data = source.read_all(limits.whole_file_bytes)
     if data is None:
         megabytes = limits.whole_file_bytes // 1_000_000
         raise _unsupported(
-            f"an MP4 file of more than {megabytes} MB whose index is at its end"
-            " (make it with the index first: `-movflags faststart`)"
+            f"{name} file of more than {megabytes} MB whose index is at its end{remedy}"
         )
     return io.BytesIO(data)
 
@@ -295,13 +307,28 @@ def _has_index_at_end(source: _Input) -> bool:
     return False
 
 
+def _has_packet_table_at_end(source: _Input) -> bool:
+    """Tell whether the media of a CAF file come before what cuts them into packets."""
+    at, is_cut = _CAF_HEAD_BYTES, True
+    for _ in range(16):
+        chunk = source.peek(at + _CAF_CHUNK_HEAD_BYTES + _CAF_DESCRIPTION_BYTES)[at:]
+        kind, size = chunk[:4], int.from_bytes(chunk[4:12], "big", signed=True)
+        if kind == b"desc":  # bytes of a packet; 0 where they are not all alike
+            is_cut = any(chunk[_CAF_CHUNK_HEAD_BYTES + 16 : _CAF_CHUNK_HEAD_BYTES + 20])
+        if kind in (b"data", b"pakt") or not 0 <= size <= _READ_BYTES:
+            return kind == b"data" and not is_cut
+        at += _CAF_CHUNK_HEAD_BYTES + size
+    return False
+
+
 def _open(readable: BinaryIO, head: bytes, source: _Input) -> InputContainer:
+    name = "ogg" if is_ogg(head) else _format_of(source)
     try:
         container = av.open(
             readable,
             "r",
-            format="ogg" if is_ogg(head) else _format_of(source),
-            options=_LIVE_OPTIONS,
+            format=name,
+            options=_PROGRAM_STREAM_OPTIONS if name == "mpeg" else _LIVE_OPTIONS,
             metadata_errors="ignore",
         )
     except MemoryError:
@@ -326,9 +353,11 @@ def _open(readable: BinaryIO, head: bytes, source: _Input) -> InputContainer:
 def _format_of(source: _Input) -> str | None:
     """Return FFmpeg's name of a format that it would take 64 KiB to find: seconds of radio."""
     head = source.peek(_FRAMES_BYTES)
+    if head.startswith(_PROGRAM_STREAM):
+        return "mpeg"
     guess = sniff(head)
     if guess.kind == "wav":
-        return "wav"
+        return "wav" if head[8:12] == b"WAVE" else None
     if guess.kind == "pcm":  # no mark: radio that is entered in the middle
         guess = find_frames(head) or guess
     return {MP3: "mp3", AAC: "aac"}.get(guess.name)
