@@ -12,6 +12,7 @@ import pytest
 from scribewire.errors import CloseCode
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault, authentication_required, invalid_stream
+from scribewire.sources.finding import MAX_TRIED
 from scribewire.sources.hls.page import PlaylistPage
 from scribewire.sources.hls.playlist import is_hls, parse_playlist
 from scribewire.sources.hls.segments import SegmentBytes
@@ -365,3 +366,11 @@ def test_lists_that_lead_to_lists_come_to_an_end() -> None:
 
     assert "only lead to other playlists" in world.fault.message
     assert len(world.asked) < 40
+
+
+def test_lists_of_lists_lead_to_few_requests() -> None:
+    lists = "[playlist]\n" + "".join(f"File{i}=/live?{i}\n" for i in range(1, 21))
+    world = find({"/live": lists, **{f"/live?{i}": lists for i in range(1, 21)}})
+
+    assert "only lead to other playlists" in world.fault.message
+    assert len(paths(world)) == MAX_TRIED

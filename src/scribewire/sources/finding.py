@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scribewire.sources.faults import SourceFault, invalid_stream
 from scribewire.sources.hls.variables import NO_VARIABLES
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from scribewire.sources.hls.master import MasterPlaylist
     from scribewire.sources.hls.page import PlaylistPage
     from scribewire.sources.http.urls import HttpUrl
+
+MAX_TRIED: Final = 50
+"""For one search: real lists name a dozen; a hostile one would have us ask others without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Finding:
 
     def __init__(self, url: HttpUrl, max_depth: int) -> None:
         self._left: list[Place | SourceFault] = [Place(url)]
+        self._tried = 0
         self._max_depth = max_depth
         self._fault: SourceFault | None = None
         self.passing_fault: SourceFault | None = None
@@ -48,7 +52,7 @@ class Finding:
         while self._left and isinstance(self._left[0], SourceFault):
             self.note(self._left[0])
             del self._left[0]
-        return bool(self._left)
+        return bool(self._left) and self._tried < MAX_TRIED
 
     @property
     def fault(self) -> SourceFault:
@@ -57,6 +61,7 @@ class Finding:
 
     def next(self) -> Place:
         """Return what is to be tried now, if there `has_more`."""
+        self._tried += 1
         place = self._left.pop(0)
         assert isinstance(place, Place)
         return place
