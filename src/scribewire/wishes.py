@@ -34,6 +34,8 @@ class Wishes:
     credentials."""
     pace: Pace = "fast"
     """How quickly a finite source at `url` is read."""
+    track: int | None = None
+    """Which audio track at `url` is heard, from 1; None: one in the language, else the first."""
 
     @classmethod
     def named(cls, fields: WishFields) -> Wishes:
@@ -61,3 +63,4 @@ class WishFields(TypedDict, total=False):
     digits: bool
     url: str | None
     pace: Pace
+    track: int | None

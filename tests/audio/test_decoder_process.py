@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from scribewire.audio.container import read_audio
+from scribewire.audio.container import TrackWish, read_audio
 from scribewire.audio.decoder_messages import (
     HEAD,
     DecoderLimits,
@@ -23,6 +23,7 @@ from scribewire.audio.decoder_messages import (
     decode_refusal,
     decode_track_end,
     encode_limits,
+    encode_wish,
 )
 from scribewire.audio.pcm import encode_pcm
 from scribewire.audio.wire import WireDecoder
@@ -43,9 +44,10 @@ class Said:
     refusal: Refusal | None
 
 
-def decode(data: bytes, limits: DecoderLimits | None = None) -> Said:
+def decode(data: bytes, limits: DecoderLimits | None = None, wish: TrackWish | None = None) -> Said:
     command = [sys.executable, "-m", "scribewire.audio.decoder_process"]
     command.append(encode_limits(limits or DecoderLimits()))
+    command.append(encode_wish(wish or TrackWish()))
     done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
     messages: list[tuple[Kind, bytes]] = []

@@ -91,6 +91,8 @@ def test_json_has_every_number_and_no_secret() -> None:
         "codec": "mp3float",
         "rate_hz": 44_100,
         "channels": 2,
+        "track": 1,
+        "tracks": (),
         "carrier": "a file",
         "is_live": False,
         "duration_s": 78.2,
@@ -157,3 +159,13 @@ async def test_what_a_client_would_be_told_is_told() -> None:
         "scribewire: invalid stream: the server answered HTTP 404; expected audio at the URL; "
         "check the URL and try again\n"
     )
+
+
+def test_several_tracks_are_listed_with_the_one_that_was_heard() -> None:
+    tracks = ("1: truehd, 48000 Hz, 2 channels", "2: aac, 48000 Hz, 1 channel, de")
+    several = replace(FILE, info=replace(FILE.info, track=2, tracks=tracks))
+
+    assert [line for line in explain(several, URL) if line.startswith("track")] == [
+        "track     1: truehd, 48000 Hz, 2 channels",
+        "track     2: aac, 48000 Hz, 1 channel, de (heard)",
+    ]

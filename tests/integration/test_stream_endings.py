@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scribewire.audio.container import AudioInfo
+from scribewire.audio.container import AudioInfo, TrackWish
 from scribewire.errors import CloseCode
 from scribewire.server.app import make_app
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceGap, SourceOpened
@@ -29,7 +29,9 @@ class ScriptedSources(Sources):
 
     events: Events
 
-    def pull(self, url: str | HttpUrl) -> AsyncGenerator[SourceEvent, None]:
+    def pull(
+        self, url: str | HttpUrl, wish: TrackWish | None = None
+    ) -> AsyncGenerator[SourceEvent, None]:
         return self.events()
 
 

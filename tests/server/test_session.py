@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from scribewire.audio.container import AudioInfo
+from scribewire.audio.container import AudioInfo, TrackWish
 from scribewire.errors import ClientFault, ServerFault
 from scribewire.events import Final
 from scribewire.protocol.dialogue import SessionStarted
@@ -45,7 +45,9 @@ class ScriptedSources(Sources):
 
     events: Events
 
-    def pull(self, url: str | HttpUrl) -> AsyncGenerator[SourceEvent, None]:
+    def pull(
+        self, url: str | HttpUrl, wish: TrackWish | None = None
+    ) -> AsyncGenerator[SourceEvent, None]:
         return self.events()
 
 

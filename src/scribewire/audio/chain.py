@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
 
     from scribewire.audio.ogg import OggLinks
@@ -24,7 +25,8 @@ _ROUNDED_S: Final = 0.1
 class ChainReader:
     """Reads an opened container, and what `links` has behind it. What cannot be heard is told.
 
-    `open_next` opens the link that has begun; it returns None where there is no sound in it.
+    `stream` is the track that is heard of the first, if it is not its first one. `open_next` opens
+    the link that has begun; it returns None where there is no sound in it.
     """
 
     def __init__(
@@ -32,8 +34,10 @@ class ChainReader:
         container: InputContainer,
         links: OggLinks | None = None,
         open_next: Callable[[], InputContainer | None] | None = None,
+        *,
+        stream: AudioStream | None = None,
     ) -> None:
-        self._first = container
+        self._first, self._stream = container, stream
         self._links, self._open_next = links, open_next
         self._at_s = 0.0  # of what was yielded
         self._silent_links = 0  # in a row
@@ -65,7 +69,8 @@ class ChainReader:
             return
 
     def _read(self, container: InputContainer) -> Iterator[AudioFrame | Missing]:
-        track = TrackReader(container, at_s=self._at_s)
+        stream = self._stream if container is self._first else None
+        track = TrackReader(container, stream, at_s=self._at_s)
         try:
             for frame in track.frames():
                 self._at_s = track.at_s

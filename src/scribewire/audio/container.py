@@ -19,6 +19,7 @@ import numpy as np
 
 from scribewire.audio.chain import ChainReader
 from scribewire.audio.frames import Missing, resample_frames, silence
+from scribewire.audio.languages import main_language
 from scribewire.audio.ogg import OGG_MAGIC, OggLinks, is_ogg
 from scribewire.audio.pcm import SAMPLE_BYTES
 from scribewire.audio.sniff import find_stranger, sniff
@@ -29,8 +30,9 @@ from scribewire.errors import ClientFault
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
 
     from scribewire.audio.wav_stream import WavStream
@@ -65,6 +67,49 @@ class AudioInfo:
     channels: int
     duration_ms: int | None
     """None when the file does not say, as with a live recording."""
+    track: int = 1
+    """Which of the audio tracks this is, from 1."""
+    tracks: tuple[str, ...] = ()
+    """All of them in words, where there are several."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackWish:
+    """Which audio track is to be heard: the first that can be, unless something is wished."""
+
+    number: int | None = None
+    """From 1 among the audio tracks; another one is not taken instead."""
+    language: str | None = None
+    """ISO 639-1 code; preferred if a track is tagged so."""
+
+
+def choose_track(
+    container: InputContainer, wish: TrackWish, can_decode: Callable[[str], bool] = lambda _: True
+) -> AudioStream | None:
+    """Return the audio track to hear, of those whose codec `can_decode`; None: there is none."""
+    streams = container.streams.audio
+    if wish.number is not None:
+        streams = streams[wish.number - 1 : wish.number]
+    known = [stream for stream in streams if _codec(stream) and can_decode(_codec(stream))]
+    wished = [stream for stream in known if _language(stream) == wish.language]
+    return next(iter(wished or known), None)
+
+
+def _codec(stream: AudioStream) -> str:
+    return stream.codec_context.name if stream.codec_context else ""
+
+
+def _language(stream: AudioStream) -> str:
+    return main_language(stream.metadata.get("language", ""))
+
+
+def _describe_track(number: int, stream: AudioStream) -> str:
+    if not _codec(stream):
+        return f"{number}: a codec that is not known"
+    codec = stream.codec_context
+    language = f", {_language(stream)}" if _language(stream) not in ("", "und") else ""
+    channels = f"{codec.channels} channel{'' if codec.channels == 1 else 's'}"
+    return f"{number}: {codec.name}, {codec.sample_rate} Hz, {channels}{language}"
 
 
 def probe_audio(source: Path | str | BinaryIO) -> AudioInfo:
@@ -80,15 +125,20 @@ def probe_audio(source: Path | str | BinaryIO) -> AudioInfo:
     return info
 
 
-def describe(container: InputContainer) -> AudioInfo:
-    """Return what an opened container says about its first audio track."""
-    codec = container.streams.audio[0].codec_context
+def describe(container: InputContainer, stream: AudioStream | None = None) -> AudioInfo:
+    """Return what an opened container says about an audio track, the first unless it is named."""
+    streams = list(container.streams.audio)
+    stream = streams[0] if stream is None else stream
+    codec = stream.codec_context
+    several = streams if len(streams) > 1 else []
     return AudioInfo(
         container=container.format.name,
         codec=codec.name,
         rate_hz=codec.sample_rate,
         channels=codec.channels,
         duration_ms=None if container.duration is None else container.duration // 1000,
+        track=streams.index(stream) + 1,
+        tracks=tuple(_describe_track(number, one) for number, one in enumerate(several, 1)),
     )
 
 

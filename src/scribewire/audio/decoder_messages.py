@@ -13,6 +13,8 @@ import struct
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 
+from scribewire.audio.container import TrackWish
+
 HEAD = struct.Struct(">BI")
 
 MAX_BODY_BYTES = 64 * 1024
@@ -43,6 +45,16 @@ class DecoderLimits:
     silence_s: float = 30.0
     """After this the process hangs: it takes no input and gives no output, though both are
     waited for."""
+
+
+def encode_wish(wish: TrackWish) -> str:
+    """Return which track is wished as an argument of the command line."""
+    return json.dumps(asdict(wish))
+
+
+def decode_wish(text: str) -> TrackWish:
+    """Read what `encode_wish` wrote."""
+    return TrackWish(**json.loads(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,13 +26,14 @@ import av.video.codeccontext
 import av.video.stream
 
 from scribewire.audio.chain import ChainReader
-from scribewire.audio.container import OPTIONS, describe, describe_wav
+from scribewire.audio.container import OPTIONS, TrackWish, choose_track, describe, describe_wav
 from scribewire.audio.decoder_messages import (
     DecoderLimits,
     Kind,
     Refusal,
     TrackEnd,
     decode_limits,
+    decode_wish,
     encode_gap,
     encode_message,
     encode_refusal,
@@ -50,6 +51,7 @@ from scribewire.audio.wire import WireDecoder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
 
 _STDIN, _STDOUT = 0, 1
@@ -176,8 +178,9 @@ class _Input:
 
 
 def main(arguments: list[str]) -> int:
-    """Decode standard input to standard output; the limits are the only argument."""
+    """Decode standard input to standard output by the limits, and the track that is wished."""
     limits = decode_limits(arguments[0])
+    wish = decode_wish(arguments[1]) if arguments[1:] else TrackWish()
     is_isolated = isolate()
     limit_resources(limits.memory_bytes)
     budget = CpuBudget(limits.cpu_s)
@@ -185,7 +188,8 @@ def main(arguments: list[str]) -> int:
     # Nobody listens any more: the parent went.
     with suppress(BrokenPipeError):
         try:
-            _decode(_Input(budget, output.flush), output, limits, is_isolated=is_isolated)
+            source = _Input(budget, output.flush)
+            _decode(source, output, limits, wish, is_isolated=is_isolated)
         except _Refused as refused:
             output.send(Kind.ERROR, encode_refusal(refused.refusal))
         except MemoryError:
@@ -194,7 +198,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _decode(source: _Input, output: _Output, limits: DecoderLimits, *, is_isolated: bool) -> None:
+def _decode(
+    source: _Input,
+    output: _Output,
+    limits: DecoderLimits,
+    wish: TrackWish,
+    *,
+    is_isolated: bool,
+) -> None:
     head = _look_ahead(source)
     if (wav := find_wav(source.peek)) is not None:
         said = {**asdict(describe_wav(wav)), "is_isolated": is_isolated}
@@ -205,9 +216,12 @@ def _decode(source: _Input, output: _Output, limits: DecoderLimits, *, is_isolat
     # PyAV needs no more than `read`.
     readable = cast("BinaryIO", links) if links else _make_readable(source, limits)
     with _open(readable, head, source) as container:
-        info = {**asdict(describe(container)), "is_isolated": is_isolated}
+        stream = _choose(container, wish)
+        info = {**asdict(describe(container, stream)), "is_isolated": is_isolated}
         output.send(Kind.INFO, json.dumps(info).encode())
-        track = ChainReader(container, links, lambda: _open_link(readable, head, source))
+        track = ChainReader(
+            container, links, lambda: _open_link(readable, head, source), stream=stream
+        )
         try:
             _put_out(track, output)
         except TrackBreak as error:
@@ -240,9 +254,11 @@ def _put_out_wav(source: _Input, output: _Output) -> None:
 def _open_link(readable: BinaryIO, head: bytes, source: _Input) -> InputContainer | None:
     """Return a later link, None where there is no sound in it."""
     try:
-        return _open(readable, head, source)
+        container = _open(readable, head, source)
+        _choose(container, TrackWish())
     except _Refused:
         return None
+    return container
 
 
 def _put_out(track: ChainReader, output: _Output) -> None:
@@ -340,11 +356,19 @@ def _open(readable: BinaryIO, head: bytes, source: _Input) -> InputContainer:
         raise _unsupported(
             f"{found} that cannot be read" if found else "bytes of no known audio format"
         ) from error
-    if container.streams.audio:
-        codec = container.streams.audio[0].codec_context
-        if codec is None or codec.name not in _CODECS.split(","):
-            raise _unsupported("an audio track of a codec that is not decoded here")
-        return container
+    return container
+
+
+def _choose(container: InputContainer, wish: TrackWish) -> AudioStream:
+    """Return the track that is to be heard."""
+    stream = choose_track(container, wish, _CODECS.split(",").__contains__)
+    count = len(container.streams.audio)
+    if stream is not None:
+        return stream
+    if wish.number is not None and not 1 <= wish.number <= count:
+        raise _unsupported(f"{count} audio tracks, no track {wish.number}")
+    if count:
+        raise _unsupported("an audio track of a codec that is not decoded here")
     if container.streams.video:
         raise _unsupported("video without an audio track")
     raise _unsupported(f"{container.format.long_name} without an audio track")

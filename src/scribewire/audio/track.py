@@ -41,11 +41,16 @@ class TrackBreak(Exception):
 
 
 class TrackReader:
-    """Reads the first audio track. What is broken is left out, counted, and its time told."""
+    """Reads an audio track, the first unless another is named.
 
-    def __init__(self, container: InputContainer, *, at_s: float = 0.0) -> None:
+    What is broken is left out, counted, and its time told.
+    """
+
+    def __init__(
+        self, container: InputContainer, stream: AudioStream | None = None, *, at_s: float = 0.0
+    ) -> None:
         self._container = container
-        self._stream = container.streams.audio[0]
+        self._stream = stream or container.streams.audio[0]
         self._begins_at_s = _seconds(container.start_time, _CONTAINER_TIME_BASE) or 0.0
         self._ends_at_s = _find_end(container, self._stream, self._begins_at_s)
         self._timeline = Timeline(begins_at_s=self._begins_at_s, ends_at_s=self._ends_at_s)

@@ -45,6 +45,8 @@ class Order:
     server: str | None
     key: str
     pace: Pace
+    track: int | None
+    """Of what is pulled, where one is chosen."""
     kind: TranscriptFormat
     times: bool
     """Whether text says when each line begins."""
@@ -88,7 +90,7 @@ class Inputs:
     async def open(self, name: str, wishes: Wishes) -> AsyncIterator[OpenedStream]:
         """Open one source. Raises CommandFault or a ScribewireError."""
         if is_url(name):
-            wishes = replace(wishes, url=name, pace=self._order.pace)
+            wishes = replace(wishes, url=name, pace=self._order.pace, track=self._order.track)
         async with AsyncExitStack() as stack:
             yield await self._open(name, wishes, stack)
 

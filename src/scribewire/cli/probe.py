@@ -36,6 +36,9 @@ def probe(
     seconds: Annotated[
         float, typer.Option(min=0.0, max=MAX_SECONDS, help="How much of the audio is heard.")
     ] = 5.0,
+    track: Annotated[
+        int | None, typer.Option(min=1, max=99, help="Which audio track is heard, by its number.")
+    ] = None,
     settings: Given,
     output: Annotated[
         Format, typer.Option("--format", help="Lines of text, or one JSON object.")
@@ -53,7 +56,7 @@ def probe(
     """
     checked = _check(url)
     try:
-        report = asyncio.run(_probe(checked, read_settings(settings), seconds))
+        report = asyncio.run(_probe(checked, read_settings(settings), seconds, track))
     except KeyboardInterrupt:
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if output == "json":
@@ -70,7 +73,10 @@ def _check(url: str) -> HttpUrl:
     return check_stream_url(url)
 
 
-async def _probe(url: HttpUrl, settings: Settings, seconds: float) -> SourceReport:
+async def _probe(
+    url: HttpUrl, settings: Settings, seconds: float, track: int | None
+) -> SourceReport:
+    from scribewire.audio.container import TrackWish
     from scribewire.runtime.look_up import LookUpThreads
     from scribewire.sources.configured import configured_sources
     from scribewire.sources.probe import probe_source
@@ -78,7 +84,8 @@ async def _probe(url: HttpUrl, settings: Settings, seconds: float) -> SourceRepo
     vad = _load_vad(settings)
     look_up = LookUpThreads()
     async with configured_sources(settings, named=url, look_up=look_up) as sources:
-        return await probe_source(sources, url, seconds, vad=vad)
+        wish = TrackWish(number=track)
+        return await probe_source(sources, url, seconds, vad=vad, wish=wish)
 
 
 def _load_vad(settings: Settings) -> SileroVad | None:
@@ -104,6 +111,7 @@ def explain(report: SourceReport, url: str) -> list[str]:
         ("url", shown(url)),
         ("source", f"{report.carrier}, {'live' if report.is_live else 'finite'}"),
         ("format", f"{info.container}, codec {info.codec}, {info.rate_hz} Hz, {channels}"),
+        *(("track", _explain_track(words, info.track)) for words in info.tracks),
         ("duration", _explain_duration(report)),
         ("opened", f"after {report.opened_after_s:.2f} s"),
         ("received", _explain_received(report)),
@@ -111,6 +119,10 @@ def explain(report: SourceReport, url: str) -> list[str]:
         ("speech", _explain_speech(report)),
     ]
     return [f"{name:<9} {words}" for name, words in rows]
+
+
+def _explain_track(words: str, heard: int) -> str:
+    return f"{words} (heard)" if words.startswith(f"{heard}:") else words
 
 
 def _explain_duration(report: SourceReport) -> str:

@@ -55,6 +55,7 @@ def check_stream_url(text: str) -> HttpUrl:
 @asynccontextmanager
 async def pulling_here(wishes: Wishes, settings: Settings) -> AsyncIterator[AudioSource]:
     """Give the audio at their URL, opened. Raises SourceFault when there is none."""
+    from scribewire.audio.container import TrackWish
     from scribewire.runtime.look_up import LookUpThreads
     from scribewire.server.pulling import pace_events
     from scribewire.sources.configured import configured_sources
@@ -62,9 +63,10 @@ async def pulling_here(wishes: Wishes, settings: Settings) -> AsyncIterator[Audi
 
     assert wishes.url is not None
     url = check_stream_url(wishes.url)
+    wish = TrackWish(number=wishes.track, language=wishes.language)
     async with (
         configured_sources(settings, named=url, look_up=LookUpThreads()) as sources,
-        contextlib.aclosing(sources.pull(url)) as pulled,
+        contextlib.aclosing(sources.pull(url, wish)) as pulled,
     ):
         events = pace_events(pulled, wishes.pace)
         opened = await anext(events)

@@ -81,6 +81,10 @@ HowFast = Annotated[
     Pace,
     typer.Option(help="Read a file, here or at a URL, as fast as possible, or as it plays."),
 ]
+Track = Annotated[
+    int | None,
+    typer.Option(min=1, max=99, help="Which audio track of a URL is heard, by its number."),
+]
 
 
 @with_settings("allow_source", "deny_source", "source_ca", "source_retry_ms")
@@ -101,6 +105,7 @@ def transcribe(  # noqa: PLR0913 - one option for each thing that a person may c
     endpointing: Endpointing = None,
     partials: Partials = False,
     pace: HowFast = "fast",
+    track: Track = None,
     settings: Given,
 ) -> None:
     """Write down what is said, one line for each utterance, or as subtitles.
@@ -125,6 +130,7 @@ def transcribe(  # noqa: PLR0913 - one option for each thing that a person may c
         server=server,
         key=key,
         pace=pace,
+        track=track,
         kind=chosen,
         times=times,
         partials=partials,
@@ -163,6 +169,8 @@ def _problem_of_format(order: Order) -> str:
         return "--partials: only with --format json; a terminal shows them by itself"
     if order.times and order.kind != "text":
         return "--times: only with --format text; the other formats have times"
+    if order.track is not None and not all(map(is_url, order.sources)):
+        return "--track: only of a URL; of a file the first audio track is read"
     if len(order.sources) > 1 and order.kind != "text" and order.outputs[0] is None:
         return f"--format {order.kind} of several inputs: give --output FOLDER, for a file of each"
     return ""

@@ -88,6 +88,8 @@ def prepare_opening(server: str, wishes: Wishes, *, key: str | None, timeout_s: 
         _check_stream(wishes)
     elif wishes.pace != USUAL.pace:
         raise ValueError("pace: expected only with `url`; audio that is sent has its sender's pace")
+    elif wishes.track is not None:
+        raise ValueError("track: expected only with `url`; audio that is sent is one track")
     return Opening(
         url=url,
         endpoint=destination.endpoint,

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from scribewire.audio.container import TrackWish
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.audio.wire import WireDecoder
 from scribewire.errors import ServerFault
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from scribewire.protocol.dialogue import AudioFormat, SessionStarted
     from scribewire.server.services import Services
     from scribewire.sources.events import SourceEvent
+    from scribewire.sources.pulled import Sources
     from scribewire.wishes import Wishes
 
 # Kept for whoever comes after a socket that broke: 16 s of speech at four results a second, some
@@ -78,8 +80,14 @@ def open_session(session_id: str, started: SessionStarted, services: Services) -
         wishes,
         stream=Stream(Recognizer(rules), services.scheduler, speech),
         decoder=_DECODERS[started.audio_format](),
-        source=None if wishes.url is None else services.sources.pull(wishes.url),
+        source=_pull(services.sources, wishes),
     )
+
+
+def _pull(sources: Sources, wishes: Wishes) -> AsyncGenerator[SourceEvent, None] | None:
+    if wishes.url is None:
+        return None
+    return sources.pull(wishes.url, TrackWish(number=wishes.track, language=wishes.language))
 
 
 class Session:

@@ -17,7 +17,7 @@ from collections import deque
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from scribewire.audio.container import AudioInfo
+from scribewire.audio.container import AudioInfo, TrackWish
 from scribewire.audio.decoder_messages import (
     HEAD,
     MAX_BODY_BYTES,
@@ -27,6 +27,7 @@ from scribewire.audio.decoder_messages import (
     decode_refusal,
     decode_track_end,
     encode_limits,
+    encode_wish,
 )
 from scribewire.sources.events import SourceAudio, SourceGap
 from scribewire.sources.faults import SourceFault, invalid_stream, unsupported_format
@@ -72,13 +73,19 @@ class DecoderProcess:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, limits: DecoderLimits | None = None) -> AsyncIterator[DecoderProcess]:
-        """Start the process; at the end of the block it is gone, whatever happened."""
+    async def start(
+        cls, limits: DecoderLimits | None = None, wish: TrackWish | None = None
+    ) -> AsyncIterator[DecoderProcess]:
+        """Start the process, which hears the track that is wished.
+
+        At the end of the block it is gone, whatever happened.
+        """
         limits = limits or DecoderLimits()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *_COMMAND,
             encode_limits(limits),
+            encode_wish(wish or TrackWish()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -191,7 +198,8 @@ class DecoderProcess:
             case Kind.INFO:
                 fields = json.loads(body)
                 self.is_isolated = fields.pop("is_isolated")
-                self._info = AudioInfo(**fields)
+                tracks = tuple(map(str, fields.pop("tracks")))
+                self._info = AudioInfo(**fields, tracks=tracks)
             case Kind.END:
                 ending = decode_track_end(body)
                 self.broken_packets, self.missing_s = ending.broken_packets, ending.missing_s

@@ -38,10 +38,11 @@ class Place:
 class Finding:
     """The search for one source, until there is sound."""
 
-    def __init__(self, url: HttpUrl, max_depth: int) -> None:
+    def __init__(self, url: HttpUrl, max_depth: int, language: str | None = None) -> None:
+        """`language` is preferred where a playlist offers several: an ISO 639-1 code."""
         self._left: list[Place | SourceFault] = [Place(url)]
         self._tried = 0
-        self._max_depth = max_depth
+        self._max_depth, self._language = max_depth, language
         self._fault: SourceFault | None = None
         self.passing_fault: SourceFault | None = None
         """The first of those that may pass."""
@@ -83,7 +84,8 @@ class Finding:
 
     def add_choices(self, place: Place, page: PlaylistPage, master: MasterPlaylist) -> None:
         """Go on with what a master playlist names."""
-        self._add(place, page, [choice.uri for choice in master.choices], master.variables)
+        choices = master.choices_for(self._language)
+        self._add(place, page, [choice.uri for choice in choices], master.variables)
 
     def _add(
         self,

@@ -45,6 +45,7 @@ from scribewire.sources.steps import (
 )
 
 if TYPE_CHECKING:
+    from scribewire.audio.container import TrackWish
     from scribewire.sources.events import SourceAudio, SourceGap
     from scribewire.sources.http.fetcher import GuardedFetcher, Response
 
@@ -58,8 +59,8 @@ _VALIDATORS: Final = ("etag", "last-modified")
 class Hands:
     """Use as an async context manager: at its end nothing is left open, whatever happened."""
 
-    def __init__(self, fetcher: GuardedFetcher) -> None:
-        self._fetcher = fetcher
+    def __init__(self, fetcher: GuardedFetcher, wish: TrackWish | None = None) -> None:
+        self._fetcher, self._wish = fetcher, wish
         self._segments = SegmentFetcher(fetcher)
         self._doing: dict[str, asyncio.Task[Fact]] = {}
         self._connection = contextlib.AsyncExitStack()
@@ -85,7 +86,9 @@ class Hands:
             case Disconnect():
                 await self._disconnect()
             case StartDecoder():
-                self._decoder = await self._decoding.enter_async_context(DecoderProcess.start())
+                self._decoder = await self._decoding.enter_async_context(
+                    DecoderProcess.start(wish=self._wish)
+                )
             case EndInput():
                 assert self._decoder is not None
                 await self._decoder.end_input()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scribewire.audio.container import TrackWish
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.recognition.endpointer import SPEECH_THRESHOLD
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
@@ -58,12 +59,17 @@ class SourceReport:
 
 
 async def probe_source(
-    sources: Sources, url: str | HttpUrl, seconds: float, *, vad: VadEngine | None = None
+    sources: Sources,
+    url: str | HttpUrl,
+    seconds: float,
+    *,
+    vad: VadEngine | None = None,
+    wish: TrackWish | None = None,
 ) -> SourceReport:
     """Open a source and hear its first seconds. Raises SourceFault when it cannot be used."""
     clock = asyncio.get_running_loop().time
     asked_at = clock()
-    async with contextlib.aclosing(sources.pull(url)) as events:
+    async with contextlib.aclosing(sources.pull(url, wish or TrackWish())) as events:
         opened = await anext(events)
         assert isinstance(opened, SourceOpened), "a source is opened before it gives anything"
         opened_at = clock()

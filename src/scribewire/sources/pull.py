@@ -59,7 +59,7 @@ class Pull:
         self._url, self._rules = url, rules
         self._backoff = Backoff(rules.retry, rules.random)
         self._loss = Loss()
-        self._finding = Finding(url, rules.nesting)
+        self._finding = Finding(url, rules.nesting, rules.language)
         self._place = Place(url)  # that is being tried
         self._place_by = self._opens_by = 0.0
         self._inner: _Inner | None = None  # what is heard
@@ -89,7 +89,7 @@ class Pull:
         """Start."""
         self._retry_at = None
         self._opens_by = now + self._rules.open_timeout_s
-        self._finding = Finding(self._url, self._rules.nesting)
+        self._finding = Finding(self._url, self._rules.nesting, self._rules.language)
         yield from self._try_next(now)
 
     def receive(self, fact: Fact, now: float) -> Iterator[Step]:

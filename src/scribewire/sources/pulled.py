@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from scribewire.audio.container import TrackWish
 from scribewire.sources.hands import Hands
 from scribewire.sources.http.discretion import discreet
 from scribewire.sources.http.urls import check_url
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from scribewire.sources.steps import Step
 
 
+_ANY_TRACK: Final = TrackWish()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """How this server pulls."""
@@ -33,8 +37,10 @@ class Sources:
     open_timeout_s: float
     """From connecting to the first audio."""
 
-    def pull(self, url: str | HttpUrl) -> AsyncGenerator[SourceEvent, None]:
-        """Yield what a source gives, until a finite one is over.
+    def pull(
+        self, url: str | HttpUrl, wish: TrackWish = _ANY_TRACK
+    ) -> AsyncGenerator[SourceEvent, None]:
+        """Yield what a source gives of the track that is wished, until a finite one is over.
 
         Raises SourceFault: at once for a source that cannot be used, with close code 1011 for a
         live one that was lost for longer than `retry` allows.
@@ -45,16 +51,17 @@ class Sources:
             open_timeout_s=self.open_timeout_s,
             stall_s=limits.stall_s,
             nesting=limits.playlist_nesting,
+            language=wish.language,
         )
-        return discreet(_pull(self.fetcher.for_one_source(), url, rules))
+        return discreet(_pull(self.fetcher.for_one_source(), url, rules, wish))
 
 
 async def _pull(
-    fetcher: GuardedFetcher, url: str | HttpUrl, rules: PullRules
+    fetcher: GuardedFetcher, url: str | HttpUrl, rules: PullRules, wish: TrackWish
 ) -> AsyncGenerator[SourceEvent, None]:
     pull = Pull(check_url(url) if isinstance(url, str) else url, rules)
     over: Over | None = None
-    async with Hands(fetcher) as hands:
+    async with Hands(fetcher, wish) as hands:
         steps = pull.begin(time.monotonic())
         while over is None:
             told, over = await _take(steps, hands)

@@ -20,5 +20,7 @@ class PullRules:
     """Without anything new, until a playlist counts as lost."""
     nesting: int = 3
     """Playlists that lead to another."""
+    language: str | None = None
+    """Preferred where a playlist offers several."""
     random: Callable[[], float] = random.random
     """From 0 to 1, for waits that differ."""

@@ -133,6 +133,12 @@ def _as_endpointing_ms(text: str) -> int:
     return endpointing_ms
 
 
+def _as_track(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]?", text):
+        raise ValueError
+    return int(text)
+
+
 def _as_url(text: str) -> str:
     if not is_stream_url(text):
         raise ValueError
@@ -196,6 +202,12 @@ STREAM_REQUEST: Final[tuple[Parameter[str], ...]] = (
         lambda wishes, text: replace(wishes, pace=_as_pace(text)),
         lambda wishes: wishes.pace,
         "`fast` or `realtime`",
+    ),
+    Parameter(
+        "track",
+        lambda wishes, text: replace(wishes, track=_as_track(text)),
+        lambda wishes: _write_optional(wishes.track),
+        "the number of an audio track, from 1 to 99",
     ),
     Parameter(
         "url",

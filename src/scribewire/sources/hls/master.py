@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from scribewire.audio.languages import main_language
 from scribewire.sources.faults import invalid_stream
 from scribewire.sources.hls.tags import finite
 
@@ -22,19 +23,6 @@ MAX_CHOICES = 100
 _NAME_CHARACTERS = 40  # of a stranger's name, in a label
 _SOUND: Final = ("mp4a", "ac-3", "ec-3", "ac-4", "opus", "flac", "alac", "mp3", "vorbis")
 _DESCRIBES: Final = "public.accessibility.describes-video"
-# Tags should have the codes of two letters where there are such, and often have those of three.
-_SHORT_CODES: Final = {
-    "eng": "en",
-    "nld": "nl",
-    "dut": "nl",
-    "fra": "fr",
-    "fre": "fr",
-    "deu": "de",
-    "ger": "de",
-    "spa": "es",
-    "ita": "it",
-    "por": "pt",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +58,7 @@ class MasterPlaylist:
         """Return the choices with those of a language first, if one is wished."""
         if language is None:
             return self.choices
-        wished = _main_language(language)
+        wished = main_language(language)
         return tuple(sorted(self.choices, key=lambda choice: choice.language != wished))
 
 
@@ -119,7 +107,7 @@ def _of_group(
         if uri:
             tag = one.get("LANGUAGE")
             label = f'rendition "{_printable(one.get("NAME", ""))}"'
-            yield Choice(uri, label, _main_language(tag) if tag else None)
+            yield Choice(uri, label, main_language(tag) if tag else None)
 
 
 def _rank(rendition: Mapping[str, str]) -> tuple[bool, bool, bool]:
@@ -146,11 +134,6 @@ def _may_sound(variant: ListedVariant) -> bool:
     if not codecs or variant.attributes.get("AUDIO"):
         return True
     return any(codec in codecs.lower() for codec in _SOUND)
-
-
-def _main_language(tag: str) -> str:
-    code = tag.partition("-")[0].strip().lower()[:_NAME_CHARACTERS]
-    return _SHORT_CODES.get(code, code)
 
 
 def _printable(name: str) -> str:
