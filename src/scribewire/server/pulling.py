@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scribewire.sources.events import SourceAudio, SourceOpened
-from scribewire.types import PCM_BYTES_PER_S, SAMPLE_RATE
+from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -18,18 +18,46 @@ if TYPE_CHECKING:
     from scribewire.types import Pace
 
 
-async def pace_events(events: AsyncIterator[SourceEvent], pace: Pace) -> AsyncIterator[SourceEvent]:
-    """Pass events on; with `realtime`, the audio of a finite source no sooner than it plays."""
+LIVE_AHEAD_S = 120.0
+"""Of a live source that is taken at once: no server sends as much of what was said before."""
+LIVE_SPEED = 4.0
+"""Nobody speaks faster; a file that no one called one does, and what is made to keep us busy."""
+
+
+class AudioHold:
+    """Says when audio may pass: `ahead_s` of it at once, the rest at `speed` times its own."""
+
+    def __init__(self, now: float, *, ahead_s: float = 0.0, speed: float = 1.0) -> None:
+        self._begun_at, self._ahead_s, self._speed = now, ahead_s, speed
+        self._passed_s = 0.0
+
+    def wait_s(self, seconds: float, now: float) -> float:
+        """Return how long the next audio has to wait; it counts as passed."""
+        due_at = self._begun_at + (self._passed_s - self._ahead_s) / self._speed
+        self._passed_s += seconds
+        return max(due_at - now, 0.0)
+
+
+async def pace_events(
+    events: AsyncIterator[SourceEvent], pace: Pace, *, holds_live: bool = False
+) -> AsyncIterator[SourceEvent]:
+    """Pass events on; with `realtime`, the audio of a finite source no sooner than it plays.
+
+    `holds_live`: a source that has no end is not taken much faster than it is spoken, for others
+    have the same machine.
+    """
     clock = asyncio.get_running_loop().time
-    begun_at: float | None = None  # set while audio is held to its time
-    played_s = 0.0
+    live: AudioHold | None = None
+    hold: AudioHold | None = None
     async for event in events:
         if isinstance(event, SourceOpened):
-            is_held = pace == "realtime" and not event.is_live
-            begun_at, played_s = (clock() if is_held else None), 0.0
-        elif isinstance(event, SourceAudio) and begun_at is not None:
-            await asyncio.sleep(max(begun_at + played_s - clock(), 0.0))
-            played_s += len(event.pcm) / PCM_BYTES_PER_S
+            if event.is_live and holds_live:
+                live = live or AudioHold(clock(), ahead_s=LIVE_AHEAD_S, speed=LIVE_SPEED)
+                hold = live
+            else:
+                hold = AudioHold(clock()) if pace == "realtime" and not event.is_live else None
+        elif isinstance(event, SourceAudio) and hold is not None:
+            await asyncio.sleep(hold.wait_s(event.seconds, clock()))
         yield event
 
 

@@ -231,7 +231,7 @@ class Session:
     async def _write_source(self, source: AsyncGenerator[SourceEvent, None]) -> SourceFault | None:
         try:
             async with contextlib.aclosing(source):
-                async for event in pace_events(source, self.wishes.pace):
+                async for event in pace_events(source, self.wishes.pace, holds_live=True):
                     await self._write_event(event)
         except SourceFault as fault:
             _log.info("%s x %s", self.id, fault.logged)
