@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
+import av
+import numpy as np
 import pytest
 
 from scribewire.testing.running import RawClient, RunningServer, run_server
@@ -63,6 +66,27 @@ async def test_it_hears_what_the_same_audio_pushed_gives() -> None:
 
     finals = [[m for m in d.messages if m.get("is_final")] for d in (pulled, pushed)]
     assert finals[0] == finals[1] != []
+
+
+@pytest.mark.parametrize(("extra", "expected"), [("", "hello"), ("&track=2", "world")])
+async def test_the_track_that_is_asked_for_is_heard(extra: str, expected: str) -> None:
+    with io.BytesIO() as file:
+        with av.open(file, "w", format="matroska") as container:
+            tracks = [container.add_stream("pcm_s16le", 16_000, layout="mono") for _ in range(2)]
+            for track, picture in zip(tracks, (HELLO, WORLD), strict=True):
+                samples = np.frombuffer(draw_pcm(picture), "<i2").reshape(1, -1)
+                frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+                frame.sample_rate = 16_000
+                container.mux(track.encode(frame))
+        film = file.getvalue()
+    async with (
+        run_raw_origin(ok(film)) as source,
+        run_open_server() as server,
+        server.dial(path_for(source, extra)) as dialogue,
+    ):
+        await dialogue.until_closed()
+
+    assert dialogue.finals == [expected * 3]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scribewire.audio.container import TrackWish
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceGap, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.http.addresses import AddressPolicy, AddressRule
@@ -23,7 +24,6 @@ from tests.parts.media import (
     decode_file,
     make_discontinuous_hls,
     make_hls,
-    run_ffmpeg,
 )
 from tests.parts.origin import HangUp, Origin, Reset, Stall, Status, run_origin
 from tests.parts.playlists import (
@@ -37,6 +37,7 @@ from tests.parts.playlists import (
 HOME = AddressPolicy(named=(AddressRule(host="127.0.0.1"),))
 QUICK = RetryRules(first_wait_s=0.001, max_wait_s=0.001)
 LOSSLESS = "fmp4-flac"
+_ANY_TRACK = TrackWish()
 
 pytestmark = pytest.mark.slow  # ffmpeg encodes, and live playlists move on
 
@@ -61,10 +62,12 @@ async def origin(tmp_path: Path) -> AsyncIterator[Origin]:
 
 
 @contextlib.asynccontextmanager
-async def pulling(url: str) -> AsyncIterator[AsyncIterator[SourceEvent]]:
+async def pulling(
+    url: str, wish: TrackWish = _ANY_TRACK
+) -> AsyncIterator[AsyncIterator[SourceEvent]]:
     async with GuardedFetcher(HOME) as fetcher:
         sources = Sources(fetcher=fetcher, retry=QUICK, open_timeout_s=15)
-        async with contextlib.aclosing(sources.pull(url)) as pulled:
+        async with contextlib.aclosing(sources.pull(url, wish)) as pulled:
             yield pulled
 
 
@@ -311,82 +314,3 @@ async def test_what_is_missing_before_the_first_sound_is_told_behind_the_opening
     assert kinds(events) == [SourceOpened, SourceGap]
     assert isinstance(events[1], SourceGap)
     assert events[1].seconds + len(pcm_of(events)) / PCM_BYTES_PER_S == pytest.approx(4, abs=0.01)
-
-
-async def test_the_next_variant_is_heard_when_the_cheapest_is_dead_or_silent(
-    origin: Origin,
-) -> None:
-    make_hls(origin.folder, speech_like(2), "ts-picture", name="silent")
-    for one in origin.folder.glob("silent-*.ts"):
-        one.write_bytes(strip_sound(one))
-    sound = make_hls(origin.folder, speech_like(3), LOSSLESS, name="sound")
-    (origin.folder / "master.m3u8").write_text(
-        write_master(
-            [
-                Variant(uri="dead.m3u8", bandwidth=100_000),
-                Variant(uri="silent.m3u8", bandwidth=200_000),
-                Variant(uri=sound.name, bandwidth=900_000),
-            ]
-        )
-    )
-    events = await pull(origin.url("master.m3u8"))
-
-    assert pcm_of(events) == speech_like(3)
-    assert kinds(events) == [SourceOpened]
-
-
-async def test_the_next_rendition_is_heard_when_the_default_is_dead(origin: Origin) -> None:
-    sound = make_hls(origin.folder, speech_like(3), LOSSLESS, name="sound")
-    (origin.folder / "master.m3u8").write_text(
-        write_master(
-            [Variant(uri="dear.m3u8", bandwidth=900_000, audio_group="a")],
-            [
-                Rendition(uri="dead.m3u8", group="a", is_default=True),
-                Rendition(uri=sound.name, group="a"),
-            ],
-        )
-    )
-
-    assert pcm_of(await pull(origin.url("master.m3u8"))) == speech_like(3)
-
-
-def strip_sound(segment: Path) -> bytes:
-    """Return a segment with its picture alone."""
-    arguments = ("-i", str(segment), "-map", "0:v", "-c", "copy", "-f", "mpegts", "pipe:1")
-    return run_ffmpeg(arguments)
-
-
-async def test_segments_of_every_kind_follow_each_other_in_every_order(origin: Origin) -> None:
-    """Nothing marks where they change: no discontinuity, and each has its own clock."""
-    entries: dict[str, str] = {}
-    for kind in ("ts", "ts-mp3", "aac", LOSSLESS):
-        made = make_hls(origin.folder, speech_like(1), kind, name=kind, segment_s=4)
-        one = read_segments(made.read_text())[0]
-        entries[kind] = "\n".join([*one.lasting, f"#EXTINF:{one.duration_s},", one.uri])
-    picture = make_hls(origin.folder, speech_like(1), "ts-picture", name="picture", segment_s=4)
-    silent = origin.folder / read_segments(picture.read_text())[0].uri
-    silent.write_bytes(strip_sound(silent))
-    entries["silent"] = f"#EXTINF:1.0,\n{silent.name}"
-    order = every_pair(list(entries))
-    text = "\n".join(entries[kind] for kind in order)
-    head = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-PLAYLIST-TYPE:VOD\n"
-    (origin.folder / "all.m3u8").write_text(f"{head}{text}\n#EXT-X-ENDLIST\n")
-    events = await pull(origin.url("all.m3u8"))
-
-    told = sum(event.seconds for event in events if isinstance(event, SourceGap))
-    heard = len(pcm_of(events)) / PCM_BYTES_PER_S
-    assert heard == pytest.approx(sum(kind != "silent" for kind in order), abs=0.1 * len(order))
-    assert heard + told == pytest.approx(len(order), abs=0.1 * len(order))
-    assert pcm_of(events).count(speech_like(1)[:3200]) == order.count(LOSSLESS)
-
-
-def every_pair(kinds: list[str]) -> list[str]:
-    """Return an order in which each kind follows each other one: a closed walk of all pairs."""
-    left = {one: [other for other in kinds if other != one] for one in kinds}
-    walk, found = [kinds[0]], list[str]()
-    while walk:
-        if left[walk[-1]]:
-            walk.append(left[walk[-1]].pop())
-        else:
-            found.append(walk.pop())
-    return found
