@@ -12,7 +12,7 @@ import pytest
 from tests.parts.installed import NEEDS_PARTS, PartMissing
 from tests.parts.system_calls import Trace, need_system_calls, read_trace, watch
 
-HERE = Path("/work")
+HERE = Path("/desk")
 
 # As strace writes them.
 STRANGERS = [
@@ -29,7 +29,7 @@ STRANGERS = [
     'connect(3<socket:[1]>, {sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("127.0.0.53")}, 16) = 0',
     'connect(3<socket:[1]>, {sa_family=AF_UNIX, sun_path="/var/run/nscd/socket"}, 110) = -1 ENOENT (No such file or directory)',
     'connect(3<socket:[1]>, {sa_family=AF_UNIX, sun_path="/run/systemd/resolve/io.systemd.Resolve"}, 42) = 0',
-    'openat(AT_FDCWD</work>, "/etc/resolv.conf", O_RDONLY|O_CLOEXEC) = 3</etc/resolv.conf>',
+    'openat(AT_FDCWD</desk>, "/etc/resolv.conf", O_RDONLY|O_CLOEXEC) = 3</etc/resolv.conf>',
     # What cannot be watched.
     "io_uring_setup(8, {flags=0, sq_thread_cpu=0}) = 3",
 ]
@@ -40,27 +40,27 @@ NEIGHBOURS = [
     'connect(3<socket:[1]>, {sa_family=AF_UNIX, sun_path="/run/user/0/pulse/native"}, 110) = 0',
     'sendto(3<socket:[1]>, "hello", 5, MSG_NOSIGNAL, NULL, 0) = 5',
     "sendto(3<socket:[1]>, [{nlmsg_len=20, nlmsg_type=RTM_GETADDR}, {ifa_family=AF_UNSPEC}], 20, 0, {sa_family=AF_NETLINK, nl_pid=0, nl_groups=00000000}, 12) = 20",
-    'openat(AT_FDCWD</work>, "/etc/hosts", O_RDONLY|O_CLOEXEC) = 3</etc/hosts>',
+    'openat(AT_FDCWD</desk>, "/etc/hosts", O_RDONLY|O_CLOEXEC) = 3</etc/hosts>',
     "--- SIGTERM {si_signo=SIGTERM, si_code=SI_USER, si_pid=1, si_uid=0} ---",
     "+++ exited with 0 +++",
 ]
 WRITTEN = {
-    'openat(AT_FDCWD</work>, "a", O_WRONLY|O_CREAT|O_CLOEXEC, 0666) = 3</work/a>': "/work/a",
+    'openat(AT_FDCWD</desk>, "a", O_WRONLY|O_CREAT|O_CLOEXEC, 0666) = 3</desk/a>': "/desk/a",
     'openat(4</home>, "a", O_WRONLY|O_CREAT|O_EXCL, 0600) = 7</home/a>': "/home/a",
-    'creat("a", 0666) = 3</work/a>': "/work/a",
+    'creat("a", 0666) = 3</desk/a>': "/desk/a",
     'mkdir("/home/a", 0777) = 0': "/home/a",
-    'mkdir("a", 0777) = 0': "/work/a",
+    'mkdir("a", 0777) = 0': "/desk/a",
     'mkdirat(4</home>, "a", 0777) = 0': "/home/a",
-    'rename("/work/a", "/home/b") = 0': "/home/b",
-    'renameat2(AT_FDCWD</work>, "a", 4</home>, "b c", RENAME_NOREPLACE) = 0': "/home/b c",
-    'symlink("/work/a", "/home/b") = 0': "/home/b",
-    'linkat(AT_FDCWD</work>, "/work/a", AT_FDCWD</work>, "b", 0) = 0': "/work/b",
+    'rename("/desk/a", "/home/b") = 0': "/home/b",
+    'renameat2(AT_FDCWD</desk>, "a", 4</home>, "b c", RENAME_NOREPLACE) = 0': "/home/b c",
+    'symlink("/desk/a", "/home/b") = 0': "/home/b",
+    'linkat(AT_FDCWD</desk>, "/desk/a", AT_FDCWD</desk>, "b", 0) = 0': "/desk/b",
     'mknod("/home/pipe", S_IFIFO|0600) = 0': "/home/pipe",
 }
 UNWRITTEN = [
-    'openat(AT_FDCWD</work>, "a", O_RDONLY|O_CLOEXEC) = 3</work/a>',
-    'openat(AT_FDCWD</work>, "a", O_WRONLY|O_CREAT, 0666) = -1 EROFS (Read-only file system)',
-    'openat(AT_FDCWD</work>, "/tmp", O_RDWR|O_EXCL|O_TMPFILE, 0600) = 3</tmp/#1 (deleted)>',
+    'openat(AT_FDCWD</desk>, "a", O_RDONLY|O_CLOEXEC) = 3</desk/a>',
+    'openat(AT_FDCWD</desk>, "a", O_WRONLY|O_CREAT, 0666) = -1 EROFS (Read-only file system)',
+    'openat(AT_FDCWD</desk>, "/tmp", O_RDWR|O_EXCL|O_TMPFILE, 0600) = 3</tmp/#1 (deleted)>',
     'mkdir("/home/a", 0777) = -1 EEXIST (File exists)',
 ]
 

@@ -58,6 +58,12 @@ def test_little_that_is_sent_once_more_is_found(again_s: float) -> None:
     assert joint == Joint(cut(10, 14), 0.0)
 
 
+def test_what_is_alike_where_it_cannot_be_makes_no_doubt() -> None:
+    again = cut(8, 10) + noise(6, seed=7) + cut(8, 14)
+
+    assert heard(cut(0, 10)).join(again, passed_s=4) == Joint(cut(10, 14), 0.0)
+
+
 def test_a_jingle_that_is_played_again_is_heard_again() -> None:
     assert heard(cut(0, 10)).join(cut(5, 12), passed_s=30) == Joint(cut(5, 12), 23.0)
 

@@ -57,7 +57,7 @@ _REMEDY = "give a file with an audio track (WAV, MP3, M4A, FLAC, Ogg, WebM, MP4,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioInfo:
-    """What a file says about its first audio track."""
+    """What a file says about an audio track: the first, or the one that was chosen."""
 
     container: str
     """FFmpeg's name of the format."""

@@ -299,7 +299,7 @@ def _make_readable(source: _Input, limits: DecoderLimits) -> BinaryIO:
     elif head[:4] == _CAF and _has_packet_table_at_end(source):
         name, remedy = "a Core Audio", ""
     else:
-        return source  # type: ignore[return-value]  # PyAV needs no more than `read`
+        return cast("BinaryIO", source)  # PyAV needs no more than `read`
     data = source.read_all(limits.whole_file_bytes)
     if data is None:
         megabytes = limits.whole_file_bytes // 1_000_000

@@ -74,11 +74,9 @@ class Hands:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._end(*self._doing)
-        try:
-            await self._decoding.aclose()
-        finally:
-            await self._connection.aclose()
+        # Each is done whatever becomes of the one before: who waits here may be cancelled too.
+        async with self._connection, self._decoding:
+            await self._end(*self._doing)
 
     async def do(self, step: Step) -> None:
         """Do what a step asks for, or begin to."""

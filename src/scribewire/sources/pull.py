@@ -66,9 +66,8 @@ class Pull:
         self._is_heard = False  # whether it has opened
         self._may_return = False  # whether what opened last may be tried again
         self._retry_at: float | None = None  # while it is away
-        self._first: ProgressiveStream | None = (
-            None  # all that was heard until now, if it may be a file
-        )
+        # All that was heard until now, if it may be a file.
+        self._first: ProgressiveStream | None = None
         self._is_first = True
 
     @property

@@ -232,14 +232,15 @@ def test_a_playlist_that_stands_still_is_a_loss_and_given_up() -> None:
     assert world.now == pytest.approx(10 + RULES.stall_s + 60, abs=10)
 
 
+class StandingShow(Show):
+    """Its window does not move on for half a minute."""
+
+    def listed(self, now: float) -> MediaPlaylist:
+        return super().listed(10.0 if 10 < now < 40 else now)
+
+
 def test_a_playlist_that_stands_still_for_a_while_is_found_again() -> None:
-    show = live()
-
-    def listed(now: float) -> MediaPlaylist:
-        return Show.listed(show, 10.0 if 10 < now < 40 else now)
-
-    show.listed = listed  # type: ignore[method-assign]  # it stands for half a minute
-    world = play(show)
+    world = play(StandingShow([segment(i) for i in range(30)], window=5))
 
     assert [kind for kind in world.news if kind is not SourceGap] == [
         SourceOpened,
