@@ -8,7 +8,15 @@ from bench.flooders import Flood, attack_all
 from scribewire.testing.running import RunningServer
 from scribewire.testing.scripted import draw_pcm
 
-FLOOD_S = 1.0
+FLOODS = ("pings", "empty fragments", "empty objects", "heads")
+PATIENCE_S = 60.0
+
+
+async def until_each_was_cut(flood: Flood) -> None:
+    """Wait until the server has closed a connection of every flood that it can know as one."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not all(flood.counts[f"{name}: closed by the server"] for name in FLOODS):
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.slow
@@ -19,7 +27,7 @@ async def test_who_has_a_key_is_served_while_everything_else_is_a_flood(
     attacks = [asyncio.create_task(attack) for attack in attack_all(flood)]
     async with server.dial() as dialogue:
         await dialogue.send('{"action":"start"}', draw_pcm("..hello"))
-        await asyncio.sleep(FLOOD_S)
+        await until_each_was_cut(flood)
         await dialogue.send(draw_pcm("...."), '{"action":"stop"}')
 
         assert await dialogue.until_closed() == 1000
@@ -28,6 +36,4 @@ async def test_who_has_a_key_is_served_while_everything_else_is_a_flood(
         attack.cancel()
     await asyncio.gather(*attacks, return_exceptions=True)
 
-    for name in ("pings", "empty fragments", "empty objects", "heads"):
-        assert flood.counts[f"{name}: closed by the server"] > 0, flood.counts
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

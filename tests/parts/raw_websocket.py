@@ -110,9 +110,13 @@ async def connect_raw(
     if receive_buffer_bytes is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
     sock.setblocking(False)  # noqa: FBT003 - its name in the socket interface
-    await asyncio.get_running_loop().sock_connect(sock, (host, port))
-    # A small limit: nothing is read that was not asked for, but for a little.
-    reader, writer = await asyncio.open_connection(sock=sock, limit=1024)
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, (host, port))
+        # A small limit: nothing is read that was not asked for, but for a little.
+        reader, writer = await asyncio.open_connection(sock=sock, limit=1024)
+    except BaseException:  # cancelled too: nobody else has it yet
+        sock.close()
+        raise
     try:
         yield RawSocket(reader, writer)
     finally:
