@@ -9,7 +9,6 @@ that is the back-pressure. Start it with `python -m scribewire.audio.decoder_pro
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
@@ -27,6 +26,15 @@ import av.video.stream
 
 from scribewire.audio.chain import ChainReader
 from scribewire.audio.container import OPTIONS, TrackWish, choose_track, describe, describe_wav
+from scribewire.audio.decoder_input import (
+    DecoderInput,
+    Refused,
+    format_of,
+    invalid,
+    look_ahead,
+    make_readable,
+    unsupported,
+)
 from scribewire.audio.decoder_messages import (
     DecoderLimits,
     Kind,
@@ -43,18 +51,16 @@ from scribewire.audio.frames import Missing, resample_frames
 from scribewire.audio.ogg import OggLinks, is_ogg
 from scribewire.audio.pcm import encode_pcm
 from scribewire.audio.sandbox import CpuBudget, isolate, limit_resources
-from scribewire.audio.sniff import AAC, MP3, find_frames, find_stranger, sniff
+from scribewire.audio.sniff import sniff
 from scribewire.audio.track import TrackBreak
 from scribewire.audio.wav_stream import find_wav
 from scribewire.audio.wire import WireDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-_STDIN, _STDOUT = 0, 1
+_STDOUT = 1
 _READ_BYTES = 32 * 1024
 _PCM_BYTES = 6400  # 0.2 s: a file comes in messages of a useful size
 
@@ -80,29 +86,6 @@ _PROGRAM_STREAM_OPTIONS = {
     "analyzeduration": "5000000",
     "probesize": "5000000",
 }
-
-_TEXT_HEAD_BYTES = 1024
-_ID3_HEAD_BYTES = 10
-_FRAMES_BYTES = 4096  # hold two frames of MP3 or AAC, wherever the first begins
-_BOX_HEAD_BYTES, _LONG_BOX_HEAD_BYTES = 8, 16
-_CAF, _CAF_HEAD_BYTES, _CAF_CHUNK_HEAD_BYTES, _CAF_DESCRIPTION_BYTES = b"caff", 8, 12, 32
-_PROGRAM_STREAM = b"\x00\x00\x01\xba"  # the first of its packs (ISO/IEC 13818-1, 2.5.3)
-
-
-class _Refused(Exception):
-    """The stream cannot be decoded; the refusal says why."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.words)
-        self.refusal = refusal
-
-
-def _unsupported(found: str) -> _Refused:
-    return _Refused(Refusal(is_unsupported=True, words=found))
-
-
-def _invalid(cause: str, *, is_transient: bool = True) -> _Refused:
-    return _Refused(Refusal(is_unsupported=False, words=cause, is_transient=is_transient))
 
 
 class _Output:
@@ -134,49 +117,6 @@ class _Output:
         self._budget.renew()
 
 
-class _Input:
-    """Standard input as FFmpeg reads it: forward only. Some of it can be looked at before."""
-
-    def __init__(self, budget: CpuBudget, before_waiting: Callable[[], None]) -> None:
-        self._budget = budget
-        self._before_waiting = before_waiting
-        self._ahead = bytearray()
-        self.has_ended = False
-
-    def read(self, size: int) -> bytes:
-        """Return what is there, at least one byte; nothing at the end."""
-        if not self._ahead:
-            return self._take(size)
-        piece = bytes(self._ahead[:size])
-        del self._ahead[:size]
-        return piece
-
-    def peek(self, size: int) -> bytes:
-        """Return the next `size` bytes, fewer at the end; they stay to be read."""
-        while len(self._ahead) < size and not self.has_ended:
-            self._ahead += self._take(_READ_BYTES)
-        return bytes(self._ahead[:size])
-
-    def skip(self, size: int) -> None:
-        while size and (piece := self.read(min(size, _READ_BYTES))):
-            size -= len(piece)
-
-    def read_all(self, max_bytes: int) -> bytes | None:
-        """Return all that comes; None when it is more than `max_bytes`."""
-        while not self.has_ended:
-            self._ahead += self._take(_READ_BYTES)
-            if len(self._ahead) > max_bytes:
-                return None
-        return bytes(self._ahead)
-
-    def _take(self, size: int) -> bytes:
-        self._before_waiting()
-        data = os.read(_STDIN, size)
-        self._budget.renew()
-        self.has_ended = self.has_ended or not data
-        return data
-
-
 def main(arguments: list[str]) -> int:
     """Decode standard input to standard output by the limits, and the track that is wished."""
     limits = decode_limits(arguments[0])
@@ -188,9 +128,9 @@ def main(arguments: list[str]) -> int:
     # Nobody listens any more: the parent went.
     with suppress(BrokenPipeError):
         try:
-            source = _Input(budget, output.flush)
+            source = DecoderInput(before_waiting=output.flush, after_reading=budget.renew)
             _decode(source, output, limits, wish, is_isolated=is_isolated)
-        except _Refused as refused:
+        except Refused as refused:
             output.send(Kind.ERROR, encode_refusal(refused.refusal))
         except MemoryError:
             refusal = Refusal(is_unsupported=False, words="it takes too much memory to decode")
@@ -199,14 +139,14 @@ def main(arguments: list[str]) -> int:
 
 
 def _decode(
-    source: _Input,
+    source: DecoderInput,
     output: _Output,
     limits: DecoderLimits,
     wish: TrackWish,
     *,
     is_isolated: bool,
 ) -> None:
-    head = _look_ahead(source)
+    head = look_ahead(source)
     if (wav := find_wav(source.peek)) is not None:
         said = {**asdict(describe_wav(wav)), "is_isolated": is_isolated}
         output.send(Kind.INFO, json.dumps(said).encode())
@@ -214,7 +154,7 @@ def _decode(
         return
     links = OggLinks(source) if is_ogg(head) else None
     # PyAV needs no more than `read`.
-    readable = cast("BinaryIO", links) if links else _make_readable(source, limits)
+    readable = cast("BinaryIO", links) if links else make_readable(source, limits)
     with _open(readable, head, source) as container:
         stream = _choose(container, wish)
         info = {**asdict(describe(container, stream)), "is_isolated": is_isolated}
@@ -225,19 +165,19 @@ def _decode(
         try:
             _put_out(track, output)
         except TrackBreak as error:
-            raise _invalid(error.words) from error
+            raise invalid(error.words) from error
     if not track.is_heard:
         codec = str(info["codec"])
         raise (
-            _unsupported(f"a {codec} track of which nothing can be decoded")
+            unsupported(f"a {codec} track of which nothing can be decoded")
             if track.broken_packets
-            else _invalid("it ended before any audio came")
+            else invalid("it ended before any audio came")
         )
     ending = TrackEnd(broken_packets=track.broken_packets, missing_s=track.missing_s)
     output.send(Kind.END, encode_track_end(ending))
 
 
-def _put_out_wav(source: _Input, output: _Output) -> None:
+def _put_out_wav(source: DecoderInput, output: _Output) -> None:
     decoder = WireDecoder()
     is_heard = False
     while data := source.read(_READ_BYTES):
@@ -246,17 +186,17 @@ def _put_out_wav(source: _Input, output: _Output) -> None:
         output.send_pcm(encode_pcm(samples))
     last = decoder.receive_end()
     if not is_heard and not last.size:
-        raise _invalid("it ended before any audio came")
+        raise invalid("it ended before any audio came")
     output.send_pcm(encode_pcm(last))
     output.send(Kind.END, encode_track_end(TrackEnd(broken_packets=0, missing_s=0.0)))
 
 
-def _open_link(readable: BinaryIO, head: bytes, source: _Input) -> InputContainer | None:
+def _open_link(readable: BinaryIO, head: bytes, source: DecoderInput) -> InputContainer | None:
     """Return a later link, None where there is no sound in it."""
     try:
         container = _open(readable, head, source)
         _choose(container, TrackWish())
-    except _Refused:
+    except Refused:
         return None
     return container
 
@@ -269,76 +209,8 @@ def _put_out(track: ChainReader, output: _Output) -> None:
             output.send_pcm(encode_pcm(piece))
 
 
-def _look_ahead(source: _Input) -> bytes:
-    """Return the first bytes after tags, which FFmpeg need not see. Refuse what is no media."""
-    head = source.peek(_ID3_HEAD_BYTES)
-    if not head:
-        raise _invalid("it is empty")
-    while head[:3] == b"ID3" and len(head) == _ID3_HEAD_BYTES:
-        # Four times seven bits.
-        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-        source.skip(_ID3_HEAD_BYTES + size)
-        head = source.peek(_ID3_HEAD_BYTES)
-    if find_stranger(head) or _may_be_text(head):
-        head = source.peek(_TEXT_HEAD_BYTES)
-        stranger = find_stranger(head)
-        if stranger:
-            raise _unsupported(stranger)
-    return head
-
-
-def _may_be_text(head: bytes) -> bool:
-    return min(head, default=0) >= ord("\t")
-
-
-def _make_readable(source: _Input, limits: DecoderLimits) -> BinaryIO:
-    """Return what FFmpeg shall read: the input, or all of it when it has to go back and forth."""
-    head = source.peek(_BOX_HEAD_BYTES)
-    if head[4:] == b"ftyp" and _has_index_at_end(source):
-        name, remedy = "an MP4", " (make it with the index first: `-movflags faststart`)"
-    elif head[:4] == _CAF and _has_packet_table_at_end(source):
-        name, remedy = "a Core Audio", ""
-    else:
-        return cast("BinaryIO", source)  # PyAV needs no more than `read`
-    data = source.read_all(limits.whole_file_bytes)
-    if data is None:
-        megabytes = limits.whole_file_bytes // 1_000_000
-        raise _unsupported(
-            f"{name} file of more than {megabytes} MB whose index is at its end{remedy}"
-        )
-    return io.BytesIO(data)
-
-
-def _has_index_at_end(source: _Input) -> bool:
-    """Tell whether the media of an MP4 file come before its index."""
-    at = 0
-    for _ in range(16):  # a few small boxes may come first
-        head = source.peek(at + _LONG_BOX_HEAD_BYTES)[at:]
-        kind, size = head[4:8], int.from_bytes(head[:4], "big")
-        if kind == b"mdat":
-            return True
-        if size < _BOX_HEAD_BYTES or size > _READ_BYTES or kind in (b"moov", b"moof"):
-            return False
-        at += size
-    return False
-
-
-def _has_packet_table_at_end(source: _Input) -> bool:
-    """Tell whether the media of a CAF file come before what cuts them into packets."""
-    at, is_cut = _CAF_HEAD_BYTES, True
-    for _ in range(16):
-        chunk = source.peek(at + _CAF_CHUNK_HEAD_BYTES + _CAF_DESCRIPTION_BYTES)[at:]
-        kind, size = chunk[:4], int.from_bytes(chunk[4:12], "big", signed=True)
-        if kind == b"desc":  # bytes of a packet; 0 where they are not all alike
-            is_cut = any(chunk[_CAF_CHUNK_HEAD_BYTES + 16 : _CAF_CHUNK_HEAD_BYTES + 20])
-        if kind in (b"data", b"pakt") or not 0 <= size <= _READ_BYTES:
-            return kind == b"data" and not is_cut
-        at += _CAF_CHUNK_HEAD_BYTES + size
-    return False
-
-
-def _open(readable: BinaryIO, head: bytes, source: _Input) -> InputContainer:
-    name = "ogg" if is_ogg(head) else _format_of(source)
+def _open(readable: BinaryIO, head: bytes, source: DecoderInput) -> InputContainer:
+    name = "ogg" if is_ogg(head) else format_of(source)
     try:
         container = av.open(
             readable,
@@ -352,8 +224,8 @@ def _open(readable: BinaryIO, head: bytes, source: _Input) -> InputContainer:
     except (av.FFmpegError, ValueError) as error:
         found = sniff(head).name
         if found and source.has_ended:
-            raise _invalid(f"it ended before {found} could be read") from error
-        raise _unsupported(
+            raise invalid(f"it ended before {found} could be read") from error
+        raise unsupported(
             f"{found} that cannot be read" if found else "bytes of no known audio format"
         ) from error
     return container
@@ -366,25 +238,12 @@ def _choose(container: InputContainer, wish: TrackWish) -> AudioStream:
     if stream is not None:
         return stream
     if wish.number is not None and not 1 <= wish.number <= count:
-        raise _unsupported(f"{count} audio tracks, no track {wish.number}")
+        raise unsupported(f"{count} audio tracks, no track {wish.number}")
     if count:
-        raise _unsupported("an audio track of a codec that is not decoded here")
+        raise unsupported("an audio track of a codec that is not decoded here")
     if container.streams.video:
-        raise _unsupported("video without an audio track")
-    raise _unsupported(f"{container.format.long_name} without an audio track")
-
-
-def _format_of(source: _Input) -> str | None:
-    """Return FFmpeg's name of a format that it would take 64 KiB to find: seconds of radio."""
-    head = source.peek(_FRAMES_BYTES)
-    if head.startswith(_PROGRAM_STREAM):
-        return "mpeg"
-    guess = sniff(head)
-    if guess.kind == "wav":
-        return "wav" if head[8:12] == b"WAVE" else None
-    if guess.kind == "pcm":  # no mark: radio that is entered in the middle
-        guess = find_frames(head) or guess
-    return {MP3: "mp3", AAC: "aac"}.get(guess.name)
+        raise unsupported("video without an audio track")
+    raise unsupported(f"{container.format.long_name} without an audio track")
 
 
 if __name__ == "__main__":
