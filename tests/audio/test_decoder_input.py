@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from scribewire.audio.decoder_input import (
     DecoderInput,
     Refused,
     format_of,
+    is_pcm,
     look_ahead,
     make_readable,
 )
@@ -126,3 +128,38 @@ def test_formats_that_take_long_to_find_are_named(
     head: bytes, name: str | None, piped: Callable[[bytes], DecoderInput]
 ) -> None:
     assert format_of(piped(head)) == name
+
+
+def test_a_file_is_gone_back_in_from_where_it_was_begun(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"0123456789")
+    fd = os.open(tmp_path / "a", os.O_RDONLY)
+    source = DecoderInput(before_waiting=nothing, after_reading=nothing, fd=fd)
+    source.skip(2)
+    source.peek(4)
+
+    file = source.as_file()
+    read = [file.read(3), file.seek(-2, os.SEEK_END), file.read(9), file.seek(0), file.read(2)]
+
+    assert read == [b"234", 6, b"89", 0, b"23"]
+    assert (file.tell(), source.has_ended) == (2, False)
+    os.close(fd)
+
+
+@pytest.mark.parametrize(
+    ("data", "is_so"),
+    [
+        (b"", True),
+        (b"\x01", True),
+        (b"\x01\x00\x02\x00" * 100, True),
+        (b"\x47" + bytes(1000), True),
+        ((b"\x47" + bytes(187)) * 3, False),
+        (b"OggS\x00\x02", False),
+        (b"FORM\x00\x00\x00\x00AIFF", False),
+        (b"RIFF\x00\x00\x00\x00WAVE", False),
+    ],
+    ids=["nothing", "half a sample", "pcm", "a sample like ts", "ts", "ogg", "aiff", "wav"],
+)
+def test_pcm_is_what_bears_no_mark(
+    data: bytes, is_so: bool, piped: Callable[[bytes], DecoderInput]
+) -> None:
+    assert is_pcm(piped(data)) is is_so

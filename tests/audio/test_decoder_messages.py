@@ -2,21 +2,25 @@ from __future__ import annotations
 
 import pytest
 
+from scribewire.audio.container import AudioInfo
 from scribewire.audio.decoder_messages import (
     HEAD,
     DecoderLimits,
     Kind,
     Refusal,
     TrackEnd,
+    TrackStart,
     decode_gap,
     decode_limits,
     decode_refusal,
     decode_track_end,
+    decode_track_start,
     encode_gap,
     encode_limits,
     encode_message,
     encode_refusal,
     encode_track_end,
+    encode_track_start,
 )
 
 
@@ -45,9 +49,14 @@ def test_what_is_no_refusal_is_an_error(body: bytes) -> None:
         decode_refusal(body)
 
 
-def test_a_gap_and_an_ending_survive_the_pipe() -> None:
+def test_what_is_said_between_beginning_and_end_survives_the_pipe() -> None:
+    info = AudioInfo(
+        container="wav", codec="pcm_s16le", rate_hz=8000, channels=2, duration_ms=5, tracks=("1",)
+    )
+    start = TrackStart(info=info, is_isolated=True)
     track_end = TrackEnd(broken_packets=3, missing_s=0.25)
 
+    assert decode_track_start(encode_track_start(start)) == start
     assert decode_gap(encode_gap(2.5)) == 2.5
     assert decode_track_end(encode_track_end(track_end)) == track_end
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import av
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from scribewire.audio.container import TrackWish, read_audio
 from scribewire.audio.decoder_messages import (
     HEAD,
+    MAY_BE_PCM,
     DecoderLimits,
     Kind,
     Refusal,
@@ -44,11 +46,23 @@ class Said:
     refusal: Refusal | None
 
 
-def decode(data: bytes, limits: DecoderLimits | None = None, wish: TrackWish | None = None) -> Said:
+def decode(
+    data: bytes | Path,
+    limits: DecoderLimits | None = None,
+    wish: TrackWish | None = None,
+    *,
+    may_be_pcm: bool = False,
+) -> Said:
+    """Have the process decode bytes through a pipe, or a file."""
     command = [sys.executable, "-m", "scribewire.audio.decoder_process"]
     command.append(encode_limits(limits or DecoderLimits()))
     command.append(encode_wish(wish or TrackWish()))
-    done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=60)
+    command += [MAY_BE_PCM] if may_be_pcm else []
+    if isinstance(data, Path):
+        with data.open("rb") as file:
+            done = subprocess.run(command, stdin=file, capture_output=True, check=False, timeout=60)
+    else:
+        done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
     messages: list[tuple[Kind, bytes]] = []
     rest = done.stdout
@@ -322,3 +336,36 @@ def test_a_rifx_is_heard() -> None:
 
     assert decode(data).pcm == VOICE
     assert read_file(data) == VOICE
+
+
+def test_a_file_is_gone_back_in_however_long_it_is(
+    encode: Callable[..., bytes], tone: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.m4a"
+    path.write_bytes(encode("mp4", "aac", tone))
+
+    said = decode(path, DecoderLimits(whole_file_bytes=1000))
+
+    assert said.pcm == decode(path.read_bytes()).pcm
+    assert said.info is not None
+    assert said.info["duration_ms"] == pytest.approx(1000, abs=100)
+
+
+def test_a_chained_ogg_file_says_how_long_it_is(
+    encode: Callable[..., bytes], tone: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.opus"
+    path.write_bytes(encode("ogg", "libopus", tone))
+
+    said = decode(path)
+
+    assert said.info is not None
+    assert said.info["duration_ms"] == pytest.approx(1000, abs=100)
+    assert said.pcm == decode(path.read_bytes()).pcm
+
+
+def test_pcm_is_passed_on_where_it_may_come() -> None:
+    assert decode(VOICE, may_be_pcm=True).pcm == VOICE
+    assert decode(b"", may_be_pcm=True).refusal is None
+    assert decode(wav(VOICE), may_be_pcm=True).pcm == VOICE
+    assert refused(VOICE) == "bytes of no known audio format"

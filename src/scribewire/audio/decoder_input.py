@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from scribewire.audio.decoder_messages import DecoderLimits, Refusal
-from scribewire.audio.sniff import AAC, MP3, find_frames, find_stranger, sniff
+from scribewire.audio.sniff import AAC, MP3, SNIFF_LIMIT, find_frames, find_stranger, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _STDIN = 0
 _READ_BYTES = 32 * 1024
 
+_MARK_BYTES = 8  # the longest there is
 _TEXT_HEAD_BYTES = 1024
 _ID3_HEAD_BYTES = 10
 _FRAMES_BYTES = 4096  # hold two frames of MP3 or AAC, wherever the first begins
@@ -42,7 +44,7 @@ def invalid(cause: str, *, is_transient: bool = True) -> Refused:
 
 
 class DecoderInput:
-    """Standard input as FFmpeg reads it: forward only. Some of it can be looked at before."""
+    """Standard input, read forward. Some of it can be looked at before."""
 
     def __init__(
         self,
@@ -53,6 +55,8 @@ class DecoderInput:
     ) -> None:
         self._before_waiting, self._after_reading = before_waiting, after_reading
         self._fd = fd
+        self.is_file = stat.S_ISREG(os.fstat(fd).st_mode)
+        """Whether it lies on a disk: nobody waits for it, and it can be gone back in."""
         self._ahead = bytearray()
         self.has_ended = False
         """Whether nothing comes any more; what was looked at may be still to be read."""
@@ -84,18 +88,65 @@ class DecoderInput:
                 return None
         return bytes(self._ahead)
 
+    def read_at(self, position: int, size: int) -> bytes:
+        """Return what stands at a position of a file; nothing behind its end."""
+        data = os.pread(self._fd, size, position)
+        self._after_reading()
+        self.has_ended = self.has_ended or not data
+        return data
+
+    def as_file(self) -> BinaryIO:
+        """Return the rest of a file as FFmpeg reads one: back and forth."""
+        begins_at = os.lseek(self._fd, 0, os.SEEK_CUR) - len(self._ahead)
+        size = max(0, os.fstat(self._fd).st_size - begins_at)
+        return cast("BinaryIO", _File(self, begins_at, size))  # PyAV needs no more than it has
+
     def _take(self, size: int) -> bytes:
-        self._before_waiting()
+        if not self.is_file:
+            self._before_waiting()
         data = os.read(self._fd, size)
         self._after_reading()
         self.has_ended = self.has_ended or not data
         return data
 
 
-def look_ahead(source: DecoderInput) -> bytes:
+class _File:
+    def __init__(self, source: DecoderInput, begins_at: int, size: int) -> None:
+        self._source, self._begins_at, self._size = source, begins_at, size
+        self._at = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._source.read_at(self._begins_at + self._at, size)
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def seekable(self) -> bool:
+        return True
+
+
+def is_pcm(source: DecoderInput) -> bool:
+    """Tell whether what bears no mark of any format comes, or nothing."""
+    for size in (_MARK_BYTES, _TEXT_HEAD_BYTES, SNIFF_LIMIT):
+        guess = sniff(source.peek(size))
+        if guess.kind != "undecided":
+            break
+    return guess.kind in ("pcm", "undecided")
+
+
+def look_ahead(source: DecoderInput, *, may_be_empty: bool = False) -> bytes:
     """Return the first bytes after tags, which FFmpeg need not see. Refuse what is no media."""
     head = source.peek(_ID3_HEAD_BYTES)
     if not head:
+        if may_be_empty:
+            return head
         raise invalid("it is empty")
     while head[:3] == b"ID3" and len(head) == _ID3_HEAD_BYTES:
         # Four times seven bits.
@@ -115,7 +166,9 @@ def _may_be_text(head: bytes) -> bool:
 
 
 def make_readable(source: DecoderInput, limits: DecoderLimits) -> BinaryIO:
-    """Return what FFmpeg shall read: the input, or all of it when it has to go back and forth."""
+    """Return what FFmpeg shall read: a file, a pipe, or all of it where it must be gone back in."""
+    if source.is_file:
+        return source.as_file()
     head = source.peek(_BOX_HEAD_BYTES)
     if head[4:] == b"ftyp" and _has_index_at_end(source):
         name, remedy = "an MP4", " (make it with the index first: `-movflags faststart`)"

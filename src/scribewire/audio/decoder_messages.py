@@ -13,12 +13,15 @@ import struct
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 
-from scribewire.audio.container import TrackWish
+from scribewire.audio.container import AudioInfo, TrackWish
 
 HEAD = struct.Struct(">BI")
 
 MAX_BODY_BYTES = 64 * 1024
 """The process never sends more, so whoever reads more is not talking to it."""
+
+MAY_BE_PCM = "may-be-pcm"
+"""Behind the wish: what bears no mark is PCM of the wire, and nothing at all is no error."""
 
 
 class Kind(IntEnum):
@@ -106,6 +109,28 @@ def decode_gap(body: bytes) -> float:
         case {"seconds": float(seconds)} if 0 < seconds < math.inf:
             return seconds
     raise ValueError("not a gap")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackStart:
+    """What the process says before anything of the track."""
+
+    info: AudioInfo
+    is_isolated: bool
+    """Whether the process has no network."""
+
+
+def encode_track_start(start: TrackStart) -> bytes:
+    """Return the body of the info."""
+    return json.dumps({**asdict(start.info), "is_isolated": start.is_isolated}).encode()
+
+
+def decode_track_start(body: bytes) -> TrackStart:
+    """Read the body of the info. Raises what is raised where it is none."""
+    fields = json.loads(body)
+    is_isolated = bool(fields.pop("is_isolated"))
+    tracks = tuple(map(str, fields.pop("tracks")))
+    return TrackStart(info=AudioInfo(**fields, tracks=tracks), is_isolated=is_isolated)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,10 @@ that is the back-pressure. Start it with `python -m scribewire.audio.decoder_pro
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import av
@@ -25,27 +24,38 @@ import av.video.codeccontext
 import av.video.stream
 
 from scribewire.audio.chain import ChainReader
-from scribewire.audio.container import OPTIONS, TrackWish, choose_track, describe, describe_wav
+from scribewire.audio.container import (
+    OPTIONS,
+    AudioInfo,
+    TrackWish,
+    choose_track,
+    describe,
+    describe_wav,
+)
 from scribewire.audio.decoder_input import (
     DecoderInput,
     Refused,
     format_of,
     invalid,
+    is_pcm,
     look_ahead,
     make_readable,
     unsupported,
 )
 from scribewire.audio.decoder_messages import (
+    MAY_BE_PCM,
     DecoderLimits,
     Kind,
     Refusal,
     TrackEnd,
+    TrackStart,
     decode_limits,
     decode_wish,
     encode_gap,
     encode_message,
     encode_refusal,
     encode_track_end,
+    encode_track_start,
 )
 from scribewire.audio.frames import Missing, resample_frames
 from scribewire.audio.ogg import OggLinks, is_ogg
@@ -55,14 +65,20 @@ from scribewire.audio.sniff import sniff
 from scribewire.audio.track import TrackBreak
 from scribewire.audio.wav_stream import find_wav
 from scribewire.audio.wire import WireDecoder
+from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
 _STDOUT = 1
 _READ_BYTES = 32 * 1024
 _PCM_BYTES = 6400  # 0.2 s: a file comes in messages of a useful size
+_WIRE_INFO = AudioInfo(
+    container="s16le", codec="pcm_s16le", rate_hz=SAMPLE_RATE, channels=1, duration_ms=None
+)
 
 # Decoders of sound alone: the pictures of a video are never decoded, not even to look at them.
 _CODECS = (
@@ -80,8 +96,9 @@ _LIVE_OPTIONS = {
     "analyzeduration": "200000",
     "probesize": "1000000",
 }
-# It lists its tracks nowhere: each is known when its first packet comes.
-_PROGRAM_STREAM_OPTIONS = {
+# A program stream lists its tracks nowhere: each is known when its first packet comes. Of a file
+# nobody waits for the first sound.
+_PATIENT_OPTIONS = {
     **_LIVE_OPTIONS,
     "analyzeduration": "5000000",
     "probesize": "5000000",
@@ -128,8 +145,9 @@ def main(arguments: list[str]) -> int:
     # Nobody listens any more: the parent went.
     with suppress(BrokenPipeError):
         try:
+            may_be_pcm = MAY_BE_PCM in arguments[2:]
             source = DecoderInput(before_waiting=output.flush, after_reading=budget.renew)
-            _decode(source, output, limits, wish, is_isolated=is_isolated)
+            _decode(source, output, limits, wish, is_isolated=is_isolated, may_be_pcm=may_be_pcm)
         except Refused as refused:
             output.send(Kind.ERROR, encode_refusal(refused.refusal))
         except MemoryError:
@@ -145,41 +163,26 @@ def _decode(
     wish: TrackWish,
     *,
     is_isolated: bool,
+    may_be_pcm: bool = False,
 ) -> None:
-    head = look_ahead(source)
-    if (wav := find_wav(source.peek)) is not None:
-        said = {**asdict(describe_wav(wav)), "is_isolated": is_isolated}
-        output.send(Kind.INFO, json.dumps(said).encode())
-        _put_out_wav(source, output)
-        return
-    links = OggLinks(source) if is_ogg(head) else None
-    # PyAV needs no more than `read`.
-    readable = cast("BinaryIO", links) if links else make_readable(source, limits)
-    with _open(readable, head, source) as container:
-        stream = _choose(container, wish)
-        info = {**asdict(describe(container, stream)), "is_isolated": is_isolated}
-        output.send(Kind.INFO, json.dumps(info).encode())
-        track = ChainReader(
-            container, links, lambda: _open_link(readable, head, source), stream=stream
-        )
-        try:
-            _put_out(track, output)
-        except TrackBreak as error:
-            raise invalid(error.words) from error
-    if not track.is_heard:
-        codec = str(info["codec"])
-        raise (
-            unsupported(f"a {codec} track of which nothing can be decoded")
-            if track.broken_packets
-            else invalid("it ended before any audio came")
-        )
-    ending = TrackEnd(broken_packets=track.broken_packets, missing_s=track.missing_s)
-    output.send(Kind.END, encode_track_end(ending))
+    def tell(info: AudioInfo) -> None:
+        output.send(Kind.INFO, encode_track_start(TrackStart(info=info, is_isolated=is_isolated)))
+
+    head = look_ahead(source, may_be_empty=may_be_pcm)
+    if may_be_pcm and is_pcm(source):
+        tell(_WIRE_INFO)
+        _put_out_samples(source, output, may_be_empty=True)
+    elif (wav := find_wav(source.peek)) is not None:
+        tell(describe_wav(wav))
+        _put_out_samples(source, output)
+    else:
+        _decode_packets(source, head, output, limits, wish, tell=tell)
 
 
-def _put_out_wav(source: DecoderInput, output: _Output) -> None:
+def _put_out_samples(source: DecoderInput, output: _Output, *, may_be_empty: bool = False) -> None:
+    """Put out PCM or a WAV."""
     decoder = WireDecoder()
-    is_heard = False
+    is_heard = may_be_empty
     while data := source.read(_READ_BYTES):
         samples = decoder.receive_bytes(data)
         is_heard = is_heard or samples.size > 0
@@ -189,6 +192,48 @@ def _put_out_wav(source: DecoderInput, output: _Output) -> None:
         raise invalid("it ended before any audio came")
     output.send_pcm(encode_pcm(last))
     output.send(Kind.END, encode_track_end(TrackEnd(broken_packets=0, missing_s=0.0)))
+
+
+def _decode_packets(
+    source: DecoderInput,
+    head: bytes,
+    output: _Output,
+    limits: DecoderLimits,
+    wish: TrackWish,
+    *,
+    tell: Callable[[AudioInfo], None],
+) -> None:
+    """Put out a track of what FFmpeg reads."""
+    chain = source.as_file() if source.is_file and is_ogg(head) else None
+    links = OggLinks(source) if is_ogg(head) else None
+    # PyAV needs no more than `read`.
+    readable = cast("BinaryIO", links) if links else make_readable(source, limits)
+    with _open(readable, head, source) as container:
+        stream = _choose(container, wish)
+        info = describe(container, stream)
+        tell(info if chain is None else replace(info, duration_ms=_duration_ms(chain)))
+        track = ChainReader(
+            container, links, lambda: _open_link(readable, head, source), stream=stream
+        )
+        try:
+            _put_out(track, output)
+        except TrackBreak as error:
+            raise invalid(error.words) from error
+    if not track.is_heard:
+        raise (
+            unsupported(f"a {info.codec} track of which nothing can be decoded")
+            if track.broken_packets
+            else invalid("it ended before any audio came")
+        )
+    ending = TrackEnd(broken_packets=track.broken_packets, missing_s=track.missing_s)
+    output.send(Kind.END, encode_track_end(ending))
+
+
+def _duration_ms(chain: BinaryIO) -> int | None:
+    """Return how long all links of an Ogg file are, as it says at its end."""
+    with suppress(av.FFmpegError, ValueError), av.open(chain, "r", format="ogg") as container:
+        return None if container.duration is None else container.duration // 1000
+    return None
 
 
 def _open_link(readable: BinaryIO, head: bytes, source: DecoderInput) -> InputContainer | None:
@@ -216,7 +261,7 @@ def _open(readable: BinaryIO, head: bytes, source: DecoderInput) -> InputContain
             readable,
             "r",
             format=name,
-            options=_PROGRAM_STREAM_OPTIONS if name == "mpeg" else _LIVE_OPTIONS,
+            options=_PATIENT_OPTIONS if name == "mpeg" or source.is_file else _LIVE_OPTIONS,
             metadata_errors="ignore",
         )
     except MemoryError:
