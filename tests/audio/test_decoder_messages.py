@@ -11,11 +11,13 @@ from scribewire.audio.decoder_messages import (
     TrackEnd,
     TrackStart,
     decode_gap,
+    decode_info,
     decode_limits,
     decode_refusal,
     decode_track_end,
     decode_track_start,
     encode_gap,
+    encode_info,
     encode_limits,
     encode_message,
     encode_refusal,
@@ -70,3 +72,17 @@ def test_what_is_no_gap_is_an_error(body: bytes) -> None:
 def test_what_is_no_ending_is_an_error() -> None:
     with pytest.raises(ValueError, match="not an end"):
         decode_track_end(b'{"broken_packets": 1}')
+
+
+def test_the_track_that_is_settled_on_survives_the_pipe() -> None:
+    info = AudioInfo(
+        container="mpegts",
+        codec="aac",
+        rate_hz=48_000,
+        channels=2,
+        duration_ms=None,
+        track=2,
+        tracks=("1: aac, 48000 Hz, 2 channels", "2: aac, 48000 Hz, 2 channels, de"),
+    )
+
+    assert decode_info(encode_info(info)) == info

@@ -22,6 +22,7 @@ from scribewire.audio.decoder_messages import (
     Kind,
     Refusal,
     decode_gap,
+    decode_info,
     decode_refusal,
     decode_track_end,
     encode_limits,
@@ -44,6 +45,7 @@ class Said:
     gaps_s: list[float]
     broken_packets: int
     refusal: Refusal | None
+    settled: int | None
 
 
 def decode(
@@ -71,12 +73,14 @@ def decode(
         messages.append((Kind(kind), rest[HEAD.size : HEAD.size + length]))
         rest = rest[HEAD.size + length :]
     last_kind, last = messages[-1]
+    settled = [decode_info(body).track for kind, body in messages if kind == Kind.TRACK]
     return Said(
         info=json.loads(messages[0][1]) if messages[0][0] == Kind.INFO else None,
         pcm=b"".join(body for kind, body in messages if kind == Kind.PCM),
         gaps_s=[decode_gap(body) for kind, body in messages if kind == Kind.GAP],
         broken_packets=decode_track_end(last).broken_packets if last_kind == Kind.END else 0,
         refusal=decode_refusal(last) if last_kind == Kind.ERROR else None,
+        settled=settled[0] if settled else None,
     )
 
 

@@ -71,6 +71,35 @@ def test_without_a_clock_what_is_broken_says_how_long_it_was() -> None:
     assert timeline.position_s is None
 
 
+@pytest.mark.parametrize(
+    ("at_s", "filled_s", "missing_s"),
+    [
+        (1.0, 0, 0),
+        (1.06, 0.06, 0),  # no rounding: it begins there
+        (1.5, 0, 0.5),
+        (0.9, 0, 0),  # what was put out is not taken back
+        (None, 0, 0),
+    ],
+)
+def test_another_track_goes_on_where_it_begins(
+    at_s: float | None, filled_s: float, missing_s: float
+) -> None:
+    timeline = Timeline(begins_at_s=0.0)
+    timeline.receive_frame(0.0, 1.0)
+
+    assert timeline.change_track(at_s, None) == pytest.approx(filled_s)
+    assert timeline.receive_frame(at_s, 0.5) == pytest.approx(missing_s)
+    assert timeline.position_s == pytest.approx(1.5 + filled_s + missing_s)
+
+
+def test_a_long_hole_is_believed_where_another_track_is_as_long() -> None:
+    timeline = Timeline(begins_at_s=0.0, ends_at_s=1.0)
+    timeline.receive_frame(0.0, 1.0)
+    timeline.change_track(100.0, 200.0)
+
+    assert timeline.receive_frame(100.0, 0.5) == 99.0
+
+
 def test_a_long_hole_is_believed_where_the_file_is_as_long() -> None:
     late_s = MOST_UNPROVEN_S + 1
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from scribewire.audio.container import TrackWish
+from scribewire.audio.container import TrackWish, read_audio
+from scribewire.audio.pcm import encode_pcm
+from scribewire.types import PCM_BYTES_PER_S
 from tests.audio.test_decoder_process import Said, decode
-from tests.parts.installed import need_part
+from tests.parts.installed import find_part, need_part
+from tests.parts.likeness import measure_likeness
 from tests.parts.media import run_ffmpeg
 
 pytestmark = pytest.mark.slow  # ffmpeg encodes, and each case starts a process
@@ -70,3 +76,115 @@ def test_a_track_that_is_asked_for_and_cannot_be_heard_is_refused(
 
     assert said.refusal is not None
     assert words in said.refusal.words
+
+
+# A first track that is silent.
+
+CONTAINERS = {  # what ffmpeg makes of several tracks, and how
+    "mkv": ("-c:a", "aac"),
+    "webm": ("-c:a", "libopus"),
+    "mp4": ("-c:a", "aac", "-movflags", "+faststart"),
+    "fragments.mp4": ("-c:a", "aac", "-movflags", "+frag_keyframe+empty_moov"),
+    "index-last.mp4": ("-c:a", "aac"),
+    "ts": ("-c:a:0", "ac3", "-c:a:1", "aac"),
+    "mpg": ("-c:a", "mp2", "-ar", "44100"),
+    "vob": ("-c:a", "ac3", "-ar", "48000"),
+    "avi": ("-c:a", "pcm_s16le"),
+    "ogg": ("-c:a", "libvorbis"),
+}
+LOSSLESS = ("-c:a", "pcm_s16le")
+SILENCE = "anullsrc=r=48000:cl=stereo:d=9"
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some five seconds of it."""
+    need_part("ffmpeg", "espeak-ng")
+    path: Path = tmp_path_factory.mktemp("speech") / "speech.wav"
+    words = "Nobody has plugged anything into the first track, and this is the second."
+    subprocess.run([find_part("espeak-ng"), "-w", str(path), words], check=True)
+    return path
+
+
+def speaks_from(speech: Path, seconds: float) -> str:
+    """Return a track as a filter of ffmpeg: silence, then the speech."""
+    return f"amovie={speech},aresample=16000,adelay={1000 * seconds:.0f}"
+
+
+def make_tracks(path: Path, tracks: Sequence[str], how: Sequence[str] = LOSSLESS) -> bytes:
+    """Return a file with a track for each filter."""
+    inputs = [word for track in tracks for word in ("-f", "lavfi", "-i", track)]
+    maps = [word for number in range(len(tracks)) for word in ("-map", str(number))]
+    run_ffmpeg((*inputs, *maps, *how, str(path)))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_first_track_that_is_silent_is_left_for_the_one_that_speaks(
+    name: str, speech: Path, tmp_path: Path
+) -> None:
+    tracks = (SILENCE, speaks_from(speech, 1))
+    file = make_tracks(tmp_path / f"two.{name}", tracks, CONTAINERS[name])
+    moved, asked_for = decode(file), decode(file, wish=TrackWish(number=2))
+
+    likeness = measure_likeness(moved.pcm, asked_for.pcm)
+    assert likeness.correlation > 0.95  # half a sample beside it, where rates differ
+    assert (likeness.delay_s, likeness.surplus_s) == pytest.approx((0, 0), abs=0.002)
+    assert (moved.settled, moved.refusal) == (2, None)
+    assert moved.gaps_s == asked_for.gaps_s
+    local = b"".join(map(encode_pcm, read_audio(io.BytesIO(file))))
+    assert local[: len(moved.pcm)] == moved.pcm
+
+
+@pytest.mark.parametrize(
+    ("first_from_s", "second_from_s", "settled"),
+    [(3, 1, 2), (0, 1, 1), (2, None, 1), (1, 1.5, 1), (None, 1, 2), (None, None, None)],
+)
+def test_who_speaks_first_is_heard_to_the_end(
+    first_from_s: float | None,
+    second_from_s: float | None,
+    settled: int | None,
+    speech: Path,
+    tmp_path: Path,
+) -> None:
+    tracks = [
+        SILENCE if seconds is None else speaks_from(speech, seconds)
+        for seconds in (first_from_s, second_from_s)
+    ]
+    file = make_tracks(tmp_path / "two.mkv", tracks)
+    said = decode(file)
+
+    assert said.settled == settled
+    assert said.pcm == decode(file, wish=TrackWish(number=settled or 1)).pcm
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [TrackWish(number=1), TrackWish(settled=1), TrackWish(language="en")],
+    ids=["asked for", "heard before", "in the language"],
+)
+def test_a_silent_track_stays_where_it_is_wished(
+    wish: TrackWish, speech: Path, tmp_path: Path
+) -> None:
+    tags = ("-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu")
+    tracks = (SILENCE, speaks_from(speech, 1))
+    said = decode(make_tracks(tmp_path / "two.mkv", tracks, (*LOSSLESS, *tags)), wish=wish)
+
+    assert said.settled is None
+    assert len(said.pcm) == 9 * PCM_BYTES_PER_S
+    assert not said.pcm.strip(b"\0")
+
+
+def test_what_was_settled_on_before_is_heard_if_it_is_there(speech: Path, tmp_path: Path) -> None:
+    file = make_tracks(tmp_path / "two.mkv", (speaks_from(speech, 0), speaks_from(speech, 2)))
+    second = decode(file, wish=TrackWish(number=2))
+
+    assert decode(file, wish=TrackWish(settled=2)).pcm == second.pcm != decode(file).pcm
+    assert decode(file, wish=TrackWish(settled=3)).pcm == decode(file).pcm
+
+
+def test_of_three_the_one_that_speaks_is_heard(speech: Path, tmp_path: Path) -> None:
+    tracks = (SILENCE, SILENCE, speaks_from(speech, 1))
+    said = decode(make_tracks(tmp_path / "three.mkv", tracks))
+
+    assert said.settled == 3

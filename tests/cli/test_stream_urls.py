@@ -20,6 +20,7 @@ from scribewire.sources.faults import SourceFault
 from scribewire.testing.running import KEYS, RunningServer, run_server
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
 from scribewire.wishes import Wishes
+from tests.parts.film import make_film
 from tests.parts.raw_origin import HANG, RawOrigin, head, live, ok, run_raw_origin
 from tests.parts.wav import FOREVER, wav
 
@@ -235,3 +236,15 @@ async def test_what_is_denied_stays_denied_though_it_was_named() -> None:
             await hear_here(url_of(media), Settings(deny_source=("127.0.0.0/8",)))
 
     assert media.requests == []
+
+
+async def test_a_silent_track_that_is_left_is_told() -> None:
+    film = make_film(bytes(len(HELLO)), HELLO)
+    async with run_raw_origin(ok(film)) as media:
+        wishes = Wishes(url=url_of(media), language="en")
+        async with pulling_here(wishes, Settings()) as source:
+            chunks = await chunks_of(source)
+
+    notes = [chunk for chunk in chunks if isinstance(chunk, SourceNote)]
+    assert notes == [SourceNote("silent so far; going on with track 2 (pcm_s16le)")]
+    assert b"".join(chunk for chunk in chunks if isinstance(chunk, bytes)) == HELLO

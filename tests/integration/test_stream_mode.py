@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import re
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
-import av
-import numpy as np
 import pytest
 
 from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
+from tests.parts.film import make_film
 from tests.parts.raw_origin import HANG, RawOrigin, head, live, ok, run_raw_origin
 from tests.parts.wav import FOREVER, wav
 
@@ -70,23 +68,29 @@ async def test_it_hears_what_the_same_audio_pushed_gives() -> None:
 
 @pytest.mark.parametrize(("extra", "expected"), [("", "hello"), ("&track=2", "world")])
 async def test_the_track_that_is_asked_for_is_heard(extra: str, expected: str) -> None:
-    with io.BytesIO() as file:
-        with av.open(file, "w", format="matroska") as container:
-            tracks = [container.add_stream("pcm_s16le", 16_000, layout="mono") for _ in range(2)]
-            for track, picture in zip(tracks, (HELLO, WORLD), strict=True):
-                samples = np.frombuffer(draw_pcm(picture), "<i2").reshape(1, -1)
-                frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-                frame.sample_rate = 16_000
-                container.mux(track.encode(frame))
-        film = file.getvalue()
     async with (
-        run_raw_origin(ok(film)) as source,
+        run_raw_origin(ok(make_film(draw_pcm(HELLO), draw_pcm(WORLD)))) as source,
         run_open_server() as server,
         server.dial(path_for(source, extra)) as dialogue,
     ):
         await dialogue.until_closed()
 
     assert dialogue.finals == [expected * 3]
+
+
+async def test_a_first_track_that_is_silent_is_left_for_the_one_that_speaks() -> None:
+    spoken = draw_pcm(HELLO + WORLD)
+    film = make_film(bytes(len(spoken)), spoken)
+    finals: dict[str, list[object]] = {}
+    async with run_raw_origin(ok(film)) as source, run_open_server() as server:
+        for extra in ("", "&track=1", "&track=2"):
+            async with server.dial(path_for(source, extra)) as dialogue:
+                await dialogue.until_closed()
+            finals[extra] = [m for m in dialogue.messages if m.get("is_final")]
+
+    assert dialogue.finals == ["hello" * 3, "world" * 3]
+    assert finals[""] == finals["&track=2"]  # the times of their words as well
+    assert finals["&track=1"] == []
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,13 @@ from scribewire.server.session import (
     SourceNews,
     open_session,
 )
-from scribewire.sources.events import SourceAudio, SourceEvent, SourceLost, SourceOpened
+from scribewire.sources.events import (
+    SourceAudio,
+    SourceEvent,
+    SourceLost,
+    SourceOpened,
+    SourceTrack,
+)
 from scribewire.sources.faults import invalid_stream
 from scribewire.sources.http.urls import HttpUrl
 from scribewire.sources.pulled import Sources
@@ -292,3 +298,21 @@ async def test_the_log_says_how_many_hypotheses_were_rejected(
     assert [record.getMessage() for record in caplog.records] == [
         "5e55 = 0 hypotheses rejected, as of no speech"
     ]
+
+
+async def test_another_track_of_the_source_is_told_in_the_log(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def events() -> AsyncGenerator[SourceEvent, None]:
+        yield OPENED
+        yield SourceTrack(replace(OPENED.info, track=2))
+        yield SourceAudio(draw_pcm(UTTERANCE))
+
+    with caplog.at_level("INFO", "scribewire.session"):
+        session = pull(server, events)
+        results = await take_all(session)
+        await session.aclose()
+
+    assert texts(results) == ["hello" * 3]
+    told = [record.getMessage() for record in caplog.records]
+    assert "5e55 = silent so far, track 2 is heard: pcm_s16le" in told

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,9 +18,10 @@ from scribewire.audio.container import read_audio
 from scribewire.audio.decoder_messages import DecoderLimits
 from scribewire.audio.pcm import encode_pcm
 from scribewire.sources.decoder import DecoderProcess
-from scribewire.sources.events import SourceAudio, SourceGap
+from scribewire.sources.events import SourceAudio, SourceGap, SourceTrack
 from scribewire.sources.faults import SourceFault
 from tests.parts.damage import blank_packets
+from tests.parts.film import make_film
 from tests.parts.wav import FOREVER, wav
 
 pytestmark = pytest.mark.slow  # each case starts a process
@@ -74,13 +76,27 @@ async def test_a_gap_comes_where_it_is() -> None:
     data = blank_packets(make_media("mp4", seconds=4), range(50, 100))
     async with DecoderProcess.start() as decoder:
         feeding = asyncio.create_task(feed(decoder, data, 4096))
-        heard = [piece async for piece in decoder.heard()]
+        pieces = [piece async for piece in decoder.heard()]
         await feeding
 
+    heard = [piece for piece in pieces if not isinstance(piece, SourceTrack)]
     gap = next(i for i, piece in enumerate(heard) if isinstance(piece, SourceGap))
     assert heard[gap].seconds == decoder.missing_s == pytest.approx(50 * frame_s)
     assert sum(piece.seconds for piece in heard[:gap]) == pytest.approx(50 * frame_s, abs=0.001)
     assert sum(piece.seconds for piece in heard) == pytest.approx(4.0, abs=2 * frame_s)
+
+
+async def test_a_track_that_is_left_is_told() -> None:
+    film = make_film(bytes(len(SECOND * 2)), SECOND * 2)
+    async with DecoderProcess.start() as decoder:
+        feeding = asyncio.create_task(feed(decoder, film, 4096))
+        info = await decoder.info()
+        heard = [piece async for piece in decoder.heard()]
+        await feeding
+
+    assert (info.track, decoder.settled) == (1, 2)
+    assert heard[0] == SourceTrack(replace(info, track=2))
+    assert b"".join(one.pcm for one in heard if isinstance(one, SourceAudio)) == SECOND * 2
 
 
 async def test_the_pcm_comes_before_the_end_of_the_input() -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from scribewire.sources.events import SourceAudio
+from scribewire.sources.events import SourceAudio, SourceTrack
 from scribewire.sources.hands import Hands
 from scribewire.sources.hls.playlist import MediaPlaylist, Resource
 from scribewire.sources.hls.playlist import Segment as Listed
@@ -39,11 +39,13 @@ from scribewire.sources.steps import (
     StartDecoder,
     StopDecoder,
 )
+from tests.parts.film import make_film
 from tests.parts.raw_origin import HANG, RESET, RawOrigin, head, live, ok
 from tests.parts.wav import wav
 
 HOME = AddressPolicy(named=(AddressRule(host="127.0.0.1"),))
 PCM = b"\x10\x00" * 48_000
+LOUD, SILENT = b"\x00\x10" * 48_000, bytes(96_000)
 PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.ts\n"
 
 
@@ -218,6 +220,22 @@ async def test_media_are_heard_to_their_end(hands: Hands) -> None:
     assert b"".join(one.pcm for one in pieces if isinstance(one, SourceAudio)) == PCM
     assert found[-1] == DecoderOver()
     await hands.do(StopDecoder())
+
+
+@pytest.mark.slow  # it starts two decoders
+@pytest.mark.parametrize(("first", "second"), [(LOUD, SILENT), (SILENT, LOUD)])
+async def test_the_next_decoder_hears_the_track_that_the_one_before_settled_on(
+    hands: Hands, first: bytes, second: bytes
+) -> None:
+    tracks: list[list[int]] = []
+    for film in (make_film(first, second), make_film(second, first)):  # a pause behind a break
+        facts = await decode(hands, film)
+        await hands.do(StopDecoder())
+        known = [one.info.track for one in facts if isinstance(one, Known)]
+        pieces = [one.piece for one in facts if isinstance(one, Heard)]
+        tracks.append([*known, *(one.info.track for one in pieces if isinstance(one, SourceTrack))])
+
+    assert tracks == ([[1], [1]] if first == LOUD else [[1, 2], [2]])
 
 
 async def test_what_cannot_be_decoded_is_told_once(hands: Hands) -> None:

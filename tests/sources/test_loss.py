@@ -11,6 +11,7 @@ from scribewire.sources.events import (
     SourceGap,
     SourceLost,
     SourceOpened,
+    SourceTrack,
 )
 from scribewire.sources.loss import MOST_SENT_AGAIN_S, SETTLE_S, Loss
 from scribewire.types import PCM_BYTES_PER_S
@@ -196,3 +197,13 @@ def test_a_flood_is_not_held() -> None:
     told = list(loss.receive(audio(10, 10 + MOST_SENT_AGAIN_S), 12.1))
 
     assert told[-1] == audio(10, 10 + MOST_SENT_AGAIN_S)
+
+
+def test_another_track_settles_nothing() -> None:
+    loss = heard_until(10)
+    list(loss.begin("it broke off", 10.1))
+    list(loss.receive(OPENED, 14))
+    list(loss.receive(audio(8, 14), 14.1))
+
+    assert list(loss.receive(SourceTrack(INFO), 14.2)) == [SourceTrack(INFO)]
+    assert list(loss.receive(audio(14, 15), 15.1)) == [OPENED, audio(10, 15)]

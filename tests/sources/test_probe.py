@@ -9,6 +9,7 @@ from scribewire.sources.faults import SourceFault
 from scribewire.sources.http.urls import check_url
 from scribewire.sources.probe import SourceReport, probe_source
 from scribewire.testing.scripted import ScriptedVad, draw_speech
+from tests.parts.film import make_film
 from tests.parts.raw_origin import HANG, RawOrigin, live, ok
 from tests.parts.wav import FOREVER, wav
 
@@ -42,6 +43,17 @@ async def test_a_file_is_described_and_its_first_seconds_are_measured(
     assert report.speech_s == pytest.approx(0.64)
     assert report.opened_after_s > 0
     assert report.receiving_took_s >= 0
+
+
+async def test_the_track_that_would_be_heard_is_told_and_measured(raw_server: RawOrigin) -> None:
+    pcm = pcm_of(draw_speech("." * 20 + "a" * 60))
+    raw_server.answers = [ok(make_film(bytes(len(pcm)), pcm))]
+
+    report = await probe(raw_server)
+
+    assert (report.info.track, len(report.info.tracks)) == (2, 2)
+    assert report.peak_dbfs == pytest.approx(20 * np.log10(ord("a") / 256))
+    assert report.speech_s == pytest.approx(2 - 0.64, abs=0.032)
 
 
 async def test_no_more_is_heard_than_was_asked_for(raw_server: RawOrigin) -> None:

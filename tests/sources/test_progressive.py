@@ -7,14 +7,23 @@ from dataclasses import replace
 import pytest
 
 from scribewire.errors import CloseCode
-from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
+from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened, SourceTrack
 from scribewire.sources.faults import invalid_stream
 from scribewire.sources.http.bodies import BodyEnd
 from scribewire.sources.progressive import ProgressiveStream
 from scribewire.sources.replay import WINDOW_BYTES, Beginning
 from scribewire.sources.retry import RetryRules
 from scribewire.sources.rules import PullRules
-from scribewire.sources.steps import BodyOver, Connect, Connected, Failed
+from scribewire.sources.steps import (
+    BodyOver,
+    Connect,
+    Connected,
+    Failed,
+    Hear,
+    Heard,
+    Known,
+    Tell,
+)
 from tests.parts.world import GARBAGE, INFO, RESET, URL, Answered, Scripted, World, connected, sent
 
 RULES = PullRules(retry=RetryRules(give_up_after_s=60), open_timeout_s=30, random=lambda: 0.0)
@@ -220,3 +229,15 @@ def test_a_gap_is_left_out_as_audio_is(
     piece: SourceAudio | SourceGap, skip_s: float, expected: SourceAudio | SourceGap | None
 ) -> None:
     assert piece.without_start(skip_s) == expected
+
+
+def test_another_track_is_told_and_has_no_time_of_its_own() -> None:
+    stream = ProgressiveStream(URL, connected(length=len(PCM)), RULES)
+    other = replace(INFO, codec="aac", track=2)
+    list(stream.begin(0.0))
+    list(stream.receive(Known(INFO), 0.0))
+
+    moved = list(stream.receive(Heard(SourceTrack(other)), 1.0))
+
+    assert moved == [Tell(SourceTrack(other)), Hear()]
+    assert stream.heard_s == 0.0

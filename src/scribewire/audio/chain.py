@@ -8,7 +8,7 @@ from scribewire.audio.frames import Missing
 from scribewire.audio.track import TrackBreak, TrackReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
@@ -25,8 +25,9 @@ _ROUNDED_S: Final = 0.1
 class ChainReader:
     """Reads an opened container, and what `links` has behind it. What cannot be heard is told.
 
-    `stream` is the track that is heard of the first, if it is not its first one. `open_next` opens
-    the link that has begun; it returns None where there is no sound in it.
+    `streams` are the tracks of the first that may be heard (`TrackReader`), if it is not its first
+    one, and `on_settled` is told which it is. `open_next` opens the link that has begun; it returns
+    None where there is no sound in it.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class ChainReader:
         links: OggLinks | None = None,
         open_next: Callable[[], InputContainer | None] | None = None,
         *,
-        stream: AudioStream | None = None,
+        streams: Sequence[AudioStream] = (),
+        on_settled: Callable[[AudioStream], None] | None = None,
     ) -> None:
-        self._first, self._stream = container, stream
+        self._first, self._streams, self._on_settled = container, streams, on_settled
         self._links, self._open_next = links, open_next
         self._at_s = 0.0  # of what was yielded
         self._silent_links = 0  # in a row
@@ -69,8 +71,8 @@ class ChainReader:
             return
 
     def _read(self, container: InputContainer) -> Iterator[AudioFrame | Missing]:
-        stream = self._stream if container is self._first else None
-        track = TrackReader(container, stream, at_s=self._at_s)
+        streams = self._streams if container is self._first else ()
+        track = TrackReader(container, streams, at_s=self._at_s, on_settled=self._on_settled)
         try:
             for frame in track.frames():
                 self._at_s = track.at_s

@@ -24,6 +24,7 @@ from scribewire.audio.ogg import OGG_MAGIC, OggLinks, is_ogg
 from scribewire.audio.pcm import SAMPLE_BYTES
 from scribewire.audio.sniff import find_stranger, sniff
 from scribewire.audio.track import TrackBreak
+from scribewire.audio.track_choice import MOST_TRACKS
 from scribewire.audio.wav_stream import find_wav
 from scribewire.audio.wire import WireDecoder
 from scribewire.errors import ClientFault
@@ -81,18 +82,29 @@ class TrackWish:
     """From 1 among the audio tracks; another one is not taken instead."""
     language: str | None = None
     """ISO 639-1 code; preferred if a track is tagged so."""
+    settled: int | None = None
+    """From 1: the one that the source was found to speak on before; it is heard if it is there."""
 
 
-def choose_track(
+def choose_tracks(
     container: InputContainer, wish: TrackWish, can_decode: Callable[[str], bool] = lambda _: True
-) -> AudioStream | None:
-    """Return the audio track to hear, of those whose codec `can_decode`; None: there is none."""
-    streams = container.streams.audio
+) -> list[AudioStream]:
+    """Return the audio track to hear, of those whose codec `can_decode`, or nothing.
+
+    Behind it come those that are as good, to be heard should it be silent.
+    """
+    known = {
+        number: stream
+        for number, stream in enumerate(container.streams.audio, 1)
+        if _codec(stream) and can_decode(_codec(stream))
+    }
+    fixed = wish.settled if wish.number is None else wish.number
+    if fixed in known:
+        return [known[fixed]]
     if wish.number is not None:
-        streams = streams[wish.number - 1 : wish.number]
-    known = [stream for stream in streams if _codec(stream) and can_decode(_codec(stream))]
-    wished = [stream for stream in known if _language(stream) == wish.language]
-    return next(iter(wished or known), None)
+        return []
+    wished = [stream for stream in known.values() if _language(stream) == wish.language]
+    return (wished or list(known.values()))[:MOST_TRACKS]
 
 
 def _codec(stream: AudioStream) -> str:
@@ -158,7 +170,7 @@ def describe_wav(wav: WavStream) -> AudioInfo:
 
 
 def read_audio(source: Path | str | BinaryIO) -> Iterator[Samples]:
-    """Yield the first audio track in chunks of `CHUNK_SAMPLES`; the last may be shorter.
+    """Yield the audio track that is heard in chunks of `CHUNK_SAMPLES`; the last may be shorter.
 
     Nothing is opened before the first chunk is asked for. Packets that cannot be decoded are
     silence. Raises ClientFault when there is no such file, no audio in it, or when the rest of it
@@ -173,7 +185,8 @@ def read_audio(source: Path | str | BinaryIO) -> Iterator[Samples]:
         return
     readable, links = _find_links(source)
     with _open_container(source, readable) as container:
-        track = ChainReader(container, links, lambda: _open_link(readable))
+        streams = choose_tracks(container, TrackWish())
+        track = ChainReader(container, links, lambda: _open_link(readable), streams=streams)
         yield from _cut_evenly(_read_pieces(track, container, source))
 
 

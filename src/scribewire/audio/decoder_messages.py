@@ -1,8 +1,9 @@
 """What the decoder process says on its standard output, and the limits it is given.
 
 A message is its kind (one byte), the length of its body (four bytes, big-endian) and the body:
-PCM, or JSON. The info comes first, PCM and gaps follow, and the last is an error or the end: a
-process that goes without either has crashed.
+PCM, or JSON. The info comes first, PCM and gaps follow, among them at most once which of several
+tracks it comes from, and the last is an error or the end: a process that goes without either has
+crashed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import math
 import struct
 from dataclasses import asdict, dataclass
 from enum import IntEnum
+from typing import Any  # of JSON
 
 from scribewire.audio.container import AudioInfo, TrackWish
 
@@ -32,6 +34,8 @@ class Kind(IntEnum):
     ERROR = 3
     END = 4
     GAP = 5
+    TRACK = 6
+    """Of several tracks one is settled on, and none but it will be heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +102,21 @@ def decode_refusal(body: bytes) -> Refusal:
     raise ValueError("not a refusal")
 
 
+def encode_info(info: AudioInfo) -> bytes:
+    """Return the body that tells which track is settled on."""
+    return json.dumps(asdict(info)).encode()
+
+
+def decode_info(body: bytes) -> AudioInfo:
+    """Read what `encode_info` wrote. Raises what is raised where it is none."""
+    return _read_info(json.loads(body))
+
+
+def _read_info(fields: dict[str, Any]) -> AudioInfo:
+    tracks = tuple(map(str, fields.pop("tracks")))
+    return AudioInfo(**fields, tracks=tracks)
+
+
 def encode_gap(seconds: float) -> bytes:
     """Return the body of a gap: so long nothing can be heard."""
     return json.dumps({"seconds": seconds}).encode()
@@ -129,8 +148,7 @@ def decode_track_start(body: bytes) -> TrackStart:
     """Read the body of the info. Raises what is raised where it is none."""
     fields = json.loads(body)
     is_isolated = bool(fields.pop("is_isolated"))
-    tracks = tuple(map(str, fields.pop("tracks")))
-    return TrackStart(info=AudioInfo(**fields, tracks=tracks), is_isolated=is_isolated)
+    return TrackStart(info=_read_info(fields), is_isolated=is_isolated)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

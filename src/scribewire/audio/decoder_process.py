@@ -28,7 +28,7 @@ from scribewire.audio.container import (
     OPTIONS,
     AudioInfo,
     TrackWish,
-    choose_track,
+    choose_tracks,
     describe,
     describe_wav,
 )
@@ -52,6 +52,7 @@ from scribewire.audio.decoder_messages import (
     decode_limits,
     decode_wish,
     encode_gap,
+    encode_info,
     encode_message,
     encode_refusal,
     encode_track_end,
@@ -209,11 +210,15 @@ def _decode_packets(
     # PyAV needs no more than `read`.
     readable = cast("BinaryIO", links) if links else make_readable(source, limits)
     with _open(readable, head, source) as container:
-        stream = _choose(container, wish)
-        info = describe(container, stream)
+        streams = _choose(container, wish)
+        info = describe(container, streams[0])
         tell(info if chain is None else replace(info, duration_ms=_duration_ms(chain)))
         track = ChainReader(
-            container, links, lambda: _open_link(readable, head, source), stream=stream
+            container,
+            links,
+            lambda: _open_link(readable, head, source),
+            streams=streams,
+            on_settled=lambda one: output.send(Kind.TRACK, encode_info(describe(container, one))),
         )
         try:
             _put_out(track, output)
@@ -276,12 +281,12 @@ def _open(readable: BinaryIO, head: bytes, source: DecoderInput) -> InputContain
     return container
 
 
-def _choose(container: InputContainer, wish: TrackWish) -> AudioStream:
-    """Return the track that is to be heard."""
-    stream = choose_track(container, wish, _CODECS.split(",").__contains__)
+def _choose(container: InputContainer, wish: TrackWish) -> list[AudioStream]:
+    """Return the track that is to be heard, and behind it those that are as good."""
+    streams = choose_tracks(container, wish, _CODECS.split(",").__contains__)
     count = len(container.streams.audio)
-    if stream is not None:
-        return stream
+    if streams:
+        return streams
     if wish.number is not None and not 1 <= wish.number <= count:
         raise unsupported(f"{count} audio tracks, no track {wish.number}")
     if count:

@@ -56,6 +56,11 @@ def resample_frames(frames: Iterator[AudioFrame | Missing]) -> Iterator[Samples 
         yield part.receive_end()
 
 
+def find_peak(frame: AudioFrame) -> float:
+    """Return the largest sample of any channel, relative to full scale."""
+    return float(np.abs(to_float(frame.to_ndarray())).max(initial=0.0))
+
+
 def silence(seconds: float) -> Iterator[Samples]:
     """Yield so much silence, at most a second at once."""
     left = round(seconds * SAMPLE_RATE)

@@ -52,6 +52,21 @@ class Timeline:
             self._position_s = at_s + seconds
         return missing_s
 
+    def change_track(self, at_s: float | None, ends_at_s: float | None) -> float:
+        """Note that what follows is another track, from `at_s` on, whose end may be known.
+
+        Return what is to be filled to its first frame: tracks are cut at different places, and no
+        rounding.
+        """
+        self._ends_at_s = ends_at_s
+        if at_s is None or self._position_s is None:
+            return 0.0
+        ahead_s = at_s - self._position_s
+        if not 0 < ahead_s < JITTER_S:  # nothing, or it is missing as anywhere else
+            return 0.0
+        self._position_s = at_s
+        return ahead_s
+
     def receive_end(self) -> float:
         """Return how much is missing behind the last frame."""
         missing_s, self._broken_s = self._broken_s, 0.0

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import av
 
-from scribewire.audio.frames import Missing
+from scribewire.audio.frames import Missing, find_peak
 from scribewire.audio.timeline import Timeline
+from scribewire.audio.track_choice import SILENCE_PEAK, TrackChoice, TrackFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from av import Packet
     from av.audio.frame import AudioFrame
@@ -41,16 +42,27 @@ class TrackBreak(Exception):
 
 
 class TrackReader:
-    """Reads an audio track, the first unless another is named.
+    """Reads an audio track, the first unless others are named.
 
-    What is broken is left out, counted, and its time told.
+    Of several the first is read, and another from where it has sound if the first has none until
+    then; `on_settled` is told which it is, once nothing else will be. What is broken is left out,
+    counted, and its time told.
     """
 
     def __init__(
-        self, container: InputContainer, stream: AudioStream | None = None, *, at_s: float = 0.0
+        self,
+        container: InputContainer,
+        streams: Sequence[AudioStream] = (),
+        *,
+        at_s: float = 0.0,
+        on_settled: Callable[[AudioStream], None] | None = None,
     ) -> None:
         self._container = container
-        self._stream = stream or container.streams.audio[0]
+        self._streams = tuple(streams) or container.streams.audio[:1]
+        self._stream = self._streams[0]  # that is heard
+        self._choice = TrackChoice(len(self._streams)) if len(self._streams) > 1 else None
+        self._ends_s = dict.fromkeys(self._streams, 0.0)  # of what came of each, during the choice
+        self._on_settled = on_settled
         self._begins_at_s = _seconds(container.start_time, _CONTAINER_TIME_BASE) or 0.0
         self._ends_at_s = _find_end(container, self._stream, self._begins_at_s)
         self._timeline = Timeline(begins_at_s=self._begins_at_s, ends_at_s=self._ends_at_s)
@@ -65,14 +77,12 @@ class TrackReader:
     def frames(self) -> Iterator[AudioFrame | Missing]:
         """Yield all that can be heard. Raises TrackBreak and MemoryError."""
         for packet in self._packets():
+            if self._choice is None and packet.stream is not self._stream:
+                continue
             for frame in self._decode(packet):
-                seconds = frame.samples / frame.sample_rate
-                at_s = _seconds(frame.pts, frame.time_base)
-                yield from self._miss(self._timeline.receive_frame(at_s, seconds))
-                self.is_heard = True
-                self._broken_in_a_row = 0
-                self.at_s += seconds
-                yield frame
+                yield from self._listen(packet.stream, frame)
+        if self._choice is not None:
+            yield from self._hear_all(self._choice.receive_end())
         missing_s = self._timeline.receive_end()
         if self.is_heard and missing_s > _MOST_LOST_AT_END_S:
             raise self._explain_break()
@@ -80,10 +90,63 @@ class TrackReader:
             yield from self._miss(missing_s)
             self._check_end()
 
+    def _listen(self, stream: AudioStream, frame: AudioFrame) -> Iterator[AudioFrame | Missing]:
+        """Yield what is heard, now that a frame of one of the tracks came."""
+        if self._choice is not None:
+            found = self._choice.receive_frame(self._place(stream, frame))
+            yield from self._hear_all(found)
+        elif stream is self._stream:  # not what came of others in the packet that settled it
+            yield from self._hear(frame)
+
+    def _place(self, stream: AudioStream, frame: AudioFrame) -> TrackFrame:
+        """Return a frame with what the choice goes by."""
+        seconds = frame.samples / frame.sample_rate
+        at_s = _seconds(frame.pts, frame.time_base)
+        if at_s is None:  # it follows the one before
+            at_s = self._ends_s[stream]
+        self._ends_s[stream] = at_s + seconds
+        has_sound = find_peak(frame) > SILENCE_PEAK
+        return TrackFrame(
+            track=self._streams.index(stream),
+            at_s=at_s,
+            seconds=seconds,
+            has_sound=has_sound,
+            frame=frame,
+        )
+
+    def _hear_all(self, heard: list[TrackFrame]) -> Iterator[AudioFrame | Missing]:
+        """Yield what the choice gives out, and note what it has come to."""
+        settled = None if self._choice is None else self._choice.settled
+        if settled is not None:
+            self._choice = None
+            if self._on_settled is not None:
+                self._on_settled(self._streams[settled])
+        for one in heard:
+            if one.track == settled and self._stream is not self._streams[settled]:
+                yield from self._change_track(self._streams[settled], one.at_s)
+            yield from self._hear(one.frame)
+
+    def _change_track(self, stream: AudioStream, at_s: float) -> Iterator[Missing]:
+        self._stream = stream
+        self._ends_at_s = _find_end(self._container, stream, self._begins_at_s)
+        filled_s = self._timeline.change_track(at_s, self._ends_at_s)
+        self.at_s += filled_s
+        if filled_s:
+            yield Missing(filled_s)
+
+    def _hear(self, frame: AudioFrame) -> Iterator[AudioFrame | Missing]:
+        seconds = frame.samples / frame.sample_rate
+        at_s = _seconds(frame.pts, frame.time_base)
+        yield from self._miss(self._timeline.receive_frame(at_s, seconds))
+        self.is_heard = True
+        self._broken_in_a_row = 0
+        self.at_s += seconds
+        yield frame
+
     def _packets(self) -> Iterator[Packet[AudioStream]]:
         while True:
             try:
-                yield from self._container.demux(self._stream)
+                yield from self._container.demux(self._streams)
                 return
             except MemoryError:
                 raise
@@ -97,12 +160,13 @@ class TrackReader:
         except MemoryError:
             raise
         except (av.FFmpegError, ValueError):
-            self._note_broken(packet)
+            if packet.stream is self._stream:
+                self._note_broken(packet)
             return
         for frame in frames:
             if _MIN_RATE_HZ <= frame.sample_rate <= _MAX_RATE_HZ:
                 yield frame
-            else:
+            elif packet.stream is self._stream:
                 self._note_broken(packet)
 
     def _note_broken(self, packet: Packet[AudioStream] | None) -> None:

@@ -82,13 +82,21 @@ def _duration_ms(opened: SourceOpened) -> int | None:
 
 async def _read_events(events: AsyncIterator[SourceEvent]) -> AsyncIterator[bytes | SourceNote]:
     """Yield the audio; what is missed of a lost source is silence, so that times stay true."""
-    from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
+    from scribewire.sources.events import (
+        SourceAudio,
+        SourceGap,
+        SourceLost,
+        SourceOpened,
+        SourceTrack,
+    )
 
     gap_s = 0.0
     async for event in events:
         match event:
             case SourceAudio(pcm=pcm):
                 yield pcm
+            case SourceTrack(info=info):
+                yield SourceNote(f"silent so far; going on with track {info.track} ({info.codec})")
             case SourceLost(cause=cause):
                 gap_s = 0.0
                 yield SourceNote(f"source lost ({_shorten(cause)}); connecting again")

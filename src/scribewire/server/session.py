@@ -20,7 +20,7 @@ from scribewire.recognition.rules import rules_for
 from scribewire.runtime.stream import Stream
 from scribewire.server.concurrency import OneTask
 from scribewire.server.pulling import pace_events, write_silence
-from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
+from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened, SourceTrack
 from scribewire.sources.faults import SourceFault
 
 if TYPE_CHECKING:
@@ -245,6 +245,10 @@ class Session:
                 _log.info("%s = %s %s", self.id, info.container, info.codec)
                 self.is_read = True
                 self._tell(event)
+            case SourceTrack(info=info):
+                _log.info(
+                    "%s = silent so far, track %d is heard: %s", self.id, info.track, info.codec
+                )
             case SourceAudio(pcm=pcm):
                 self.received_bytes += len(pcm)
                 await self._stream.write(decode_pcm(pcm, WIRE_PCM))

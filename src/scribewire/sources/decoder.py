@@ -24,12 +24,13 @@ from scribewire.audio.decoder_messages import (
     DecoderLimits,
     Kind,
     decode_gap,
+    decode_info,
     decode_refusal,
     decode_track_end,
     encode_limits,
     encode_wish,
 )
-from scribewire.sources.events import SourceAudio, SourceGap
+from scribewire.sources.events import SourceAudio, SourceGap, SourceTrack
 from scribewire.sources.faults import SourceFault, invalid_stream, unsupported_format
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class DecoderProcess:
         # The head of a message whose body is still to come: who reads may be cancelled.
         self._head: tuple[Kind, int] | None = None
         # What came in while `write` looked for the reason of the end.
-        self._held: deque[SourceAudio | SourceGap] = deque()
+        self._held: deque[SourceAudio | SourceGap | SourceTrack] = deque()
         self._info: AudioInfo | None = None
         self._has_ended = False
         self._fault: SourceFault | None = None
@@ -69,6 +70,8 @@ class DecoderProcess:
         self._owes_since_s: float | None = None
         self.is_isolated = False
         """Whether the process has no network; known with `info`."""
+        self.settled: int | None = None
+        """The track that is heard for good, where it was chosen of several by what they sound."""
         self.broken_packets = 0
         """Packets that were left out; known at the end."""
         self.missing_s = 0.0
@@ -138,8 +141,11 @@ class DecoderProcess:
             raise self._fault or _crash("it ended before anything was known")
         return self._info
 
-    async def heard(self) -> AsyncIterator[SourceAudio | SourceGap]:
-        """Yield the audio as it is decoded, and the gaps in it. Raises SourceFault."""
+    async def heard(self) -> AsyncIterator[SourceAudio | SourceGap | SourceTrack]:
+        """Yield the audio as it is decoded, its gaps, and where another track is gone on with.
+
+        Raises SourceFault.
+        """
         while True:
             async with self._reading:
                 while not self._held and not self._has_ended:
@@ -206,6 +212,8 @@ class DecoderProcess:
                 self.is_isolated = fields.pop("is_isolated")
                 tracks = tuple(map(str, fields.pop("tracks")))
                 self._info = AudioInfo(**fields, tracks=tracks)
+            case Kind.TRACK:
+                self._note_settled(decode_info(body))
             case Kind.END:
                 ending = decode_track_end(body)
                 self.broken_packets, self.missing_s = ending.broken_packets, ending.missing_s
@@ -217,6 +225,11 @@ class DecoderProcess:
                     if refusal.is_unsupported
                     else invalid_stream(refusal.words, is_transient=refusal.is_transient)
                 )
+
+    def _note_settled(self, info: AudioInfo) -> None:
+        self.settled = info.track
+        if self._info is not None and info.track != self._info.track:
+            self._held.append(SourceTrack(info))
 
     def _finish(self, fault: SourceFault | None) -> None:
         self._has_ended = True

@@ -62,4 +62,11 @@ class SourceGap:
         return SourceGap(self.seconds - seconds) if self.seconds > seconds else None
 
 
-SourceEvent: TypeAlias = SourceOpened | SourceAudio | SourceLost | SourceGap
+@dataclass(frozen=True, slots=True)
+class SourceTrack:
+    """What was heard until here is silent while another track has sound: that one follows."""
+
+    info: AudioInfo
+
+
+SourceEvent: TypeAlias = SourceOpened | SourceAudio | SourceLost | SourceGap | SourceTrack

@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 
+from scribewire.audio.container import TrackWish
 from scribewire.sources.decoder import DecoderProcess
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.hls.page import PlaylistPage
@@ -45,8 +47,7 @@ from scribewire.sources.steps import (
 )
 
 if TYPE_CHECKING:
-    from scribewire.audio.container import TrackWish
-    from scribewire.sources.events import SourceAudio, SourceGap
+    from scribewire.sources.events import SourceAudio, SourceGap, SourceTrack
     from scribewire.sources.http.fetcher import GuardedFetcher, Response
 
 _NETWORK: Final = "network"
@@ -68,7 +69,7 @@ class Hands:
         self._chunks: AsyncGenerator[bytes, None] | None = None
         self._decoding = contextlib.AsyncExitStack()
         self._decoder: DecoderProcess | None = None
-        self._pieces: AsyncIterator[SourceAudio | SourceGap] | None = None
+        self._pieces: AsyncIterator[SourceAudio | SourceGap | SourceTrack] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,9 +92,7 @@ class Hands:
                 assert self._decoder is not None
                 await self._decoder.end_input()
             case StopDecoder():
-                await self._end(_FEED, _HEAR)
-                await self._decoding.aclose()
-                self._decoder = self._pieces = None
+                await self._stop_decoder()
             case _:
                 name, work = self._task_for(step)
                 assert name not in self._doing, f"there is one {name} at a time"
@@ -209,6 +208,14 @@ class Hands:
             return Failed(fault)
 
     # The decoder
+
+    async def _stop_decoder(self) -> None:
+        await self._end(_FEED, _HEAR)
+        await self._decoding.aclose()
+        if self._decoder is not None and self._decoder.settled is not None:
+            # Who has spoken is not left for another track, be it the next decoder that hears it.
+            self._wish = replace(self._wish or TrackWish(), settled=self._decoder.settled)
+        self._decoder = self._pieces = None
 
     async def _feed(self, data: bytes) -> Fact:
         assert self._decoder is not None

@@ -10,6 +10,7 @@ from scribewire.sources.events import (
     SourceGap,
     SourceLost,
     SourceOpened,
+    SourceTrack,
 )
 from scribewire.sources.splice import Splice
 from scribewire.types import PCM_BYTES_PER_S
@@ -51,7 +52,9 @@ class Loss:
 
     def receive(self, event: SourceEvent, now: float) -> Iterator[SourceEvent]:
         """Pass an event on; the first audio after a loss once it is clear how it follows."""
-        if self._since is not None and isinstance(event, SourceOpened):
+        if isinstance(event, SourceTrack):  # it has no time of its own
+            yield event
+        elif self._since is not None and isinstance(event, SourceOpened):
             self._opened, self._settles_at, self._fresh_at = event, now + SETTLE_S, now
         elif self._opened is not None and isinstance(event, SourceAudio):
             self._fresh += event.pcm

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from scribewire.audio.container import TrackWish
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.recognition.endpointer import SPEECH_THRESHOLD
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
-from scribewire.sources.events import SourceAudio, SourceLost, SourceOpened
+from scribewire.sources.events import SourceAudio, SourceLost, SourceOpened, SourceTrack
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class SourceReport:
     """What brings it, in words: a file, a radio stream, ..."""
     is_live: bool
     info: AudioInfo
-    """What its header says; for a live source, the duration there means nothing."""
+    """What its header says, of the track that was heard last; for a live source, the duration there
+    means nothing."""
     duration_s: float | None
     """Of a finite source that says so."""
     opened_after_s: float
@@ -79,7 +80,7 @@ async def probe_source(
     return SourceReport(
         carrier=opened.carrier,
         is_live=opened.is_live,
-        info=opened.info,
+        info=heard.info or opened.info,
         duration_s=_duration_s(opened),
         opened_after_s=opened_at - asked_at,
         received_s=samples.size / SAMPLE_RATE,
@@ -91,36 +92,40 @@ async def probe_source(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Heard:
-    pcm: bytes
+    pcm: bytearray = field(default_factory=bytearray)
+    info: AudioInfo | None = None
+    """Of the track that it went on with, if the first was silent."""
     lost_cause: str | None = None
 
 
 async def _hear(events: AsyncGenerator[SourceEvent, None], seconds: float) -> _Heard:
     """Return the first `seconds` of audio, or as much of it as comes in time."""
     wanted_bytes = 2 * round(seconds * SAMPLE_RATE)
-    pcm = bytearray()
-    lost_cause: str | None = None
+    heard = _Heard()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds + PATIENCE_S):
-            lost_cause = await _fill(pcm, events, wanted_bytes)
-    return _Heard(bytes(pcm[:wanted_bytes]), lost_cause)
+            await _fill(heard, events, wanted_bytes)
+    del heard.pcm[wanted_bytes:]
+    return heard
 
 
 async def _fill(
-    pcm: bytearray, events: AsyncGenerator[SourceEvent, None], wanted_bytes: int
-) -> str | None:
-    """Add audio until there is enough or no more; return why the source was lost, if it was."""
-    while len(pcm) < wanted_bytes:
+    heard: _Heard, events: AsyncGenerator[SourceEvent, None], wanted_bytes: int
+) -> None:
+    """Add what is heard until there is enough or no more."""
+    while len(heard.pcm) < wanted_bytes:
         match await anext(events, None):
             case SourceAudio(pcm=piece):
-                pcm += piece
+                heard.pcm += piece
+            case SourceTrack(info=info):
+                heard.info = info
             case SourceLost(cause=cause):
-                return cause
+                heard.lost_cause = cause
+                return
             case None:
-                break
-    return None
+                return
 
 
 def _duration_s(opened: SourceOpened) -> float | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from scribewire.sources.download import Download
-from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
+from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened, SourceTrack
 from scribewire.sources.faults import SourceFault, invalid_stream
 from scribewire.sources.http.bodies import BodyEnd
 from scribewire.sources.replay import Beginning, Likeness, Replay
@@ -136,7 +136,11 @@ class ProgressiveStream:
                 yield from self._resume(fact, now)
             case Known(info):
                 yield from self._open(info)
-            case Heard(piece):
+            case Heard(SourceTrack(info) as piece):
+                self._info = info
+                yield Tell(piece)
+                yield Hear()
+            case Heard(SourceAudio() | SourceGap() as piece):
                 yield from self._hear(piece)
             case DecoderOver(fault):
                 yield from self._finish(self._judge(fault))

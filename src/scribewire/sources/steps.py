@@ -14,7 +14,7 @@ from scribewire.sources.hls.variables import NO_VARIABLES
 
 if TYPE_CHECKING:
     from scribewire.audio.container import AudioInfo
-    from scribewire.sources.events import SourceAudio, SourceEvent, SourceGap
+    from scribewire.sources.events import SourceAudio, SourceEvent, SourceGap, SourceTrack
     from scribewire.sources.faults import SourceFault
     from scribewire.sources.hls.page import PlaylistPage
     from scribewire.sources.hls.playlist import Playlist, Segment
@@ -194,9 +194,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The decoder has heard something."""
+    """The decoder has heard something, or goes on with another track."""
 
-    piece: SourceAudio | SourceGap
+    piece: SourceAudio | SourceGap | SourceTrack
 
 
 @dataclass(frozen=True, slots=True)

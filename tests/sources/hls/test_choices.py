@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from scribewire.audio.container import TrackWish
-from scribewire.sources.events import SourceGap, SourceOpened
-from scribewire.types import PCM_BYTES_PER_S
+from scribewire.sources.events import SourceGap, SourceOpened, SourceTrack
+from scribewire.types import PCM_BYTES_PER_S, SAMPLE_RATE
+from tests.parts.likeness import measure_likeness
 from tests.parts.media import make_hls, run_ffmpeg
 from tests.parts.origin import Origin
-from tests.parts.playlists import Rendition, Variant, read_segments, write_master
+from tests.parts.playlists import Rendition, Variant, join_playlists, read_segments, write_master
 from tests.sources.hls.test_hls import (
     LOSSLESS,
     _ffmpeg,
@@ -126,3 +127,55 @@ def every_pair(kinds: list[str]) -> list[str]:
         else:
             found.append(walk.pop())
     return found
+
+
+def make_tracks(folder: Path, *tracks: bytes, suffix: str = "ts", name: str = "two") -> str:
+    """Make a playlist whose segments of six seconds have several tracks; return its text."""
+    inputs: list[str] = []
+    for number, pcm in enumerate(tracks):
+        raw = folder / f"{name}-{number}.pcm"
+        raw.write_bytes(pcm)
+        inputs += ["-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1", "-i", str(raw)]
+    maps = [word for number in range(len(tracks)) for word in ("-map", str(number))]
+    muxer = ["-f", "hls", "-hls_time", "6", "-hls_playlist_type", "vod", "-c:a", "aac"]
+    if suffix == "m4s":
+        muxer += ["-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", f"{name}-init.mp4"]
+    segments = ["-hls_segment_filename", str(folder / f"{name}-%d.{suffix}")]
+    playlist = folder / f"{name}.m3u8"
+    run_ffmpeg([*inputs, *maps, *muxer, *segments, str(playlist)])
+    return playlist.read_text("utf-8")
+
+
+def silence(seconds: float) -> bytes:
+    return bytes(2 * round(seconds * SAMPLE_RATE))
+
+
+@pytest.mark.parametrize("suffix", ["ts", "m4s"])
+async def test_a_first_track_that_is_silent_is_left_for_the_one_that_speaks(
+    suffix: str, origin: Origin
+) -> None:
+    pcm = silence(8) + speech_like(9)  # in the second segment
+    make_tracks(origin.folder, silence(17), pcm, suffix=suffix)
+    url = origin.url("two.m3u8")
+    events = await pull(url)
+    async with pulling(url, TrackWish(number=2)) as pulled:
+        asked_for = [event async for event in pulled]
+
+    assert kinds(events) == [SourceOpened, SourceTrack]
+    assert measure_likeness(pcm_of(events), pcm_of(asked_for)).correlation > 0.999
+    assert len(pcm_of(events)) == len(pcm_of(asked_for))
+
+
+async def test_who_has_spoken_is_not_left_at_a_discontinuity(origin: Origin) -> None:
+    both = [speech_like(3) + silence(3), silence(6)]
+    parts = [
+        make_tracks(origin.folder, *both, name="a"),
+        make_tracks(origin.folder, *both[::-1], name="b"),
+    ]
+    (origin.folder / "both.m3u8").write_text(join_playlists(parts))
+    events = await pull(origin.url("both.m3u8"))
+
+    assert kinds(events) == [SourceOpened]
+    behind = pcm_of(events)[7 * PCM_BYTES_PER_S :]
+    assert len(behind) == pytest.approx(5 * PCM_BYTES_PER_S, rel=0.05)
+    assert not behind.strip(b"\0")

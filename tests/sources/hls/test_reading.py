@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from scribewire.errors import CloseCode
-from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened
+from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened, SourceTrack
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.hls.playlist import MediaPlaylist
 from scribewire.sources.hls.reading import MIN_RUN_S, Reading
@@ -16,6 +17,10 @@ from scribewire.sources.retry import RetryRules
 from scribewire.sources.rules import PullRules
 from scribewire.sources.steps import (
     FetchSegment,
+    Hear,
+    Heard,
+    Known,
+    Tell,
 )
 from tests.parts.show import PAGE, SEGMENT_S, Show, content, segment, status
 from tests.parts.world import GARBAGE, INFO, RESET, World
@@ -370,3 +375,15 @@ def test_whatever_fails_each_second_is_heard_once_or_told(seed: int) -> None:
     assert places(world) == {n: (n - first) * SEGMENT_S for n in heard(world)}
     total_s = len(world.pcm) / 32_000 + world.gaps_s
     assert total_s == pytest.approx((len(show.segments) - first) * SEGMENT_S)
+
+
+def test_another_track_is_told_and_has_no_time_of_its_own() -> None:
+    reading = Reading(PAGE, vod().listed(0), RULES, 0.0)
+    other = replace(INFO, codec="aac", track=2)
+    list(reading.begin(0.0))
+    list(reading.receive(Known(INFO), 0.0))
+
+    moved = list(reading.receive(Heard(SourceTrack(other)), 1.0))
+
+    assert moved == [Tell(SourceTrack(other)), Hear()]
+    assert reading.heard_s == 0.0

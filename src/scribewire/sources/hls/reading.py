@@ -14,7 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scribewire.sources.events import SourceAudio, SourceEvent, SourceGap, SourceLost, SourceOpened
+from scribewire.sources.events import (
+    SourceAudio,
+    SourceEvent,
+    SourceGap,
+    SourceLost,
+    SourceOpened,
+    SourceTrack,
+)
 from scribewire.sources.faults import SourceFault, invalid_stream, unsupported_format
 from scribewire.sources.hls.patience import Again, Asked, GiveUp, Patience, Skip
 from scribewire.sources.hls.playhead import Playhead
@@ -147,7 +154,11 @@ class Reading:
             case Known(info):
                 yield from self._open(info)
                 yield Hear()
-            case Heard(piece):
+            case Heard(SourceTrack(info) as piece):
+                self._info = info
+                yield from self._tell(piece)
+                yield Hear()
+            case Heard(SourceAudio() | SourceGap() as piece):
                 yield from self._hear(piece)
                 yield Hear()
             case DecoderOver(fault):
@@ -349,7 +360,7 @@ class Reading:
             return
         elif isinstance(event, SourceLost):
             self._is_told_open = False
-        else:
+        elif not isinstance(event, SourceTrack):
             self.heard_s += event.seconds
         yield Tell(event)
 
