@@ -27,6 +27,7 @@ if not __package__:  # run as a file: Python then searches bench/ instead of the
 from bench.table import format_table
 from scribewire.audio.decoder_messages import DecoderLimits
 from scribewire.sources.decoder import DecoderProcess
+from scribewire.sources.decoders import Decoders
 from scribewire.sources.faults import SourceFault
 
 KINDS = ("mp3", "mpegts", "mp4", "mp4 in fragments", "ogg")
@@ -92,9 +93,9 @@ def mutate(data: bytes, seed: int) -> bytes:
     return bytes(broken)
 
 
-async def decode(data: bytes) -> tuple[str, int]:
+async def decode(decoders: Decoders, data: bytes) -> tuple[str, int]:
     """Return what became of `data`, and the number of the process."""
-    async with DecoderProcess.start(_LIMITS) as decoder:
+    async with decoders.start(_LIMITS) as decoder:
         feeding = asyncio.create_task(_feed(decoder, data))
         outcome = "decoded"
         try:
@@ -115,7 +116,7 @@ async def _feed(decoder: DecoderProcess, data: bytes) -> None:
     await decoder.end_input()
 
 
-async def run(count: int, jobs: int, first: int) -> None:
+async def run(decoders: Decoders, count: int, jobs: int, first: int) -> None:
     """Decode `count` broken files and print what became of them."""
     media = {kind: make_media(kind) for kind in KINDS}
     found: Counter[tuple[str, str]] = Counter()
@@ -126,7 +127,7 @@ async def run(count: int, jobs: int, first: int) -> None:
     async def work() -> None:
         for seed in seeds:
             kind = KINDS[seed % len(KINDS)]
-            outcome, pid = await decode(mutate(media[kind], seed))
+            outcome, pid = await decode(decoders, mutate(media[kind], seed))
             found[kind, outcome] += 1
             if outcome in ("crashed", "hung"):
                 print(f"seed {seed} ({kind}): {outcome}", file=sys.stderr)
@@ -156,7 +157,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--first-seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    asyncio.run(run(options.count, options.jobs, options.first_seed))
+    with Decoders() as decoders:
+        asyncio.run(run(decoders, options.count, options.jobs, options.first_seed))
 
 
 if __name__ == "__main__":

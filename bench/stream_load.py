@@ -25,6 +25,7 @@ import psutil
 
 from bench.table import format_table
 from scribewire.errors import ServerFault
+from scribewire.sources.decoders import Decoders
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
@@ -137,7 +138,7 @@ async def _watch(pid: int, seconds: float) -> Usage:
     """Return what the process and its decoders used, from `SETTLE_S` on."""
     await asyncio.sleep(SETTLE_S)
     puller = psutil.Process(pid)
-    decoders = puller.children()
+    decoders = [decoder for forking in puller.children() for decoder in forking.children()]
     if not decoders:
         raise ServerFault("no source has opened")
     began = time.monotonic()
@@ -183,8 +184,11 @@ def format_load(row: LoadRow) -> str:
 async def _pull_all(urls: Sequence[str], seconds: float) -> list[PulledSource]:
     policy = AddressPolicy(allowed=(parse_address_rule("127.0.0.1"),))
     async with GuardedFetcher(policy) as fetcher:
-        sources = Sources(fetcher=fetcher, retry=RetryRules(), open_timeout_s=15)
-        return await asyncio.gather(*(_pull(sources, url, seconds) for url in urls))
+        with Decoders() as decoders:
+            sources = Sources(
+                fetcher=fetcher, decoders=decoders, retry=RetryRules(), open_timeout_s=15
+            )
+            return await asyncio.gather(*(_pull(sources, url, seconds) for url in urls))
 
 
 async def _pull(sources: Sources, url: str, seconds: float) -> PulledSource:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from scribewire.testing.running import RunningServer, run_server
+from tests.parts.decoding import DECODERS
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("scribewire", deadline=None)
@@ -23,6 +24,12 @@ def _cache_of_this_run() -> Iterator[None]:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("XDG_CACHE_HOME", folder)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _decoders_of_this_run() -> Iterator[None]:
+    with DECODERS:
         yield
 
 

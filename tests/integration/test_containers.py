@@ -15,6 +15,7 @@ from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
 from scribewire.testing.running import run_server
 from scribewire.testing.scripted import draw_pcm
+from tests.parts.decoding import DECODERS
 from tests.parts.installed import need_part
 from tests.parts.likeness import measure_likeness
 from tests.parts.media import FILE_KINDS, make_file
@@ -34,7 +35,7 @@ def _ffmpeg() -> None:
 
 async def pull(url: str) -> list[SourceEvent]:
     async with GuardedFetcher(HOME) as fetcher:
-        sources = Sources(fetcher=fetcher, retry=RetryRules(), open_timeout_s=15)
+        sources = Sources(fetcher=fetcher, decoders=DECODERS, retry=RetryRules(), open_timeout_s=15)
         async with contextlib.aclosing(sources.pull(url)) as events:
             return [event async for event in events]
 

@@ -26,6 +26,7 @@ from scribewire.sources.retry import RetryRules
 from scribewire.testing.running import RawClient, run_server
 from scribewire.testing.scripted import draw_pcm
 from scribewire.types import PCM_BYTES_PER_S
+from tests.parts.decoding import DECODERS
 from tests.parts.icecast import Icecast, run_icecast
 from tests.parts.installed import need_part
 from tests.parts.likeness import measure_likeness
@@ -55,7 +56,7 @@ class Listener:
 
     async def listen(self, url: str) -> None:
         async with GuardedFetcher(HOME) as fetcher:
-            sources = Sources(fetcher=fetcher, retry=SOON, open_timeout_s=15)
+            sources = Sources(fetcher=fetcher, decoders=DECODERS, retry=SOON, open_timeout_s=15)
             async with contextlib.aclosing(sources.pull(url)) as events:
                 async for event in events:
                     self.events.append(event)

@@ -53,7 +53,11 @@ class QuietClient:
 async def serve_stream(server: RunningServer, client: QuietClient, events: Events) -> None:
     known = server.services.sources
     scripted = ScriptedSources(
-        fetcher=known.fetcher, retry=known.retry, open_timeout_s=1, events=events
+        fetcher=known.fetcher,
+        decoders=known.decoders,
+        retry=known.retry,
+        open_timeout_s=1,
+        events=events,
     )
     scope = {
         "type": "websocket",

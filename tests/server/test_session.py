@@ -64,7 +64,11 @@ def begin(server: RunningServer, wishes: Wishes = WISHES) -> Session:
 def pull(server: RunningServer, events: Events) -> Session:
     known = server.services.sources
     sources = ScriptedSources(
-        fetcher=known.fetcher, retry=known.retry, open_timeout_s=1, events=events
+        fetcher=known.fetcher,
+        decoders=known.decoders,
+        retry=known.retry,
+        open_timeout_s=1,
+        events=events,
     )
     started = SessionStarted(replace(WISHES, url="http://a.example/"))
     return open_session("5e55", started, replace(server.services, sources=sources))

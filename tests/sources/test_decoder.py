@@ -18,9 +18,11 @@ from scribewire.audio.container import read_audio
 from scribewire.audio.decoder_messages import DecoderLimits
 from scribewire.audio.pcm import encode_pcm
 from scribewire.sources.decoder import DecoderProcess
+from scribewire.sources.decoders import Decoders
 from scribewire.sources.events import SourceAudio, SourceGap, SourceTrack
 from scribewire.sources.faults import SourceFault
 from tests.parts.damage import blank_packets
+from tests.parts.decoding import DECODERS
 from tests.parts.film import make_film
 from tests.parts.wav import FOREVER, wav
 
@@ -60,7 +62,7 @@ async def read(decoder: DecoderProcess) -> bytes:
 @pytest.mark.parametrize("step", [100, 4096, 1_000_000])
 async def test_the_pcm_is_the_same_however_the_bytes_come(step: int) -> None:
     data = make_media("ogg", seconds=1)
-    async with DecoderProcess.start() as decoder:
+    async with DECODERS.start() as decoder:
         feeding = asyncio.create_task(feed(decoder, data, step))
         info = await decoder.info()
         pcm = await read(decoder)
@@ -74,7 +76,7 @@ async def test_the_pcm_is_the_same_however_the_bytes_come(step: int) -> None:
 async def test_a_gap_comes_where_it_is() -> None:
     frame_s = 1024 / 48_000  # of AAC
     data = blank_packets(make_media("mp4", seconds=4), range(50, 100))
-    async with DecoderProcess.start() as decoder:
+    async with DECODERS.start() as decoder:
         feeding = asyncio.create_task(feed(decoder, data, 4096))
         pieces = [piece async for piece in decoder.heard()]
         await feeding
@@ -88,7 +90,7 @@ async def test_a_gap_comes_where_it_is() -> None:
 
 async def test_a_track_that_is_left_is_told() -> None:
     film = make_film(bytes(len(SECOND * 2)), SECOND * 2)
-    async with DecoderProcess.start() as decoder:
+    async with DECODERS.start() as decoder:
         feeding = asyncio.create_task(feed(decoder, film, 4096))
         info = await decoder.info()
         heard = [piece async for piece in decoder.heard()]
@@ -101,7 +103,7 @@ async def test_a_track_that_is_left_is_told() -> None:
 
 async def test_the_pcm_comes_before_the_end_of_the_input() -> None:
     data = endless_wav(5)
-    async with DecoderProcess.start() as decoder:
+    async with DECODERS.start() as decoder:
         await decoder.write(data)
         got = bytearray()
         async for piece in decoder.heard():
@@ -115,7 +117,7 @@ async def test_the_pcm_comes_before_the_end_of_the_input() -> None:
 
 async def test_radio_that_is_entered_in_the_middle_is_opened_within_a_second() -> None:
     data = make_media("mp3", seconds=3)
-    async with DecoderProcess.start() as decoder:
+    async with DECODERS.start() as decoder:
         await decoder.write(data[5003 : 5003 + 8192])  # not the 64 KiB that FFmpeg would want
         info = await decoder.info()
 
@@ -134,7 +136,7 @@ async def test_writing_waits_for_whoever_reads() -> None:
         await decoder.end_input()
 
     got, ahead = 0, 0
-    async with DecoderProcess.start() as decoder:
+    async with DECODERS.start() as decoder:
         writing = asyncio.create_task(write())
         async for piece in decoder.heard():
             assert isinstance(piece, SourceAudio)
@@ -148,7 +150,7 @@ async def test_writing_waits_for_whoever_reads() -> None:
 
 
 async def test_a_process_that_was_killed_is_a_fault() -> None:
-    async with DecoderProcess.start() as decoder:
+    async with DECODERS.start() as decoder:
         await decoder.write(endless_wav(4))  # FFmpeg looks at 2 s of WAV first
         await decoder.info()
         os.kill(decoder.pid, signal.SIGKILL)
@@ -160,7 +162,7 @@ async def test_a_process_that_was_killed_is_a_fault() -> None:
 
 
 async def test_whoever_only_writes_is_told_too() -> None:
-    async with DecoderProcess.start() as decoder:
+    async with DECODERS.start() as decoder:
         with pytest.raises(SourceFault, match="found an HTML page"):
             await write_forever(decoder, b"<html>" + bytes(4096))
         with pytest.raises(SourceFault, match="found an HTML page"):
@@ -168,7 +170,7 @@ async def test_whoever_only_writes_is_told_too() -> None:
 
 
 async def test_what_was_decoded_before_the_end_is_not_lost_by_writing_on() -> None:
-    async with DecoderProcess.start() as decoder:
+    async with DECODERS.start() as decoder:
         await decoder.write(endless_wav(4))  # FFmpeg looks at 2 s of WAV first
         await decoder.info()
         os.kill(decoder.pid, signal.SIGTERM)
@@ -183,7 +185,7 @@ async def test_what_was_decoded_before_the_end_is_not_lost_by_writing_on() -> No
 
 @pytest.mark.parametrize("has_ended", [False, True], ids=["input waits", "input has ended"])
 async def test_a_process_that_hangs_is_a_fault(has_ended: bool) -> None:
-    async with DecoderProcess.start(DecoderLimits(silence_s=0.2)) as decoder:
+    async with DECODERS.start(DecoderLimits(silence_s=0.2)) as decoder:
         os.kill(decoder.pid, signal.SIGSTOP)
         feeding = asyncio.create_task(feed(decoder, b"" if has_ended else endless_wav(20), 4096))
 
@@ -196,7 +198,7 @@ async def test_a_process_that_hangs_is_a_fault(has_ended: bool) -> None:
 
 
 async def test_a_silent_stream_is_no_hanging_process() -> None:
-    async with DecoderProcess.start(DecoderLimits(silence_s=0.001)) as decoder:
+    async with DECODERS.start(DecoderLimits(silence_s=0.001)) as decoder:
         with pytest.raises(TimeoutError):  # and no SourceFault: nothing is owed
             async with asyncio.timeout(0.1):
                 await decoder.info()
@@ -207,7 +209,7 @@ async def test_a_cancelled_session_leaves_no_process() -> None:
     started = asyncio.Event()
 
     async def session() -> None:
-        async with DecoderProcess.start() as decoder:
+        async with DECODERS.start() as decoder:
             pids.append(decoder.pid)
             started.set()
             await asyncio.gather(feed(decoder, endless_wav(100), 4096), decoder.info())
@@ -222,7 +224,7 @@ async def test_a_cancelled_session_leaves_no_process() -> None:
 
 
 async def test_reading_goes_on_after_a_cancelled_read() -> None:
-    async with DecoderProcess.start() as decoder:
+    async with DECODERS.start() as decoder:
         for _ in range(50):
             with suppress(TimeoutError):
                 await asyncio.wait_for(decoder.info(), 0)
@@ -237,12 +239,10 @@ async def test_the_process_knows_nothing_of_our_environment(
     if sys.platform != "linux":
         pytest.skip("only Linux shows the environment of a process")
     monkeypatch.setenv("SCRIBEWIRE_SECRET", "hush")
-    async with DecoderProcess.start() as decoder:
-        feeding = asyncio.create_task(feed(decoder, endless_wav(1), 4096))
-        await decoder.info()  # it has started
-        with open(f"/proc/{decoder.pid}/environ", "rb") as file:  # noqa: ASYNC230, PTH123
-            environment = file.read()
-        await feeding
+    with Decoders() as decoders:
+        async with decoders.start() as decoder:
+            with open(f"/proc/{decoder.pid}/environ", "rb") as file:  # noqa: ASYNC230, PTH123
+                environment = file.read()
 
     assert b"PYTHONPATH" in environment
     assert b"hush" not in environment
@@ -252,7 +252,7 @@ async def test_the_process_knows_nothing_of_our_environment(
 async def test_broken_media_end_in_sound_or_in_words(kind: str) -> None:
     media = make_media(kind, seconds=0.5)
     for seed in range(9):
-        outcome, pid = await decode(mutate(media, seed))
+        outcome, pid = await decode(DECODERS, mutate(media, seed))
 
         assert outcome in ("decoded", "refused"), seed
         assert not is_alive(pid)
@@ -260,7 +260,7 @@ async def test_broken_media_end_in_sound_or_in_words(kind: str) -> None:
 
 async def test_a_track_that_comes_up_later_harms_nobody() -> None:
     # One flipped bit makes a new track of the packets behind it.
-    outcome, _ = await decode(mutate(make_media("mpegts"), 301))
+    outcome, _ = await decode(DECODERS, mutate(make_media("mpegts"), 301))
 
     assert outcome == "decoded"
 

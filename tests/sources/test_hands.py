@@ -39,6 +39,7 @@ from scribewire.sources.steps import (
     StartDecoder,
     StopDecoder,
 )
+from tests.parts.decoding import DECODERS
 from tests.parts.film import make_film
 from tests.parts.raw_origin import HANG, RESET, RawOrigin, head, live, ok
 from tests.parts.wav import wav
@@ -51,7 +52,7 @@ PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.ts\n"
 
 @pytest.fixture
 async def hands() -> AsyncIterator[Hands]:
-    async with GuardedFetcher(HOME) as fetcher, Hands(fetcher.for_one_source()) as ready:
+    async with GuardedFetcher(HOME) as fetcher, Hands(fetcher.for_one_source(), DECODERS) as ready:
         yield ready
 
 
@@ -249,7 +250,7 @@ async def test_what_cannot_be_decoded_is_told_once(hands: Hands) -> None:
 async def test_at_the_end_nothing_is_left(raw_server: RawOrigin) -> None:
     raw_server.paths["/a"] = (live(PCM[:100]), HANG)
     async with GuardedFetcher(HOME) as fetcher:
-        async with Hands(fetcher) as hands:
+        async with Hands(fetcher, DECODERS) as hands:
             await connect(hands, raw_server)
             await hands.do(StartDecoder())
             await hands.do(Hear())

@@ -15,6 +15,7 @@ from scribewire.sources.http.addresses import AddressPolicy, AddressRule
 from scribewire.sources.http.fetcher import FetchLimits, GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
+from tests.parts.decoding import DECODERS
 from tests.parts.raw_origin import Endlessly, RawOrigin, head, live, run_raw_origin
 from tests.parts.wav import wav
 from tests.sources.test_hostile_urls import (
@@ -71,7 +72,7 @@ async def pull(
         if fetcher is None:
             guarded = GuardedFetcher(ALLOWED, look_up=look_up, limits=LIMITS)
             fetcher = await stack.enter_async_context(guarded)
-        sources = Sources(fetcher=fetcher, retry=PATIENT, open_timeout_s=10)
+        sources = Sources(fetcher=fetcher, decoders=DECODERS, retry=PATIENT, open_timeout_s=10)
         events = await stack.enter_async_context(contextlib.aclosing(sources.pull(url)))
         try:
             async for event in events:

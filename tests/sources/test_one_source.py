@@ -13,6 +13,7 @@ from scribewire.sources.http.addresses import AddressPolicy, AddressRule
 from scribewire.sources.http.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
+from tests.parts.decoding import DECODERS
 from tests.parts.raw_origin import head, ok, run_raw_origin
 from tests.parts.wav import wav
 
@@ -29,7 +30,12 @@ def for_those_with_a_cookie(request: bytes) -> bytes:
 @pytest.fixture
 async def sources() -> AsyncIterator[Sources]:
     async with GuardedFetcher(HOME) as fetcher:
-        yield Sources(fetcher=fetcher, retry=RetryRules(give_up_after_s=0), open_timeout_s=10)
+        yield Sources(
+            fetcher=fetcher,
+            decoders=DECODERS,
+            retry=RetryRules(give_up_after_s=0),
+            open_timeout_s=10,
+        )
 
 
 async def heard(sources: Sources, url: str) -> bytes:

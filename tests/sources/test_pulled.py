@@ -20,6 +20,7 @@ from scribewire.sources.http.addresses import AddressPolicy, AddressRule
 from scribewire.sources.http.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
+from tests.parts.decoding import DECODERS
 from tests.parts.raw_origin import HANG, head, live, ok, run_raw_origin
 from tests.parts.wav import FOREVER, wav
 
@@ -33,7 +34,7 @@ NO_WAIT = RetryRules(first_wait_s=0.001, max_wait_s=0.001, give_up_after_s=0.05)
 
 async def pull(url: str, into: list[SourceEvent], retry: RetryRules = NO_WAIT) -> None:
     async with GuardedFetcher(HOME) as fetcher:
-        sources = Sources(fetcher=fetcher, retry=retry, open_timeout_s=10)
+        sources = Sources(fetcher=fetcher, decoders=DECODERS, retry=retry, open_timeout_s=10)
         async with contextlib.aclosing(sources.pull(url)) as events:
             async for event in events:
                 into.append(event)  # noqa: PERF401 - kept when the source fails
@@ -125,7 +126,7 @@ async def test_one_may_leave_while_audio_is_held_back() -> None:
         run_raw_origin(LIVE, (LATER, HANG)) as origin,
         GuardedFetcher(HOME) as fetcher,
     ):
-        sources = Sources(fetcher=fetcher, retry=NO_WAIT, open_timeout_s=10)
+        sources = Sources(fetcher=fetcher, decoders=DECODERS, retry=NO_WAIT, open_timeout_s=10)
         events: list[SourceEvent] = []
         async with contextlib.aclosing(sources.pull(origin.url("/a.wav"))) as pulled:
             # The rest is of the second connection, which is silent now.
@@ -144,7 +145,7 @@ async def test_a_source_that_never_gave_audio_is_not_tried_again() -> None:
 
 async def test_an_address_that_is_not_allowed_is_not_connected_to() -> None:
     async with GuardedFetcher(AddressPolicy()) as fetcher:
-        sources = Sources(fetcher=fetcher, retry=NO_WAIT, open_timeout_s=10)
+        sources = Sources(fetcher=fetcher, decoders=DECODERS, retry=NO_WAIT, open_timeout_s=10)
         with pytest.raises(SourceFault, match="not allowed"):
             await anext(sources.pull("http://127.0.0.1:1/a.wav"))
 

@@ -19,6 +19,9 @@ from scribewire.audio.container import AudioInfo, TrackWish
 
 HEAD = struct.Struct(">BI")
 
+DESCRIPTORS = 3
+"""Of a decoder, as what forks it is handed them: its input, its output, its leash."""
+
 MAX_BODY_BYTES = 64 * 1024
 """The process never sends more, so whoever reads more is not talking to it."""
 

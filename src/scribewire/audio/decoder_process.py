@@ -139,14 +139,20 @@ def main(arguments: list[str]) -> int:
     """Decode standard input to standard output by the limits, and the track that is wished."""
     limits = decode_limits(arguments[0])
     wish = decode_wish(arguments[1]) if arguments[1:] else TrackWish()
-    is_isolated = isolate()
+    run(limits, wish, is_isolated=isolate(), may_be_pcm=MAY_BE_PCM in arguments[2:])
+    return 0
+
+
+def run(
+    limits: DecoderLimits, wish: TrackWish, *, is_isolated: bool, may_be_pcm: bool = False
+) -> None:
+    """Decode in this process, which can do nothing else afterwards."""
     limit_resources(limits.memory_bytes)
     budget = CpuBudget(limits.cpu_s)
     output = _Output(budget)
     # Nobody listens any more: the parent went.
     with suppress(BrokenPipeError):
         try:
-            may_be_pcm = MAY_BE_PCM in arguments[2:]
             source = DecoderInput(before_waiting=output.flush, after_reading=budget.renew)
             _decode(source, output, limits, wish, is_isolated=is_isolated, may_be_pcm=may_be_pcm)
         except Refused as refused:
@@ -154,7 +160,6 @@ def main(arguments: list[str]) -> int:
         except MemoryError:
             refusal = Refusal(is_unsupported=False, words="it takes too much memory to decode")
             output.send(Kind.ERROR, encode_refusal(refusal))
-    return 0
 
 
 def _decode(
@@ -164,7 +169,7 @@ def _decode(
     wish: TrackWish,
     *,
     is_isolated: bool,
-    may_be_pcm: bool = False,
+    may_be_pcm: bool,
 ) -> None:
     def tell(info: AudioInfo) -> None:
         output.send(Kind.INFO, encode_track_start(TrackStart(info=info, is_isolated=is_isolated)))

@@ -10,12 +10,14 @@ no file and no socket can be opened, on any kernel. That is why all imports come
 from __future__ import annotations
 
 import ctypes
+import os
 import resource
+import signal
 import sys
 import time
 
 _NEW_USER, _NEW_NETWORK = 0x1000_0000, 0x4000_0000  # CLONE_* of unshare(2)
-_NO_NEW_PRIVILEGES = 38  # of prctl(2)
+_PARENT_DEATH_SIGNAL, _NO_NEW_PRIVILEGES = 1, 38  # of prctl(2)
 _CAPABILITIES_VERSION = 0x2008_0522  # of capset(2)
 
 _STANDARD_DESCRIPTORS = 3
@@ -37,6 +39,15 @@ def isolate() -> bool:
     header = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0)
     libc.capset(header, (ctypes.c_uint32 * 6)())  # effective, permitted, inheritable: none
     return is_isolated
+
+
+def die_with(parent: int) -> None:
+    """Have this process killed when its parent ends, by its number. Linux only."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it has ended already
+        os._exit(1)
 
 
 def limit_resources(memory_bytes: int) -> None:

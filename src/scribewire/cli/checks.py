@@ -122,21 +122,22 @@ def check_libraries() -> Check:
 
 async def check_decoder() -> list[Check]:
     """Have a decoder process decode half a second, as for a stream URL."""
-    from scribewire.sources.decoder import DecoderProcess
+    from scribewire.sources.decoders import Decoders
     from scribewire.sources.events import SourceAudio
     from scribewire.sources.faults import SourceFault
 
     pcm = bytes(SAMPLE_RATE)
     began_s = time.monotonic()
     try:
-        async with DecoderProcess.start() as decoder:
-            await decoder.write(_as_wav(pcm))
-            await decoder.end_input()
-            info = await decoder.info()
-            heard = [piece async for piece in decoder.heard()]
-            decoded = b"".join(piece.pcm for piece in heard if isinstance(piece, SourceAudio))
-            took_s = time.monotonic() - began_s
-            is_isolated = decoder.is_isolated
+        with Decoders() as decoders:
+            async with decoders.start() as decoder:
+                await decoder.write(_as_wav(pcm))
+                await decoder.end_input()
+                info = await decoder.info()
+                heard = [piece async for piece in decoder.heard()]
+                decoded = b"".join(piece.pcm for piece in heard if isinstance(piece, SourceAudio))
+                took_s = time.monotonic() - began_s
+                is_isolated = decoder.is_isolated
     except (OSError, SourceFault) as fault:
         return [Check("decoder", "failed", _explain_decoder(fault))]
     if decoded != pcm:

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from scribewire.errors import ServerFault
+from scribewire.sources.decoders import Decoders
 from scribewire.sources.http.addresses import AddressPolicy, AddressRule, parse_address_rule
 from scribewire.sources.http.fetcher import GuardedFetcher, LookUp, system_look_up
 from scribewire.sources.pulled import Sources
@@ -38,15 +39,18 @@ async def configured_sources(
     """
     patience_s = settings.source_retry_ms / 1000
     policy = address_policy(settings, named=named)
-    async with GuardedFetcher(policy, look_up=look_up, extra_ca=settings.source_ca) as fetcher:
-        yield Sources(
-            fetcher=fetcher,
-            retry=RetryRules(
-                give_up_after_s=patience_s,
-                first_wait_s=min(RetryRules().first_wait_s, patience_s / TRIES),
-            ),
-            open_timeout_s=OPENING_SHARE * settings.start_timeout_ms / 1000,
-        )
+    fetching = GuardedFetcher(policy, look_up=look_up, extra_ca=settings.source_ca)
+    with Decoders() as decoders:
+        async with fetching as fetcher:
+            yield Sources(
+                fetcher=fetcher,
+                decoders=decoders,
+                retry=RetryRules(
+                    give_up_after_s=patience_s,
+                    first_wait_s=min(RetryRules().first_wait_s, patience_s / TRIES),
+                ),
+                open_timeout_s=OPENING_SHARE * settings.start_timeout_ms / 1000,
+            )
 
 
 def address_policy(settings: Settings, *, named: HttpUrl | None = None) -> AddressPolicy:

@@ -3,21 +3,21 @@
 Theory of operation. Nothing here runs by itself: `write` waits for the process to take the bytes,
 `heard` waits for it to give some, and whoever does not call holds the process up. One message at a
 time is read, under a lock, since `write` reads too once the process has gone: what it has said
-last tells whether it was done or why it failed. Memory is bounded by the two pipes.
+last tells whether it was done or why it failed. Memory is bounded by the two sockets between.
+`decoders.Decoders` starts it; to let go of its leash ends it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
-import sys
+import socket
 from collections import deque
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from scribewire.audio.container import AudioInfo, TrackWish
+from scribewire.audio.container import AudioInfo
 from scribewire.audio.decoder_messages import (
     HEAD,
     MAX_BODY_BYTES,
@@ -27,36 +27,41 @@ from scribewire.audio.decoder_messages import (
     decode_info,
     decode_refusal,
     decode_track_end,
-    encode_limits,
-    encode_wish,
 )
 from scribewire.sources.events import SourceAudio, SourceGap, SourceTrack
 from scribewire.sources.faults import SourceFault, invalid_stream, unsupported_format
 
 if TYPE_CHECKING:
-    from asyncio.subprocess import Process
     from collections.abc import AsyncIterator
 
-_PCM_AHEAD_BYTES = 16 * 1024  # 0.5 s; the pipe itself holds 2 s more
-_PIECE_BYTES = 64 * 1024  # what a pipe holds
+_PIECE_BYTES = 64 * 1024  # what the socket between holds
 
-NICENESS: Final = 5
-"""A third of the processor time of the server's threads, where there is not enough for all."""
 
-_COMMAND: Final = ("-S", "-s", "-P", "-m", "scribewire.audio.decoder_process")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderLink:
+    """What leads to a process."""
+
+    pid: int
+    """Its number; 0 when it could not be started."""
+    stdin: asyncio.StreamWriter
+    stdout: asyncio.StreamReader
+    leash: socket.socket
+    """Shut, it ends the process."""
+
+    def let_go(self) -> None:
+        """Have the process killed, if it is there."""
+        with suppress(OSError):  # nobody holds the other end any more
+            self.leash.shutdown(socket.SHUT_WR)
 
 
 class DecoderProcess:
     """One stream's decoder. Writing and reading go on side by side, each by one task."""
 
-    def __init__(self, process: Process, limits: DecoderLimits) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._process = process
-        self._input, self._output = process.stdin, process.stdout
+    def __init__(self, link: DecoderLink, limits: DecoderLimits) -> None:
+        self._link = link
+        self._input, self._output = link.stdin, link.stdout
         self._limits = limits
-        self._pidfd = _open_pidfd(process.pid)
-        # A write returns when the pipe has taken all of it.
+        # A write returns when the socket has taken all of it.
         self._input.transport.set_write_buffer_limits(0)
         self._reading = asyncio.Lock()
         # The head of a message whose body is still to come: who reads may be cancelled.
@@ -77,42 +82,14 @@ class DecoderProcess:
         self.missing_s = 0.0
         """Their time, whether it was told as gaps or filled with silence; known at the end."""
 
-    @classmethod
-    @asynccontextmanager
-    async def start(
-        cls, limits: DecoderLimits | None = None, wish: TrackWish | None = None
-    ) -> AsyncIterator[DecoderProcess]:
-        """Start the process, which hears the track that is wished.
-
-        At the end of the block it is gone, whatever happened.
-        """
-        limits = limits or DecoderLimits()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *_COMMAND,
-            encode_limits(limits),
-            encode_wish(wish or TrackWish()),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=_PCM_AHEAD_BYTES,
-            start_new_session=True,
-            close_fds=True,
-            env=_environment(),
-        )
-        # Starting takes a quarter of a second of a core: those who speak come first.
-        with suppress(ProcessLookupError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-        decoder = cls(process, limits)
-        try:
-            yield decoder
-        finally:
-            await decoder._end()
-
     @property
     def pid(self) -> int:
-        """The number of the process."""
-        return self._process.pid
+        """The number of the process; 0 when it could not be started."""
+        return self._link.pid
+
+    def end(self) -> None:
+        """Take nothing any more, and give nothing."""
+        self._has_ended = True
 
     async def write(self, data: bytes) -> None:
         """Give the process `data`; wait until it has taken it.
@@ -178,12 +155,12 @@ class DecoderProcess:
         except TimeoutError:
             if self._is_hanging():
                 self._finish(_crash("the decoder hangs"))
-                self._kill()
+                self._link.let_go()
         except (asyncio.IncompleteReadError, ConnectionResetError):
             self._finish(_crash("the decoder crashed or used more than it may"))
         except (ValueError, TypeError, LookupError, AttributeError):  # whatever it is made to say
             self._finish(_crash("the decoder talks nonsense"))
-            self._kill()
+            self._link.let_go()
 
     def _is_hanging(self) -> bool:
         now_s = asyncio.get_running_loop().time()
@@ -235,50 +212,6 @@ class DecoderProcess:
         self._has_ended = True
         self._fault = fault
 
-    def _kill(self) -> None:
-        # Not `Process.kill`: up to Python 3.12 it may take the exit status that asyncio waits for.
-        if self._process.returncode is not None:
-            return
-        with suppress(ProcessLookupError):  # it went by itself
-            if self._pidfd is None:
-                os.kill(self._process.pid, signal.SIGKILL)
-            else:
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-
-    async def _end(self) -> None:
-        self._has_ended = True
-        self._kill()
-        if self._pidfd is not None:
-            os.close(self._pidfd)
-            self._pidfd = None
-        self._input.close()
-        # Its exit is known only when its pipes are empty.
-        with suppress(ConnectionResetError):
-            while await self._output.read(_PIECE_BYTES):
-                pass
-        await self._process.wait()
-
-
-def _open_pidfd(pid: int) -> int | None:
-    """Return a handle of the process, which never comes to mean another one. Linux only."""
-    if sys.platform != "linux":
-        return None
-    try:
-        return os.pidfd_open(pid)
-    except OSError:  # gone already, or not permitted here
-        return None
-
 
 def _crash(cause: str) -> SourceFault:
     return invalid_stream(f"its audio cannot be decoded ({cause})")
-
-
-def _environment() -> dict[str, str]:
-    """Return what the process may know of ours: where its code is. Keys stay here."""
-    return {
-        # The whole path, so that it need not look for packages itself (-S): it starts faster.
-        "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
-        # One thread: a second would cost memory and keep it in our network namespace.
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-    }

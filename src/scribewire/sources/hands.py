@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 
 from scribewire.audio.container import TrackWish
-from scribewire.sources.decoder import DecoderProcess
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.hls.page import PlaylistPage
 from scribewire.sources.hls.playlist import PLAYLIST_HEAD_BYTES, TURN_S, is_hls
@@ -47,6 +46,8 @@ from scribewire.sources.steps import (
 )
 
 if TYPE_CHECKING:
+    from scribewire.sources.decoder import DecoderProcess
+    from scribewire.sources.decoders import Decoders
     from scribewire.sources.events import SourceAudio, SourceGap, SourceTrack
     from scribewire.sources.http.fetcher import GuardedFetcher, Response
 
@@ -60,8 +61,10 @@ _VALIDATORS: Final = ("etag", "last-modified")
 class Hands:
     """Use as an async context manager: at its end nothing is left open, whatever happened."""
 
-    def __init__(self, fetcher: GuardedFetcher, wish: TrackWish | None = None) -> None:
-        self._fetcher, self._wish = fetcher, wish
+    def __init__(
+        self, fetcher: GuardedFetcher, decoders: Decoders, wish: TrackWish | None = None
+    ) -> None:
+        self._fetcher, self._decoders, self._wish = fetcher, decoders, wish
         self._segments = SegmentFetcher(fetcher)
         self._doing: dict[str, asyncio.Task[Fact]] = {}
         self._connection = contextlib.AsyncExitStack()
@@ -86,7 +89,7 @@ class Hands:
                 await self._disconnect()
             case StartDecoder():
                 self._decoder = await self._decoding.enter_async_context(
-                    DecoderProcess.start(wish=self._wish)
+                    self._decoders.start(wish=self._wish)
                 )
             case EndInput():
                 assert self._decoder is not None

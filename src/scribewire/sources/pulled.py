@@ -18,6 +18,7 @@ from scribewire.sources.steps import Over, Tell
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from scribewire.sources.decoders import Decoders
     from scribewire.sources.events import SourceEvent
     from scribewire.sources.http.fetcher import GuardedFetcher
     from scribewire.sources.http.urls import HttpUrl
@@ -33,6 +34,7 @@ class Sources:
     """How this server pulls."""
 
     fetcher: GuardedFetcher
+    decoders: Decoders
     retry: RetryRules
     open_timeout_s: float
     """From connecting to the first audio."""
@@ -53,15 +55,16 @@ class Sources:
             nesting=limits.playlist_nesting,
             language=wish.language,
         )
-        return discreet(_pull(self.fetcher.for_one_source(), url, rules, wish))
+        hands = Hands(self.fetcher.for_one_source(), self.decoders, wish)
+        return discreet(_pull(hands, url, rules))
 
 
 async def _pull(
-    fetcher: GuardedFetcher, url: str | HttpUrl, rules: PullRules, wish: TrackWish
+    hands: Hands, url: str | HttpUrl, rules: PullRules
 ) -> AsyncGenerator[SourceEvent, None]:
     pull = Pull(check_url(url) if isinstance(url, str) else url, rules)
     over: Over | None = None
-    async with Hands(fetcher, wish) as hands:
+    async with hands:
         steps = pull.begin(time.monotonic())
         while over is None:
             told, over = await _take(steps, hands)

@@ -17,6 +17,7 @@ from scribewire.sources.http.fetcher import GuardedFetcher
 from scribewire.sources.pulled import Sources
 from scribewire.sources.retry import RetryRules
 from scribewire.types import PCM_BYTES_PER_S, SAMPLE_RATE
+from tests.parts.decoding import DECODERS
 from tests.parts.installed import need_part
 from tests.parts.likeness import measure_likeness
 from tests.parts.media import (
@@ -66,7 +67,7 @@ async def pulling(
     url: str, wish: TrackWish = _ANY_TRACK
 ) -> AsyncIterator[AsyncIterator[SourceEvent]]:
     async with GuardedFetcher(HOME) as fetcher:
-        sources = Sources(fetcher=fetcher, retry=QUICK, open_timeout_s=15)
+        sources = Sources(fetcher=fetcher, decoders=DECODERS, retry=QUICK, open_timeout_s=15)
         async with contextlib.aclosing(sources.pull(url, wish)) as pulled:
             yield pulled
 
