@@ -26,7 +26,7 @@ import numpy as np
 from bench.circumstances import note_circumstances
 from bench.own_rules import own_rules
 from bench.table import Progress, format_table
-from scribewire.audio.container import read_audio
+from scribewire.audio.local_decoder import read_audio
 from scribewire.engines.engines import Engines
 from scribewire.engines.loader import load_engines
 from scribewire.events import Final

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from scribewire.audio.container import read_audio
+from scribewire.audio.local_decoder import read_audio
 
 SHORTEST_S, LONGEST_S = 0.5, 30.0  # longer than a model's window, decoding in one piece is unfair
 TRUSTED_REFERENCES = frozenset({"human", "published"})  # the others were themselves recognized

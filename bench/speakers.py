@@ -27,7 +27,7 @@ from bench.circumstances import note_circumstances
 from bench.manifest import Clip, read_manifest
 from bench.own_rules import own_rules
 from bench.table import format_table
-from scribewire.audio.container import read_audio
+from scribewire.audio.local_decoder import read_audio
 from scribewire.engines.engines import Engines
 from scribewire.engines.loader import load_engines
 from scribewire.engines.protocols import EmbeddingEngine, TurnEngine, VadEngine, Voices

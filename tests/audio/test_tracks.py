@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scribewire.audio.container import TrackWish, read_audio
-from scribewire.audio.pcm import encode_pcm
+from scribewire.audio.container import TrackWish
 from scribewire.types import PCM_BYTES_PER_S
-from tests.audio.test_decoder_process import Said, decode
+from tests.audio.test_decoder_process import Said, decode, read_file
 from tests.parts.installed import find_part, need_part
 from tests.parts.likeness import measure_likeness
 from tests.parts.media import run_ffmpeg
@@ -132,8 +130,7 @@ def test_a_first_track_that_is_silent_is_left_for_the_one_that_speaks(
     assert (likeness.delay_s, likeness.surplus_s) == pytest.approx((0, 0), abs=0.002)
     assert (moved.settled, moved.refusal) == (2, None)
     assert moved.gaps_s == asked_for.gaps_s
-    local = b"".join(map(encode_pcm, read_audio(io.BytesIO(file))))
-    assert local[: len(moved.pcm)] == moved.pcm
+    assert read_file(file)[: len(moved.pcm)] == moved.pcm
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_the_libraries_that_decode_are_named() -> None:
 def test_what_cannot_be_loaded_is_told_with_the_version_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "scribewire.audio.container", None)  # as a broken import is
+    monkeypatch.setitem(sys.modules, "scribewire.audio.ffmpeg", None)  # as a broken import is
     project = (Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
     (requirement,) = (
         name for name in tomllib.loads(project)["project"]["dependencies"] if name.startswith("av>")

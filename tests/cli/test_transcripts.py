@@ -60,7 +60,7 @@ async def test_a_bad_file_does_not_lose_the_others(
 
     assert (code, out) == (ExitCode.FAILED, "")
     (line,) = err.splitlines()
-    assert line.startswith(f"scribewire: {bad}: not an audio file")
+    assert line.startswith(f"scribewire: {bad}: found text; give a file")
     texts = {path.name: path.read_text() for path in folder.iterdir()}
     assert texts == {"one.txt": "hello" * 8 + "\n", "two.txt": "world" * 8 + "\n"}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from scribewire.audio.container import read_audio
+from scribewire.audio.local_decoder import read_audio
 from scribewire.engines.moonshine.engine import MoonshineEngine
 from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.engines.silero import SileroVad

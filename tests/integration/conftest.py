@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scribewire.audio.container import read_audio
+from scribewire.audio.local_decoder import read_audio
 from scribewire.audio.pcm import encode_pcm
 
 

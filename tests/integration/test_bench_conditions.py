@@ -16,7 +16,7 @@ from bench.evidence import Heard, hear
 from bench.own_rules import own_rules
 from bench.scoring import WordErrors, count_errors
 from bench.signals import SIGNALS, make_signal
-from scribewire.audio.container import read_audio
+from scribewire.audio.local_decoder import read_audio
 from scribewire.engines.engines import Engines
 from scribewire.engines.loader import load_engines
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech, scripted_rules

@@ -12,7 +12,7 @@ import pytest
 
 from bench.crowds import Outcome, count_copies, format_report, make_buzz, mix_crowd, say_again
 from bench.own_rules import own_rules
-from scribewire.audio.container import read_audio
+from scribewire.audio.local_decoder import read_audio
 from scribewire.engines.engines import Engines
 from scribewire.engines.loader import load_engines
 from scribewire.events import Final

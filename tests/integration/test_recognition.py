@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from scribewire.audio.container import read_audio
+from scribewire.audio.local_decoder import read_audio
 from scribewire.engines.engines import Engines
 from scribewire.engines.loader import load_engines
 from scribewire.events import Final, Partial, TranscriptEvent

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import signal
 import sys
@@ -14,13 +13,12 @@ import numpy as np
 import pytest
 
 from bench.hostile_media import KINDS, decode, is_alive, make_media, mutate
-from scribewire.audio.container import read_audio
 from scribewire.audio.decoder_messages import DecoderLimits
-from scribewire.audio.pcm import encode_pcm
 from scribewire.sources.decoder import DecoderProcess
 from scribewire.sources.decoders import Decoders
 from scribewire.sources.events import SourceAudio, SourceGap, SourceTrack
 from scribewire.sources.faults import SourceFault
+from tests.audio.test_decoder_process import read_file
 from tests.parts.damage import blank_packets
 from tests.parts.decoding import DECODERS
 from tests.parts.film import make_film
@@ -68,7 +66,7 @@ async def test_the_pcm_is_the_same_however_the_bytes_come(step: int) -> None:
         pcm = await read(decoder)
         await feeding
 
-    assert pcm == b"".join(encode_pcm(samples) for samples in read_audio(io.BytesIO(data)))
+    assert pcm == read_file(data)
     assert (info.container, info.codec, info.rate_hz, info.channels) == ("ogg", "opus", 48_000, 1)
     assert decoder.broken_packets == 0
 

@@ -92,7 +92,6 @@ class DecoderInput:
         """Return what stands at a position of a file; nothing behind its end."""
         data = os.pread(self._fd, size, position)
         self._after_reading()
-        self.has_ended = self.has_ended or not data
         return data
 
     def as_file(self) -> BinaryIO:

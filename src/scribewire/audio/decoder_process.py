@@ -25,7 +25,6 @@ import av.video.stream
 
 from scribewire.audio.chain import ChainReader
 from scribewire.audio.container import (
-    OPTIONS,
     AudioInfo,
     TrackWish,
     choose_tracks,
@@ -58,6 +57,7 @@ from scribewire.audio.decoder_messages import (
     encode_track_end,
     encode_track_start,
 )
+from scribewire.audio.ffmpeg import CODECS, LIVE_OPTIONS, PATIENT_OPTIONS
 from scribewire.audio.frames import Missing, resample_frames
 from scribewire.audio.ogg import OggLinks, is_ogg
 from scribewire.audio.pcm import encode_pcm
@@ -80,30 +80,6 @@ _PCM_BYTES = 6400  # 0.2 s: a file comes in messages of a useful size
 _WIRE_INFO = AudioInfo(
     container="s16le", codec="pcm_s16le", rate_hz=SAMPLE_RATE, channels=1, duration_ms=None
 )
-
-# Decoders of sound alone: the pictures of a video are never decoded, not even to look at them.
-_CODECS = (
-    "aac,aac_latm,ac3,eac3,alac,amrnb,amrwb,ape,dca,flac,mp1float,mp1,mp2float,mp2,mp3float,mp3,"
-    "mp3adufloat,mp3on4float,opus,vorbis,tta,wavpack,wmav1,wmav2,wmapro,nellymoser,speex,gsm_ms,"
-    "adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,adpcm_swf,adpcm_yamaha,g722,g726,g726le,"
-    "pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,"
-    "pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,pcm_bluray,pcm_dvd"
-)
-_LIVE_OPTIONS = {
-    **OPTIONS,
-    "codec_whitelist": _CODECS,
-    "max_streams": "64",
-    # A live stream is opened from what it says in 0.2 s, not in the five of FFmpeg.
-    "analyzeduration": "200000",
-    "probesize": "1000000",
-}
-# A program stream lists its tracks nowhere: each is known when its first packet comes. Of a file
-# nobody waits for the first sound.
-_PATIENT_OPTIONS = {
-    **_LIVE_OPTIONS,
-    "analyzeduration": "5000000",
-    "probesize": "5000000",
-}
 
 
 class _Output:
@@ -176,9 +152,11 @@ def _decode(
 
     head = look_ahead(source, may_be_empty=may_be_pcm)
     if may_be_pcm and is_pcm(source):
+        _check_number(wish, 1)
         tell(_WIRE_INFO)
         _put_out_samples(source, output, may_be_empty=True)
     elif (wav := find_wav(source.peek)) is not None:
+        _check_number(wish, 1)
         tell(describe_wav(wav))
         _put_out_samples(source, output)
     else:
@@ -271,34 +249,40 @@ def _open(readable: BinaryIO, head: bytes, source: DecoderInput) -> InputContain
             readable,
             "r",
             format=name,
-            options=_PATIENT_OPTIONS if name == "mpeg" or source.is_file else _LIVE_OPTIONS,
+            options=PATIENT_OPTIONS if name == "mpeg" or source.is_file else LIVE_OPTIONS,
             metadata_errors="ignore",
         )
     except MemoryError:
         raise
     except (av.FFmpegError, ValueError) as error:
         found = sniff(head).name
-        if found and source.has_ended:
+        # FFmpeg need not read to the end of a file to know where it is.
+        if found and source.has_ended and not source.is_file:
             raise invalid(f"it ended before {found} could be read") from error
         raise unsupported(
-            f"{found} that cannot be read" if found else "bytes of no known audio format"
+            f"{found} that is cut off or damaged" if found else "bytes of no known audio format"
         ) from error
     return container
 
 
 def _choose(container: InputContainer, wish: TrackWish) -> list[AudioStream]:
     """Return the track that is to be heard, and behind it those that are as good."""
-    streams = choose_tracks(container, wish, _CODECS.split(",").__contains__)
+    streams = choose_tracks(container, wish, CODECS.__contains__)
     count = len(container.streams.audio)
     if streams:
         return streams
-    if wish.number is not None and not 1 <= wish.number <= count:
-        raise unsupported(f"{count} audio tracks, no track {wish.number}")
     if count:
+        _check_number(wish, count)
         raise unsupported("an audio track of a codec that is not decoded here")
     if container.streams.video:
         raise unsupported("video without an audio track")
     raise unsupported(f"{container.format.long_name} without an audio track")
+
+
+def _check_number(wish: TrackWish, count: int) -> None:
+    if wish.number is not None and not 1 <= wish.number <= count:
+        tracks = f"{count} audio track{'' if count == 1 else 's'}"
+        raise unsupported(f"{tracks}, no track {wish.number}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scribewire.audio.container import read_audio
+from scribewire.audio.local_decoder import read_audio
 from scribewire.capacity.latency import Latencies, Window, add_up, distribution, measure_stream
 from scribewire.capacity.load import ENGLISH, Source, run_load
 from scribewire.capacity.monologue import Monologue, Recording, join_recordings

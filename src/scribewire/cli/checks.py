@@ -114,7 +114,7 @@ def check_cache(cache: ModelCache) -> Check:
 def check_libraries() -> Check:
     """Tell which FFmpeg decodes here."""
     try:
-        from scribewire.audio.container import library_versions
+        from scribewire.audio.ffmpeg import library_versions
     except ImportError as error:
         return Check("ffmpeg", "failed", f"PyAV cannot be loaded: {error}; {_REINSTALL}")
     return Check("ffmpeg", "ok", library_versions())

@@ -46,7 +46,7 @@ class Order:
     key: str
     pace: Pace
     track: int | None
-    """Of what is pulled, where one is chosen."""
+    """The audio track that is heard, where one is chosen."""
     kind: TranscriptFormat
     times: bool
     """Whether text says when each line begins."""
@@ -101,14 +101,14 @@ class Inputs:
         server, key = self._order.server, self._order.key
         if server is None:
             settings = read_settings(self._order.pulling)
-            source = await _open_source(name, self._order.pace, wishes, settings, stack)
+            source = await self._open_source(name, wishes, settings, stack)
             engines = self._load(settings)
             here = transcribing_here(wishes, engines, settings)
             return OpenedStream(source, await stack.enter_async_context(here))
         if wishes.url is not None:
             there = pulling_there(wishes, server=server, key=key)
             return await stack.enter_async_context(there)
-        source = _open_input(name, self._order.pace)
+        source = await self._open_input(name, wishes, stack)
         pushing = transcribing_there(wishes, server=server, key=key)
         return OpenedStream(source, await stack.enter_async_context(pushing))
 
@@ -123,32 +123,36 @@ class Inputs:
             )
         return self._engines
 
+    async def _open_source(
+        self, name: str, wishes: Wishes, settings: Settings, stack: AsyncExitStack
+    ) -> AudioSource:
+        if wishes.url is None:
+            return await self._open_input(name, wishes, stack)
+        from scribewire.cli.stream_urls import pulling_here
 
-async def _open_source(
-    name: str, pace: Pace, wishes: Wishes, settings: Settings, stack: AsyncExitStack
-) -> AudioSource:
-    if wishes.url is None:
-        return _open_input(name, pace)
-    from scribewire.cli.stream_urls import pulling_here
+        return await stack.enter_async_context(pulling_here(wishes, settings))
 
-    return await stack.enter_async_context(pulling_here(wishes, settings))
+    async def _open_input(self, name: str, wishes: Wishes, stack: AsyncExitStack) -> AudioSource:
+        from scribewire.audio.container import TrackWish
+        from scribewire.cli.local_media import opening_file, opening_pipe
+        from scribewire.cli.microphone import open_microphone
+
+        if name == "mic":
+            return open_microphone()
+        wish = TrackWish(number=self._order.track, language=wishes.language)
+        if name == "-":
+            return await stack.enter_async_context(opening_pipe(sys.stdin.fileno(), wish))
+        opening = opening_file(_check_path(name), wish, self._order.pace)
+        return await stack.enter_async_context(opening)
 
 
-def _open_input(name: str, pace: Pace) -> AudioSource:
-    from scribewire.cli.audio_sources import AudioSource, open_file
-    from scribewire.cli.microphone import open_microphone
-    from scribewire.cli.standard_input import decode_pipe, read_pipe
-
-    if name == "-":
-        return AudioSource(decode_pipe(read_pipe(sys.stdin.fileno())))
-    if name == "mic":
-        return open_microphone()
+def _check_path(name: str) -> Path:
     path = Path(name)
     if _ALMOST_URL.match(name) and not path.exists():
         raise CommandFault(
             f"{name}: no such file; a URL begins with http:// or https://", ExitCode.USAGE
         )
-    return open_file(path, pace)
+    return path
 
 
 def _tell(text: str) -> None:

@@ -83,7 +83,7 @@ HowFast = Annotated[
 ]
 Track = Annotated[
     int | None,
-    typer.Option(min=1, max=99, help="Which audio track of a URL is heard, by its number."),
+    typer.Option(min=1, max=99, help="Which audio track is heard, by its number."),
 ]
 
 
@@ -169,8 +169,8 @@ def _problem_of_format(order: Order) -> str:
         return "--partials: only with --format json; a terminal shows them by itself"
     if order.times and order.kind != "text":
         return "--times: only with --format text; the other formats have times"
-    if order.track is not None and not all(map(is_url, order.sources)):
-        return "--track: only of a URL; of a file the first audio track is read"
+    if order.track is not None and "mic" in order.sources:
+        return "--track: the microphone has no tracks"
     if len(order.sources) > 1 and order.kind != "text" and order.outputs[0] is None:
         return f"--format {order.kind} of several inputs: give --output FOLDER, for a file of each"
     return ""
