@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from scribewire.engines.loader import load_engines
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceOpened
 from scribewire.sources.http.addresses import AddressPolicy, AddressRule
 from scribewire.sources.http.fetcher import GuardedFetcher
@@ -18,7 +19,7 @@ from scribewire.testing.scripted import draw_pcm
 from tests.parts.decoding import DECODERS
 from tests.parts.installed import need_part
 from tests.parts.likeness import measure_likeness
-from tests.parts.media import FILE_KINDS, make_file
+from tests.parts.media import FILE_KINDS, make_file, run_ffmpeg
 from tests.parts.origin import run_origin
 
 HOME = AddressPolicy(named=(AddressRule(host="127.0.0.1"),))
@@ -91,3 +92,29 @@ async def test_what_is_pulled_gives_the_finals_of_what_is_pushed(kind: str, tmp_
     assert code == 1000
     assert pulled.finals == ["hello" * 3, "world" * 3]
     assert finals[0] == finals[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "how"), [("two.mp4", "+faststart"), ("two.ts", "")])
+async def test_real_speech_on_the_second_track_is_heard_where_the_first_is_silent(
+    name: str, how: str, speech: bytes, tmp_path: Path
+) -> None:
+    silent = ("-f", "lavfi", "-t", "14", "-i", "anullsrc=r=48000:cl=stereo")
+    spoken = ("-f", "s16le", "-ar", "16000", "-ac", "1", "-i", "pipe:0")
+    codec = ("-map", "0", "-map", "1", "-c:a", "aac", *(("-movflags", how) if how else ()))
+    run_ffmpeg((*silent, *spoken, *codec, str(tmp_path / name)), bytes(32_000) + speech)
+    heard: dict[str, list[dict[str, object]]] = {}
+    engines = load_engines()
+    async with (
+        run_origin(tmp_path) as origin,
+        run_server(engines, allow_source=("127.0.0.1",)) as server,
+    ):
+        for wish in ("", "&track=1", "&track=2"):
+            path = f"/v2/client/key-1?url={quote(origin.url(name), safe='')}{wish}"
+            async with server.dial(path) as dialogue:
+                assert await dialogue.until_closed() == 1000
+            heard[wish] = [m for m in dialogue.messages if m.get("is_final")]
+
+    assert heard["&track=1"] == []
+    assert len(heard["&track=2"]) > 1
+    assert heard[""] == heard["&track=2"]  # the times of the words too
