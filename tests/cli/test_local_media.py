@@ -97,6 +97,19 @@ async def test_a_file_without_audio_is_refused_at_once(tmp_path: Path) -> None:
             pass
 
 
+async def test_what_is_to_be_done_meanwhile_is_done_before_the_decoder_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.txt").write_text("so it is")
+    done: list[str] = []
+
+    with pytest.raises(ClientFault, match="found text"):
+        async with opening_file(tmp_path / "a.txt", meanwhile=lambda: done.append("done")):
+            pass
+
+    assert done == ["done"]
+
+
 async def test_what_cannot_be_decoded_is_silence_and_told(tmp_path: Path) -> None:
     path = tmp_path / "a.m4a"
     path.write_bytes(blank_packets(encode("mp4", "aac", seconds=4), range(10, 20)))

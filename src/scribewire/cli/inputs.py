@@ -142,8 +142,16 @@ class Inputs:
         wish = TrackWish(number=self._order.track, language=wishes.language)
         if name == "-":
             return await stack.enter_async_context(opening_pipe(sys.stdin.fileno(), wish))
-        opening = opening_file(_check_path(name), wish, self._order.pace)
+        meanwhile = _import_engines if self._order.server is None else None
+        opening = opening_file(_check_path(name), wish, self._order.pace, meanwhile=meanwhile)
         return await stack.enter_async_context(opening)
+
+
+def _import_engines() -> None:
+    import scribewire.engines.loader
+    import scribewire.recognition.recognizer
+    import scribewire.runtime.stream
+    import scribewire.runtime.threads  # noqa: F401 - loaded for who uses them next
 
 
 def _check_path(name: str) -> Path:

@@ -20,7 +20,7 @@ from scribewire.audio.pcm import encode_pcm
 from scribewire.cli.audio_sources import AudioSource, SourceNote, pace_realtime
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from scribewire.audio.container import TrackWish
@@ -31,10 +31,19 @@ _LEAST_TOLD_S = 0.1  # less is what encoders add and leave out
 
 @asynccontextmanager
 async def opening_file(
-    path: Path, wish: TrackWish | None = None, pace: Pace = "fast"
+    path: Path,
+    wish: TrackWish | None = None,
+    pace: Pace = "fast",
+    *,
+    meanwhile: Callable[[], None] | None = None,
 ) -> AsyncIterator[AudioSource]:
-    """Give an audio track of a file. Raises ClientFault when there is none."""
+    """Give an audio track of a file. Raises ClientFault when there is none.
+
+    The decoder takes 0.2 s to start; `meanwhile` is called while it does.
+    """
     with open_media(path) as file, LocalDecoder(str(path), file.fileno(), wish) as decoder:
+        if meanwhile is not None:
+            meanwhile()
         heard = hear(decoder)
         start = await anext(heard)
         assert isinstance(start, TrackStart), "a track is described before it is heard"
