@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from scribewire.engines.engines import Engines
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.server.address import Address
-from scribewire.server.run import serve, serving
+from scribewire.server.run import SWITCH_S, prepare_process, serve, serving
 from scribewire.settings import Settings
 from scribewire.testing.faulty import StuckEngine
 from scribewire.testing.running import RunningServer, run_server
@@ -32,6 +34,16 @@ def test_a_missing_model_is_found_before_the_port_opens(tmp_path: Path) -> None:
         serve(Settings(port=0, model_dir=tmp_path), on_listening=opened.append)
 
     assert opened == []
+
+
+def test_a_thread_that_computes_lets_engines_in_soon() -> None:
+    before = sys.getswitchinterval()
+    try:
+        prepare_process()
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
+    finally:
+        sys.setswitchinterval(before)
+        gc.unfreeze()
 
 
 async def test_the_event_loop_stays_free_while_an_engine_decodes() -> None:

@@ -83,7 +83,7 @@ class LocalDecoder:
             stderr=subprocess.DEVNULL,
             bufsize=0,
             start_new_session=True,  # Ctrl-C is for us
-            env=_environment(),
+            env=decoder_environment(),
         )
         return self
 
@@ -206,11 +206,11 @@ def _explain_refusal(error: OSError) -> str:
     return f"{reason}; {_FILE_REMEDY}"
 
 
-def _environment() -> dict[str, str]:
+def decoder_environment() -> dict[str, str]:
     """Return what the process may know of ours: where its code is. Keys stay here."""
     return {
         "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
-        # One thread: a second would cost memory and keep it in our network namespace.
+        # One thread: a second would cost memory, and nobody with two may leave the network.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from scribewire.types import Pace
 
 
-LIVE_AHEAD_S = 120.0
-"""Of a live source that is taken at once: no server sends as much of what was said before."""
+LIVE_AHEAD_S = 30.0
+"""Of a live source that is taken at once: few servers send more of what was said before."""
 LIVE_SPEED = 4.0
 """Nobody speaks faster; a file that no one called one does, and what is made to keep us busy."""
 

@@ -24,6 +24,7 @@ from scribewire.audio.decoder_messages import (
     encode_limits,
     encode_wish,
 )
+from scribewire.audio.local_decoder import decoder_environment
 from scribewire.sources.decoder import DecoderLink, DecoderProcess
 
 NICENESS: Final = 5
@@ -117,7 +118,7 @@ class _Forks:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
-                env=_environment(),
+                env=decoder_environment(),
             )
         except BaseException:
             self._control.close()
@@ -151,14 +152,3 @@ async def _hear_no_more(leash: socket.socket) -> None:
     with suppress(ConnectionError):
         while await loop.sock_recv(leash, 64):
             pass
-
-
-def _environment() -> dict[str, str]:
-    """Return what the process may know of ours: where its code is. Keys stay here."""
-    return {
-        # The whole path, so that it need not look for packages itself (-S): it starts faster.
-        "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
-        # One thread: a second would cost memory, and nobody with two may leave the network.
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-    }
