@@ -134,6 +134,7 @@ POINTED_AT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 async def test_what_a_playlist_points_at_is_checked(place: str, server: RawOrigin) -> None:
     text, fetched_besides = PLACES[place]
@@ -211,6 +212,7 @@ LATER = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", LATER)
 async def test_a_forbidden_address_ends_a_live_playlist_that_is_heard(
     line: str, server: RawOrigin
@@ -336,6 +338,7 @@ async def test_a_playlist_that_swells_is_given_up(server: RawOrigin, url: str) -
 BASIC = "Basic dTpw"  # u:p
 
 
+@pytest.mark.slow
 async def test_credentials_go_to_the_server_of_the_playlist_alone(server: RawOrigin) -> None:
     async with (
         run_raw_origin(GONE, host="127.0.0.2") as other_port,

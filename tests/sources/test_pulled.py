@@ -121,6 +121,7 @@ async def test_a_live_source_that_asks_for_a_password_is_not_tried_again() -> No
     assert pcm_of(events) == PCM
 
 
+@pytest.mark.slow
 async def test_one_may_leave_while_audio_is_held_back() -> None:
     async with (
         run_raw_origin(LIVE, (LATER, HANG)) as origin,
@@ -181,6 +182,7 @@ async def test_each_variant_has_its_own_head() -> None:
     assert pcm_of(events) == PCM
 
 
+@pytest.mark.slow
 async def test_segments_that_are_files_are_heard_each_by_itself() -> None:
     pieces = [bytes([number, 0]) * 16_000 for number in range(1, 4)]
     entries = "".join(f"#EXTINF:1,\n/{number}.wav\n" for number in range(3))

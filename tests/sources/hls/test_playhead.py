@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -289,6 +290,7 @@ def test_a_hole_before_a_segment_that_is_given_up_is_missed_time_too() -> None:
     assert playhead.take_missed_s() == 3 * TARGET_S
 
 
+@pytest.mark.slow
 def test_what_waits_is_bounded_and_the_rest_is_missed_time() -> None:
     playhead = Playhead()
     for version in range(3):

@@ -269,6 +269,7 @@ def test_where_to_start_is_taken_if_it_is_a_number(said: str, expected: float | 
 KEY = "#EXT-X-KEY:METHOD=AES-128,"
 
 
+@pytest.mark.slow
 def test_the_longest_playlists_are_read() -> None:
     body = ONE * MAX_SEGMENTS + "#\n" * (MAX_LINES - 2 * MAX_SEGMENTS - 3)
     keyed = "".join(f'{KEY}URI="{number}"\n{ONE}' for number in range(15_000))

@@ -146,6 +146,7 @@ ANY_LINE = st.tuples(st.sampled_from(TAGS), st.lists(st.sampled_from(VALUES) | s
 ANY_PLAYLIST = st.lists(ANY_LINE.map(lambda line: line[0] + "".join(line[1]))).map("\n".join)
 
 
+@pytest.mark.slow
 @given(st.text() | ANY_PLAYLIST | ANY_PLAYLIST.map(HEAD.__add__))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(SourceFault):

@@ -48,6 +48,7 @@ async def test_the_next_address_is_tried(raw_server: RawOrigin) -> None:
     assert caught.value.is_transient
 
 
+@pytest.mark.slow
 async def test_an_address_that_says_nothing_does_not_keep_the_next_one_waiting(
     certificate: Certificate,
 ) -> None:
