@@ -3,10 +3,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from bench.hostile_media import is_alive
@@ -16,7 +17,10 @@ from scribewire.sources.events import SourceAudio
 from scribewire.sources.faults import SourceFault
 from tests.parts.wav import FOREVER, wav
 
-pytestmark = pytest.mark.slow  # each case starts a process that loads FFmpeg
+pytestmark = [
+    pytest.mark.slow,  # each case starts a process that loads FFmpeg
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows processes as files"),
+]
 
 PATIENCE_S = 30.0
 PCM = np.random.default_rng(4).integers(-9000, 9000, 16_000, np.int16).astype("<i2").tobytes()
@@ -29,9 +33,23 @@ async def hear(decoders: Decoders) -> bytes:
         return await rest_of(decoder)
 
 
+def fields_of(pid: int) -> list[str]:
+    """Return what the system knows of a process, from its state on (proc_pid_stat(5))."""
+    return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+
+
+def parent_of(pid: int) -> int:
+    return int(fields_of(pid)[1])
+
+
 def has_gone(pid: int) -> bool:
     """Tell whether it is at most a zombie, which whoever has inherited it may leave for a while."""
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return not is_alive(pid) or fields_of(pid)[0] == "Z"
+
+
+def children_of(pid: int) -> list[int]:
+    every = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+    return [one for one in every if is_alive(one) and parent_of(one) == pid]
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -48,12 +66,12 @@ async def rest_of(decoder: DecoderProcess) -> bytes:
 async def test_all_are_forked_from_one_which_ends_with_the_block() -> None:
     with Decoders() as decoders:
         async with decoders.start() as one, decoders.start() as other:
-            parents = {psutil.Process(decoder.pid).ppid() for decoder in (one, other)}
-            niceness = psutil.Process(one.pid).nice()
+            parents = {parent_of(decoder.pid) for decoder in (one, other)}
+            niceness = os.getpriority(os.PRIO_PROCESS, one.pid)
         assert not is_alive(one.pid)
         assert not is_alive(other.pid)
         (parent,) = parents
-        assert psutil.Process(parent).ppid() == os.getpid()
+        assert parent_of(parent) == os.getpid()
 
     assert niceness == NICENESS
     assert not is_alive(parent)
@@ -74,9 +92,7 @@ async def test_a_decoder_has_nothing_open_but_its_input_and_output() -> None:
 async def test_another_is_started_when_what_forks_them_has_gone() -> None:
     with Decoders() as decoders:
         async with decoders.start() as decoder:
-            parent = psutil.Process(decoder.pid).parent()
-            assert parent is not None
-            parent.kill()
+            os.kill(parent_of(decoder.pid), signal.SIGKILL)
             with pytest.raises(SourceFault, match="crashed"):
                 await rest_of(decoder)
         await until(lambda: has_gone(decoder.pid))
@@ -91,9 +107,8 @@ async def test_whoever_is_cancelled_while_it_starts_leaves_no_decoder() -> None:
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
         async with decoders.start() as decoder:  # answered after the first
-            parent = psutil.Process(decoder.pid).parent()
-            assert parent is not None
-            await until(lambda: [one.pid for one in parent.children()] == [decoder.pid])
+            forking = parent_of(decoder.pid)
+            await until(lambda: children_of(forking) == [decoder.pid])
 
 
 async def test_a_decoder_is_killed_whatever_it_does() -> None:
@@ -102,3 +117,21 @@ async def test_a_decoder_is_killed_whatever_it_does() -> None:
             os.kill(decoder.pid, signal.SIGSTOP)
 
         assert not is_alive(decoder.pid)
+
+
+async def test_what_forks_them_may_hang_without_keeping_anybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Decoders() as decoders:
+        async with decoders.start() as decoder:
+            forking = parent_of(decoder.pid)
+            monkeypatch.setattr("scribewire.sources.decoders._FIRST_S", 0.05)
+            monkeypatch.setattr("scribewire.sources.decoders._LAST_S", 0.05)
+            os.kill(forking, signal.SIGSTOP)
+            async with decoders.start() as late:
+                assert late.pid == 0
+                with pytest.raises(SourceFault, match="crashed"):
+                    await rest_of(late)
+
+    assert not is_alive(forking)
+    await until(lambda: has_gone(decoder.pid))

@@ -63,6 +63,10 @@ class _Forks:
         data, descriptors, _, _ = socket.recv_fds(self._control, 1, DESCRIPTORS)
         if not data:
             return False
+        if len(descriptors) != DESCRIPTORS:  # no room for all: none is held, which tells
+            for one in descriptors:
+                os.close(one)
+            return True
         stdin, stdout, leash = descriptors
         held, parent = socket.socket(fileno=leash), os.getpid()
         try:

@@ -34,8 +34,8 @@ _PCM_AHEAD_BYTES = 16 * 1024  # 0.5 s; the socket itself holds 2 s more
 _SOCKET_BYTES = 64 * 1024  # what a pipe holds
 
 _COMMAND: Final = ("-S", "-s", "-P", "-m", "scribewire.audio.decoder_forks")
-_LAST_S = 5.0
-"""It ends at once when it is told to, unless it hangs."""
+_FIRST_S, _LAST_S = 30.0, 5.0
+"""It answers and ends at once, but for loading FFmpeg on a busy machine; longer, it hangs."""
 
 
 class Decoders:
@@ -102,7 +102,10 @@ class Decoders:
             self._forks.ask(theirs)
         for one in theirs:
             one.close()
-        return int(await asyncio.get_running_loop().sock_recv(leash, 16) or 0)
+        with suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(_FIRST_S):
+                return int(await asyncio.get_running_loop().sock_recv(leash, 16) or 0)
+        return 0
 
 
 class _Forks:
@@ -149,6 +152,7 @@ class _Forks:
 
 async def _hear_no_more(leash: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    with suppress(ConnectionError):
-        while await loop.sock_recv(leash, 64):
-            pass
+    with suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(_LAST_S):
+            while await loop.sock_recv(leash, 64):
+                pass
