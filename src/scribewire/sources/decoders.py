@@ -100,12 +100,17 @@ class Decoders:
                 self._forks.end()
             self._forks = _Forks()
             self._forks.ask(theirs)
+        forks = self._forks
         for one in theirs:
             one.close()
-        with suppress(TimeoutError, ConnectionError):
+        try:
             async with asyncio.timeout(_FIRST_S):
                 return int(await asyncio.get_running_loop().sock_recv(leash, 16) or 0)
-        return 0
+        except TimeoutError:  # it hangs, and holds what it was handed
+            forks.kill()
+            if self._forks is forks:
+                self._forks = None
+            return 0
 
 
 class _Forks:
@@ -140,14 +145,19 @@ class _Forks:
             return False
         return True
 
+    def kill(self) -> None:
+        """End it at once, whatever it does."""
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+
     def end(self) -> None:
         """End it, and with it the decoders that are left."""
         self._control.close()
         try:
             self._process.wait(_LAST_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
 
 
 async def _hear_no_more(leash: socket.socket) -> None:
