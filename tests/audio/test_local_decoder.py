@@ -153,7 +153,7 @@ def test_ctrl_c_leaves_no_process(hour: Path) -> None:
         open_media(hour) as file,
         LocalDecoder("hour", file.fileno()) as decoder,
     ):
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # and not some time after it
 
     assert not is_there(decoder.pid)
 
