@@ -51,6 +51,32 @@ print(*[line for line in open("/proc/self/status") if line.startswith(("CapEff",
     assert run(program).stdout.split() == ["CapEff:", "0" * 16, "NoNewPrivs:", "1"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows memory as a file")
+@pytest.mark.slow
+def test_those_forked_from_an_isolated_process_cannot_look_into_each_other() -> None:
+    program = """
+if sys.argv[1] == "isolated":
+    isolate()
+reading, writing = os.pipe()
+pid = os.fork()
+if pid == 0:
+    os.close(writing)
+    os.read(reading, 1)
+    os._exit(0)
+try:
+    open(f"/proc/{pid}/mem", "rb").close()
+except PermissionError:
+    print("refused")
+else:
+    print("opened")
+os.close(writing)
+os.waitpid(pid, 0)
+"""
+    found = [run(program, how).stdout.strip() for how in ("free", "isolated")]
+
+    assert found == ["opened", "refused"]
+
+
 @pytest.mark.parametrize("attempt", ["os.open('/', 0)", "socket.socket()", "os.pipe()"])
 @pytest.mark.slow
 def test_a_limited_process_opens_nothing(attempt: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,7 @@ async def test_all_are_forked_from_one_which_ends_with_the_block() -> None:
     assert not is_alive(parent)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a decoder")
 async def test_a_decoder_has_nothing_open_but_its_input_and_output() -> None:
     with Decoders() as decoders:
         async with decoders.start() as _, decoders.start() as decoder:
@@ -131,3 +133,24 @@ async def test_what_forks_them_may_hang_without_keeping_anybody(
         monkeypatch.undo()
 
         assert await hear(decoders) == PCM
+
+
+@pytest.mark.parametrize("niceness", [0, 10])
+def test_they_start_however_much_the_server_gives_way(niceness: int) -> None:
+    program = f"""
+import asyncio, os
+os.nice({niceness})
+from scribewire.audio.sandbox import isolate
+from scribewire.sources.decoders import Decoders
+isolate()  # root too has no privileges from here on
+async def start():
+    with Decoders() as decoders:
+        async with decoders.start() as decoder:
+            print(os.getpriority(os.PRIO_PROCESS, decoder.pid))
+asyncio.run(start())
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert told.stdout.strip() == str(max(niceness, NICENESS)), told.stderr

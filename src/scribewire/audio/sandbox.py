@@ -17,7 +17,7 @@ import sys
 import time
 
 _NEW_USER, _NEW_NETWORK = 0x1000_0000, 0x4000_0000  # CLONE_* of unshare(2)
-_PARENT_DEATH_SIGNAL, _NO_NEW_PRIVILEGES = 1, 38  # of prctl(2)
+_PARENT_DEATH_SIGNAL, _DUMPABLE, _NO_NEW_PRIVILEGES = 1, 4, 38  # of prctl(2)
 _CAPABILITIES_VERSION = 0x2008_0522  # of capset(2)
 
 _STANDARD_DESCRIPTORS = 3
@@ -38,6 +38,8 @@ def isolate() -> bool:
     )
     header = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0)
     libc.capset(header, (ctypes.c_uint32 * 6)())  # effective, permitted, inheritable: none
+    # Those that are forked from it are of one user and one namespace: none may look into another.
+    libc.prctl(_DUMPABLE, 0, 0, 0, 0)
     return is_isolated
 
 

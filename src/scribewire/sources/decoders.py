@@ -134,7 +134,7 @@ class _Forks:
         finally:
             theirs.close()
         # To load FFmpeg takes a quarter of a second of a core: those who speak come first.
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):  # or we give way more than that
             os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
 
     def ask(self, descriptors: Sequence[socket.socket]) -> bool:
