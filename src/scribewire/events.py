@@ -56,6 +56,8 @@ class Final:
     """The words of `text` in order; None when the engine gave no times."""
     speaker: int | None = None
     """Whose voice it is, numbered from 1 by first appearance; None when undecided or not asked."""
+    language: str | None = None
+    """ISO 639-1 code of the language that was heard and is written; None where nobody checked."""
 
 
 TranscriptEvent: TypeAlias = SpeechStarted | Partial | Final

@@ -51,6 +51,7 @@ HYPOTHESES = st.builds(
     text=TEXTS,
     tokens=st.lists(TOKENS, max_size=4).map(tuple),
     is_complete=st.booleans(),
+    language=st.none() | TEXTS,
 )
 FINALS = st.builds(
     DecodeRequest,
@@ -61,6 +62,9 @@ FINALS = st.builds(
     wants_times=st.booleans(),
     width=st.integers(1, 16),
     prefix=IDS,
+    prompt=IDS,
+    languages=st.lists(TEXTS, max_size=4).map(tuple),
+    expected=st.none() | TEXTS,
 )
 PARTIALS = st.builds(
     DecodeRequest,
@@ -70,6 +74,7 @@ PARTIALS = st.builds(
     is_required=st.sampled_from([False]),
     is_awaited=st.booleans(),
     prefix=IDS,
+    languages=st.lists(TEXTS, max_size=4).map(tuple),
     draft=IDS,
 )
 TURNS = st.builds(Turn, voice=NUMBERS, start=NUMBERS, end=NUMBERS)
@@ -212,6 +217,9 @@ GARBAGE = {
                     "wants_times": False,
                     "width": 1,
                     "prefix": [],
+                    "prompt": [],
+                    "languages": [],
+                    "expected": None,
                     "draft": [1],
                 },
             ]

@@ -43,6 +43,9 @@ class Hypothesis:
     """The tokens of `text` in order, without the marks of beginning and end."""
     is_complete: bool = True
     """False when the token guard stopped a decode that had not ended by itself."""
+    language: str | None = None
+    """ISO 639-1 code of the language that was heard and written; None where nobody checked, or
+    something else was heard than what was to be written."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,9 +89,16 @@ class DecodeRequest:
     """How many hypotheses are followed side by side; 1 is greedy."""
     prefix: tuple[int, ...] = ()
     """Tokens already known to be what `samples` begins with; the answer holds what follows."""
+    prompt: tuple[int, ...] = ()
+    """Tokens of what was said before `samples`: how it may go on, not what is heard."""
+    languages: tuple[str, ...] = ()
+    """Those that may be spoken, of the engine's: one is what is written, of several the engine
+    finds out; none means any."""
+    expected: str | None = None
+    """Of several, the one that was spoken before: another one takes strong evidence."""
     draft: tuple[int, ...] = ()
     """Tokens that probably follow, to save the engine work: it checks them, and may do without.
-    Never for what is required, whose answer depends on nothing but the audio and the prefix."""
+    Never for what is required, whose answer depends on nothing but the audio and what is known."""
 
     def __post_init__(self) -> None:
         assert not (self.draft and self.is_required), "a final is decoded without a draft"

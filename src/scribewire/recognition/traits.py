@@ -21,6 +21,10 @@ class Traits:
     """The most audio that it takes at once; None sets no limit of its own."""
     takes_context: bool
     """Whether `DecodeRequest.prefix` may hold what was said before."""
+    takes_prompt: bool = False
+    """Whether `DecodeRequest.prompt` helps it; otherwise it is never given one."""
+    tells_language: bool = False
+    """Whether it hears which of its languages is spoken."""
     takes_draft: bool
     """Whether a draft saves it work; otherwise it is never given one."""
     max_width: int
