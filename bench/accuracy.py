@@ -112,7 +112,7 @@ def format_report(
             notes.append(f"{system.name}: {system.note}")
         if system.cpu_s_per_audio_s is not None:
             notes.append(
-                f"{system.name}: {system.cpu_s_per_audio_s:.3f} CPU seconds of the server per "
+                f"{system.name}: {system.cpu_s_per_audio_s:.3f} CPU seconds of its process per "
                 "second of speech (finals only)"
             )
     rates = format_rates(results, comparison.systems)

@@ -45,7 +45,9 @@ def compare(clips: Sequence[Clip], systems: Sequence[System]) -> Comparison:
         systems=tuple(systems),
         errors={
             system.name: {
-                clip.id: count_errors(clip.reference or "", system.transcripts[clip.id])
+                clip.id: count_errors(
+                    clip.reference or "", system.transcripts[clip.id], clip.spoken_language
+                )
                 for clip in clips
             }
             for system in systems
@@ -55,10 +57,12 @@ def compare(clips: Sequence[Clip], systems: Sequence[System]) -> Comparison:
 
 
 def summarise(
-    comparison: Comparison, *, pairs: Sequence[tuple[str, str]]
+    comparison: Comparison,
+    *,
+    pairs: Sequence[tuple[str, str]],
+    groups: Sequence[Group] = (*SPEECH_GROUPS, NO_SPEECH),
 ) -> tuple[GroupResult, ...]:
     """Return a row for each group that has clips; `pairs` names the differences wanted."""
-    groups = (*SPEECH_GROUPS, NO_SPEECH)
     return tuple(
         _summarise_group(comparison, group, clips, pairs)
         for group in groups
@@ -75,7 +79,7 @@ def _summarise_group(
     counts = {
         name: [by_clip[clip.id] for clip in clips] for name, by_clip in comparison.errors.items()
     }
-    words = [count_errors(clip.reference or "", "").words for clip in clips]
+    words = [count_errors(c.reference or "", "", c.spoken_language).words for c in clips]
     errors = {name: [count.errors for count in column] for name, column in counts.items()}
     has_words = group is not NO_SPEECH
     return GroupResult(

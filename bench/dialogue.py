@@ -11,13 +11,13 @@ from scribewire.types import Mode
 MESSAGE_BYTES = 32_000  # 1 s: the server's back-pressure, not our cutting, sets the speed
 
 
-async def transcribe(server: BenchServer, pcm: bytes, *, mode: Mode) -> str:
+async def transcribe(server: BenchServer, pcm: bytes, *, mode: Mode, language: str = "en") -> str:
     """Return the text of every final, without asking for partials.
 
     Raises ClientError with the server's own words when it refuses.
     """
     async with (
-        connect(server.url, key=server.key, mode=mode, language="en", partials=False) as client,
+        connect(server.url, key=server.key, mode=mode, language=language, partials=False) as client,
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(_send_all(client, pcm))

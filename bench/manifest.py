@@ -38,10 +38,19 @@ class Clip:
         return "no-speech" in self.tags
 
     @property
+    def spoken_language(self) -> str:
+        """What a session is told; English where nobody speaks."""
+        return "en" if self.is_no_speech else self.language
+
+    @property
     def is_scorable(self) -> bool:
         """English, of a usable length, with a reference that a person answers for."""
+        return self.is_scorable_in("en")
+
+    def is_scorable_in(self, language: str) -> bool:
+        """Tell the same of another language."""
         return (
-            self.language == "en"
+            self.language == language
             and bool(self.reference)
             and SHORTEST_S <= self.seconds <= LONGEST_S
             and self.ref_quality in TRUSTED_REFERENCES
@@ -65,13 +74,19 @@ def _scorable_with(tag: str) -> Group:
     return Group(tag, lambda clip: clip.is_scorable and tag in clip.tags)
 
 
-def _is_core(clip: Clip) -> bool:
-    return clip.is_scorable and not clip.is_derived and "very-quiet" not in clip.tags
+def core_of(language: str) -> Group:
+    """Return the clips of a language that are scored and recorded as they are."""
+    return Group(
+        "core" if language == "en" else language,
+        lambda clip: (
+            clip.is_scorable_in(language) and not clip.is_derived and "very-quiet" not in clip.tags
+        ),
+    )
 
 
 NO_SPEECH: Final = Group("no-speech", lambda clip: clip.is_no_speech)
 SPEECH_GROUPS: Final = (
-    Group("core", _is_core),
+    core_of("en"),
     *map(_scorable_with, ("librispeech", "noisy", "telephone-8k", "very-quiet")),
 )
 

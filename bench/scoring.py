@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 
 import jiwer
-from whisper_normalizer.english import EnglishTextNormalizer
+
+from bench.spelling import normalise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +34,9 @@ class WordErrors:
         )
 
 
-def count_errors(reference: str, hypothesis: str) -> WordErrors:
+def count_errors(reference: str, hypothesis: str, language: str = "en") -> WordErrors:
     """Compare two transcripts once their spelling, case and numbers are made equal."""
-    said, heard = normalise(reference), normalise(hypothesis)
+    said, heard = normalise(reference, language), normalise(hypothesis, language)
     if not said or not heard:  # jiwer takes no empty reference
         return WordErrors(
             words=len(said.split()), deletions=len(said.split()), insertions=len(heard.split())
@@ -53,13 +53,3 @@ def count_errors(reference: str, hypothesis: str) -> WordErrors:
 def add_up(counts: Iterable[WordErrors]) -> WordErrors:
     """Pool counts, so that every word weighs the same."""
     return sum(counts, WordErrors())
-
-
-def normalise(text: str) -> str:
-    """Return the text as it is compared: small letters, no punctuation, one spelling."""
-    return str(_normalizer()(text)).strip()
-
-
-@cache
-def _normalizer() -> EnglishTextNormalizer:
-    return EnglishTextNormalizer()

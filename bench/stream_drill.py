@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from bench.scoring import normalise
+from bench.spelling import normalise
 from bench.stream_sessions import Cues, Heard, pull, push_pcm
 from bench.table import Progress, format_table
 from scribewire.client import ConnectionState

@@ -46,7 +46,8 @@ async def run_server(
 
     async def run(clip: Clip) -> str:
         async with places:
-            text = await transcribe(server, read_pcm(clip.path), mode=mode)
+            pcm = read_pcm(clip.path)
+            text = await transcribe(server, pcm, mode=mode, language=clip.spoken_language)
             progress.advance()
             return text
 

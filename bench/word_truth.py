@@ -16,7 +16,7 @@ from difflib import SequenceMatcher
 
 import jiwer
 
-from bench.scoring import normalise
+from bench.spelling import normalise
 
 
 def right_words(reference: str, words: Sequence[str]) -> list[bool | None]:

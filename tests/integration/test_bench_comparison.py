@@ -49,7 +49,7 @@ difference, points  ours fast - whole clip  ours fast - peer
 core                  +25.0 [+25.0, +25.0]                 -
 very-quiet            -75.0 [-75.0, -75.0]                 -
 
-ours fast: 0.051 CPU seconds of the server per second of speech (finals only)
+ours fast: 0.051 CPU seconds of its process per second of speech (finals only)
 peer: not measured: no PortAudio"""
 
 
