@@ -23,16 +23,18 @@ from bench.circumstances import note_circumstances
 from bench.live_drill import CALM_S, Drill, format_drill, run_drill
 from bench.live_files import FilesRun, format_files, run_our_files
 from bench.live_idle import IdleRun, format_idle, run_idle
-from bench.live_peer import run_peer_live
+from bench.live_loop import agreement_loop
+from bench.live_peer import MOONSHINE_VOICE
+from bench.live_process import run_peer_process
 from bench.live_report import describe_run, format_runs, format_shortfalls
 from bench.live_runs import SPREAD_S, Conditions, LiveRun, run_ours
 from bench.live_sherpa import run_sherpa_files
 from bench.live_speech import Speeches
-from bench.manifest import read_manifest
+from bench.manifest import Clip, read_manifest
 from bench.server_process import ROOT
-from scribewire.capacity.load import ENGLISH
 from scribewire.capacity.search import CapacitySearch
 from scribewire.capacity.server_process import ADMIT_ALL
+from scribewire.wishes import Wishes
 
 
 @dataclass
@@ -97,12 +99,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (OSError, ValueError) as error:
         sys.exit(f"live: {error}")
     conditions = Conditions(
-        wishes=replace(ENGLISH, mode=options.type, speakers=options.speakers),
+        wishes=Wishes(language=options.language, mode=options.type, speakers=options.speakers),
         seconds=options.seconds,
         environment={**ADMIT_ALL, "SCRIBEWIRE_LOG_LEVEL": "error"},
     )
-    speeches = Speeches(clips, seconds=options.seconds + SPREAD_S, mode=options.type)
-    drilled = Speeches(clips, seconds=options.seconds + SPREAD_S + CALM_S, mode=options.type)
+    spoken_s = options.seconds + SPREAD_S
+    speeches = _speeches(clips, options, seconds=spoken_s)
+    drilled = _speeches(clips, options, seconds=spoken_s + CALM_S)
     found = Found()
     try:
         asyncio.run(_measure(options, speeches, drilled, conditions, found))
@@ -125,6 +128,11 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--find-capacity", action="store_true", help="search the most streams that are carried"
     )
     parser.add_argument("--peer", type=_numbers, default=(), help="the same with moonshine-voice")
+    parser.add_argument(
+        "--loop", type=_numbers, default=(), help="the same with faster-whisper and LocalAgreement"
+    )
+    parser.add_argument("--weights", type=Path, help="the folder of the weights for --loop")
+    parser.add_argument("--language", default="en", help="what is spoken, and asked for")
     parser.add_argument("--idle", type=int, default=0, help="what so many silent sessions cost")
     parser.add_argument("--files", type=int, default=0, help="throughput of so many at once")
     parser.add_argument("--threads", type=int, default=2, help="that recognize files")
@@ -143,7 +151,16 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="whether sessions ask for speakers, as they do unless told otherwise",
     )
     parser.add_argument("--json", type=Path, default=ROOT / "bench/results/live.json")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.loop and options.weights is None:
+        parser.error("--loop: expected --weights FOLDER too")
+    if options.peer and options.language != "en":
+        parser.error("--peer: moonshine-voice has English alone; see --loop")
+    return options
+
+
+def _speeches(clips: Sequence[Clip], options: argparse.Namespace, *, seconds: float) -> Speeches:
+    return Speeches(clips, seconds=seconds, mode=options.type, language=options.language)
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -162,7 +179,10 @@ async def _measure(
     if options.find_capacity:
         await find_capacity(options, speeches, conditions, found)
     for streams in options.peer:
-        found.add_run(run_peer_live(streams, speeches, conditions))
+        found.add_run(run_peer_process(MOONSHINE_VOICE, streams, speeches, conditions))
+    for streams in options.loop:
+        loop = agreement_loop(options.weights, options.language, options.type, streams)
+        found.add_run(run_peer_process(loop, streams, speeches, conditions))
     if options.idle:
         found.idle = await run_idle(options.idle, speeches, conditions)
     if options.files:

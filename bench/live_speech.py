@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from bench.manifest import SPEECH_GROUPS, Clip, read_pcm
+from bench.manifest import Clip, core_of, read_pcm
 from bench.own_rules import own_endpoint
 from bench.table import Progress
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
-from scribewire.capacity.load import ENGLISH, push
+from scribewire.capacity.load import push
 from scribewire.capacity.monologue import Monologue, Recording, join_recordings
 from scribewire.capacity.server_process import run_server_process
 from scribewire.capacity.utterances import SpokenUtterance, find_utterances
@@ -18,6 +18,7 @@ from scribewire.client import FinalResult
 from scribewire.engines.silero import SileroVad
 from scribewire.models.catalog import SILERO_VAD
 from scribewire.types import Mode
+from scribewire.wishes import Wishes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +28,17 @@ class Speech:
     monologue: Monologue
     pcm: bytes = field(repr=False)
     utterances: tuple[SpokenUtterance, ...]
+    language: str = "en"
 
 
 class Speeches:
     """The speech of stream 0, 1, 2 ...: always the same, made when it is asked for."""
 
-    def __init__(self, clips: Sequence[Clip], *, seconds: float, mode: Mode) -> None:
-        self._clips = SPEECH_GROUPS[0].clips_of(clips)
+    def __init__(
+        self, clips: Sequence[Clip], *, seconds: float, mode: Mode, language: str = "en"
+    ) -> None:
+        self._clips = core_of(language).clips_of(clips)
+        self._language = language
         self._mode = mode
         self._made: list[Speech] = []
         self._alone: dict[bool, list[tuple[FinalResult, ...]]] = {True: [], False: []}
@@ -59,7 +64,12 @@ class Speeches:
             async with run_server_process(environment) as server:
                 target = replace(
                     server.target,
-                    wishes=replace(ENGLISH, mode=self._mode, partials=False, speakers=speakers),
+                    wishes=Wishes(
+                        language=self._language,
+                        mode=self._mode,
+                        partials=False,
+                        speakers=speakers,
+                    ),
                 )
                 for speech in missing:
                     known.append((await push(target, speech.pcm)).finals)
@@ -73,6 +83,7 @@ class Speeches:
             monologue=monologue,
             pcm=monologue.pcm,
             utterances=find_utterances(decode_pcm(monologue.pcm, WIRE_PCM), self._vad, rules),
+            language=self._language,
         )
 
     @cached_property

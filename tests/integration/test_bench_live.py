@@ -8,7 +8,7 @@ import pytest
 
 from bench.live_drill import has_all_in_order
 from bench.live_files import FilesRun, format_files
-from bench.live_peer import Note, StreamNotes, read_records
+from bench.live_process import Note, StreamNotes, read_records
 from bench.live_report import describe_run, format_runs, format_shortfalls
 from bench.live_runs import LiveRun
 from bench.scoring import WordErrors
