@@ -19,6 +19,7 @@ BENCHES = {
     "costs": "where a CPU-second goes, and how long finals take",
     "crowds": "sentences repeated in loops: crowds, buzzes, and what is really repeated",
     "cuts": "what cutting long speech costs",
+    "english_unchanged": "English of an earlier version and of this one, side by side",
     "floods": "clients without a key that do all they can, beside live sessions",
     "hostile_bodies": "sources that make work for the event loop, beside live sessions",
     "hostile_media": "broken media and the decoder process: crashes, time-outs, what is left",
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> None:
 
 def list_benches() -> str:
     """Return how to call this program and what each bench is about."""
-    lines = [f"  {name:<14}{about}" for name, about in BENCHES.items()]
+    lines = [f"  {name:<19}{about}" for name, about in BENCHES.items()]
     return "\n".join(["usage: python -m bench NAME --manifest PATH [options]", *lines])
 
 
