@@ -29,6 +29,7 @@ _SCRATCH = "making-"
 _ABANDONED_S = 24 * 3600  # nothing takes a day to make: what is older was left by a crash
 
 _TRIED_BYTES = 1 << 20
+_ROOM_MB = 100  # what is made takes less, unless its maker says so
 
 _HOMELESS = "there is no home folder"  # then the system's own folder is a relative path
 
@@ -67,10 +68,13 @@ class ModelCache:
             return _reason(error)
 
     @contextmanager
-    def entry(self, key: str, make: Callable[[Path], None], *, doing: str) -> Iterator[Path]:
+    def entry(
+        self, key: str, make: Callable[[Path], None], *, doing: str, room_mb: int = _ROOM_MB
+    ) -> Iterator[Path]:
         """Yield a folder with what `make` writes into the empty folder that it is given.
 
-        `make` runs only when there is no sound entry under `key`; `doing` says what it does.
+        `make` runs only when there is no sound entry under `key`; `doing` says what it does, and
+        `room_mb` how much it writes at most.
         Read the files before leaving: where the cache cannot be written, they are temporary.
         Raises ModelFault when nothing can be written at all; what `make` raises passes.
         """
@@ -96,8 +100,8 @@ class ModelCache:
             except OSError as error:
                 places = f"cache {root}: {problem}; temporary folder {temporary}: {_reason(error)}"
                 raise ModelFault(
-                    f"prepared model files cannot be written: {places}; make room for 100 MB in "
-                    "one of them, or name other folders with SCRIBEWIRE_CACHE_DIR or TMPDIR"
+                    f"prepared model files cannot be written: {places}; make room for {room_mb} MB "
+                    "in one of them, or name other folders with SCRIBEWIRE_CACHE_DIR or TMPDIR"
                 ) from error
             yield temporary
 

