@@ -1,7 +1,7 @@
 import pytest
 
-from scribewire.formatting.exceptions import EXCEPTIONS
 from scribewire.formatting.groups import joined_scales, starts_of_numbers
+from scribewire.formatting.languages import EXCEPTIONS
 from scribewire.formatting.sentence import Sentence
 
 # A bar stands before a word that begins a number of its own.

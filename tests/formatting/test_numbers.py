@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scribewire.events import Final, Partial
-from scribewire.formatting.exceptions import EXCEPTIONS
+from scribewire.formatting.languages import EXCEPTIONS
 from scribewire.formatting.numbers import (
     write_numbers,
     write_numbers_in_event,

@@ -1,6 +1,6 @@
 import pytest
 
-from scribewire.formatting.exceptions import EXCEPTIONS
+from scribewire.formatting.languages import EXCEPTIONS
 from scribewire.formatting.sentence import Part, Sentence
 
 
@@ -10,6 +10,19 @@ def read(text: str, language: str = "en") -> Sentence:
 
 def test_a_word_is_a_core_between_its_punctuation() -> None:
     assert read('("Twenty-one!"').parts == (Part('("', "Twenty-one", '!"'),)
+
+
+def test_hyphens_that_nobody_sees_are_no_part_and_accents_are_on_their_letters() -> None:
+    assert read("twee\u00adhonderd e\u0301e\u0301n").parts == (
+        Part("", "tweehonderd", ""),
+        Part("", "één", ""),
+    )
+
+
+def test_a_multiplier_after_digits_is_no_number() -> None:
+    sentence = read("20 thousand, thousand")
+
+    assert [sentence.value(at) for at in range(3)] == [None, None, 1000]
 
 
 def test_punctuation_and_a_double_space_keep_words_apart() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from scribewire.formatting.exceptions import EXCEPTIONS
+from scribewire.formatting.languages import EXCEPTIONS
 from scribewire.formatting.sentence import Number, Sentence
 from scribewire.formatting.years import join_years
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from text_to_num import find_numbers
 
 from scribewire.events import Final, Partial
-from scribewire.formatting.exceptions import EXCEPTIONS
 from scribewire.formatting.groups import joined_scales, starts_of_numbers
+from scribewire.formatting.languages import EXCEPTIONS
 from scribewire.formatting.sentence import Number, Sentence
 from scribewire.formatting.years import join_years
 from scribewire.types import Word

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from scribewire.formatting.exceptions import NumberExceptions
 
 _PARTS = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
+_SOFT_HYPHEN = "\u00ad"  # where a word may be broken; nobody sees it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Sentence:
         self.exceptions = exceptions
         self.parts = tuple(_take_apart(word) for word in words)
         self._cores = tuple(part.core.lower() for part in self.parts)
+        self._values: list[int | None] = [None] * len(self.parts)
         self._values = [self._read(at) for at in range(len(self.parts))]
         for at in range(len(self.parts)):
             if self.is_spoken_zero(at):
@@ -60,7 +63,7 @@ class Sentence:
 
     def number(self, first: int, last: int) -> int | None:
         """Return what these words count together, the last one included; None of no number."""
-        return self._count(" ".join(self.spelled(at).lower() for at in range(first, last + 1)))
+        return self._count(" ".join(self.spelled(at) for at in range(first, last + 1)))
 
     def is_digit(self, at: int) -> bool:
         """Whether a word is one of the numbers 0 to 9."""
@@ -98,11 +101,16 @@ class Sentence:
 
     def spelled(self, at: int) -> str:
         """Return a word's core as the library is to read it."""
-        return "zero" if self.is_spoken_zero(at) else self.parts[at].core
+        if self.is_spoken_zero(at):
+            return "zero"
+        core = self._cores[at]
+        for written, known in self.exceptions.spellings:
+            core = core.replace(written, known)
+        return core
 
     def is_excepted(self, at: int) -> bool:
         """Whether a word that the library would take for a number is none here."""
-        if self.core(at) in self.exceptions.never:
+        if self.core(at) in self.exceptions.never or self._multiplies_digits(at):
             return True
         rule = self.exceptions.not_numbers.get(self.core(at))
         if rule is None:
@@ -111,8 +119,13 @@ class Sentence:
         one_more = self.previous(at - 1) if previous else ""
         return rule.holds(one_more, previous, following)
 
+    def _multiplies_digits(self, at: int) -> bool:
+        """Whether this is the word in "20 thousand", which the library would make 1000 of."""
+        has_digits = any(map(str.isdigit, self.previous(at)))
+        return has_digits and self.core(at) in self.exceptions.multipliers
+
     def _read(self, at: int) -> int | None:
-        return None if self.is_excepted(at) else self._count(self._cores[at])
+        return None if self.is_excepted(at) else self._count(self.spelled(at))
 
     def _count(self, words: str) -> int | None:
         try:
@@ -122,7 +135,8 @@ class Sentence:
 
 
 def _take_apart(word: str) -> Part:
-    # text2num takes no half of a surrogate pair
-    match = _PARTS.fullmatch(word.encode("utf-8", "replace").decode())
+    # text2num takes no half of a surrogate pair, and no letter apart from its accent
+    word = unicodedata.normalize("NFC", word.encode("utf-8", "replace").decode())
+    match = _PARTS.fullmatch(word.replace(_SOFT_HYPHEN, ""))
     assert match is not None
     return Part(match[1], match[2], match[3])
