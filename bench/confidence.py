@@ -31,14 +31,13 @@ from bench.calibration import (
     reliability,
 )
 from bench.circumstances import note_circumstances
-from bench.manifest import SPEECH_GROUPS, Clip, read_manifest, read_pcm
+from bench.manifest import SPEECH_GROUPS, Clip, core_of, read_manifest, read_pcm
 from bench.own_rules import own_rules
+from bench.spoken import Spoken, add_spoken_options, load_spoken, read_spoken
 from bench.table import Progress, format_table
 from bench.word_truth import right_words
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.engines import Engines
-from scribewire.engines.families import DEFAULT_MODEL
-from scribewire.engines.loader import load_engines
 from scribewire.events import Final
 from scribewire.models.fitted import read_fitted, write_fitted
 from scribewire.recognition.calibration import Calibration, ConfidenceCurve
@@ -101,16 +100,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--fit", action="store_true", help="print the numbers fitted on all words")
     parser.add_argument("--write", action="store_true", help="and put them into the model's file")
     parser.add_argument("--json", type=Path, default=ROOT / "bench/results/confidence.json")
+    add_spoken_options(parser)
     options = parser.parse_args(arguments)
+    spoken = read_spoken(options)
     try:
-        clips = [clip for clip in read_manifest(options.manifest) if clip.is_scorable]
+        manifest = read_manifest(options.manifest)
+        clips = [c for c in manifest if any(map(c.is_scorable_in, spoken.languages))]
     except (OSError, ValueError) as error:
         sys.exit(f"confidence: {error}")
     if not clips:
-        sys.exit(f"confidence: {options.manifest}: no English clip with a trusted reference")
-    words = list(judge_clips(clips))
+        sys.exit(f"confidence: {options.manifest}: no clip with a trusted reference")
+    words = list(judge_clips(clips, spoken))
     print(format_report(words))
-    fitted = DEFAULT_MODEL.fitted
+    fitted = spoken.model.fitted
     assert fitted is not None
     if options.fit or options.write:
         print(format_fit(words, read_fitted(fitted, "calibration", Calibration).confidence))
@@ -121,9 +123,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.json.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
 
 
-def judge_clips(clips: Sequence[Clip]) -> Iterator[JudgedWord]:
+def judge_clips(clips: Sequence[Clip], spoken: Spoken) -> Iterator[JudgedWord]:
     """Recognize every clip in both modes and hold its words against the reference."""
-    engines = load_engines()
+    engines = load_spoken(spoken)
     progress = Progress("confidence", len(clips))
     for clip in clips:
         for mode in MODES:
@@ -135,18 +137,19 @@ def judge_clips(clips: Sequence[Clip]) -> Iterator[JudgedWord]:
 def judge_clip(clip: Clip, mode: Mode, engines: Engines) -> list[JudgedWord]:
     """Return every word of the clip's finals that can be told right from wrong."""
     speech = RememberingEngine(engines)
-    recognizer = Recognizer(own_rules(engines.speech[0], mode=mode, partials=False))
+    rules = own_rules(engines.speech[0], mode=mode, partials=False, language=clip.language)
+    recognizer = Recognizer(rules)
     samples = decode_pcm(read_pcm(clip.path), WIRE_PCM)
     events = recognize(recognizer, [samples], engines.vad, speech)
     finals = [event for event in events if isinstance(event, Final)]
     words = [word for final in finals for word in final.words or ()]
     spelled = [s for f in finals if f.words for s in spell_words(speech.hypotheses[f.utterance])]
-    verdicts = right_words(clip.reference or "", [word.text for word in words])
+    verdicts = right_words(clip.reference or "", [word.text for word in words], clip.language)
     return [
         JudgedWord(
             clip=clip.id,
             speaker=clip.speaker or clip.id,
-            groups=tuple(group.name for group in SPEECH_GROUPS if group.holds(clip)),
+            groups=groups_of(clip),
             mode=mode,
             text=word.text,
             confidence=word.confidence,
@@ -156,6 +159,12 @@ def judge_clip(clip: Clip, mode: Mode, engines: Engines) -> list[JudgedWord]:
         for word, spelling, is_right in zip(words, spelled, verdicts, strict=True)
         if is_right is not None
     ]
+
+
+def groups_of(clip: Clip) -> tuple[str, ...]:
+    """Return the names of the groups in which a clip is reported."""
+    others = () if clip.language == "en" else (core_of(clip.language),)
+    return tuple(group.name for group in (*SPEECH_GROUPS, *others) if group.holds(clip))
 
 
 # The tables.
@@ -227,7 +236,7 @@ def _format_bins(bins: Sequence[Bin]) -> str:
 def _format_groups(words: Sequence[JudgedWord]) -> str:
     rows = []
     for mode in MODES:
-        for name in ("all", *(group.name for group in SPEECH_GROUPS)):
+        for name in ("all", *dict.fromkeys(group for word in words for group in word.groups)):
             chosen = [w for w in words if w.mode == mode and (name == "all" or name in w.groups)]
             if not chosen:
                 continue

@@ -24,6 +24,7 @@ from bench.comparison import compare, summarise
 from bench.dialogue import transcribe
 from bench.manifest import Clip, Group, core_of, read_manifest, read_pcm
 from bench.server_process import ROOT, bench_server
+from bench.spoken import find_weights
 from bench.systems import System, run_server
 from bench.whisper_peer import NAME, run_whisper_peer
 from scribewire.types import Mode
@@ -42,8 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not clips:
         sys.exit(f"languages: {options.manifest}: no clip with a trusted reference")
     systems = asyncio.run(_run_ours(clips))
-    if options.weights is not None:
-        systems.append(run_whisper_peer(clips, options.weights))
+    if options.peer:
+        with find_weights(options.weights) as weights:
+            systems.append(run_whisper_peer(clips, weights))
     comparison, pairs = compare(clips, systems), choose_pairs(systems)
     results = summarise(comparison, pairs=pairs, groups=groups)
     print(format_report(comparison, results, pairs))
@@ -59,7 +61,10 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--languages", type=lambda text: tuple(text.split(",")), default=("de", "fr", "nl")
     )
     parser.add_argument(
-        "--weights", type=Path, help="the folder of the same weights for faster-whisper"
+        "--weights", type=Path, help="the folder of the peer's weights, if not those of our model"
+    )
+    parser.add_argument(
+        "--peer", action=argparse.BooleanOptionalAction, default=True, help="measure it too"
     )
     parser.add_argument("--json", type=Path, default=ROOT / "bench/results/languages.json")
     return parser.parse_args(arguments)

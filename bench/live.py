@@ -32,6 +32,7 @@ from bench.live_sherpa import run_sherpa_files
 from bench.live_speech import Speeches
 from bench.manifest import Clip, read_manifest
 from bench.server_process import ROOT
+from bench.spoken import find_weights
 from scribewire.capacity.search import CapacitySearch
 from scribewire.capacity.server_process import ADMIT_ALL
 from scribewire.wishes import Wishes
@@ -131,7 +132,9 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--loop", type=_numbers, default=(), help="the same with faster-whisper and LocalAgreement"
     )
-    parser.add_argument("--weights", type=Path, help="the folder of the weights for --loop")
+    parser.add_argument(
+        "--weights", type=Path, help="the folder of --loop's weights, if not those of our model"
+    )
     parser.add_argument("--language", default="en", help="what is spoken, and asked for")
     parser.add_argument("--idle", type=int, default=0, help="what so many silent sessions cost")
     parser.add_argument("--files", type=int, default=0, help="throughput of so many at once")
@@ -152,8 +155,6 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, default=ROOT / "bench/results/live.json")
     options = parser.parse_args(arguments)
-    if options.loop and options.weights is None:
-        parser.error("--loop: expected --weights FOLDER too")
     if options.peer and options.language != "en":
         parser.error("--peer: moonshine-voice has English alone; see --loop")
     return options
@@ -181,8 +182,9 @@ async def _measure(
     for streams in options.peer:
         found.add_run(run_peer_process(MOONSHINE_VOICE, streams, speeches, conditions))
     for streams in options.loop:
-        loop = agreement_loop(options.weights, options.language, options.type, streams)
-        found.add_run(run_peer_process(loop, streams, speeches, conditions))
+        with find_weights(options.weights) as weights:
+            loop = agreement_loop(weights, options.language, options.type, streams)
+            found.add_run(run_peer_process(loop, streams, speeches, conditions))
     if options.idle:
         found.idle = await run_idle(options.idle, speeches, conditions)
     if options.files:

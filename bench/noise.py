@@ -9,6 +9,7 @@ utterances can be judged on both sides from the JSON alone.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,9 +25,9 @@ from bench.evidence import Evidence, Heard, hear
 from bench.manifest import Clip, read_manifest, read_pcm
 from bench.noises import KINDS, make_noise
 from bench.own_rules import own_rules
+from bench.spoken import Spoken, add_spoken_options, load_spoken, read_spoken
 from bench.table import Progress, format_table
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
-from scribewire.engines.loader import load_engines
 from scribewire.types import SAMPLE_RATE, Mode
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Outcome:
 
     name: str
     mode: Mode
+    language: str = "en"
+    """What the session is told, though nobody speaks."""
     is_speech: bool
     seconds: float
     heard: Heard
@@ -54,56 +57,64 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--manifest", type=Path, required=True, help="JSON lines, one per clip")
     parser.add_argument("--speech", action="store_true", help="weigh the clips with speech too")
     parser.add_argument("--json", type=Path, default=Path("bench/results/noise.json"))
+    add_spoken_options(parser)
     options = parser.parse_args(arguments)
+    spoken = read_spoken(options)
     try:
         clips = read_manifest(options.manifest)
     except (OSError, ValueError) as error:
         sys.exit(f"noise: {error}")
-    chosen = [c for c in clips if c.is_no_speech or (options.speech and c.is_scorable)]
-    outcomes = list(listen(chosen))
+    chosen = [c for c in clips if c.is_no_speech or (options.speech and _is_spoken(c, spoken))]
+    outcomes = list(listen(chosen, spoken))
     print(format_report(outcomes))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     document = {**asdict(note_circumstances()), "sounds": [asdict(o) for o in outcomes]}
     options.json.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
 
 
-def listen(clips: Sequence[Clip]) -> Iterator[Outcome]:
-    """Play generated noise and the clips, each in both modes."""
-    engines = load_engines()
+def _is_spoken(clip: Clip, spoken: Spoken) -> bool:
+    return any(map(clip.is_scorable_in, spoken.languages))
+
+
+def listen(clips: Sequence[Clip], spoken: Spoken) -> Iterator[Outcome]:
+    """Play generated noise in each language, and the clips, each in both modes."""
+    engines = load_spoken(spoken)
     progress = Progress("noise", len(KINDS) * len(LEVELS_DB) + len(clips))
-    for name, is_speech, samples in _sounds(clips):
-        for mode in MODES:
+    for name, language, samples in _sounds(clips):
+        is_speech = language is not None
+        languages = spoken.languages if language is None else [language]
+        for told, mode in itertools.product(languages, MODES):
+            # real speech is judged by its finals, which do not depend on partials
+            rules = own_rules(engines.speech[0], mode=mode, partials=not is_speech, language=told)
             yield Outcome(
                 name=name,
                 mode=mode,
+                language=told,
                 is_speech=is_speech,
                 seconds=samples.size / SAMPLE_RATE,
-                # real speech is judged by its finals, which do not depend on partials
-                heard=hear(
-                    samples,
-                    own_rules(engines.speech[0], mode=mode, partials=not is_speech),
-                    engines,
-                ),
+                heard=hear(samples, rules, engines),
             )
         progress.advance()
     engines.close()
 
 
-def _sounds(clips: Sequence[Clip]) -> Iterator[tuple[str, bool, Samples]]:
+def _sounds(clips: Sequence[Clip]) -> Iterator[tuple[str, str | None, Samples]]:
+    """Give each sound with its name and what is spoken in it, if anything is."""
     for row, kind in enumerate(KINDS):
         for column, level_db in enumerate(LEVELS_DB):
             seed = row * len(LEVELS_DB) + column
             noise = make_noise(kind, level_db=level_db, seconds=NOISE_S, seed=seed)
-            yield f"{kind} {level_db} dB", False, noise
+            yield f"{kind} {level_db} dB", None, noise
     for clip in clips:
         samples = decode_pcm(read_pcm(clip.path), WIRE_PCM)
-        yield clip.id, not clip.is_no_speech, samples
+        yield clip.id, None if clip.is_no_speech else clip.language, samples
 
 
 def format_report(outcomes: Sequence[Outcome]) -> str:
     """Return all that is printed: the sounds, then what was invented and what was lost."""
     silent = [outcome for outcome in outcomes if not outcome.is_speech]
-    lines = [_format_sounds(silent)]
+    languages = list(dict.fromkeys(outcome.language for outcome in silent))
+    lines = [_format_sounds([o for o in silent if o.language == one]) for one in languages]
     invented = [(o, u) for o in silent for u in o.heard.utterances if u.is_given]
     if invented:
         lines.append(_format_utterances("invented in", invented))
@@ -111,10 +122,11 @@ def format_report(outcomes: Sequence[Outcome]) -> str:
     rejected = [(o, u) for o, u in spoken if not u.is_final]
     if rejected:
         lines.append(_format_utterances("rejected in", rejected))
-    for mode in MODES:
-        words = sum(outcome.heard.words for outcome in silent if outcome.mode == mode)
-        seconds = sum(outcome.seconds for outcome in silent if outcome.mode == mode)
-        lines.append(f"{mode}: {words} words invented in {seconds:.0f} s without speech")
+    for told, mode in itertools.product(languages, MODES):
+        chosen = [one for one in silent if (one.language, one.mode) == (told, mode)]
+        words = sum(outcome.heard.words for outcome in chosen)
+        seconds = sum(outcome.seconds for outcome in chosen)
+        lines.append(f"{told}, {mode}: {words} words invented in {seconds:.0f} s without speech")
     if spoken:
         lines.append(f"{len(rejected)} of {len(spoken)} utterances of the scored clips rejected")
     return "\n\n".join(lines)
@@ -127,7 +139,10 @@ def _format_sounds(outcomes: Sequence[Outcome]) -> str:
         if outcome.mode == MODES[0]:
             row.append(f"{outcome.heard.vad_max:.3f}")
         row.append(str(outcome.heard.words))
-    return format_table(("sound", "s", "VAD max", *(f"words {m}" for m in MODES)), rows.values())
+    return format_table(
+        (f"sound, {outcomes[0].language}", "s", "VAD max", *(f"words {m}" for m in MODES)),
+        rows.values(),
+    )
 
 
 _HEADER = ("mode", "at s", "speech s", "VAD mean", "VAD max", "logprob", "dB", "text")
@@ -140,7 +155,7 @@ def _format_utterances(title: str, utterances: Sequence[tuple[Outcome, Evidence]
 def _format_row(outcome: Outcome, utterance: Evidence) -> list[str]:
     return [
         outcome.name,
-        outcome.mode,
+        f"{outcome.language}, {outcome.mode}",
         f"{utterance.start_s:.1f}",
         f"{utterance.speech_s:.2f}",
         f"{utterance.vad_mean:.2f}",

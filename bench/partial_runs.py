@@ -13,10 +13,10 @@ from bench.manifest import Clip, read_pcm
 from bench.noises import make_noise
 from bench.own_rules import own_rules
 from bench.showing import Line, Shown
+from bench.spoken import Spoken, load_spoken
 from bench.table import Progress
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.engines import Engines
-from scribewire.engines.loader import load_engines
 from scribewire.engines.protocols import SpeechEngine
 from scribewire.events import Final, SpeechStarted, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
@@ -56,10 +56,12 @@ class ClipRun:
     """Processor time of each decode for a partial."""
 
 
-def run_ours(clips: Sequence[Clip], *, snr_db: float | None = None) -> list[ClipRun]:
+def run_ours(
+    clips: Sequence[Clip], spoken: Spoken, *, snr_db: float | None = None
+) -> list[ClipRun]:
     """Recognize each clip as a stream of its own, in `fast` mode; in pink noise if it is named."""
     progress = Progress("ours", len(clips))
-    engines = load_engines()
+    engines = load_spoken(spoken)
     runs = []
     for number, clip in enumerate(clips):
         samples = read_noisy(clip, snr_db, seed=number)
@@ -81,7 +83,7 @@ def read_noisy(clip: Clip, snr_db: float | None, *, seed: int) -> Samples:
 
 def _run_clip(clip: Clip, samples: Samples, engines: Engines) -> ClipRun:
     shown_texts: list[ShownText] = []
-    rules = own_rules(engines.speech[0])
+    rules = own_rules(engines.speech[0], language=clip.language)
 
     def judge(shown: ShownText) -> float:
         shown_texts.append(shown)

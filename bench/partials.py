@@ -21,11 +21,12 @@ if not __package__:  # run as a file: Python then searches bench/ instead of the
 
 from bench.bootstrap import estimate_rate
 from bench.circumstances import note_circumstances
-from bench.manifest import SPEECH_GROUPS, Clip, read_manifest
+from bench.manifest import Clip, core_of, read_manifest
 from bench.partial_runs import ClipRun, run_ours
 from bench.peer import NAME, PeerLines, run_peer_lines
 from bench.server_process import ROOT
 from bench.showing import Showing, measure
+from bench.spoken import Spoken, add_spoken_options, read_spoken
 from bench.stability_fit import (
     BINS,
     Bin,
@@ -35,7 +36,6 @@ from bench.stability_fit import (
     reliability,
 )
 from bench.table import NOTHING, format_table
-from scribewire.engines.families import DEFAULT_MODEL
 from scribewire.models.fitted import write_fitted
 
 CALIBRATION_BAR, CHANGED_BAR = 0.07, 12.0
@@ -45,29 +45,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the tables, and write every text that was shown as JSON."""
     parser = argparse.ArgumentParser(prog="partials", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--manifest", type=Path, required=True, help="JSON lines, one per clip")
-    parser.add_argument("--fit", action="store_true", help="fit stability instead, on all English")
+    parser.add_argument("--fit", action="store_true", help="fit stability instead, on all clips")
     parser.add_argument("--write", action="store_true", help="and put it into the model's file")
     parser.add_argument("--snr", type=float, help="in pink noise of as many dB below; no peer")
     parser.add_argument("--no-peer", action="store_true", help="measure ours alone, in a minute")
     parser.add_argument("--json", type=Path, default=ROOT / "bench/results/partials.json")
+    add_spoken_options(parser)
     options = parser.parse_args(arguments)
+    spoken = read_spoken(options)
     try:
         clips = read_manifest(options.manifest)
     except (OSError, ValueError) as error:
         sys.exit(f"partials: {error}")
     is_fit = options.fit or options.write
-    chosen = choose_clips(clips, for_fit=is_fit)
+    chosen = choose_clips(clips, spoken.languages, for_fit=is_fit)
     if not chosen:
-        sys.exit(f"partials: {options.manifest}: no English clip with a trusted reference")
-    runs = run_ours(chosen, snr_db=options.snr)
+        sys.exit(f"partials: {options.manifest}: no clip with a trusted reference")
+    runs = run_ours(chosen, spoken, snr_db=options.snr)
     if is_fit:
         fit = fit_stability([one for run in runs for one in run.judged])
         print(format_fit(fit))
         if options.write:
-            assert DEFAULT_MODEL.fitted is not None
-            write_fit(fit, DEFAULT_MODEL.fitted)
+            assert spoken.model.fitted is not None
+            write_fit(fit, spoken.model.fitted)
         return
-    is_alone = options.no_peer or options.snr is not None
+    is_alone = options.no_peer or options.snr is not None or spoken != Spoken()
     peer = PeerLines(note="left out") if is_alone else run_peer_lines(chosen)
     print(format_report(runs, peer))
     options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -75,14 +77,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.json.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
 
 
-def choose_clips(clips: Sequence[Clip], *, for_fit: bool) -> tuple[Clip, ...]:
-    """Return the core; to fit, all English that is not made from another: it needs no reference."""
+def choose_clips(
+    clips: Sequence[Clip], languages: Sequence[str], *, for_fit: bool
+) -> tuple[Clip, ...]:
+    """Return the core; to fit, all clips that are not made from another: no reference is needed."""
     if not for_fit:
-        return SPEECH_GROUPS[0].clips_of(clips)
+        return tuple(c for language in languages for c in core_of(language).clips_of(clips))
     return tuple(
         clip
         for clip in clips
-        if clip.language == "en" and not clip.is_derived and not clip.is_no_speech
+        if clip.language in languages and not clip.is_derived and not clip.is_no_speech
     )
 
 

@@ -19,19 +19,19 @@ import jiwer
 from bench.spelling import normalise
 
 
-def right_words(reference: str, words: Sequence[str]) -> list[bool | None]:
+def right_words(reference: str, words: Sequence[str], language: str = "en") -> list[bool | None]:
     """Tell of each word whether it was said; None of one that the comparison leaves out."""
-    said, heard = compared_words(reference), compared_words(" ".join(words))
+    said, heard = (compared_words(text, language) for text in (reference, " ".join(words)))
     is_matched = _matches(said, heard)
     return [
         all(is_matched[place] for place in places) if places else None
-        for places in _owned_places(words, heard)
+        for places in _owned_places(words, heard, language)
     ]
 
 
-def compared_words(text: str) -> list[str]:
+def compared_words(text: str, language: str = "en") -> list[str]:
     """Return the words that are compared: normalised, each digit by itself."""
-    return re.sub(r"(?<=\d)(?=\d)", " ", normalise(text)).split()
+    return re.sub(r"(?<=\d)(?=\d)", " ", normalise(text, language)).split()
 
 
 def _matches(said: Sequence[str], heard: Sequence[str]) -> list[bool]:
@@ -45,9 +45,11 @@ def _matches(said: Sequence[str], heard: Sequence[str]) -> list[bool]:
     return is_matched
 
 
-def _owned_places(words: Sequence[str], heard: Sequence[str]) -> list[list[int]]:
+def _owned_places(words: Sequence[str], heard: Sequence[str], language: str) -> list[list[int]]:
     """Return for each word the places in `heard` that come of it."""
-    parts = [(part, owner) for owner, word in enumerate(words) for part in compared_words(word)]
+    parts = [
+        (part, owner) for owner, word in enumerate(words) for part in compared_words(word, language)
+    ]
     owned: list[set[int]] = [set() for _ in words]
     matcher = SequenceMatcher(None, [part for part, _ in parts], heard, autojunk=False)
     for kind, first, last, start, end in matcher.get_opcodes():

@@ -55,6 +55,14 @@ def test_a_word_is_right_when_what_it_means_was_said(
     assert right_words(reference, text.split()) == expected
 
 
+def test_a_word_is_right_in_the_spelling_of_its_language() -> None:
+    words = ["Dix", "sept", "personnes,", "des", "états", "unis", "21"]
+
+    said = right_words("dix-sept personnes des états-unis vingt", words, "fr")
+
+    assert said == [True, True, True, True, True, True, False]
+
+
 def test_the_error_is_the_mean_distance_between_said_and_right() -> None:
     said = np.array([0.95] * 10 + [0.55] * 10)
     is_right = np.array([True] * 9 + [False] + [True] * 7 + [False] * 3)

@@ -66,6 +66,14 @@ def test_what_was_invented_and_what_was_lost_is_listed() -> None:
     heard = hear(samples, scripted_rules(), Engines(ScriptedVad(), (ScriptedEngine(),)))
     lost = replace(heard, utterances=(replace(heard.utterances[0], is_final=False),))
 
+    assert format_report(
+        [
+            Outcome(name="a", mode=mode, language=told, is_speech=False, seconds=2, heard=heard)
+            for told in ("nl", "auto")
+            for mode in MODES
+        ]
+    ).endswith(f"auto, quality: {heard.words} words invented in 2 s without speech")
+
     def report(*, is_speech: bool, heard: Heard) -> list[str]:
         outcomes = [
             Outcome(name="clip", mode=mode, is_speech=is_speech, seconds=2, heard=heard)
