@@ -1,0 +1,1 @@
+"""Whisper: many languages, by CTranslate2 in windows as short as the speech."""
