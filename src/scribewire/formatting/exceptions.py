@@ -104,6 +104,26 @@ class NumberExceptions:
     """Articles that are also the number one."""
     fraction_starts: frozenset[str] = frozenset()
     """After one of these, a single ordinal may be a fraction: "a third of them"."""
+    parts: frozenset[str] = frozenset()
+    """What a number before it counts the parts with: "three quarters"."""
+    pronouns: frozenset[str] = frozenset()
+    """Pronouns that are also the number one."""
+    links: frozenset[str] = frozenset()
+    """Between two numbers, these make a number of a small one: "two or three", "two to three"."""
+    endings: tuple[tuple[str, str], ...] = ()
+    """Endings of the library's ordinals, and what is written for them."""
+    are_nouns_capital: bool = False
+    """Whether a number with a capital is a noun: "ein Dritter"."""
+    before_hours: frozenset[str] = frozenset()
+    """After these a number is the hour in an idiom: "half past ten"."""
+    after_minutes: frozenset[str] = frozenset()
+    """Before these two words a number is the minutes of one: "vijf voor half drie"."""
+    months: frozenset[str] = frozenset()
+    """Before one of these a number is a day ..."""
+    before_months: frozenset[str] = frozenset()
+    """... if any are named, with one of these between: "the first of May" ..."""
+    before_days: frozenset[str] = frozenset()
+    """... and so it is at the end of a phrase after one of these: "January first"."""
     absorbed_articles: frozenset[str] = frozenset()
     """Articles that go into a number which begins with one of `absorbing`."""
     absorbing: frozenset[str] = frozenset()

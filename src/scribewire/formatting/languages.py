@@ -103,6 +103,13 @@ ENGLISH = NumberExceptions(
     },
     never=_words("hundreds thousands millions billions trillions"),
     fraction_starts=_words("a one"),
+    parts=_words("quarter quarters half halves"),
+    pronouns=_words("one"),
+    links=_words("or to times plus minus"),
+    before_hours=frozenset({"half past", "quarter past", "quarter to"}),
+    months=_ENGLISH_MONTHS,
+    before_months=_words("of"),
+    before_days=_ENGLISH_MONTHS - {"march", "may"},  # "you may second that"
     absorbed_articles=_words("a"),
     absorbing=_HUNDREDS | _ENGLISH_BIG,
     years=_ENGLISH_YEARS,
@@ -154,6 +161,11 @@ DUTCH = NumberExceptions(
     not_numbers={"acht": _DUTCH_ACHT},
     articles=_words("een"),
     fraction_starts=_words("een één twee drie vier vijf zes zeven acht negen"),
+    parts=_words("kwart half halve"),
+    links=_words("of tot à keer maal plus min"),
+    before_hours=frozenset({"half", "kwart voor", "kwart over"}),
+    after_minutes=frozenset({"voor half", "over half"}),
+    months=_DUTCH_MONTHS,
     absorbed_articles=_words("een"),
     absorbing=_DUTCH_BIG,
     years=_DUTCH_YEARS,
@@ -173,6 +185,10 @@ _FRENCH_OF_HUNDREDS = _words(
 _FRENCH_COUNTED = _words(
     "euro franc dollar mètre kilo litre degré million milliard numéro chapitre jour mois an moins"
     " plus"
+)
+
+_FRENCH_MONTHS = _words(
+    "janvier février mars avril mai juin juillet août septembre octobre novembre décembre"
 )
 
 _FRENCH_BIG = _words("million millions milliard milliards billion billions")
@@ -200,9 +216,17 @@ FRENCH = NumberExceptions(
     },
     articles=_words("un une"),
     fraction_starts=_words("un"),
+    parts=_words("quart quarts tiers demi demie"),
+    links=_words("ou à fois plus moins sur"),
+    endings=(("ème", "e"), ("èmes", "es"), ("ère", "re"), ("ères", "res")),
+    months=_FRENCH_MONTHS,
 )
 
 _GERMAN_BIG = _words("million millionen milliarde milliarden billion billionen")
+
+_GERMAN_MONTHS = _words(
+    "januar jänner februar märz april mai juni juli august september oktober november dezember"
+)
 
 GERMAN = NumberExceptions(
     scales=_GERMAN_BIG | {"prozent"},
@@ -217,6 +241,15 @@ GERMAN = NumberExceptions(
     # "Ich achte dich"
     not_numbers={"acht": _GERMAN_ACHT, "achte": _GERMAN_VERB, "achten": _GERMAN_VERB},
     articles=_words("ein"),
+    parts=_words(
+        "halbe drittel viertel fünftel sechstel siebtel achtel neuntel zehntel"
+        " hundertstel tausendstel"
+    ),
+    links=_words("oder bis zu mal plus minus"),
+    are_nouns_capital=True,
+    before_hours=frozenset({"halb", "viertel", "dreiviertel", "viertel vor", "viertel nach"}),
+    after_minutes=frozenset({"vor halb", "nach halb"}),
+    months=_GERMAN_MONTHS,
 )
 
 EXCEPTIONS: Mapping[str, NumberExceptions] = {

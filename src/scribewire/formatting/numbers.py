@@ -4,11 +4,11 @@ Theory of operation. A word is split into the punctuation before it, its core an
 after it (`sentence`). text2num (English, Dutch, French, German) finds the cores that make up a
 number, ordinals and decimals among them, once it is told where one number ends and the next
 begins (`groups`); digits then stand for those words, between the punctuation before the first
-and that after the last. Two numbers may be a year (`years`). docs/numbers.md says what is
-joined. A single zero, one or two and a single first or second
-stay words, since they more often are something else ("no one", "wait a second"). `exceptions`
-holds what the library does not know. Both functions replace the same runs of words, so the text
-of the words stays the words of the text.
+and that after the last. Words around it may say that it is none (`context`), and two numbers may be
+a year (`years`). docs/numbers.md says what is joined. `languages` holds what the library does not
+know. Digits that a model wrote are numbers to the rules, and stay as they are.
+
+Both functions replace the same runs of words, so the text of the words stays the words of the text.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from text_to_num import find_numbers
 
 from scribewire.events import Final, Partial
+from scribewire.formatting.context import leave_words
 from scribewire.formatting.groups import joined_scales, starts_of_numbers
 from scribewire.formatting.languages import EXCEPTIONS
 from scribewire.formatting.sentence import Number, Sentence
@@ -70,10 +71,8 @@ def _find(words: Sequence[str], language: str) -> list[Number]:
     if exceptions is None:
         return []
     sentence = Sentence(words, language, exceptions)
-    numbers = _leave_articles(_read_numbers(sentence), sentence)
-    numbers = _leave_fractions(numbers, sentence)
-    numbers = join_years(numbers, sentence)
-    return [_punctuate(_absorb_article(number, sentence), sentence) for number in numbers]
+    numbers = join_years(leave_words(_read_numbers(sentence), sentence), sentence)
+    return [_punctuate(number, sentence) for number in numbers if not number.is_written]
 
 
 # What the library sees.
@@ -99,19 +98,30 @@ class _Token:
 
 
 def _read_numbers(sentence: Sentence) -> list[Number]:
-    """Return what the library finds, the small ones only beside others or scaled."""
+    """Return what the library finds and what is in digits already, in order."""
     tokens = list(_tokens(sentence))
-    language = sentence.language
+    language, scales = sentence.language, sentence.exceptions.scales
     beside = [(found.start, found.end) for found in find_numbers(tokens, language, _ALONE_FROM)]
-    numbers = []
+    numbers = [
+        Number(at, at + 1, sentence.core(at), is_written=True)
+        for at in range(len(sentence.parts))
+        if sentence.is_written(at)
+    ]
     for found in find_numbers(tokens, language, 0.0):
         first, end = tokens[found.start].word, tokens[found.end - 1].word + 1
-        is_small = found.value < _ALONE_FROM and found.value.is_integer()
-        number = Number(first, end, found.text, found.is_ordinal, is_small)
-        is_written = (found.start, found.end) in beside or _is_scaled(number, sentence)
-        if is_written and all(map(sentence.is_joined, range(first + 1, end))):
+        is_scaled = sentence.following(end - 1) in scales
+        number = Number(
+            first,
+            end,
+            _ending(found.text, sentence),
+            is_ordinal=found.is_ordinal,
+            is_small=found.value < _ALONE_FROM and found.value.is_integer(),
+            is_alone=(found.start, found.end) not in beside and not is_scaled,
+            is_scaled=is_scaled,
+        )
+        if all(map(sentence.is_joined, range(first + 1, end))):
             numbers.append(number)
-    return numbers
+    return sorted(numbers, key=lambda number: number.first)
 
 
 def _tokens(sentence: Sentence) -> Iterator[_Token]:
@@ -128,9 +138,12 @@ def _tokens(sentence: Sentence) -> Iterator[_Token]:
             yield _Token(part.after, at)
 
 
-def _is_scaled(number: Number, sentence: Sentence) -> bool:
-    """Whether a word such as "million" follows."""
-    return sentence.following(number.end - 1) in sentence.exceptions.scales
+def _ending(text: str, sentence: Sentence) -> str:
+    """Return an ordinal with its ending as the language writes it: "20e", not "20ème"."""
+    for ending, better in sentence.exceptions.endings:
+        if text.endswith(ending):
+            return text.removesuffix(ending) + better
+    return text
 
 
 def _punctuate(number: Number, sentence: Sentence) -> Number:
@@ -139,53 +152,3 @@ def _punctuate(number: Number, sentence: Sentence) -> Number:
     if number.text.endswith("."):  # a German ordinal: its dot also ends a sentence
         after = after.removeprefix(".")
     return replace(number, text=before + number.text + after)
-
-
-# What we know better, one thing a function.
-
-
-def _leave_articles(numbers: list[Number], sentence: Sentence) -> list[Number]:
-    """Leave out a one that is an article, and a small number that it alone made one of two."""
-    kept: list[Number] = []
-    for run in _runs(numbers, sentence):
-        is_article = sentence.core(run[0].first) in sentence.exceptions.articles
-        is_one = run[0].end - run[0].first == 1 and not _is_scaled(run[0], sentence)
-        if is_article and is_one and not run[2:]:  # three in a row are counted
-            kept += [number for number in run[1:] if not number.is_small]
-        else:
-            kept += run
-    return kept
-
-
-def _leave_fractions(numbers: list[Number], sentence: Sentence) -> list[Number]:
-    """Leave out "third" in "a third of them", and both words of "five sixths"."""
-    kept: list[Number] = []
-    for number in numbers:
-        is_one_word = number.end - number.first == 1
-        starts = sentence.exceptions.fraction_starts
-        is_part = is_one_word and sentence.previous(number.first) in starts
-        if not number.is_ordinal or not (is_part or number.text.endswith("s")):
-            kept.append(number)
-        elif kept and kept[-1].end == number.first and sentence.is_joined(number.first):
-            kept.pop()
-    return kept
-
-
-def _absorb_article(number: Number, sentence: Sentence) -> Number:
-    """Let "a hundred" be 100, not "a 100"."""
-    exceptions = sentence.exceptions
-    is_absorbing = sentence.core(number.first) in exceptions.absorbing
-    if is_absorbing and sentence.previous(number.first) in exceptions.absorbed_articles:
-        return replace(number, first=number.first - 1)
-    return number
-
-
-def _runs(numbers: list[Number], sentence: Sentence) -> list[list[Number]]:
-    """Group the numbers that follow each other without anything between."""
-    runs: list[list[Number]] = []
-    for number in numbers:
-        if runs and runs[-1][-1].end == number.first and sentence.is_joined(number.first):
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return runs

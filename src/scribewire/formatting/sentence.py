@@ -37,6 +37,12 @@ class Number:
     is_ordinal: bool = False
     is_small: bool = False
     """Written only beside another number or a scale."""
+    is_alone: bool = False
+    """Small, and nothing that makes it a number stands directly beside it."""
+    is_scaled: bool = False
+    """Whether a word such as "million" follows."""
+    is_written: bool = False
+    """In digits already, as a model wrote it: nothing is changed about it."""
 
 
 class Sentence:
@@ -64,6 +70,10 @@ class Sentence:
     def number(self, first: int, last: int) -> int | None:
         """Return what these words count together, the last one included; None of no number."""
         return self._count(" ".join(self.spelled(at) for at in range(first, last + 1)))
+
+    def is_written(self, at: int) -> bool:
+        """Whether a word is a whole number in digits already."""
+        return self.core(at).isdecimal()
 
     def is_digit(self, at: int) -> bool:
         """Whether a word is one of the numbers 0 to 9."""

@@ -62,6 +62,8 @@ class _Pairs:
         if at + 1 == len(self._numbers):
             return None
         century, rest = self._numbers[at : at + 2]
+        if century.is_written or rest.is_written:
+            return None
         is_year = (
             self._is_pair(century, rest)
             and self._stands_alone(at)

@@ -1,0 +1,185 @@
+"""What the words around a number make of it: one thing a function.
+
+The library finds every number word, and some are to stay words: an article, a part of a fraction,
+the hour in an idiom, a noun, and "five to six hundred", which is no 5. A single zero, one or two
+and a single first or second stay words too, since they more often are something else ("no one",
+"wait a second"), but for those before a scale, in a date or beside another number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scribewire.formatting.sentence import Number, Sentence
+
+_HUNDRED, _THOUSAND = 100, 1000
+_MOST_HUNDREDS = 20  # "nineteen hundred" is said, "fifty-two hundred" seldom
+_HOURS, _MINUTES = 12, 60
+
+
+def leave_words(found: list[Number], sentence: Sentence) -> list[Number]:
+    """Return the numbers that are to be written, of all that were found."""
+    numbers = _leave_fractions(_leave_nouns(found, sentence), sentence)
+    numbers = _leave_hours(_leave_shared(numbers, sentence), sentence)
+    numbers = _leave_articles(_leave_alone(numbers, sentence), sentence)
+    return [_absorb_article(number, sentence) for number in numbers]
+
+
+def _leave_nouns(numbers: list[Number], sentence: Sentence) -> list[Number]:
+    """Leave out ordinals with a capital where nouns have one: "das Dritte Reich"."""
+    if not sentence.exceptions.are_nouns_capital:
+        return numbers
+    return [
+        number
+        for number in numbers
+        if not (number.is_ordinal and sentence.parts[number.first].core[:1].isupper())
+    ]
+
+
+def _leave_fractions(numbers: list[Number], sentence: Sentence) -> list[Number]:
+    """Leave out "third" in "a third of them", and both words of "five sixths"."""
+    kept: list[Number] = []
+    for number in numbers:
+        if sentence.following(number.end - 1) in sentence.exceptions.parts:
+            _leave_wholes(kept, number, sentence)
+        elif not _is_part(number, sentence):
+            kept.append(number)
+        elif kept and _touch(kept[-1], number, sentence):
+            kept.pop()
+    return kept
+
+
+def _is_part(number: Number, sentence: Sentence) -> bool:
+    is_one_word = number.end - number.first == 1
+    starts = sentence.exceptions.fraction_starts
+    is_started = is_one_word and sentence.previous(number.first) in starts
+    return number.is_ordinal and (is_started or number.text.endswith("s"))
+
+
+def _leave_wholes(kept: list[Number], number: Number, sentence: Sentence) -> None:
+    """Leave out the two of "two and three quarters"."""
+    linking = sentence.exceptions.linking
+    if kept and kept[-1].is_small and _link(kept[-1], number, sentence) in linking:
+        kept.pop()
+
+
+def _leave_shared(numbers: list[Number], sentence: Sentence) -> list[Number]:
+    """Leave out both of "five to six hundred" and "five- or six hundred": no 5 was spoken of."""
+    left: set[int] = set()
+    for one, other in pairwise(numbers):
+        link = _link(one, other, sentence)
+        is_linked = link in sentence.exceptions.links or link in sentence.exceptions.linking
+        if _touch(one, other, sentence) or is_linked:
+            if _share(one, other, is_linked=is_linked):
+                left |= {one.first, other.first}
+        elif sentence.parts[one.end - 1].after == "-" and other.first <= one.end + 1:
+            left |= {one.first, other.first}
+    return [number for number in numbers if number.first not in left]
+
+
+def _share(one: Number, other: Number, *, is_linked: bool) -> bool:
+    """Whether the hundreds or thousands of a number may be another's as well."""
+    if not one.text.isdecimal() or not other.text.isdecimal():
+        return False
+    first, second = int(one.text), int(other.text)
+    if second % _THOUSAND == 0:
+        multiplied = second // _THOUSAND
+    else:
+        multiplied, rest = divmod(second, _HUNDRED)
+        if rest or multiplied >= _MOST_HUNDREDS:
+            return False
+    return 0 < first < multiplied if is_linked else 0 < first == multiplied - 1
+
+
+def _leave_hours(numbers: list[Number], sentence: Sentence) -> list[Number]:
+    """Leave out "ten" in "half past ten", where some languages mean half an hour earlier."""
+    return [number for number in numbers if not _is_idiom(number, sentence)]
+
+
+def _is_idiom(number: Number, sentence: Sentence) -> bool:
+    if number.is_ordinal or not number.text.isdecimal():
+        return False
+    before = sentence.previous(number.first)
+    after = sentence.following(number.end - 1)
+    two_before = f"{sentence.previous(number.first - 1)} {before}" if before else ""
+    two_after = f"{after} {sentence.following(number.end)}" if after else ""
+    exceptions, value = sentence.exceptions, int(number.text)
+    is_hour = value <= _HOURS and not exceptions.before_hours.isdisjoint((before, two_before))
+    return is_hour or (value < _MINUTES and two_after in exceptions.after_minutes)
+
+
+def _leave_alone(numbers: list[Number], sentence: Sentence) -> list[Number]:
+    """Leave out small numbers that nothing beside them shows to be numbers."""
+    linked: set[int] = set()
+    for one, other in pairwise(numbers):
+        is_linked = _link(one, other, sentence) in sentence.exceptions.links
+        if is_linked and one.is_ordinal == other.is_ordinal and one.is_alone != other.is_alone:
+            linked |= {one.first, other.first}
+    ones = sentence.exceptions.articles | sentence.exceptions.pronouns
+    return [
+        number
+        for number in numbers
+        if not number.is_alone
+        or (
+            sentence.core(number.first) not in ones
+            and (number.first in linked or _is_day(number, sentence))
+        )
+    ]
+
+
+def _is_day(number: Number, sentence: Sentence) -> bool:
+    """Whether the month stands beside it: "the first of May", "le premier mai"."""
+    exceptions, last = sentence.exceptions, number.end - 1
+    if sentence.previous(number.first) in exceptions.before_days:
+        return number.is_ordinal and not sentence.following(last)
+    if exceptions.before_months:
+        is_joined = sentence.following(last) in exceptions.before_months
+        return is_joined and sentence.following(last + 1) in exceptions.months
+    return sentence.following(last) in exceptions.months
+
+
+def _leave_articles(numbers: list[Number], sentence: Sentence) -> list[Number]:
+    """Leave out a one that is an article, and a small number that it alone made one of two."""
+    kept: list[Number] = []
+    for run in _runs(numbers, sentence):
+        is_article = sentence.core(run[0].first) in sentence.exceptions.articles
+        is_one = run[0].end - run[0].first == 1 and not run[0].is_scaled
+        if is_article and is_one and not run[2:]:  # three in a row are counted
+            kept += [number for number in run[1:] if not number.is_small]
+        else:
+            kept += run
+    return kept
+
+
+def _absorb_article(number: Number, sentence: Sentence) -> Number:
+    """Let "a hundred" be 100, not "a 100"."""
+    exceptions = sentence.exceptions
+    is_absorbing = sentence.core(number.first) in exceptions.absorbing
+    if is_absorbing and sentence.previous(number.first) in exceptions.absorbed_articles:
+        return replace(number, first=number.first - 1)
+    return number
+
+
+def _runs(numbers: list[Number], sentence: Sentence) -> list[list[Number]]:
+    """Group the numbers that follow each other without anything between."""
+    runs: list[list[Number]] = []
+    for number in numbers:
+        if runs and _touch(runs[-1][-1], number, sentence):
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
+
+
+def _touch(one: Number, other: Number, sentence: Sentence) -> bool:
+    """Whether nothing stands between two numbers."""
+    return one.end == other.first and sentence.is_joined(other.first)
+
+
+def _link(one: Number, other: Number, sentence: Sentence) -> str:
+    """Return the only word between two numbers; empty if there is more, or none."""
+    is_one_word = other.first == one.end + 1 and sentence.is_joined(one.end)
+    return sentence.previous(other.first) if is_one_word else ""
