@@ -7,6 +7,7 @@ rate. Two systems are compared on the same draws: what makes a clip hard for bot
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -18,6 +19,7 @@ Counts: TypeAlias = Sequence[float]
 """One number for each clip, in an order that is the same everywhere."""
 
 DRAWS = 10_000  # the ends of the interval then move by less than a tenth of its width
+_Z = 1.959964  # of a normal distribution, 95 % lie so many deviations around its middle
 SEED = 20_240  # any; the same one makes the same table
 
 
@@ -42,6 +44,16 @@ def estimate_difference(
     """Return the first rate less the other, in percentage points, on the same clips."""
     drawn = _draw_rates(errors, words, seed) - _draw_rates(other_errors, words, seed)
     return _estimate(_pool(errors, words) - _pool(other_errors, words), drawn)
+
+
+def wilson(count: int, total: int) -> Estimate:
+    """Return a share in percent with Wilson's interval, which is one of 0 and of 100 % too."""
+    assert 0 <= count <= total > 0
+    share, z2 = count / total, _Z * _Z
+    middle = (share + z2 / (2 * total)) / (1 + z2 / total)
+    spread = math.sqrt(share * (1 - share) / total + z2 / (4 * total * total)) * _Z
+    spread /= 1 + z2 / total
+    return Estimate(value=100 * share, low=100 * (middle - spread), high=100 * (middle + spread))
 
 
 def _pool(errors: Counts, words: Counts) -> float:
