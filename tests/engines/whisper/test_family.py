@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from scribewire.engines.whisper.family import WHISPER_BASE, why_not_served
+from scribewire.models.catalog import Carrier, JoinedFile
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+NAMES: Final = {"model.bin", "config.json", "tokenizer.json"}
+
+
+@pytest.mark.parametrize("carrier", WHISPER_BASE.carriers, ids=lambda it: it.distributions[0])
+def test_each_publisher_has_a_whole_model_that_an_extra_brings(carrier: Carrier) -> None:
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+
+    assert {file.name for file in carrier.files} > NAMES
+    assert all(f'"{name}=={carrier.version}"' in project for name in carrier.distributions)
+    assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in carrier.files)
+
+
+def test_of_the_weights_both_have_nearly_the_same_size() -> None:
+    sizes = [weights(carrier).size for carrier in WHISPER_BASE.carriers]
+
+    assert max(sizes) - min(sizes) < 100
+
+
+def weights(carrier: Carrier) -> JoinedFile:
+    return next(file for file in carrier.files if file.name == "model.bin")
+
+
+@pytest.mark.slow
+def test_who_asks_what_is_missing_loads_no_engine_and_no_carrier() -> None:
+    program = (
+        "import sys\n"
+        "from scribewire.engines.whisper.family import WHISPER_BASE, why_not_served\n"
+        "why_not_served(WHISPER_BASE, None)\n"
+        "print([name for name in sys.modules if name.startswith(('ctrans', 'gymp', 'solids'))])\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT / "src")},
+    )
+
+    assert done.stdout == "[]\n"
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ctranslate2", None)  # as Python takes what is not there
+
+    assert why_not_served(WHISPER_BASE, None) == (
+        "model whisper-base: ctranslate2 is not installed; pip install 'scribewire[multilingual]'"
+    )
