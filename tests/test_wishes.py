@@ -3,7 +3,9 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import get_type_hints
 
-from scribewire.wishes import Wishes, WishFields
+import pytest
+
+from scribewire.wishes import AUTO, Wishes, WishFields
 
 
 def test_every_wish_can_be_given_by_name_and_by_nothing_else() -> None:
@@ -15,6 +17,11 @@ def test_every_wish_can_be_given_by_name_and_by_nothing_else() -> None:
 
 def test_the_address_of_a_stream_is_not_shown() -> None:
     assert "secret" not in repr(Wishes(url="https://user:secret@radio.example/"))
+
+
+@pytest.mark.parametrize(("language", "locked"), [("nl", "nl"), (None, None), (AUTO, None)])
+def test_a_language_to_be_found_out_is_none_yet(language: str | None, locked: str | None) -> None:
+    assert Wishes(language=language).locked_language == locked
 
 
 def test_what_is_none_is_as_if_it_had_not_been_named() -> None:

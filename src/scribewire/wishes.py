@@ -12,6 +12,9 @@ from typing import Final, TypedDict, cast
 
 from scribewire.types import Mode, Pace
 
+AUTO: Final = "auto"
+"""In place of a language: which one is spoken is to be found out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
@@ -20,7 +23,10 @@ class Wishes:
     mode: Mode = "fast"
     """The earliest finals, or the best."""
     language: str | None = None
-    """ISO 639-1 code, two small letters; None leaves it to whoever recognizes."""
+    """ISO 639-1 code, two small letters; `AUTO` has it found out; None leaves it to whoever
+    recognizes, or is `AUTO` where there are `languages`."""
+    languages: tuple[str, ...] = ()
+    """Codes of those that may be spoken, where that is found out; none: all that can be told."""
     endpointing_ms: int | None = None
     """Silence that ends an utterance; None leaves it to the mode."""
     partials: bool = True
@@ -36,6 +42,11 @@ class Wishes:
     """How quickly a finite source at `url` is read."""
     track: int | None = None
     """Which audio track at `url` is heard, from 1; None: one in the language, else the first."""
+
+    @property
+    def locked_language(self) -> str | None:
+        """The code of the one language that is spoken; None where none has been named."""
+        return None if self.language == AUTO else self.language
 
     @classmethod
     def named(cls, fields: WishFields) -> Wishes:
@@ -57,6 +68,7 @@ class WishFields(TypedDict, total=False):
 
     mode: Mode
     language: str | None
+    languages: tuple[str, ...]
     endpointing_ms: int | None
     partials: bool
     speakers: bool

@@ -66,6 +66,20 @@ async def test_here_and_there_give_the_same_finals(server: RunningServer, wishes
     assert here == there
 
 
+async def test_numbers_are_digits_here_and_there_where_that_was_asked_for(
+    server: RunningServer,
+) -> None:
+    wishes = Wishes(partials=False, language="en", digits=True)
+    pcm = encode_pcm(draw_speech("twenty one dollars"))
+
+    for opening in (
+        transcribing_here(wishes, scripted(), Settings()),
+        transcribing_there(wishes, server=server.address.url, key=KEYS[0]),
+    ):
+        async with opening as transcriber:
+            assert [result.text for result in await results_of(transcriber, pcm)] == ["21 dollars"]
+
+
 async def test_partials_come_when_they_are_wished_for(server: RunningServer) -> None:
     wishes = Wishes(partials=True)
     still_speaking = encode_pcm(draw_speech("...." + "a" * 40))

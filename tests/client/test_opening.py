@@ -55,6 +55,14 @@ def test_choices_go_into_the_query_and_the_key_does_not() -> None:
     assert "key-1" not in repr(opening)
 
 
+def test_languages_are_asked_for_in_one_parameter() -> None:
+    opening = prepare(language="auto", languages=("nl", "en"))
+
+    assert opening.url == (
+        "ws://captions.example/v2/realtime?language=auto&languages=nl%2Cen&results=standard"
+    )
+
+
 @pytest.mark.parametrize("key", [None, ""])
 def test_a_missing_key_is_told_before_connecting(key: str | None) -> None:
     with pytest.raises(MissingTokenError, match="missing token"):

@@ -88,6 +88,7 @@ def event_of(result: ResultMessage) -> Partial | Final:
         decided_sample=end,
         words=result.words,
         speaker=None if result.speaker is None else int(result.speaker.removeprefix("Speaker ")),
+        language=result.language,
     )
 
 
@@ -96,6 +97,7 @@ def policy_of(header: Line) -> ServerPolicy:
     return ServerPolicy(
         languages=frozenset(settings["languages"]),
         default_language=settings["default_language"],
+        auto_languages=frozenset(settings.get("auto_languages", [])),
         is_valid_key=lambda key: key in settings["keys"],
         start_timeout_ms=settings["start_timeout_ms"],
         shape_name=settings.get("results", "standard"),

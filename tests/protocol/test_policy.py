@@ -4,13 +4,9 @@ import json
 
 import pytest
 
-from scribewire.errors import ClientFault, ServerFault
-from scribewire.protocol.policy import (
-    ServerPolicy,
-    choose_language,
-    choose_subprotocol,
-    refuse_keys,
-)
+from scribewire.errors import ServerFault
+from scribewire.protocol.policy import ServerPolicy, choose_subprotocol, refuse_keys
+from scribewire.wishes import Wishes
 
 POLICY = ServerPolicy(
     languages=frozenset({"en", "de"}),
@@ -51,16 +47,8 @@ def test_the_first_subprotocol_that_is_no_key_is_answered(
     assert choose_subprotocol(offered, POLICY) == chosen
 
 
-@pytest.mark.parametrize(("asked", "chosen"), [(None, "en"), ("en", "en"), ("de", "de")])
-def test_a_language_with_a_model_is_chosen(asked: str | None, chosen: str) -> None:
-    assert choose_language(asked, POLICY) == chosen
-
-
-def test_a_language_without_a_model_names_those_available() -> None:
-    with pytest.raises(ClientFault) as raised:
-        choose_language("nl", POLICY)
-
-    assert raised.value.message == ("language nl: no model on this server; available: de, en")
+def test_languages_are_settled_by_what_the_server_has() -> None:
+    assert POLICY.settle_languages(Wishes()) == Wishes(language="en")
 
 
 def test_a_default_without_a_model_is_our_fault() -> None:

@@ -51,6 +51,17 @@ CASES: list[tuple[Partial | Final, PartialResult | FinalResult]] = [
         FinalResult(text="It was.", offset_ms=1000, speaker="Speaker 2"),
     ),
     (
+        Final(
+            utterance=0,
+            decided_sample=0,
+            text="Het was.",
+            start_sample=0,
+            end_sample=16_000,
+            language="nl",
+        ),
+        FinalResult(text="Het was.", offset_ms=1000, language="nl"),
+    ),
+    (
         Final(utterance=0, decided_sample=0, text="", start_sample=0, end_sample=0),
         FinalResult(text="", offset_ms=0),
     ),

@@ -139,7 +139,7 @@ class Inputs:
 
         if name == "mic":
             return open_microphone()
-        wish = TrackWish(number=self._order.track, language=wishes.language)
+        wish = TrackWish(number=self._order.track, language=wishes.locked_language)
         if name == "-":
             return await stack.enter_async_context(opening_pipe(sys.stdin.fileno(), wish))
         meanwhile = _import_engines if self._order.server is None else None

@@ -63,7 +63,7 @@ async def pulling_here(wishes: Wishes, settings: Settings) -> AsyncIterator[Audi
 
     assert wishes.url is not None
     url = check_stream_url(wishes.url)
-    wish = TrackWish(number=wishes.track, language=wishes.language)
+    wish = TrackWish(number=wishes.track, language=wishes.locked_language)
     async with (
         configured_sources(settings, named=url, look_up=LookUpThreads()) as sources,
         contextlib.aclosing(sources.pull(url, wish)) as pulled,

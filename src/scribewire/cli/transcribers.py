@@ -71,7 +71,7 @@ async def transcribing_here(
     scheduler = schedule_on_threads(engines, workers=settings.workers)
     stream = Stream(Recognizer(rules), scheduler, speech)
     try:
-        yield _Here(stream)
+        yield _Here(stream, wishes)
     finally:
         stream.abort()
         await scheduler.aclose()
@@ -80,10 +80,11 @@ async def transcribing_here(
 class _Here:
     """A stream, spoken to as one speaks to a server."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, wishes: Wishes) -> None:
         from scribewire.audio.wire import WireDecoder
 
         self._stream = stream
+        self._wishes = wishes
         self._decoder = WireDecoder()
 
     async def send_audio(self, pcm: bytes) -> None:
@@ -97,10 +98,12 @@ class _Here:
 
     async def results(self) -> AsyncIterator[ResultMessage]:
         from scribewire.protocol.results import as_result
+        from scribewire.server.digits import write_as_wished
 
         async for event in self._stream.events():
-            if not isinstance(event, SpeechStarted):
-                yield as_result(event)
+            written = write_as_wished(event, self._wishes)
+            if not isinstance(written, SpeechStarted):
+                yield as_result(written)
 
 
 def _check_language(language: str | None, available: frozenset[str]) -> None:

@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from scribewire.errors import ClientFault, ServerFault
+from scribewire.errors import ServerFault
+from scribewire.protocol.languages import LanguageOffer
 from scribewire.types import ShapeName
+from scribewire.wishes import Wishes
 
 UNAUTHORIZED = 401
 
@@ -20,6 +22,8 @@ class ServerPolicy:
     """ISO 639-1 codes that have a model here."""
     default_language: str
     """For clients that name none; one of `languages`."""
+    auto_languages: frozenset[str] = frozenset()
+    """Those of `languages` that can be told from each other; none: it cannot be asked for."""
     is_valid_key: Callable[[str], bool] = field(repr=False)
     """Tells whether a key may connect."""
     start_timeout_ms: int = 15_000
@@ -35,6 +39,16 @@ class ServerPolicy:
             raise ServerFault(
                 f"default language {self.default_language}: no model; available: {available}"
             )
+
+    def settle_languages(self, wishes: Wishes) -> Wishes:
+        """Return the wishes with what is recognized here, or raise `ClientFault`."""
+        offer = LanguageOffer(
+            languages=self.languages,
+            default=self.default_language,
+            auto=self.auto_languages,
+            place="on this server",
+        )
+        return offer.settle(wishes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +78,3 @@ def choose_subprotocol(offered: Iterable[str], policy: ServerPolicy) -> str | No
     A key that stands among them by mistake is not repeated.
     """
     return next((name for name in offered if not policy.is_valid_key(name)), None)
-
-
-def choose_language(asked: str | None, policy: ServerPolicy) -> str:
-    """Return the language to recognize, or raise `ClientFault` when there is no model for it."""
-    language = asked or policy.default_language
-    if language in policy.languages:
-        return language
-    available = ", ".join(sorted(policy.languages))
-    raise ClientFault(f"language {language}: no model on this server; available: {available}")

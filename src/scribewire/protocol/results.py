@@ -37,6 +37,8 @@ class FinalResult:
     """The words of `text` in order; None when they were not measured."""
     speaker: str | None = None
     """`Speaker N`; None when diarization is off or undecided."""
+    language: str | None = None
+    """ISO 639-1 code of what was heard and is written; None where that was not checked."""
 
 
 ResultMessage: TypeAlias = PartialResult | FinalResult
@@ -61,4 +63,10 @@ def as_result(event: Partial | Final) -> ResultMessage:
     if isinstance(event, Partial):
         return PartialResult(text=event.text, offset_ms=offset_ms, stability=event.stability)
     speaker = None if event.speaker is None else f"Speaker {event.speaker}"
-    return FinalResult(text=event.text, offset_ms=offset_ms, words=event.words, speaker=speaker)
+    return FinalResult(
+        text=event.text,
+        offset_ms=offset_ms,
+        words=event.words,
+        speaker=speaker,
+        language=event.language,
+    )

@@ -13,12 +13,11 @@ from scribewire.audio.container import TrackWish
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.audio.wire import WireDecoder
 from scribewire.errors import ServerFault
-from scribewire.events import SpeechStarted
-from scribewire.formatting.numbers import write_numbers_in_event
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.stream import Stream
 from scribewire.server.concurrency import OneTask
+from scribewire.server.digits import write_as_wished
 from scribewire.server.pulling import pace_events, write_silence
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened, SourceTrack
 from scribewire.sources.faults import SourceFault
@@ -87,7 +86,7 @@ def open_session(session_id: str, started: SessionStarted, services: Services) -
 def _pull(sources: Sources, wishes: Wishes) -> AsyncGenerator[SourceEvent, None] | None:
     if wishes.url is None:
         return None
-    return sources.pull(wishes.url, TrackWish(number=wishes.track, language=wishes.language))
+    return sources.pull(wishes.url, TrackWish(number=wishes.track, language=wishes.locked_language))
 
 
 class Session:
@@ -201,11 +200,8 @@ class Session:
         event = self._stream.next_event()
         if event is None:
             return None
-        language = self.wishes.language if self.wishes.digits else None
-        if language is not None and not isinstance(event, SpeechStarted):
-            event = write_numbers_in_event(event, language)
         self._last += 1
-        result = NumberedResult(self._last, event)
+        result = NumberedResult(self._last, write_as_wished(event, self.wishes))
         self._outbox.append(result)
         return result
 

@@ -51,6 +51,7 @@ def test_anything_else_is_no_result() -> None:
 
 def test_what_the_shape_cannot_say_is_left_out() -> None:
     assert SHAPE.write(PartialResult(text="a", offset_ms=5, stability=0.5)) == {"partial": "a"}
+    assert SHAPE.write(FinalResult(text="A.", offset_ms=5, language="nl")) == {"text": "A."}
 
 
 @given(st.text(), st.none() | st.text())

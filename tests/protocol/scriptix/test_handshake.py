@@ -81,6 +81,11 @@ PARAMETERS: list[tuple[str, WishFields]] = [
     ("language=nl-nl", {"language": "nl"}),
     ("language=en-US", {"language": "en"}),
     ("language=en_US", {"language": "en"}),
+    ("language=AUTO", {"language": "auto"}),
+    ("languages=nl", {"languages": ("nl",)}),
+    ("languages=NL,en-US,nl-BE", {"languages": ("nl", "en")}),
+    ("language=auto&languages=nl,en", {"language": "auto", "languages": ("nl", "en")}),
+    ("languages=", {}),
     ("endpointing=100", {"endpointing_ms": 100}),
     ("endpointing=5000", {"endpointing_ms": 5000}),
     ("diarize=true", {"speakers": True}),
@@ -101,7 +106,8 @@ UNKNOWN = [
     ("url=x&pace=slow", ("url", "pace")),
 ]
 
-LANGUAGE = "expected an ISO 639-1 code of two letters such as `en`"
+LANGUAGE = "expected an ISO 639-1 code of two letters such as `en`, or `auto`"
+LANGUAGES = "expected ISO 639-1 codes with commas between them, such as `en,nl`"
 ENDPOINTING = "expected 100 to 5000 (milliseconds)"
 URL = "url: expected a percent-encoded http:// or https:// address with a host"
 
@@ -115,6 +121,11 @@ FAULTS = [
     ("language=eng", f"language eng: {LANGUAGE}"),
     ("language=en-", f"language en-: {LANGUAGE}"),
     ("language=%C3%A9n", f"language én: {LANGUAGE}"),
+    ("languages=nl,english", f"languages nl,english: {LANGUAGES}"),
+    ("languages=nl,,en", f"languages nl,,en: {LANGUAGES}"),
+    ("languages=nl,", f"languages nl,: {LANGUAGES}"),
+    ("languages=nl,%20en", f"languages nl, en: {LANGUAGES}"),
+    ("languages=auto", f"languages auto: {LANGUAGES}"),
     ("endpointing=99", f"endpointing 99: {ENDPOINTING}"),
     ("endpointing=5001", f"endpointing 5001: {ENDPOINTING}"),
     ("endpointing=-1", f"endpointing -1: {ENDPOINTING}"),

@@ -15,12 +15,13 @@ from scribewire.protocol.scriptix.parameters import (
     write_query,
     write_start,
 )
-from scribewire.wishes import USUAL, Wishes
+from scribewire.wishes import AUTO, USUAL, Wishes
 
 WISHES = st.builds(
     Wishes,
     mode=st.sampled_from(["fast", "quality"]),
-    language=st.sampled_from([None, "en", "nl"]),
+    language=st.sampled_from([None, "en", "nl", AUTO]),
+    languages=st.lists(st.sampled_from(["en", "nl", "fr"]), unique=True).map(tuple),
     endpointing_ms=st.none() | st.integers(100, 5000),
     partials=st.booleans(),
     speakers=st.booleans(),

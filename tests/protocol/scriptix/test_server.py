@@ -23,7 +23,7 @@ from scribewire.protocol.scriptix.handshake import Handshake
 from scribewire.protocol.scriptix.server import ServerConnection
 from scribewire.protocol.scriptix.states import DialogueState
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
-from scribewire.wishes import Wishes
+from scribewire.wishes import AUTO, Wishes
 
 POLICY = ServerPolicy(
     languages=frozenset({"en"}), default_language="en", is_valid_key=lambda key: key == "good"
@@ -42,8 +42,8 @@ FAULT = ClientFault("no")
 STARTED = SessionStarted(Wishes(language="en"))
 
 
-def connect(handshake: Handshake = PUSHING) -> ServerConnection:
-    return ServerConnection(handshake, POLICY, session_id="5e55", now=100)
+def connect(handshake: Handshake = PUSHING, *, policy: ServerPolicy = POLICY) -> ServerConnection:
+    return ServerConnection(handshake, policy, session_id="5e55", now=100)
 
 
 def listening(start: str = START) -> ServerConnection:
@@ -91,6 +91,18 @@ def test_a_start_opens_a_session_with_what_the_handshake_asked_for() -> None:
     ]
     assert written(server) == []
     assert server.state is DialogueState.STARTING
+
+
+def test_a_session_knows_all_languages_of_which_one_is_to_be_found_out() -> None:
+    told_apart = frozenset({"en", "nl"})
+    policy = replace(POLICY, languages=told_apart | {"pl"}, auto_languages=told_apart)
+    server = connect(
+        Handshake(endpoint=MICROPHONE, keys=("good",), wishes=Wishes(language=AUTO)), policy=policy
+    )
+
+    server.receive_text(START)
+
+    assert events(server) == [SessionStarted(Wishes(language=AUTO, languages=("en", "nl")))]
 
 
 KEYS = [

@@ -20,6 +20,7 @@ RESULTS = st.one_of(
         offset_ms=MS,
         words=st.none() | st.lists(WORDS, max_size=3).map(tuple),
         speaker=st.none() | st.text(),
+        language=st.none() | st.text(),
     ),
 )
 
@@ -28,6 +29,10 @@ FAULTS: list[tuple[Fields, str]] = [
     ({"is_final": True, "text": "", "offset_ms": True}, "offset_ms true: expected a number"),
     ({"is_final": False, "text": "", "offset_ms": 1, "stability": "high"}, "expected a number"),
     ({"is_final": True, "text": "", "offset_ms": 1, "words": "a"}, "expected a list"),
+    (
+        {"is_final": True, "text": "", "offset_ms": 1, "language": 5},
+        "language 5: expected a string",
+    ),
 ]
 
 

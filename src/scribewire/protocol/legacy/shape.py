@@ -1,7 +1,8 @@
 """The result shape of the legacy endpoint; all else there is as in the dialect it came before.
 
 The shape does not say how far was decoded for a result, nor how stable it is: read back, a partial
-has offset 0 and a final the end of its last word.
+has offset 0 and a final the end of its last word. Nor does it say a language: its clients are older
+than the question.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from scribewire.errors import ClientFault
 from scribewire.protocol.quoting import describe, shorten
 from scribewire.protocol.strict_json import Fields
 from scribewire.types import Mode, Pace
-from scribewire.wishes import USUAL, Wishes
+from scribewire.wishes import AUTO, USUAL, Wishes
 
 MIN_ENDPOINTING_MS = 100  # shorter than the pauses inside words
 MAX_ENDPOINTING_MS = 5000  # longer and finals come too late to be of use
@@ -119,6 +119,14 @@ def _as_pace(text: str) -> Pace:
 
 
 def _as_language(text: str) -> str:
+    return AUTO if text.lower() == AUTO else _as_language_code(text)
+
+
+def _as_languages(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_as_language_code(one) for one in text.split(",")))
+
+
+def _as_language_code(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z]{2}([-_][A-Za-z0-9]+)*", text):
         raise ValueError
     return text[:2].lower()
@@ -178,7 +186,13 @@ REQUEST: Final[tuple[Parameter[str], ...]] = (
         "language",
         lambda wishes, text: replace(wishes, language=_as_language(text)),
         lambda wishes: _write_optional(wishes.language),
-        "an ISO 639-1 code of two letters such as `en`",
+        "an ISO 639-1 code of two letters such as `en`, or `auto`",
+    ),
+    Parameter(
+        "languages",
+        lambda wishes, text: replace(wishes, languages=_as_languages(text)),
+        lambda wishes: ",".join(wishes.languages),
+        "ISO 639-1 codes with commas between them, such as `en,nl`",
     ),
     Parameter(
         "endpointing",

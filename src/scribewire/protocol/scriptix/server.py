@@ -16,7 +16,7 @@ from scribewire.protocol.dialogue import (
     SessionStarted,
 )
 from scribewire.protocol.pending import Pending
-from scribewire.protocol.policy import ServerPolicy, choose_language
+from scribewire.protocol.policy import ServerPolicy
 from scribewire.protocol.quoting import shorten
 from scribewire.protocol.results import ResultMessage, ResultShape, as_result
 from scribewire.protocol.scriptix.codec import parse_client, serialise_server
@@ -286,7 +286,7 @@ class ServerConnection:
             elif self._is_stream:
                 self._begin_stream()
             else:
-                choose_language(self._handshake.wishes.language, self._policy)
+                self._policy.settle_languages(self._handshake.wishes)
         except ClientFault as fault:
             self.reject(fault)
 
@@ -342,8 +342,7 @@ class ServerConnection:
             raise ClientFault(
                 "missing token: expected a key in the query (`token`), a header, or `start` (`key`)"
             )
-        language = choose_language(self._handshake.wishes.language, self._policy)
-        wishes = replace(with_start(self._handshake.wishes, start.wishes), language=language)
+        wishes = self._policy.settle_languages(with_start(self._handshake.wishes, start.wishes))
         self._wishes = wishes  # last: what is rejected has not begun, so nothing of it can end
         return SessionStarted(wishes, key=start.key or next(iter(self._handshake.keys), ""))
 

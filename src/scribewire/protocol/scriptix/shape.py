@@ -29,9 +29,10 @@ class ScriptixShape:
         match result:
             case PartialResult(stability=stability):
                 fields["stability"] = stability
-            case FinalResult(words=words, speaker=speaker):
+            case FinalResult(words=words, speaker=speaker, language=language):
                 fields["words"] = list_words(words)
                 fields["speaker"] = speaker
+                fields["language"] = language
         return without_absent(fields)
 
     def read(self, fields: Fields) -> ResultMessage | None:
@@ -50,6 +51,7 @@ class ScriptixShape:
                     offset_ms=int(read_number(fields, "offset_ms")),
                     words=read_words(fields, "words"),
                     speaker=read_optional_text(fields, "speaker"),
+                    language=read_optional_text(fields, "language"),
                 )
             case _:
                 return None
