@@ -5,6 +5,7 @@ from scribewire.formatting.languages import EXCEPTIONS
 from scribewire.formatting.sentence import Number, Sentence
 
 VALUES = {"one": "1", "two": "2", "five": "5", "ten": "10", "hundred": "100", "600": "600"}
+VALUES |= {"20": "20", "twenty": "20", "0800": "0800", "6": "6"}
 VALUES |= {"6hundred": "600", "6thousand": "6000", "5200": "5200", "second": "2nd", "third": "3rd"}
 VALUES |= {"thirds": "3rds", "eins": "1", "zwei": "2", "drei": "3", "ein": "1", "dritte": "3."}
 SMALL = {"1", "2", "2nd"}
@@ -30,6 +31,21 @@ CASES = [
     ("en", "five- or 6hundred"),
     ("en", "[five], or [6hundred]"),
     ("en", "five- 6hundred, or [five]-"),
+    ("en", "hundred 20"),
+    ("en", "hundred and 20"),
+    ("en", "20 five"),
+    ("en", "[ten] [6]"),
+    ("en", "[0800] [five]"),
+    ("en", "[20] [five] [five]"),
+    ("en", "[twenty] [five]"),
+    ("en", "[five] and [20]"),
+    ("de", "6 und twenty"),
+    ("en", "[two] pounds [ten]"),
+    ("en", "[one] pound [ten]"),
+    ("en", "[ten] pounds two"),
+    ("de", "[ein] Euro [zwei] [zwei]"),
+    ("de", "ein Euro zwei"),
+    ("de", "[20] Komma [ein]"),
     ("en", "half past ten"),
     ("en", "past [ten]"),
     ("en", "half past [hundred]"),
@@ -65,9 +81,10 @@ def numbers_of(words: list[str]) -> list[Number]:
             text,
             is_ordinal=not text.isdecimal(),
             is_small=text in SMALL,
+            is_written=word.isdecimal(),
             is_alone=text in SMALL and not (beside[at] or beside[at + 2]),
         )
-        for at, text in enumerate(texts)
+        for at, (word, text) in enumerate(zip(words, texts, strict=True))
         if text
     ]
 

@@ -36,6 +36,7 @@ NUMBER_WORDS = [
     for line in (
         "one two three nine nineteen twenty ninety-four hundred thousand million point and oh",
         "first second third thirds a of een twee derde honderd komma un deux cent pour virgule",
+        "20 5 1985 3,5 12.500 000 half past pm uur Uhr euro to or en und et viertel drei- of may",
         "zero sixteen in neuf ein drei achte Komma Millionen, dollars. (five) -",
     )
     for word in line.split()
@@ -111,6 +112,12 @@ def test_words_stay_in_order_inside_what_was_heard(text: str, language: str) -> 
 @given(text=TEXTS)
 def test_an_unknown_language_changes_nothing(text: str) -> None:
     assert write_numbers(text, "xx") == text
+
+
+def test_more_digits_than_python_counts_are_no_fault() -> None:
+    text = f"{'9' * 5000} point five"
+
+    assert write_numbers(text, "en") == text.replace("five", "5")
 
 
 def test_half_a_surrogate_pair_is_no_fault() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scribewire.formatting.sentence import Number, Sentence
 
-_HUNDRED, _THOUSAND = 100, 1000
+_TWENTY, _HUNDRED, _THOUSAND = 20, 100, 1000
 _MOST_HUNDREDS = 20  # "nineteen hundred" is said, "fifty-two hundred" seldom
 _HOURS, _MINUTES = 12, 60
 
@@ -23,7 +23,8 @@ _HOURS, _MINUTES = 12, 60
 def leave_words(found: list[Number], sentence: Sentence) -> list[Number]:
     """Return the numbers that are to be written, of all that were found."""
     numbers = _leave_fractions(_leave_nouns(found, sentence), sentence)
-    numbers = _leave_hours(_leave_shared(numbers, sentence), sentence)
+    numbers = _leave_halves(_leave_shared(numbers, sentence), sentence)
+    numbers = _leave_hours(numbers, sentence)
     numbers = _leave_articles(_leave_alone(numbers, sentence), sentence)
     return [_absorb_article(number, sentence) for number in numbers]
 
@@ -47,7 +48,7 @@ def _leave_fractions(numbers: list[Number], sentence: Sentence) -> list[Number]:
             _leave_wholes(kept, number, sentence)
         elif not _is_part(number, sentence):
             kept.append(number)
-        elif kept and _touch(kept[-1], number, sentence):
+        elif kept and sentence.touch(kept[-1], number):
             kept.pop()
     return kept
 
@@ -62,7 +63,7 @@ def _is_part(number: Number, sentence: Sentence) -> bool:
 def _leave_wholes(kept: list[Number], number: Number, sentence: Sentence) -> None:
     """Leave out the two of "two and three quarters"."""
     linking = sentence.exceptions.linking
-    if kept and kept[-1].is_small and _link(kept[-1], number, sentence) in linking:
+    if kept and kept[-1].is_small and sentence.link(kept[-1], number) in linking:
         kept.pop()
 
 
@@ -70,9 +71,9 @@ def _leave_shared(numbers: list[Number], sentence: Sentence) -> list[Number]:
     """Leave out both of "five to six hundred" and "five- or six hundred": no 5 was spoken of."""
     left: set[int] = set()
     for one, other in pairwise(numbers):
-        link = _link(one, other, sentence)
+        link = sentence.link(one, other)
         is_linked = link in sentence.exceptions.links or link in sentence.exceptions.linking
-        if _touch(one, other, sentence) or is_linked:
+        if sentence.touch(one, other) or is_linked:
             if _share(one, other, is_linked=is_linked):
                 left |= {one.first, other.first}
         elif sentence.parts[one.end - 1].after == "-" and other.first <= one.end + 1:
@@ -94,6 +95,29 @@ def _share(one: Number, other: Number, *, is_linked: bool) -> bool:
     return 0 < first < multiplied if is_linked else 0 < first == multiplied - 1
 
 
+def _leave_halves(numbers: list[Number], sentence: Sentence) -> list[Number]:
+    """Leave out "hundred" in "two hundred 20": a model may have written half of 220 in digits."""
+    left: set[int] = set()
+    for run in sentence.runs(numbers):
+        if run[1:] and not run[2:] and _are_halves(*run):
+            left |= {number.first for number in run}
+    for one, other in pairwise(numbers):
+        is_linked = sentence.link(one, other) in sentence.exceptions.linking
+        is_unit = sentence.exceptions.is_unit_first and _are_halves(other, one)
+        if is_linked and (is_unit or _are_halves(one, other)):
+            left |= {one.first, other.first}
+    return [number for number in numbers if number.first not in left]
+
+
+def _are_halves(one: Number, other: Number) -> bool:
+    """Whether one number may be the rest of the other, and only one of them was in digits."""
+    if one.is_written == other.is_written or not (one.text + other.text).isdecimal():
+        return False
+    zeros = len(one.text) - len(one.text.rstrip("0"))
+    is_rest = not other.text.startswith("0") and len(other.text) <= zeros
+    return is_rest and not one.text.startswith("0") and int(one.text) >= _TWENTY
+
+
 def _leave_hours(numbers: list[Number], sentence: Sentence) -> list[Number]:
     """Leave out "ten" in "half past ten", where some languages mean half an hour earlier."""
     return [number for number in numbers if not _is_idiom(number, sentence)]
@@ -113,21 +137,33 @@ def _is_idiom(number: Number, sentence: Sentence) -> bool:
 
 def _leave_alone(numbers: list[Number], sentence: Sentence) -> list[Number]:
     """Leave out small numbers that nothing beside them shows to be numbers."""
-    linked: set[int] = set()
+    shown: set[int] = set()
     for one, other in pairwise(numbers):
-        is_linked = _link(one, other, sentence) in sentence.exceptions.links
-        if is_linked and one.is_ordinal == other.is_ordinal and one.is_alone != other.is_alone:
-            linked |= {one.first, other.first}
+        if one.is_ordinal == other.is_ordinal:
+            shown |= _shown_by_each_other(one, other, sentence)
     ones = sentence.exceptions.articles | sentence.exceptions.pronouns
-    return [
-        number
+    shown |= {
+        number.first
         for number in numbers
-        if not number.is_alone
-        or (
-            sentence.core(number.first) not in ones
-            and (number.first in linked or _is_day(number, sentence))
-        )
+        if sentence.core(number.first) not in ones and _is_day(number, sentence)
+    }
+    return [
+        replace(number, is_shown=True) if number.first in shown else number
+        for number in numbers
+        if number.first in shown or not number.is_alone
     ]
+
+
+def _shown_by_each_other(one: Number, other: Number, sentence: Sentence) -> set[int]:
+    """Return the small ones of two numbers that the other, and what is between, show to be one."""
+    exceptions, link = sentence.exceptions, sentence.link(one, other)
+    if link in exceptions.point or (link in exceptions.units and not other.is_alone):
+        return {one.first, other.first}
+    if link not in exceptions.links or one.is_alone == other.is_alone:
+        return set()
+    alone = one if one.is_alone else other
+    is_one = sentence.core(alone.first) in exceptions.articles | exceptions.pronouns
+    return set() if is_one else {alone.first}
 
 
 def _is_day(number: Number, sentence: Sentence) -> bool:
@@ -144,9 +180,9 @@ def _is_day(number: Number, sentence: Sentence) -> bool:
 def _leave_articles(numbers: list[Number], sentence: Sentence) -> list[Number]:
     """Leave out a one that is an article, and a small number that it alone made one of two."""
     kept: list[Number] = []
-    for run in _runs(numbers, sentence):
+    for run in sentence.runs(numbers):
         is_article = sentence.core(run[0].first) in sentence.exceptions.articles
-        is_one = run[0].end - run[0].first == 1 and not run[0].is_scaled
+        is_one = run[0].end - run[0].first == 1 and not run[0].is_shown
         if is_article and is_one and not run[2:]:  # three in a row are counted
             kept += [number for number in run[1:] if not number.is_small]
         else:
@@ -161,25 +197,3 @@ def _absorb_article(number: Number, sentence: Sentence) -> Number:
     if is_absorbing and sentence.previous(number.first) in exceptions.absorbed_articles:
         return replace(number, first=number.first - 1)
     return number
-
-
-def _runs(numbers: list[Number], sentence: Sentence) -> list[list[Number]]:
-    """Group the numbers that follow each other without anything between."""
-    runs: list[list[Number]] = []
-    for number in numbers:
-        if runs and _touch(runs[-1][-1], number, sentence):
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return runs
-
-
-def _touch(one: Number, other: Number, sentence: Sentence) -> bool:
-    """Whether nothing stands between two numbers."""
-    return one.end == other.first and sentence.is_joined(other.first)
-
-
-def _link(one: Number, other: Number, sentence: Sentence) -> str:
-    """Return the only word between two numbers; empty if there is more, or none."""
-    is_one_word = other.first == one.end + 1 and sentence.is_joined(one.end)
-    return sentence.previous(other.first) if is_one_word else ""

@@ -84,6 +84,7 @@ class NumberExceptions:
     """What may stand inside a number: "a hundred and five"."""
     point: frozenset[str]
     """What stands before decimals."""
+    decimal_mark: str = ","
     between: frozenset[str]
     """After these, or one word later, come two numbers: "between five hundred and two thousand"."""
     spellings: tuple[tuple[str, str], ...] = ()
@@ -94,6 +95,8 @@ class NumberExceptions:
     """Whether a linking word stands between units and tens: "ein und zwanzig"."""
     is_zero_joined: bool = False
     """Whether a zero and the number after it are one: telephone numbers in pairs, "06 12"."""
+    is_first_zero_joined: bool = False
+    """Whether that is so at the beginning of more than two numbers: "nul zes twaalf"."""
     spoken_zeros: frozenset[str] = frozenset()
     """What is zero between two digits: "three oh five"."""
     not_numbers: Mapping[str, NotNumber] = field(default_factory=dict)
@@ -110,6 +113,8 @@ class NumberExceptions:
     """Pronouns that are also the number one."""
     links: frozenset[str] = frozenset()
     """Between two numbers, these make a number of a small one: "two or three", "two to three"."""
+    units: frozenset[str] = frozenset()
+    """Between two numbers, these make one a number as well: "one pound fifty"."""
     endings: tuple[tuple[str, str], ...] = ()
     """Endings of the library's ordinals, and what is written for them."""
     are_nouns_capital: bool = False
@@ -124,6 +129,8 @@ class NumberExceptions:
     """... if any are named, with one of these between: "the first of May" ..."""
     before_days: frozenset[str] = frozenset()
     """... and so it is at the end of a phrase after one of these: "January first"."""
+    after_times: frozenset[str] = frozenset()
+    """Before these, or two such words, two numbers are hours and minutes: "three thirty pm"."""
     absorbed_articles: frozenset[str] = frozenset()
     """Articles that go into a number which begins with one of `absorbing`."""
     absorbing: frozenset[str] = frozenset()

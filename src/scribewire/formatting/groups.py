@@ -10,7 +10,8 @@ number, and then they are parted here
 * between the two that a word such as "between" promises: "between two and | thirty" in Dutch and
   German, where that is 32 elsewhere;
 * before the first of several digits: "eight hundred | five five five";
-* after a zero, which is a digit of several: "zero | six one".
+* after a zero, which is a digit of several: "zero | six one", but for telephone numbers where a
+  language has them in pairs.
 
 A scale ("million") stays a word where the number ends with it, and where little follows: "two
 million five hundred" may be 2,500,000. It is a part of the number where thousands follow it.
@@ -70,8 +71,21 @@ def _begins(before: int, at: int, sentence: Sentence) -> bool:
     if before < at - 1:
         return not _is_linked(before, at, sentence)
     if sentence.value(before) == 0:
-        return not sentence.exceptions.is_zero_joined
+        return not _is_telephone(before, at, sentence)
     return _rank(before, sentence) >= _HUNDRED and _begins_digits(at, sentence)
+
+
+def _is_telephone(zero: int, at: int, sentence: Sentence) -> bool:
+    """Whether a zero and what follows are one: "zéro six", or "nul zes" where more follows."""
+    if sentence.is_joined(at + 1) and (sentence.value(at), sentence.value(at + 1)) == (1, 2):
+        return False  # counted from zero on
+    if sentence.exceptions.is_zero_joined:
+        return True
+    while sentence.is_joined(zero) and sentence.value(zero - 1) == 0:
+        zero -= 1
+    is_first = not sentence.is_joined(zero) or sentence.value(zero - 1) is None
+    goes_on = sentence.is_joined(zero + 2) and sentence.value(zero + 2) is not None
+    return is_first and goes_on and sentence.exceptions.is_first_zero_joined
 
 
 def _is_linked(before: int, at: int, sentence: Sentence) -> bool:

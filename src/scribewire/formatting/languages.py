@@ -82,10 +82,11 @@ _GERMAN_VERB = NotNumber(
 )
 
 ENGLISH = NumberExceptions(
-    scales=_ENGLISH_SCALES,
+    scales=_ENGLISH_SCALES | _words("am pm a.m p.m o'clock o\u2019clock"),
     multipliers=_HUNDREDS | _ENGLISH_BIG,
     linking=_words("and"),
     point=_words("point"),
+    decimal_mark=".",
     between=_words("between"),
     spoken_zeros=_words("oh o"),
     not_numbers={
@@ -106,6 +107,8 @@ ENGLISH = NumberExceptions(
     parts=_words("quarter quarters half halves"),
     pronouns=_words("one"),
     links=_words("or to times plus minus"),
+    units=_words("pound pounds euro euros dollar dollars hour hours foot feet"),
+    after_times=frozenset({"am", "pm", "a.m", "p.m", "a m", "p m"}),
     before_hours=frozenset({"half past", "quarter past", "quarter to"}),
     months=_ENGLISH_MONTHS,
     before_months=_words("of"),
@@ -158,11 +161,13 @@ DUTCH = NumberExceptions(
     between=_words("tussen"),
     spellings=(("-en-", "en"), ("tweeen", "tweeën"), ("éen", "één")),
     is_unit_first=True,
+    is_first_zero_joined=True,
     not_numbers={"acht": _DUTCH_ACHT},
     articles=_words("een"),
     fraction_starts=_words("een één twee drie vier vijf zes zeven acht negen"),
     parts=_words("kwart half halve"),
     links=_words("of tot à keer maal plus min"),
+    units=_words("euro uur meter"),
     before_hours=frozenset({"half", "kwart voor", "kwart over"}),
     after_minutes=frozenset({"voor half", "over half"}),
     months=_DUTCH_MONTHS,
@@ -218,6 +223,7 @@ FRENCH = NumberExceptions(
     fraction_starts=_words("un"),
     parts=_words("quart quarts tiers demi demie"),
     links=_words("ou à fois plus moins sur"),
+    units=_words("euro euros franc francs heure heures mètre mètres"),
     endings=(("ème", "e"), ("èmes", "es"), ("ère", "re"), ("ères", "res")),
     months=_FRENCH_MONTHS,
 )
@@ -229,7 +235,7 @@ _GERMAN_MONTHS = _words(
 )
 
 GERMAN = NumberExceptions(
-    scales=_GERMAN_BIG | {"prozent"},
+    scales=_GERMAN_BIG | _words("prozent uhr"),
     multipliers=_words("hundert tausend") | _GERMAN_BIG,
     linking=_words("und"),
     point=_words("komma"),
@@ -246,6 +252,7 @@ GERMAN = NumberExceptions(
         " hundertstel tausendstel"
     ),
     links=_words("oder bis zu mal plus minus"),
+    units=_words("euro franken uhr meter"),
     are_nouns_capital=True,
     before_hours=frozenset({"halb", "viertel", "dreiviertel", "viertel vor", "viertel nach"}),
     after_minutes=frozenset({"vor halb", "nach halb"}),

@@ -21,6 +21,7 @@ from text_to_num import find_numbers
 from scribewire.events import Final, Partial
 from scribewire.formatting.context import leave_words
 from scribewire.formatting.groups import joined_scales, starts_of_numbers
+from scribewire.formatting.joining import join_decimals, join_times
 from scribewire.formatting.languages import EXCEPTIONS
 from scribewire.formatting.sentence import Number, Sentence
 from scribewire.formatting.years import join_years
@@ -71,7 +72,8 @@ def _find(words: Sequence[str], language: str) -> list[Number]:
     if exceptions is None:
         return []
     sentence = Sentence(words, language, exceptions)
-    numbers = join_years(leave_words(_read_numbers(sentence), sentence), sentence)
+    numbers = join_decimals(leave_words(_read_numbers(sentence), sentence), sentence)
+    numbers = join_times(join_years(numbers, sentence), sentence)
     return [_punctuate(number, sentence) for number in numbers if not number.is_written]
 
 
@@ -117,7 +119,7 @@ def _read_numbers(sentence: Sentence) -> list[Number]:
             is_ordinal=found.is_ordinal,
             is_small=found.value < _ALONE_FROM and found.value.is_integer(),
             is_alone=(found.start, found.end) not in beside and not is_scaled,
-            is_scaled=is_scaled,
+            is_shown=is_scaled,
         )
         if all(map(sentence.is_joined, range(first + 1, end))):
             numbers.append(number)

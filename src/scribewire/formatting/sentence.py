@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from scribewire.formatting.exceptions import NumberExceptions
 
 _PARTS = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
+_MOST_DIGITS = 15  # longer is no number that anybody counts with
 _SOFT_HYPHEN = "\u00ad"  # where a word may be broken; nobody sees it
 
 
@@ -39,8 +40,8 @@ class Number:
     """Written only beside another number or a scale."""
     is_alone: bool = False
     """Small, and nothing that makes it a number stands directly beside it."""
-    is_scaled: bool = False
-    """Whether a word such as "million" follows."""
+    is_shown: bool = False
+    """Whether a scale, a unit or a point beside it shows that it is a number."""
     is_written: bool = False
     """In digits already, as a model wrote it: nothing is changed about it."""
 
@@ -73,7 +74,8 @@ class Sentence:
 
     def is_written(self, at: int) -> bool:
         """Whether a word is a whole number in digits already."""
-        return self.core(at).isdecimal()
+        core = self.core(at)
+        return core.isascii() and core.isdecimal() and len(core) <= _MOST_DIGITS
 
     def is_digit(self, at: int) -> bool:
         """Whether a word is one of the numbers 0 to 9."""
@@ -93,6 +95,25 @@ class Sentence:
     def following(self, at: int) -> str:
         """Return the core that is joined to a word; empty if none is."""
         return self.core(at + 1) if self.is_joined(at + 1) else ""
+
+    def touch(self, one: Number, other: Number) -> bool:
+        """Whether nothing stands between two numbers."""
+        return one.end == other.first and self.is_joined(other.first)
+
+    def link(self, one: Number, other: Number) -> str:
+        """Return the only word between two numbers; empty if there is more, or none."""
+        is_one_word = other.first == one.end + 1 and self.is_joined(one.end)
+        return self.previous(other.first) if is_one_word else ""
+
+    def runs(self, numbers: Sequence[Number]) -> list[list[Number]]:
+        """Group the numbers that follow each other with nothing between."""
+        runs: list[list[Number]] = []
+        for number in numbers:
+            if runs and self.touch(runs[-1][-1], number):
+                runs[-1].append(number)
+            else:
+                runs.append([number])
+        return runs
 
     def is_spoken_zero(self, at: int) -> bool:
         """Whether a word is zero only among digits, and stands there: "three oh five".

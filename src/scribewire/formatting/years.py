@@ -83,15 +83,12 @@ class _Pairs:
     def _stands_alone(self, at: int) -> bool:
         """Whether no third number stands beside the two, but for the day of a date."""
         numbers = self._numbers
-        if at + 2 < len(numbers) and self._touch(numbers[at + 1], numbers[at + 2]):
+        if at + 2 < len(numbers) and self._sentence.touch(numbers[at + 1], numbers[at + 2]):
             return False
-        if at == 0 or not self._touch(numbers[at - 1], numbers[at]):
+        if at == 0 or not self._sentence.touch(numbers[at - 1], numbers[at]):
             return True
         day = numbers[at - 1]
         return day.is_ordinal or self._sentence.previous(day.first) in self._rules.months
-
-    def _touch(self, one: Number, other: Number) -> bool:
-        return one.end == other.first and self._sentence.is_joined(other.first)
 
     def _is_dated(self, century: Number, rest: Number) -> bool:
         """Whether what stands around the two numbers is what stands around a year."""
