@@ -62,6 +62,8 @@ USAGE = [
     ),
     (["a.wav", "--endpointing", "50"], "--endpointing 50: expected 100 to 5000 (milliseconds)"),
     (["a.wav", "--language", "english"], "--language"),
+    (["a.wav", "--languages", "nl,dutch"], "--languages nl,dutch: expected ISO 639-1 codes"),
+    (["a.wav", "--language", "nl", "--languages", "nl,en"], "--languages: not beside one"),
     (["a.wav", "--type", "best"], "--type"),
     (["a.wav", "--key", "k"], "--key: only with --server"),
     (["a.wav", "--partials"], "--partials: only with --format json"),

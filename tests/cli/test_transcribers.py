@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -69,7 +70,7 @@ async def test_here_and_there_give_the_same_finals(server: RunningServer, wishes
 async def test_numbers_are_digits_here_and_there_where_that_was_asked_for(
     server: RunningServer,
 ) -> None:
-    wishes = Wishes(partials=False, language="en", digits=True)
+    wishes = Wishes(partials=False, digits=True)
     pcm = encode_pcm(draw_speech("twenty one dollars"))
 
     for opening in (
@@ -117,6 +118,21 @@ async def test_a_language_without_a_model_is_told_with_what_there_is(
             await results_of(transcriber)
 
     assert caught.value.code is ExitCode.FAILED
+
+
+async def test_a_language_is_found_out_here_only_where_an_engine_can() -> None:
+    wishes, telling = Wishes(language="auto", partials=False), ScriptedEngine()
+    known = frozenset({"en", "nl"})
+    telling.traits = replace(telling.traits, languages=known, tells_language=True)
+
+    with pytest.raises(CommandFault, match="no model on this machine finds out which one"):
+        async with transcribing_here(wishes, scripted(), Settings()):
+            pass
+    engines = Engines(ScriptedVad(), (ScriptedEngine(), telling))
+    async with transcribing_here(wishes, engines, Settings()) as transcriber:
+        await results_of(transcriber)
+
+    assert telling.requests
 
 
 async def test_a_refused_key_has_its_own_exit_code(server: RunningServer) -> None:

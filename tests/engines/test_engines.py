@@ -32,14 +32,24 @@ from scribewire.types import Mode
 class SpeakingEngine(ScriptedEngine):
     """A scripted engine of some languages, calibrated for some modes."""
 
-    def __init__(self, languages: str, modes: tuple[Mode, ...] = ("fast", "quality")) -> None:
+    def __init__(
+        self,
+        languages: str,
+        modes: tuple[Mode, ...] = ("fast", "quality"),
+        *,
+        tells_language: bool = False,
+    ) -> None:
         super().__init__()
-        self.traits = replace(SCRIPTED_TRAITS, languages=frozenset(languages.split()))
+        known = frozenset(languages.split())
+        self.traits = replace(SCRIPTED_TRAITS, languages=known, tells_language=tells_language)
         self.calibration = replace(SCRIPTED_CALIBRATION, final_width=dict.fromkeys(modes, 1))
 
 
 ENGLISH, GERMAN, EVERYTHING = SpeakingEngine("en"), SpeakingEngine("de"), SpeakingEngine("en de fr")
 HASTY = SpeakingEngine("en fr", ("fast",))
+TELLER = SpeakingEngine("de en fr nl", tells_language=True)
+SMALL_TELLER = SpeakingEngine("de nl", tells_language=True)
+HASTY_TELLER = SpeakingEngine("de fr", ("fast",), tells_language=True)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +94,48 @@ def test_a_language_is_offered_if_every_mode_understands_it(
     speech: tuple[SpeakingEngine, ...], languages: str
 ) -> None:
     assert Engines(ScriptedVad(), speech).languages == set(languages.split())
+
+
+@pytest.mark.parametrize(
+    ("speech", "languages"),
+    [
+        ((EVERYTHING,), ""),
+        ((ENGLISH, TELLER), "de en fr nl"),
+        ((SMALL_TELLER, TELLER), "de en fr nl"),
+        ((ENGLISH, SMALL_TELLER), "de nl"),
+        ((ENGLISH, HASTY_TELLER), ""),
+    ],
+)
+def test_languages_are_told_from_each_other_by_one_engine_in_every_mode(
+    speech: tuple[SpeakingEngine, ...], languages: str
+) -> None:
+    assert Engines(ScriptedVad(), speech).auto_languages == set(languages.split())
+
+
+@pytest.mark.parametrize(
+    ("speech", "languages", "mode", "chosen"),
+    [
+        ((ENGLISH, TELLER), ("en", "nl"), "fast", TELLER),
+        ((EVERYTHING, SMALL_TELLER, TELLER), ("de", "nl"), "quality", SMALL_TELLER),
+        ((EVERYTHING, SMALL_TELLER, TELLER), ("de", "fr"), "quality", TELLER),
+        ((HASTY_TELLER, TELLER), ("de", "fr"), "fast", HASTY_TELLER),
+        ((HASTY_TELLER, TELLER), ("de", "fr"), "quality", TELLER),
+    ],
+)
+def test_a_language_is_found_out_by_the_first_engine_that_tells_all_of_them(
+    speech: tuple[SpeakingEngine, ...],
+    languages: tuple[str, ...],
+    mode: Mode,
+    chosen: SpeakingEngine,
+) -> None:
+    assert Engines(ScriptedVad(), speech).speech_for("auto", mode, languages) is chosen
+
+
+def test_what_no_engine_tells_is_a_fault_of_whoever_offered_it() -> None:
+    engines = Engines(ScriptedVad(), (ENGLISH, SMALL_TELLER))
+
+    with pytest.raises(ServerFault, match="auto nl en in mode fast: expected one of de, nl"):
+        engines.speech_for("auto", "fast", ("nl", "en"))
 
 
 @pytest.mark.parametrize(

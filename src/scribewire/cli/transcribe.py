@@ -41,7 +41,16 @@ Key = Annotated[
 ]
 Language = Annotated[
     str | None,
-    typer.Option(help="What is spoken, as `en` or `en-US`.", show_default="the server's own"),
+    typer.Option(
+        help="What is spoken, as `en` or `en-US`; `auto` finds it out.",
+        show_default="the server's own",
+    ),
+]
+Languages = Annotated[
+    str | None,
+    typer.Option(
+        help="Among which `auto` finds it out, as `nl,en`.", show_default="all that can be told"
+    ),
 ]
 Endpointing = Annotated[
     int | None,
@@ -102,6 +111,7 @@ def transcribe(  # noqa: PLR0913 - one option for each thing that a person may c
         Mode, typer.Option("--type", help="The earliest finals, or the best.")
     ] = "fast",
     language: Language = None,
+    languages: Languages = None,
     endpointing: Endpointing = None,
     partials: Partials = False,
     pace: HowFast = "fast",
@@ -123,7 +133,9 @@ def transcribe(  # noqa: PLR0913 - one option for each thing that a person may c
     Ctrl-C ends with what was said until then.
     """
     chosen = format_of(output) if kind is None else "text" if kind == "txt" else kind
-    wishes = _read_wishes({"type": mode, "language": language, "endpointing": endpointing})
+    wishes = _read_wishes(
+        {"type": mode, "language": language, "languages": languages, "endpointing": endpointing}
+    )
     order = Order(
         sources=tuple(sources),
         outputs=tuple(place_outputs(sources, output, chosen)),
@@ -164,13 +176,15 @@ def _check(order: Order) -> None:
 
 
 def _problem_of_format(order: Order) -> str:
-    """Return what does not go together in what is to be written; nothing, if all does."""
+    """Return what does not go together in what is heard and written; nothing, if all does."""
     if order.partials and order.kind != "json":
         return "--partials: only with --format json; a terminal shows them by itself"
     if order.times and order.kind != "text":
         return "--times: only with --format text; the other formats have times"
     if order.track is not None and "mic" in order.sources:
         return "--track: the microphone has no tracks"
+    if order.wishes.locked_language is not None and order.wishes.languages:
+        return "--languages: not beside one --language; `--language auto` finds it out among them"
     if len(order.sources) > 1 and order.kind != "text" and order.outputs[0] is None:
         return f"--format {order.kind} of several inputs: give --output FOLDER, for a file of each"
     return ""

@@ -59,8 +59,8 @@ async def transcribing_here(
     from scribewire.runtime.stream import Stream
     from scribewire.runtime.threads import schedule_on_threads
 
-    _check_language(wishes.language, engines.languages)
-    speech = engines.speech_for(wishes.language, wishes.mode)
+    wishes = _settle_languages(wishes, engines)
+    speech = engines.speech_for(wishes.language, wishes.mode, wishes.languages)
     granted = replace(wishes, speakers=wishes.speakers and engines.voices is not None)
     rules = rules_for(
         granted,
@@ -106,10 +106,21 @@ class _Here:
                 yield as_result(written)
 
 
-def _check_language(language: str | None, available: frozenset[str]) -> None:
-    if language is not None and language not in available:
-        names = ", ".join(sorted(available))
-        raise CommandFault(f"language {language}: no model on this machine; available: {names}")
+def _settle_languages(wishes: Wishes, engines: Engines) -> Wishes:
+    """Return the wishes as a server with these engines grants them. Raises CommandFault."""
+    from scribewire.errors import ClientFault
+    from scribewire.protocol.languages import LanguageOffer
+
+    offer = LanguageOffer(
+        languages=engines.languages,
+        default=engines.default_language,
+        auto=engines.auto_languages,
+        place="on this machine",
+    )
+    try:
+        return offer.settle(wishes)
+    except ClientFault as fault:
+        raise CommandFault(fault.message) from None
 
 
 # On a server.

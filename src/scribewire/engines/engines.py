@@ -9,6 +9,7 @@ from scribewire.engines.protocols import StreamingEngine
 from scribewire.errors import ServerFault
 from scribewire.recognition.requests import DecodeRequest, StreamRequest, TurnRequest, VadRequest
 from scribewire.types import Mode
+from scribewire.wishes import AUTO
 
 if TYPE_CHECKING:
     from scribewire.engines.protocols import SpeechEngine, VadEngine, Voices
@@ -44,19 +45,34 @@ class Engines:
         known = self.languages & self.speech[0].traits.languages or self.languages
         return "en" if "en" in known else min(known)
 
-    def speech_for(self, language: str | None, mode: Mode) -> SpeechEngine:
+    @property
+    def auto_languages(self) -> frozenset[str]:
+        """Those of `languages` that one engine tells from each other, in every mode; may be none.
+
+        Where several engines do it is the one that knows most.
+        """
+        tellers = [engine for engine in self.speech if engine.traits.tells_language]
+        told = [one.traits.languages & self.languages for one in tellers if _serves(one, *_MODES)]
+        return max(told, key=len, default=frozenset())
+
+    def speech_for(
+        self, language: str | None, mode: Mode, languages: tuple[str, ...] = ()
+    ) -> SpeechEngine:
         """Return the first engine that understands the language and is calibrated for the mode.
 
-        An engine that shall serve one mode alone has no numbers for the other. None is the default
-        language. Raises ServerFault where there is none: who offers `languages` gets here with
+        For `AUTO` it is the first that tells these languages from each other. An engine that shall
+        serve one mode alone has no numbers for the other. None is the default language. Raises
+        ServerFault where there is none: who offers `languages` and `auto_languages` gets here with
         nothing else.
         """
         language = language or self.default_language
-        engine = self._find(language, mode)
+        is_auto = language == AUTO
+        engine = self._find_teller(languages, mode) if is_auto else self._find(language, mode)
         if engine is None:
-            offered = ", ".join(sorted(self.languages))
+            asked = " ".join([language, *languages])
+            offered = ", ".join(sorted(self.auto_languages if is_auto else self.languages))
             raise ServerFault(
-                f"no engine for language {language} in mode {mode}: expected one of {offered}"
+                f"no engine for language {asked} in mode {mode}: expected one of {offered}"
             )
         return engine
 
@@ -84,6 +100,17 @@ class Engines:
 
     def _find(self, language: str, mode: Mode) -> SpeechEngine | None:
         for engine in self.speech:
-            if language in engine.traits.languages and mode in engine.calibration.final_width:
+            if language in engine.traits.languages and _serves(engine, mode):
                 return engine
         return None
+
+    def _find_teller(self, languages: tuple[str, ...], mode: Mode) -> SpeechEngine | None:
+        for engine in self.speech:
+            tells = engine.traits.tells_language and engine.traits.languages.issuperset(languages)
+            if tells and _serves(engine, mode):
+                return engine
+        return None
+
+
+def _serves(engine: SpeechEngine, *modes: Mode) -> bool:
+    return all(mode in engine.calibration.final_width for mode in modes)

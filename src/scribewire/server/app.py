@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from scribewire import __version__
-from scribewire.errors import BusyFault
+from scribewire.errors import BusyFault, ClientFault
 from scribewire.keys.configured import fingerprint
 from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import choose_subprotocol, refuse_keys
@@ -187,10 +187,11 @@ def _refuse(opening: OpeningRequest | None, services: Services) -> Response | No
 
 
 def _speech_for(wishes: Wishes, services: Services) -> SpeechEngine:
-    engines = services.engines
-    # What is not offered, the dialogue refuses by name.
-    language = wishes.language if wishes.language in engines.languages else None
-    return engines.speech_for(language, wishes.mode)
+    try:
+        wishes = services.policy.settle_languages(wishes)
+    except ClientFault:  # the dialogue will say it
+        return services.engines.speech_for(None, wishes.mode)
+    return services.engines.speech_for(wishes.language, wishes.mode, wishes.languages)
 
 
 def _unavailable(error: str, message: str) -> Response:

@@ -117,6 +117,7 @@ def _make_services(
         policy=ServerPolicy(
             languages=engines.languages,
             default_language=engines.default_language,
+            auto_languages=engines.auto_languages,
             is_valid_key=ConfiguredKeys(settings.keys).is_valid,
             start_timeout_ms=settings.start_timeout_ms,
             shape_name=settings.results,

@@ -66,7 +66,7 @@ SourceNews: TypeAlias = SourceOpened | SourceLost | SourceEnded
 def open_session(session_id: str, started: SessionStarted, services: Services) -> Session:
     """Return a session as it was asked for, ready for audio; the caller owes it `aclose`."""
     wishes, engines = started.wishes, services.engines
-    speech = engines.speech_for(wishes.language, wishes.mode)
+    speech = engines.speech_for(wishes.language, wishes.mode, wishes.languages)
     granted = replace(wishes, speakers=wishes.speakers and engines.voices is not None)
     rules = rules_for(
         granted,

@@ -1,0 +1,89 @@
+"""Sessions whose language is found out: which engine serves them, and what a client is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from scribewire.engines.engines import Engines
+from scribewire.recognition.requests import DecodeRequest, DecodeResult
+from scribewire.runtime.admission import CallCosts
+from scribewire.server.run import serving
+from scribewire.settings import Settings
+from scribewire.testing.running import RunningServer, run_server
+from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, ScriptedVad, draw_pcm
+
+PATH = "/v2/realtime?token=key-1"
+
+
+async def answer(server: RunningServer, asked: str) -> int:
+    """Return the HTTP status that a session which asks for this gets."""
+    try:
+        async with server.dial(f"{PATH}&{asked}"):
+            return 101
+    except InvalidStatus as refused:
+        return refused.response.status_code
+
+
+class TellingEngine(ScriptedEngine):
+    """Hears Dutch where there is a z, else English."""
+
+    traits = replace(SCRIPTED_TRAITS, languages=frozenset({"de", "en", "nl"}), tells_language=True)
+
+    def decode(self, request: DecodeRequest) -> DecodeResult:
+        result = super().decode(request)
+        if result.hypothesis is None:
+            return result
+        language = "nl" if "z" in result.hypothesis.text else "en"
+        return DecodeResult(replace(result.hypothesis, language=language))
+
+
+@pytest.mark.parametrize("mode", ["fast", "quality"])
+@pytest.mark.parametrize("asked", ["language=auto", "languages=nl,en"])
+async def test_a_session_is_served_by_the_engine_that_tells_languages(
+    asked: str, mode: str
+) -> None:
+    english, telling = ScriptedEngine(), TellingEngine()
+    engines = Engines(ScriptedVad(), (english, telling))
+
+    async with (
+        run_server(engines) as server,
+        server.dial(f"{PATH}&type={mode}&{asked}") as dialogue,
+    ):
+        await dialogue.send('{"action":"start"}', draw_pcm(".." + "hello" * 8 + "." * 60))
+        await dialogue.send('{"action":"stop"}')
+        assert await dialogue.until_closed() == 1000
+
+    assert (dialogue.finals, dialogue.errors) == (["hello" * 8], [])
+    assert telling.requests
+    assert not english.requests
+
+
+async def test_languages_that_cannot_be_told_are_refused_by_name() -> None:
+    async with run_server() as server, server.dial(f"{PATH}&language=auto") as dialogue:
+        assert await dialogue.until_closed() == 1008
+
+    (error,) = dialogue.errors
+    assert error == (
+        "language auto: no model on this server finds out which one is spoken; "
+        "name one in `language`; available: en"
+    )
+
+
+@pytest.mark.parametrize("asked", ["language=auto", "languages=nl,en"])
+async def test_a_session_is_let_in_by_the_costs_of_the_engine_that_would_serve_it(
+    asked: str,
+) -> None:
+    english, telling = ScriptedEngine(), TellingEngine()
+    engines = Engines(ScriptedVad(), (english, telling))
+    quick, slow = (CallCosts(final_s=final_s, stream_share=0.01) for final_s in (0.1, 5.0))
+    settings = Settings(port=0, keys=("key-1",), max_final_latency_ms=700)
+
+    async with serving(settings, engines, {english: quick, telling: slow}) as running:
+        server = RunningServer(*running)
+        async with server.dial(PATH):  # somebody who would have to wait
+            answers = [await answer(server, asked), await answer(server, "language=en")]
+
+    assert answers == [503, 101]
