@@ -11,8 +11,8 @@ def partial(text: str) -> PartialResult:
     return PartialResult(text=text, offset_ms=500)
 
 
-def final(text: str) -> FinalResult:
-    return FinalResult(text=text, offset_ms=1500)
+def final(text: str, language: str | None = None) -> FinalResult:
+    return FinalResult(text=text, offset_ms=1500, language=language)
 
 
 CASES: list[tuple[TranscriptFormat, list[ResultMessage], list[tuple[str | None, str]]]] = [
@@ -36,12 +36,20 @@ CASES: list[tuple[TranscriptFormat, list[ResultMessage], list[tuple[str | None, 
             ('{"text":"Só it is.","is_final":true,"offset_ms":1500}', ""),
         ],
     ),
+    ("text", [final("Zo is het.", "nl")], [("Zo is het.", "")]),
+    (
+        "json",
+        [final("Zo is het.", "nl")],
+        [('{"text":"Zo is het.","is_final":true,"offset_ms":1500,"language":"nl"}', "")],
+    ),
 ]
 IDS = [
     "a partial is only live",
     "a final takes the place of its partial",
     "an empty final takes the partial back",
     "json is the wire's messages",
+    "a language is not text",
+    "a language is in the wire's message",
 ]
 
 

@@ -25,6 +25,7 @@ from scribewire.engines.engines import Engines
 from scribewire.server.run import serving
 from scribewire.settings import Settings
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
+from scribewire.wishes import WishFields
 
 KEY = "key-1"
 UTTERANCE = "." * 10 + "hello" * 3 + "." * 20
@@ -76,23 +77,25 @@ async def test_one_task_sends_while_another_receives(server_url: str) -> None:
     assert error is None
 
 
-REFUSALS = [
-    # key, language, what both clients raise
-    ("key-9", None, RefusedError(401, "unknown token")),
-    (KEY, "nl", SessionError("language nl", 1008)),
+REFUSALS: list[tuple[str, WishFields, ClientError]] = [
+    # key, languages, what both clients raise
+    ("key-9", {}, RefusedError(401, "unknown token")),
+    (KEY, {"language": "nl"}, SessionError("language nl: no model on this server", 1008)),
+    (KEY, {"languages": ("en", "nl")}, SessionError("languages nl: no model", 1008)),
+    (KEY, {"language": "auto"}, SessionError("language auto: no model", 1008)),
 ]
 
 
-@pytest.mark.parametrize(("key", "language", "expected"), REFUSALS)
+@pytest.mark.parametrize(("key", "wishes", "expected"), REFUSALS)
 async def test_a_refusal_is_the_same_error_of_both(
-    server_url: str, key: str, language: str | None, expected: ClientError
+    server_url: str, key: str, wishes: WishFields, expected: ClientError
 ) -> None:
     def program() -> None:
-        with blocking.connect(server_url, key=key, language=language):
+        with blocking.connect(server_url, key=key, **wishes):
             pass
 
     with pytest.raises(type(expected)) as here:
-        async with connect(server_url, key=key, language=language):
+        async with connect(server_url, key=key, **wishes):
             pass
     with pytest.raises(type(expected)) as there:
         await asyncio.to_thread(program)

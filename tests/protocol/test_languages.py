@@ -32,8 +32,8 @@ def wish(language: str | None = None, *languages: str) -> Wishes:
         (wish(), wish("en")),
         (wish("nl"), wish("nl")),
         (wish(AUTO), wish(AUTO, "de", "en", "nl")),
-        (wish(AUTO, "nl", "en"), wish(AUTO, "nl", "en")),
-        (wish(None, "nl", "en"), wish(AUTO, "nl", "en")),
+        (wish(AUTO, "nl", "en"), wish(AUTO, "en", "nl")),
+        (wish(None, "en", "nl"), wish(AUTO, "en", "nl")),
         # Among one there is nothing to find out.
         (wish(AUTO, "nl"), wish("nl")),
         (wish(None, "fr"), wish("fr")),

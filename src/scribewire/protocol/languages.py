@@ -58,11 +58,10 @@ class LanguageOffer:
         alike = [one for one in wishes.languages if one not in self.auto]
         if alike:
             missing = f"no model {self.place} tells them from others"
-            told = _list(sorted(self.auto))
+            told = ", ".join(sorted(self.auto))
             raise ClientFault(f"languages {_list(alike)}: {missing}; expected some of: {told}")
-        return replace(
-            wishes, language=AUTO, languages=wishes.languages or tuple(sorted(self.auto))
-        )
+        among = tuple(sorted(wishes.languages or self.auto))  # a set: its order decides nothing
+        return replace(wishes, language=AUTO, languages=among)
 
     def _available(self) -> str:
         return "available: " + ", ".join(sorted(self.languages))
