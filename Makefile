@@ -1,11 +1,12 @@
 # One line each; the work is in scripts/. PYTHON=python3.12 chooses the Python that makes .venv,
-# ARGS is passed on, as in: make test ARGS="tests/audio -x"
+# ARGS is passed on, as in: make test ARGS="tests/audio -x"; LANGUAGE=nl (fr, de) is what `demo` hears
+# (of the command line alone: systems have a variable of that name).
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
 .PHONY: demo serve test check bench lock clean help
 
-demo: ; @scripts/demo $(ARGS)    ## show it working: a server, real speech, and what it heard
+demo: ; @scripts/demo $(if $(filter command,$(origin LANGUAGE)),--language $(LANGUAGE)) $(ARGS)  ## show it working: a server, real speech, and what it heard
 serve: ; @scripts/serve $(ARGS)  ## start the server
 test: ; @scripts/test $(ARGS)    ## run the tests
 check: ; @scripts/check          ## format, lint, types and the architecture

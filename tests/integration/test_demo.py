@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
 import wave
 from importlib import metadata
@@ -11,6 +13,7 @@ from types import ModuleType
 
 import pytest
 
+from tests.parts.installed import need_part
 from tests.parts.wav import wav
 
 PATH = Path(__file__).parents[2] / "scripts" / "demo.py"
@@ -75,14 +78,25 @@ def test_a_position_was_sent_with_the_message_that_holds_it(
     assert sent.at(position_ms) == sent_at
 
 
-def test_the_summary_counts_and_compares() -> None:
+def speech(tmp_path: Path, text: str, *, language: str = "en", recording: Path = PATH) -> object:
+    (tmp_path / "said.txt").write_text(text, "utf-8")
+    return demo.Speech(
+        recording=recording,
+        language=language,
+        text=tmp_path / "said.txt",
+        is_synthesised=language != "en",
+    )
+
+
+def test_the_summary_counts_and_compares(tmp_path: Path) -> None:
     heard = [
         demo.Heard("It was the best", 80.0),
         demo.Heard("of Thames.", 120.0),
         demo.Heard("", 90.0),
     ]
+    said = speech(tmp_path, "it was the best of times")
 
-    summary = demo.summarize(heard, "it was the best of times", cpu_s=3.0, duration_ms=60_000)
+    summary = demo.summarize(heard, said, cpu_s=3.0, duration_ms=60_000)
 
     assert summary == demo.Summary(
         finals=3,
@@ -92,28 +106,86 @@ def test_the_summary_counts_and_compares() -> None:
         worst_latency_ms=120.0,
         cpu_s_per_s=0.05,
     )
-    assert demo.describe(summary).splitlines() == [
+    assert demo.describe(summary, said).splitlines() == [
         "finals         3, 6 words",
-        "word error     16.7% (against examples/two_cities.txt)",
+        "word error     16.7% (against examples/said.txt)",
         "final latency  90 ms median, 120 ms worst (from the endpoint's last sample)",
         "server CPU     0.050 s for each second of audio, start included",
     ]
     with pytest.raises(demo.DemoError, match=r"word error 16\.7%: expected at most 15%"):
-        demo.check(summary)
+        demo.check(summary, said)
 
 
-def test_no_finals_is_a_failure() -> None:
+def test_of_synthesised_speech_the_language_is_told_and_no_accuracy_asked(tmp_path: Path) -> None:
+    said = speech(tmp_path, "Alle mensen zijn vrij", language="nl")
+
+    summary = demo.summarize(
+        [demo.Heard("Alle menzen mogen rij", 80.0, "nl")], said, cpu_s=3.0, duration_ms=60_000
+    )
+
+    assert str(said) == "Dutch synthesised by espeak-ng"
+    _, language, word_error, *_ = demo.describe(summary, said).splitlines()
+    assert language == "language       Dutch, as the finals say"
+    assert word_error.endswith(
+        "(against examples/said.txt; people are heard far better than this voice)"
+    )
+    demo.check(summary, said)
+
+
+def test_no_finals_is_a_failure(tmp_path: Path) -> None:
     with pytest.raises(demo.DemoError, match="no finals came"):
-        demo.summarize([], "it was", cpu_s=1.0, duration_ms=1000)
+        demo.summarize([], speech(tmp_path, "it was"), cpu_s=1.0, duration_ms=1000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["nl", "fr", "de"])
+def test_each_language_is_spoken_sentence_by_sentence(language: str, tmp_path: Path) -> None:
+    need_part("espeak-ng")
+
+    made = demo.find_speech(language, tmp_path)
+
+    assert len(made.text.read_text("utf-8").splitlines()) == 5
+    assert 20_000 < demo.read_recording(made.recording).duration_ms < 45_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [((), ""), (("LANGUAGE=nl",), "--language nl"), (("ARGS=--help",), "--help")],
+)
+def test_make_passes_the_language_on_but_not_that_of_the_system(
+    arguments: tuple[str, ...], options: str
+) -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "demo", *arguments],
+        cwd=PATH.parents[1],
+        env={"PATH": os.environ["PATH"], "LANGUAGE": "nl_NL:nl"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout.partition("##")[0].split() == ["scripts/demo", *options.split()]
+
+
+def test_without_the_synthesiser_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(demo.DemoError, match="espeak-ng is missing, which speaks French here: ins"):
+        demo.find_speech("fr", tmp_path)
 
 
 @pytest.mark.slow
 async def test_the_whole_demonstration(
-    short_recording: Path, capsys: pytest.CaptureFixture[str]
+    short_recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    summary = await demo.demonstrate(short_recording, "Ever tried. Ever failed.")
+    said = speech(tmp_path, "Ever tried. Ever failed.", recording=short_recording)
+
+    summary = await demo.demonstrate(said)
 
     lines = capsys.readouterr().out.splitlines()
+    assert "It hears short.wav (English) in real time:" in lines[0]
     assert "Ever tried." in lines
     assert summary.finals == len(lines) - 2
-    demo.check(summary)
+    demo.check(summary, said)
