@@ -25,6 +25,7 @@ from scribewire.cli.exits import ExitCode
 from tests.parts.origin import run_origin
 from tests.parts.programs import wait_until
 from tests.parts.system_calls import Watched, need_system_calls, watch
+from tests.parts.tiny_whisper import build
 from tests.parts.wav import wav
 
 if TYPE_CHECKING:
@@ -67,6 +68,18 @@ with connect(sys.argv[1], key=sys.argv[2]) as client:
     client.send_audio(Path(sys.argv[3]).read_bytes())
     client.stop()
     print([message.text for message in client if isinstance(message, FinalResult)])
+"""
+# What runs Whisper, by itself; it prints what it loads of those that ask a model hub.
+RUN_CTRANSLATE2: Final = """
+import sys
+import ctranslate2
+import numpy as np
+whisper = ctranslate2.models.Whisper(sys.argv[1], compute_type="int8", intra_threads=1)
+features = ctranslate2.StorageView.from_array(np.zeros((1, 80, 600), np.float32))
+encoded = whisper.encode(features)
+whisper.detect_language(encoded)
+whisper.generate(encoded, [["<|startoftranscript|>", "<|nl|>", "<|transcribe|>"]], max_length=9)
+print({"huggingface_hub", "transformers", "faster_whisper"} & set(sys.modules))
 """
 
 
@@ -197,8 +210,11 @@ async def test_no_command_reaches_beyond_the_machine_or_writes_outside_its_cache
             machine.run("microphone", *python, FIND_A_MICROPHONE),
             machine.run("modules", *python, IMPORT_EVERYTHING),
         )
+        whisper = str(build(tmp_path / "whisper"))
+        loaded = await machine.run("CTranslate2", *python, RUN_CTRANSLATE2, whisper)
 
     assert [said for said in heard if HEARD not in said] == []
+    assert loaded == "set()\n"
     assert {name.split()[0] for name in machine.watched} >= COMMANDS
     assert (machine.strangers(), machine.written_elsewhere()) == ({}, {})
     assert list(machine.temporary.iterdir()) == []
