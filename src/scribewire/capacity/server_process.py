@@ -24,6 +24,7 @@ from typing import Final
 
 from scribewire.capacity.load import Target
 from scribewire.engines.loader import load_engines
+from scribewire.engines.on_demand import load_engine
 from scribewire.engines.onnx import OnnxSession, Tensor
 from scribewire.errors import ServerFault
 from scribewire.models.cache import ModelCache
@@ -173,6 +174,8 @@ async def _serve_until_input_ends() -> None:
         ModelCache(directory=settings.cache_dir),
         speaker_model=settings.speaker_model,
     )
+    for default in engines.table.default_engines:
+        load_engine(default)
     prepare_process()
     questions = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
+from scribewire.engines.languages import LanguageTable
 from scribewire.engines.protocols import StreamingEngine
-from scribewire.errors import ServerFault
 from scribewire.recognition.requests import DecodeRequest, StreamRequest, TurnRequest, VadRequest
-from scribewire.types import Mode
-from scribewire.wishes import AUTO
 
 if TYPE_CHECKING:
     from scribewire.engines.protocols import SpeechEngine, VadEngine, Voices
     from scribewire.recognition.requests import Request, Result
-
-_MODES: tuple[Mode, ...] = get_args(Mode)
+    from scribewire.types import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,57 +21,40 @@ class Engines:
 
     vad: VadEngine
     speech: tuple[SpeechEngine, ...]
-    """In order of preference, at least one."""
+    """In order of preference, at least one. Some may be loaded only when they are asked
+    (on_demand.py)."""
     voices: Voices | None = None
     """None: finals say no speaker."""
+    offered: tuple[str, ...] = ()
+    """As in `LanguageTable`."""
+    default: str | None = None
+    """As in `LanguageTable`."""
+
+    @property
+    def table(self) -> LanguageTable:
+        """Which engine serves which language, in which mode."""
+        return LanguageTable(self.speech, self.offered, self.default)
 
     @property
     def languages(self) -> frozenset[str]:
-        """The languages that are understood in every mode."""
-        known = frozenset[str]().union(*(engine.traits.languages for engine in self.speech))
-        return frozenset(
-            language for language in known if all(self._find(language, mode) for mode in _MODES)
-        )
+        """The languages that are served, in every mode."""
+        return self.table.languages
 
     @property
     def default_language(self) -> str:
-        """What those speak who name no language: one that is offered, of the preferred engine.
-
-        English if it is among them, else the first by its code.
-        """
-        known = self.languages & self.speech[0].traits.languages or self.languages
-        return "en" if "en" in known else min(known)
+        """What those speak who name no language."""
+        return self.table.default_language
 
     @property
     def auto_languages(self) -> frozenset[str]:
-        """Those of `languages` that one engine tells from each other, in every mode; may be none.
-
-        Where several engines do it is the one that knows most.
-        """
-        tellers = [engine for engine in self.speech if engine.traits.tells_language]
-        told = [one.traits.languages & self.languages for one in tellers if _serves(one, *_MODES)]
-        return max(told, key=len, default=frozenset())
+        """Of the languages that are served, those that can be told from each other."""
+        return self.table.auto_languages
 
     def speech_for(
         self, language: str | None, mode: Mode, languages: tuple[str, ...] = ()
     ) -> SpeechEngine:
-        """Return the first engine that understands the language and is calibrated for the mode.
-
-        For `AUTO` it is the first that tells these languages from each other. An engine that shall
-        serve one mode alone has no numbers for the other. None is the default language. Raises
-        ServerFault where there is none: who offers `languages` and `auto_languages` gets here with
-        nothing else.
-        """
-        language = language or self.default_language
-        is_auto = language == AUTO
-        engine = self._find_teller(languages, mode) if is_auto else self._find(language, mode)
-        if engine is None:
-            asked = " ".join([language, *languages])
-            offered = ", ".join(sorted(self.auto_languages if is_auto else self.languages))
-            raise ServerFault(
-                f"no engine for language {asked} in mode {mode}: expected one of {offered}"
-            )
-        return engine
+        """Return the engine of a session; see `LanguageTable.speech_for`. Raises ServerFault."""
+        return self.table.speech_for(language, mode, languages)
 
     def answer(self, request: Request, speech: SpeechEngine) -> Result:
         """Run a request on the engine that it is for; `speech` is the one of its stream."""
@@ -97,20 +77,3 @@ class Engines:
             engine.close()
         if self.voices is not None:
             self.voices.close()
-
-    def _find(self, language: str, mode: Mode) -> SpeechEngine | None:
-        for engine in self.speech:
-            if language in engine.traits.languages and _serves(engine, mode):
-                return engine
-        return None
-
-    def _find_teller(self, languages: tuple[str, ...], mode: Mode) -> SpeechEngine | None:
-        for engine in self.speech:
-            tells = engine.traits.tells_language and engine.traits.languages.issuperset(languages)
-            if tells and _serves(engine, mode):
-                return engine
-        return None
-
-
-def _serves(engine: SpeechEngine, *modes: Mode) -> bool:
-    return all(mode in engine.calibration.final_width for mode in modes)

@@ -9,21 +9,19 @@ import numpy as np
 
 from scribewire.engines.engines import Engines
 from scribewire.engines.families import FAMILIES
-from scribewire.engines.protocols import Family, Voices
+from scribewire.engines.on_demand import OnDemandEngine
+from scribewire.engines.protocols import Family, ModelPlace, Voices
 from scribewire.engines.silero import SileroVad
 from scribewire.engines.speaker_embedding import SpeakerEmbedder
 from scribewire.engines.speaker_turns import SpeakerTurns
 from scribewire.errors import ModelFault
 from scribewire.models.cache import ModelCache
 from scribewire.models.catalog import SILERO_VAD
-from scribewire.recognition.requests import FRAME_SAMPLES, DecodeRequest, VadRequest
-from scribewire.types import ms_to_samples
+from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-WARM_UP_SAMPLES = ms_to_samples(500)  # room for more than one token, so that every graph runs
 
 _log = logging.getLogger("scribewire.engines")
 
@@ -35,22 +33,42 @@ def load_engines(
     speaker_model: Path | None = None,
     families: Sequence[Family] = FAMILIES,
 ) -> Engines:
-    """Find, verify, prepare, load and warm up an engine for every model of the families.
+    """Load what every stream needs, and find a speech engine for each model that is there.
 
-    With `model_dir`, all files are taken from there; what is prepared of them is kept in `cache`,
-    by default the user's own. Raises ModelFault, with the remedy. Without the models that tell
-    speakers apart it warns and goes on: text without names is worth much.
+    Those are loaded when they are first needed, or by their `load`. With `model_dir`, all files are
+    taken from there; what is prepared of them is kept in `cache`, by default the user's own. Raises
+    ModelFault, with the remedy. Without the models that tell speakers apart it warns and goes on:
+    text without names is worth much.
     """
     cache = cache or ModelCache()
-    engines = Engines(
-        vad=SileroVad.load(SILERO_VAD, model_dir),
-        speech=tuple(
-            family.load(model, model_dir, cache) for family in families for model in family.models
-        ),
-        voices=load_voices(model_dir, cache, speaker_model=speaker_model),
-    )
-    _warm_up(engines)
-    return engines
+    vad = SileroVad.load(SILERO_VAD, model_dir)
+    speech = find_speech(ModelPlace(cache=cache, model_dir=model_dir), families)
+    vad.measure(VadRequest(np.zeros(FRAME_SAMPLES, np.float32), None))  # reads its pages in
+    voices = load_voices(model_dir, cache, speaker_model=speaker_model)
+    return Engines(vad, speech, voices)
+
+
+def find_speech(
+    place: ModelPlace, families: Sequence[Family] = FAMILIES
+) -> tuple[OnDemandEngine, ...]:
+    """Return an engine for each model that is there, none of them loaded.
+
+    Of those that are not installed the log tells how they would be. Raises ModelFault where none
+    is, with what to do.
+    """
+    found, missing = [], []
+    for family in families:
+        for model in family.models:
+            why = family.why_missing(model, place.model_dir)
+            if why is None:
+                found.append(OnDemandEngine(model, family, place))
+            else:
+                missing.append(why)
+    if not found:
+        raise ModelFault("; ".join(missing))
+    for why in missing:
+        _log.info("= not served: %s", why)
+    return tuple(found)
 
 
 def load_voices(
@@ -70,20 +88,3 @@ def load_voices(
     except ModelFault as fault:
         _log.warning("! finals will name no speakers: %s", fault)
         return None
-
-
-def _warm_up(engines: Engines) -> None:
-    """Decode once, so that the first client does not wait for pages to be read in."""
-    engines.vad.measure(VadRequest(np.zeros(FRAME_SAMPLES, np.float32), None))
-    for engine in engines.speech:
-        size = max(engine.traits.min_window_samples, WARM_UP_SAMPLES)
-        silence = np.zeros(size, np.float32)
-        engine.decode(
-            DecodeRequest(
-                utterance=0,
-                samples=silence,
-                end_sample=silence.size,
-                is_required=True,
-                wants_times=engine.traits.gives_times,
-            )
-        )

@@ -8,7 +8,7 @@ at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
         VadResult,
     )
     from scribewire.recognition.traits import Traits
+
+
+Device: TypeAlias = Literal["cpu", "cuda"]
+"""What a model runs on."""
 
 
 class VadEngine(Protocol):
@@ -127,13 +131,32 @@ def nothing_missing(_model: Model, _model_dir: Path | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPlace:
+    """Where speech models come from, and what they run on."""
+
+    cache: ModelCache
+    """Keeps what is prepared of their files."""
+    model_dir: Path | None = None
+    """Where the files are; None: where they were installed."""
+    device: Device = "cpu"
+    """Those that can run on it do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """Models that one kind of speech engine runs."""
 
     models: tuple[Model, ...]
-    load: Callable[[Model, Path | None, ModelCache], SpeechEngine]
-    """Finds, verifies and loads one of them; where its files are, if not where they were
-    installed, and where to keep what is prepared of them. Raises ModelFault."""
+    traits: Callable[[Model, Device], Traits]
+    """What an engine of the model can do, told without loading anything."""
+    load: Callable[[Model, ModelPlace], SpeechEngine]
+    """Finds, verifies and loads one of them. Raises ModelFault."""
+    why_missing: Callable[[Model, Path | None], str | None]
+    """What of a model is not installed, and what to do; None: it can be loaded, if it is intact.
+    The path is where its files are, if not where they were installed. Reads no large file."""
+    own_model: Callable[[Path, frozenset[str]], Model] | None = None
+    """An entry for a folder of the user's own, which is to serve these languages. Raises ModelFault
+    for one that does not hold a model of the family. None: it takes none."""
     missing: Callable[[Model, Path | None], str | None] = nothing_missing
     """Tells in words what is not installed for one of them, and what to do; None where it can be
     loaded. Who starts a server leaves such a model out, and does not fail. It reads no model."""

@@ -89,6 +89,10 @@ class Model:
     carriers: tuple[Carrier, ...] = ()
     """Who has it instead, where its files are joined of parts: the first that is installed serves,
     and nothing else is missing when none is (models/joined.py)."""
+    folder: Path | None = None
+    """Where it lies, where it is the user's own: nobody knows its digests."""
+    memory_mb: int | None = None
+    """About what a process holds of it once it is loaded; None: nobody has measured it."""
     fitted: Path | None = None
     """Where the numbers that were fitted for it lie (models/fitted.py); None: it has none."""
 

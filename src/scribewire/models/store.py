@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from scribewire.errors import ModelFault
-from scribewire.models.catalog import ModelFile
+from scribewire.models.catalog import Model, ModelFile
 
 SHOWN_DIGITS = 12  # of a digest in a message: enough to compare by eye
 
@@ -34,6 +34,21 @@ def find_model(file: ModelFile, model_dir: Path | None = None) -> Path:
             f"{file.sha256[:SHOWN_DIGITS]}...; {_remedy(file, model_dir)}"
         )
     return path
+
+
+def why_missing(model: Model, model_dir: Path | None = None) -> str | None:
+    """Return what of the model is not there, and what to do; None where all is, intact or not.
+
+    It reads none of the files.
+    """
+    for file in model.files:
+        try:
+            path = _locate_installed(file) if model_dir is None else model_dir / file.name
+        except ModelFault as fault:
+            return str(fault)
+        if not path.is_file():
+            return f"model file {path}: no such file; {_remedy(file, model_dir)}"
+    return None
 
 
 def _locate_installed(file: ModelFile) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scribewire.engines.on_demand import is_resident
 from scribewire.recognition.requests import (
     FRAME_SAMPLES,
     DecodeRequest,
@@ -34,6 +35,7 @@ _TRIES = 3  # the fastest counts: the others shared the machine with something
 def measure_costs(engines: Engines) -> dict[SpeechEngine, CallCosts]:
     """Run each kind of call on quiet noise and return what a stream of each engine costs, roughly.
 
+    An engine whose model is not loaded has none yet.
     Noise is at hand in any language; how much longer speech takes, for the words in it, is
     calibrated. What calls for streams really take replaces this as soon as there are any.
     """
@@ -44,7 +46,11 @@ def measure_costs(engines: Engines) -> dict[SpeechEngine, CallCosts]:
         embedding = engines.voices.embedding
         voice = EmbeddingRequest(utterance=0, samples=noise[: _VOICE_S * SAMPLE_RATE])
         share += _fastest(lambda: embedding.embed(voice)) / UTTERANCE_S
-    return {speech: _measure_finals(speech, noise, share) for speech in engines.speech}
+    return {
+        speech: _measure_finals(speech, noise, share)
+        for speech in engines.speech
+        if is_resident(speech)
+    }
 
 
 def _measure_finals(speech: SpeechEngine, noise: Samples, other_share: float) -> CallCosts:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from scribewire.engines.loader import load_engines
+from scribewire.engines.on_demand import load_engine
 from scribewire.errors import CloseCode
 from scribewire.keys.configured import ConfiguredKeys
 from scribewire.models.cache import ModelCache
@@ -58,6 +59,8 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> sig
         settings.model_dir, _model_cache(settings), speaker_model=settings.speaker_model
     )
     try:
+        for default in engines.table.default_engines:
+            load_engine(default)
         costs = measure_costs(engines)
         for engine, cost in costs.items():
             languages = ", ".join(sorted(engine.traits.languages))

@@ -11,8 +11,8 @@ import jiwer
 import numpy as np
 import pytest
 
-from scribewire.engines.moonshine.engine import MAX_TOKENS_PER_SECOND, MIN_SAMPLES, MoonshineEngine
-from scribewire.engines.moonshine.family import TINY_EN
+from scribewire.engines.moonshine.engine import MAX_TOKENS_PER_SECOND, MoonshineEngine
+from scribewire.engines.moonshine.family import MIN_SAMPLES, TINY_EN
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.recognition.requests import DecodeRequest, Hypothesis
 from scribewire.testing import check_engine

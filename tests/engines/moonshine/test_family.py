@@ -10,6 +10,7 @@ import pytest
 
 from scribewire.engines.moonshine.alignment import AlignmentRules
 from scribewire.engines.moonshine.family import MOONSHINE, TINY_EN
+from scribewire.engines.protocols import ModelPlace
 from scribewire.errors import ModelFault
 from scribewire.models.cache import ModelCache
 from scribewire.models.fitted import read_fitted
@@ -19,7 +20,7 @@ from scribewire.recognition.calibration import Calibration
 
 def test_a_missing_file_is_a_model_fault(tmp_path: Path) -> None:
     with pytest.raises(ModelFault, match=r"tokenizer\.bin: no such file"):
-        MOONSHINE.load(TINY_EN, tmp_path, ModelCache())
+        MOONSHINE.load(TINY_EN, ModelPlace(cache=ModelCache(), model_dir=tmp_path))
 
 
 @pytest.mark.slow
@@ -30,9 +31,10 @@ def test_a_model_for_another_language_is_an_entry(tmp_path: Path) -> None:
         shutil.copy(find_model(file), tmp_path / of_ours.name)
     dutch = replace(TINY_EN, name="moonshine-tiny-nl", languages=frozenset({"nl"}), files=files)
 
-    engine = MOONSHINE.load(dutch, tmp_path, ModelCache())
+    engine = MOONSHINE.load(dutch, ModelPlace(cache=ModelCache(), model_dir=tmp_path))
 
     assert engine.traits.languages == {"nl"}
+    assert engine.traits == MOONSHINE.traits(dutch, "cpu") == MOONSHINE.traits(dutch, "cuda")
     engine.close()
 
 

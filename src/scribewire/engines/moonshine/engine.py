@@ -19,6 +19,7 @@ from scribewire.engines.moonshine.alignment import (
     align_tokens,
 )
 from scribewire.engines.moonshine.decoder_graphs import DecoderGraphs, EncodedAudio
+from scribewire.engines.moonshine.family import MAX_WIDTH, MIN_SAMPLES, traits_of
 from scribewire.engines.moonshine.prepared import prepared_decoder, prepared_encoder
 from scribewire.engines.moonshine.tokenizer import END, START, Tokenizer
 from scribewire.engines.onnx import OnnxSession, Tensor
@@ -28,17 +29,15 @@ from scribewire.models.fitted import read_fitted
 from scribewire.models.store import find_model
 from scribewire.recognition.calibration import Calibration
 from scribewire.recognition.requests import DecodeRequest, DecodeResult, Hypothesis, Token
-from scribewire.recognition.traits import Traits
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from scribewire.models.catalog import Model
+    from scribewire.recognition.traits import Traits
     from scribewire.types import Samples
 
-MIN_SAMPLES = 895  # 56 ms: with fewer, the encoder's convolutions leave no hidden frame
-MAX_WIDTH = 16  # each hypothesis has a cache of its own; a wider search finds nothing more
 # Nobody speaks faster; a decode that goes on repeats itself. The model's authors take it too.
 MAX_TOKENS_PER_SECOND = 6.5
 
@@ -53,23 +52,14 @@ class MoonshineEngine:
         *,
         tokenizer: Tokenizer,
         alignment: AlignmentRules,
-        languages: frozenset[str],
+        traits: Traits,
         calibration: Calibration,
     ) -> None:
         self._encoder = encoder
         self._decoder = decoder
         self._tokenizer = tokenizer
         self._alignment = alignment
-        self.traits = Traits(
-            languages=languages,
-            min_window_samples=MIN_SAMPLES,
-            max_window_samples=None,
-            takes_context=True,
-            takes_draft=True,
-            max_width=MAX_WIDTH,
-            gives_times=True,
-            is_streaming=False,
-        )
+        self.traits = traits
         self.calibration = calibration
 
     @classmethod
@@ -92,7 +82,7 @@ class MoonshineEngine:
             decoder,
             tokenizer=Tokenizer.load(tokenizer),
             alignment=alignment,
-            languages=model.languages,
+            traits=traits_of(model),
             calibration=calibration,
         )
 

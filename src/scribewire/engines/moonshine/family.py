@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from scribewire.engines.protocols import Family, SpeechEngine
-from scribewire.models.cache import ModelCache
+from scribewire.engines.protocols import Device, Family, ModelPlace, SpeechEngine
 from scribewire.models.catalog import Model, ModelFile
+from scribewire.models.store import why_missing
+from scribewire.recognition.traits import Traits
+
+MIN_SAMPLES = 895  # 56 ms: with fewer, the encoder's convolutions leave no hidden frame
+MAX_WIDTH = 16  # each hypothesis has a cache of its own; a wider search finds nothing more
 
 
 def _tiny_en(name: str, sha256: str) -> ModelFile:
@@ -24,6 +28,7 @@ TINY_EN: Final = Model(
     name="moonshine-tiny-en",
     languages=frozenset({"en"}),
     licence="MIT",
+    memory_mb=120,
     fitted=Path(__file__).with_name("tiny-en.json"),
     files=(
         _tiny_en(
@@ -42,11 +47,29 @@ TINY_EN: Final = Model(
 )
 
 
-def _load(model: Model, model_dir: Path | None, cache: ModelCache) -> SpeechEngine:
+def traits_of(model: Model) -> Traits:
+    """Return what an engine of the model can do."""
+    return Traits(
+        languages=model.languages,
+        min_window_samples=MIN_SAMPLES,
+        max_window_samples=None,
+        takes_context=True,
+        takes_draft=True,
+        max_width=MAX_WIDTH,
+        gives_times=True,
+        is_streaming=False,
+    )
+
+
+def _traits(model: Model, _device: Device) -> Traits:
+    return traits_of(model)  # it runs on the CPU whatever there is
+
+
+def _load(model: Model, place: ModelPlace) -> SpeechEngine:
     # Whoever only asks which models there are does not load onnxruntime for it.
     from scribewire.engines.moonshine.engine import MoonshineEngine  # noqa: PLC0415
 
-    return MoonshineEngine.load(model, model_dir, cache)
+    return MoonshineEngine.load(model, place.model_dir, place.cache)
 
 
-MOONSHINE: Final = Family(models=(TINY_EN,), load=_load)
+MOONSHINE: Final = Family(models=(TINY_EN,), traits=_traits, load=_load, why_missing=why_missing)
