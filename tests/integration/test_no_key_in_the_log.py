@@ -45,7 +45,16 @@ SLIPS = {
     "a bare query": Slip(f"/v2/realtime?{CANARY}"),
     **{
         f"the parameter {name}": Slip(f"{KEYED}&{name}={CANARY}")
-        for name in ("language", "type", "endpointing", "diarize", "results", "url", "pace")
+        for name in (
+            "language",
+            "languages",
+            "type",
+            "endpointing",
+            "diarize",
+            "results",
+            "url",
+            "pace",
+        )
     },
     "the parameter pace of a stream": Slip(f"{STREAM}http%3A%2F%2Fx&pace={CANARY}"),
     "no URL": at_url(CANARY),
