@@ -28,7 +28,7 @@ import numpy as np
 from bench.circumstances import note_circumstances
 from bench.manifest import core_of, read_manifest, read_pcm
 from bench.own_rules import own_rules
-from bench.spoken import AUTO, add_spoken_options, load_spoken, read_spoken
+from bench.spoken import add_spoken_options, load_spoken, read_spoken
 from bench.table import Progress, format_table
 from scribewire.audio.local_decoder import read_audio
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
@@ -37,6 +37,7 @@ from scribewire.engines.engines import Engines
 from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult
+from scribewire.wishes import AUTO
 
 if TYPE_CHECKING:
     from scribewire.types import Mode, Samples

@@ -15,13 +15,13 @@ import numpy as np
 
 from bench.manifest import Clip, read_pcm
 from bench.own_rules import own_rules
-from bench.spoken import AUTO
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import FRAME_SAMPLES, DecodeRequest, VadRequest
 from scribewire.testing.scripted import recognize
 from scribewire.types import SAMPLE_RATE, Mode
+from scribewire.wishes import AUTO
 
 if TYPE_CHECKING:
     from scribewire.engines.engines import Engines

@@ -17,13 +17,12 @@ from scribewire.engines.families import FAMILIES
 from scribewire.engines.loader import load_engines
 from scribewire.models.cache import ModelCache
 from scribewire.models.joined import joined_model
+from scribewire.wishes import AUTO
 
 if TYPE_CHECKING:
     from scribewire.engines.engines import Engines
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.models.catalog import Model
-
-AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

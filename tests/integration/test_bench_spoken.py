@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench.spoken import AUTO, Spoken
+from bench.spoken import Spoken
 from scribewire.engines.engines import Engines
 from scribewire.engines.families import DEFAULT_MODEL
 from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, ScriptedVad
+from scribewire.wishes import AUTO
 
 
 class Multilingual(ScriptedEngine):
