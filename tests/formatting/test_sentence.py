@@ -60,6 +60,7 @@ def test_beyond_the_words_there_is_nothing() -> None:
         ("three oh five", [1]),
         ("three oh oh five", [1, 2]),
         ("three oh", []),
+        ("three point oh five", [2]),
         ("two one oh", [2]),
         ("two one oh,", [2]),
         ("two oh one oh oh", [1, 3, 4]),

@@ -4,6 +4,8 @@ text2num goes on with a number as long as grammar allows, for it does not look a
 two hundred" is 102 and 100 to it. Asked about all the words at once it says that they are no
 number, and then they are parted here
 
+* where all of them count, each one more than the one before: "ninety-nine | hundred | hundred one"
+  in languages that say "hundred", not "one hundred";
 * where both parts are numbers, and of such places where the two are nearest in size: "one hundred
   fifty | two hundred", since 100 and 5200 are further apart. A multiplier seldom begins one;
 * where an "and" is none that numbers have: "fifty and | one hundred";
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _HUNDRED, _THOUSAND = 2, 3  # ranks: how many zeros
 _LEAST_TENS = 20
+_LONGEST = 8  # words of a number that is counted
+_LEAST_COUNTED = 2  # numbers after the first
 _FAR = 10  # times as large: too far apart to be counted on from one to the other
 
 
@@ -35,7 +39,7 @@ def starts_of_numbers(sentence: Sentence) -> frozenset[int]:
     """Return the words that do not go on with the number before them."""
     starts: set[int] = set()
     for run in _runs(sentence, frozenset()):
-        parted = _part(run, sentence)
+        parted = _part_counted(run, sentence) or _part(run, sentence)
         starts |= parted or _part_range(run, sentence)
     return frozenset(starts)
 
@@ -66,19 +70,43 @@ def _part(run: list[int], sentence: Sentence) -> set[int]:
     return starts
 
 
+def _part_counted(run: list[int], sentence: Sentence) -> set[int]:
+    """Return where numbers begin in a run that counts, each one more than the one before."""
+    if _is_decimal(run[0], sentence):
+        return set()
+    for end in range(1, min(len(run), _LONGEST)):
+        starts = _count_on(run, end, sentence)
+        if len(starts) >= _LEAST_COUNTED:
+            return set(starts)
+    return set()
+
+
+def _count_on(run: list[int], at: int, sentence: Sentence) -> list[int]:
+    """Return where numbers begin if all are counted on from the first; nothing if not all are."""
+    number = sentence.number(run[0], run[at - 1])
+    starts: list[int] = []
+    while at < len(run):
+        if number is None:
+            return []
+        number += 1
+        starts.append(run[at])
+        ends = range(at + 1, min(len(run), at + _LONGEST) + 1)
+        counted = (end for end in ends if sentence.number(run[at], run[end - 1]) == number)
+        at = next(counted, len(run) + 1)
+    return starts if at == len(run) else []
+
+
 def _begins(before: int, at: int, sentence: Sentence) -> bool:
     """Whether a word begins a number whatever grammar says."""
     if before < at - 1:
         return not _is_linked(before, at, sentence)
     if sentence.value(before) == 0:
-        return not _is_telephone(before, at, sentence)
+        return not _is_telephone(before, sentence)
     return _rank(before, sentence) >= _HUNDRED and _begins_digits(at, sentence)
 
 
-def _is_telephone(zero: int, at: int, sentence: Sentence) -> bool:
+def _is_telephone(zero: int, sentence: Sentence) -> bool:
     """Whether a zero and what follows are one: "zéro six", or "nul zes" where more follows."""
-    if sentence.is_joined(at + 1) and (sentence.value(at), sentence.value(at + 1)) == (1, 2):
-        return False  # counted from zero on
     if sentence.exceptions.is_zero_joined:
         return True
     while sentence.is_joined(zero) and sentence.value(zero - 1) == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from scribewire.formatting.sentence import Number
@@ -18,12 +17,14 @@ _HOURS, _MINUTES = range(1, 13), range(60)
 def join_decimals(numbers: list[Number], sentence: Sentence) -> list[Number]:
     """Write "drei Komma vierzehn" and "3 Komma eins vier" as 3,14."""
     joined: list[Number] = []
-    for run in sentence.runs(numbers):
-        end = 0
-        if joined and _are_decimals(joined[-1], run[0], sentence):
-            end = max(1, len(list(takewhile(_is_digit, run))))
-            joined[-1] = _join(joined[-1], run[:end], sentence.exceptions.decimal_mark)
-        joined += run[end:]
+    for number in numbers:
+        before = joined[-1] if joined else None
+        if before is not None and _are_decimals(before, number, sentence):
+            joined[-1] = _join(before, [number], sentence.exceptions.decimal_mark)
+        elif before is not None and _goes_on(before, number, sentence):
+            joined[-1] = _join(before, [number], "")
+        else:
+            joined.append(number)
     return joined
 
 
@@ -44,8 +45,14 @@ def _are_decimals(whole: Number, part: Number, sentence: Sentence) -> bool:
     return is_point and whole.text.isdecimal() and part.text.isdecimal()
 
 
-def _is_digit(number: Number) -> bool:
-    return len(number.text) == 1
+def _goes_on(decimal: Number, digit: Number, sentence: Sentence) -> bool:
+    """Whether one more digit follows decimals that were said digit by digit."""
+    if not sentence.touch(decimal, digit) or len(digit.text) > 1:
+        return False
+    words = [sentence.core(at) for at in range(decimal.first, decimal.end)]
+    points = [at for at, word in enumerate(words) if word in sentence.exceptions.point]
+    _, _, decimals = decimal.text.partition(sentence.exceptions.decimal_mark)
+    return bool(points) and len(decimals) == len(words) - points[-1] - 1
 
 
 def _is_time(run: list[Number]) -> bool:

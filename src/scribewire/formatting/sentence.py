@@ -127,7 +127,8 @@ class Sentence:
         while self.following(last) in zeros:
             last += 1
         if self.is_joined(last + 1):
-            return self.is_digit(at - 1) and self.is_digit(last + 1)
+            is_within = self.is_digit(at - 1) or self.core(at - 1) in self.exceptions.point
+            return is_within and self.is_digit(last + 1)
         return self.is_digit(at - 1) and self.is_joined(at - 1) and self.is_digit(at - 2)
 
     def spelled(self, at: int) -> str:
