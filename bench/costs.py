@@ -32,10 +32,10 @@ from bench.circumstances import note_circumstances
 from bench.manifest import SPEECH_GROUPS, Clip, read_manifest, read_pcm
 from bench.metering import Meter, Spent
 from bench.own_rules import own_rules
+from bench.spoken import Spoken, load_spoken
 from bench.table import format_table
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.engines import Engines
-from scribewire.engines.loader import load_engines
 from scribewire.events import Final
 from scribewire.recognition.endpointer import Boundary, UtteranceCut, UtteranceEnded
 from scribewire.recognition.recognizer import Recognizer
@@ -233,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"costs: {error}")
     samples = read_stream(clips, options.seconds)
     chunk_samples = ms_to_samples(options.chunk_ms)
-    engines, meter = load_engines(), Meter()
+    engines, meter = load_spoken(Spoken()), Meter()
     rules = own_rules(
         engines.speech[0],
         mode=options.type,

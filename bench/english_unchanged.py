@@ -36,7 +36,7 @@ from bench.table import Progress
 from scribewire.capacity.load import ENGLISH, push
 from scribewire.capacity.server_process import ADMIT_ALL
 from scribewire.client import FinalResult
-from scribewire.types import Mode
+from scribewire.types import SAMPLE_RATE, Mode
 
 MODES: tuple[Mode, ...] = ("fast", "quality")
 VERSIONS = ("before", "after")
@@ -118,6 +118,8 @@ async def _hear_all(clips: Sequence[Clip], before: Path) -> dict[str, Heard]:
         bench_server(environment_of("before", before)) as old,
         bench_server(environment_of("after", before)) as new,
     ):
+        for server in (old, new):  # a model may be loaded only when it is first asked for
+            await push(server.target, bytes(2 * SAMPLE_RATE))
         for mode in MODES:
             found = await _hear((old, new), clips, mode)
             heard |= {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from scribewire.engines.families import FAMILIES
 from scribewire.engines.loader import load_engines
+from scribewire.engines.on_demand import OnDemandEngine
 from scribewire.models.cache import ModelCache
 from scribewire.models.joined import joined_model
 from scribewire.wishes import AUTO
@@ -95,10 +96,11 @@ def find_weights(given: Path | None) -> Iterator[Path]:
 
 
 def load_spoken(spoken: Spoken) -> Engines:
-    """Load the engines, of which only the one that decodes is left."""
+    """Load the engines, of which only the one that decodes is left, with its model loaded."""
     engines = load_engines()
     chosen = spoken.engine(engines)
     for other in engines.speech:
         if other is not chosen:
             other.close()
-    return replace(engines, speech=(chosen,))
+    loaded = chosen.load() if isinstance(chosen, OnDemandEngine) else chosen
+    return replace(engines, speech=(loaded,))

@@ -28,10 +28,10 @@ import psutil
 from bench.circumstances import note_circumstances
 from bench.manifest import Clip, read_manifest, read_pcm
 from bench.own_rules import own_rules
+from bench.spoken import Spoken, load_spoken
 from bench.table import Progress, format_table
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.engines.engines import Engines
-from scribewire.engines.loader import load_engines
 from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import FRAME_SAMPLES
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (OSError, ValueError) as error:
         sys.exit(f"timeline: {error}")
     lap = place([clip for clip in clips if clip.is_scorable and not clip.is_derived])
-    engines = load_engines()
+    engines = load_spoken(Spoken())
     measured = measure(lap, engines, hours=options.hours)
     engines.close()
     print(format_report(measured))
