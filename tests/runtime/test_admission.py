@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from scribewire.engines.protocols import SpeechEngine
-from scribewire.runtime.admission import Admission, CallCosts
+from scribewire.runtime.admission import ASSUMED_COSTS, Admission, CallCosts
 from scribewire.runtime.load import EngineLoad, Load, Loads
 from scribewire.runtime.stream_costs import OpenStreams
 from scribewire.testing.scripted import ScriptedEngine
@@ -206,3 +206,26 @@ def test_a_refusal_says_in_the_log_what_it_was_decided_by() -> None:
         refusal.figures
     )
     assert "700 ms allowed" in refusal.figures
+
+
+def test_what_an_engine_costs_counts_once_its_model_has_been_loaded() -> None:
+    busy = admission()
+    engine = ScriptedEngine()
+    with busy.session(speech=ENGINE):
+        assert busy.refusal(load(), speech=engine) is None
+
+        busy.learn(engine, CallCosts(final_s=5.0, stream_share=0.1))
+
+        assert busy.refusal(load(), speech=engine) is not None
+        assert busy.refusal(load(), speech=ENGINE) is None
+
+
+def test_an_engine_that_is_not_loaded_yet_is_taken_for_one_that_keeps_up() -> None:
+    engine = ScriptedEngine()
+    some = Admission({**COSTS, engine: ASSUMED_COSTS}, workers=2, max_final_latency_s=0.7)
+    with some.session(speech=ENGINE):
+        assert some.refusal(load(), speech=engine) is None
+        with ExitStack() as taken:
+            for _ in range(30):
+                taken.enter_context(some.session(speech=engine))
+            assert some.refusal(load(), speech=engine) is not None

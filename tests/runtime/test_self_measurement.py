@@ -12,6 +12,7 @@ from scribewire.recognition.requests import (
     Hypothesis,
 )
 from scribewire.runtime.self_measurement import UTTERANCE_S, measure_costs
+from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.scripted import (
     SCRIPTED_CALIBRATION,
     ScriptedEngine,
@@ -47,6 +48,16 @@ def test_each_kind_of_call_is_measured_a_few_times() -> None:
     assert all(r.is_required and r.wants_times for r in engine.requests)
     assert costs.final_s > 0
     assert costs.stream_share > costs.final_s / UTTERANCE_S
+
+
+def test_what_is_not_loaded_is_not_measured_unless_it_is_asked_for() -> None:
+    engine, model = CountedEngine(), ScriptedModel()
+    other = scripted_on_demand(model.load)
+    engines = Engines(ScriptedVad(), (engine, other))
+
+    assert measure_costs(engines).keys() == {engine}
+    assert model.loads == 0
+    assert measure_costs(engines, (other,)).keys() == {other}
 
 
 def test_a_server_that_tells_no_speakers_is_measured_too() -> None:

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from scribewire.engines.engines import Engines
-from scribewire.errors import ServerFault
-from scribewire.events import Final, TranscriptEvent
+from scribewire.errors import ModelFault, ServerFault
+from scribewire.events import Final, SpeechStarted, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.runtime.scheduler import Scheduler
 from scribewire.runtime.stream import MAX_LAG_SAMPLES, Stream
@@ -159,3 +159,57 @@ async def test_two_streams_at_once_hear_what_each_hears_alone() -> None:
 
     scheduler.close()
     assert heard == [["abcdef", "x" * 9], ["ghijkl" * 3]]
+
+
+async def test_finals_wait_for_an_engine_that_is_being_loaded_and_speech_is_looked_for() -> None:
+    engine, vad = ScriptedEngine(), ScriptedVad()
+    scheduler = schedule_on_threads(Engines(vad, (engine,)), workers=2)
+    loading: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    stream = Stream(Recognizer(scripted_rules()), scheduler, engine, loading=loading)
+    await stream.write(draw_speech(UTTERANCE))
+    stream.end()
+    while not isinstance(event := stream.next_event(), SpeechStarted):
+        assert event is None
+        stream.has_news.clear()
+        await stream.has_news.wait()
+    assert (engine.requests, stream.has_ended) == ([], False)
+
+    loading.set_result(None)
+
+    events = await collect(stream)
+    scheduler.close()
+    assert [event.text for event in events if isinstance(event, Final)] == ["hellohellohello"]
+
+
+async def test_a_stream_whose_engine_is_not_to_be_had_fails_with_the_models_fault() -> None:
+    engine = ScriptedEngine()
+    scheduler = schedule_on_threads(Engines(ScriptedVad(), (engine,)), workers=2)
+    loading: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    stream = Stream(Recognizer(scripted_rules()), scheduler, engine, loading=loading)
+    writing = asyncio.create_task(stream.write(draw_speech(UTTERANCE * 10)))
+    await asyncio.sleep(0)
+
+    loading.set_exception(ModelFault("model file letters.bin: no such file"))
+
+    with pytest.raises(ModelFault, match="no such file"):
+        await writing
+    with pytest.raises(ModelFault, match="no such file"):
+        stream.next_event()
+    scheduler.close()
+    assert engine.requests == []
+
+
+@pytest.mark.parametrize("fault", [None, ModelFault("no such file")])
+async def test_an_engine_that_comes_too_late_is_asked_nothing(fault: ModelFault | None) -> None:
+    engine = ScriptedEngine()
+    scheduler = schedule_on_threads(Engines(ScriptedVad(), (engine,)), workers=2)
+    loading: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    stream = Stream(Recognizer(scripted_rules()), scheduler, engine, loading=loading)
+    await stream.write(draw_speech(UTTERANCE))
+
+    stream.abort()
+    loading.set_result(None) if fault is None else loading.set_exception(fault)
+
+    await asyncio.sleep(0)
+    scheduler.close()
+    assert (engine.requests, stream.has_ended) == ([], True)

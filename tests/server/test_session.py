@@ -17,8 +17,8 @@ from scribewire.server.session import (
     MAX_KEPT_RESULTS,
     NumberedResult,
     Session,
+    SessionNews,
     SourceEnded,
-    SourceNews,
     open_session,
 )
 from scribewire.sources.events import (
@@ -82,7 +82,7 @@ async def take_all(session: Session, after: int = 0) -> list[NumberedResult]:
         while (result := session.result_after(after)) is not None:
             taken.append(result)
             after = result.number
-        while session.next_source_news() is not None:
+        while session.next_news() is not None:
             pass
         if session.has_ended:
             break
@@ -92,13 +92,13 @@ async def take_all(session: Session, after: int = 0) -> list[NumberedResult]:
     return taken
 
 
-async def follow_source(session: Session) -> list[SourceNews]:
+async def follow_source(session: Session) -> list[SessionNews]:
     """Take what becomes of the source, until it has ended."""
-    told: list[SourceNews] = []
+    told: list[SessionNews] = []
     while not any(isinstance(news, SourceEnded) for news in told):
         await session.has_news.wait()
         session.has_news.clear()
-        told += iter(session.next_source_news, None)
+        told += iter(session.next_news, None)
     return told
 
 

@@ -52,7 +52,11 @@ class SessionRefusal:
     """For the log: what it was decided by."""
 
 
-_NOT_MEASURED = CallCosts(final_s=0.0, stream_share=0.0)
+ASSUMED_COSTS = CallCosts(final_s=0.2, stream_share=0.06)
+"""What stands for an engine whose model is not loaded yet: about Whisper base, on a core of 2024.
+"""
+
+NO_COSTS = CallCosts(final_s=0.0, stream_share=0.0)
 _BUSY = "this server is busy: one more session would make the others wait for their text"
 
 
@@ -72,11 +76,15 @@ class Admission:
         max_final_latency_s: float,
         max_sessions: int | None = None,
     ) -> None:
-        self._costs = costs
+        self._costs = dict(costs)
         self._workers = workers
         self._max_final_latency_s = max_final_latency_s
         self._max_sessions = max_sessions
         self._open: Counter[SpeechEngine] = Counter()
+
+    def learn(self, speech: SpeechEngine, costs: CallCosts) -> None:
+        """Take note of what the streams of an engine cost, which has just been measured."""
+        self._costs[speech] = costs
 
     def refusal(self, loads: Loads, *, speech: SpeechEngine) -> SessionRefusal | None:
         """Return why `speech` cannot serve one more session now; None if it can."""
@@ -135,4 +143,4 @@ class Admission:
         return self._costs_of(engine).stream_share if learnt is None else learnt
 
     def _costs_of(self, engine: SpeechEngine) -> CallCosts:
-        return self._costs.get(engine, _NOT_MEASURED)
+        return self._costs.get(engine, NO_COSTS)

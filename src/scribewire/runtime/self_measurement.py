@@ -18,7 +18,7 @@ from scribewire.runtime.admission import CallCosts
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from scribewire.engines.engines import Engines
     from scribewire.engines.protocols import SpeechEngine
@@ -32,10 +32,12 @@ _CAUTION = 1.25
 _TRIES = 3  # the fastest counts: the others shared the machine with something
 
 
-def measure_costs(engines: Engines) -> dict[SpeechEngine, CallCosts]:
+def measure_costs(
+    engines: Engines, speech: Sequence[SpeechEngine] | None = None
+) -> dict[SpeechEngine, CallCosts]:
     """Run each kind of call on quiet noise and return what a stream of each engine costs, roughly.
 
-    An engine whose model is not loaded has none yet.
+    `speech` are some of the engines, by default those that are loaded: others are by being asked.
     Noise is at hand in any language; how much longer speech takes, for the words in it, is
     calibrated. What calls for streams really take replaces this as soon as there are any.
     """
@@ -46,11 +48,9 @@ def measure_costs(engines: Engines) -> dict[SpeechEngine, CallCosts]:
         embedding = engines.voices.embedding
         voice = EmbeddingRequest(utterance=0, samples=noise[: _VOICE_S * SAMPLE_RATE])
         share += _fastest(lambda: embedding.embed(voice)) / UTTERANCE_S
-    return {
-        speech: _measure_finals(speech, noise, share)
-        for speech in engines.speech
-        if is_resident(speech)
-    }
+    if speech is None:
+        speech = [engine for engine in engines.speech if is_resident(engine)]
+    return {engine: _measure_finals(engine, noise, share) for engine in speech}
 
 
 def _measure_finals(speech: SpeechEngine, noise: Samples, other_share: float) -> CallCosts:

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from scribewire.errors import ServerFault
+from scribewire.errors import ModelFault, ServerFault
 from scribewire.events import Final
 from scribewire.recognition.requests import DecodeRequest, StreamRequest
 from scribewire.runtime.stream_clock import StreamClock
@@ -30,11 +30,19 @@ MAX_WAITING_EVENTS = 64  # a reader this far behind has stopped reading
 class Stream:
     """Feed a recognizer from one task, read its events in another.
 
-    All methods belong to the event loop's thread. Call `abort` when the events are no longer
+    While the model of its engine is being `loading`, it takes audio until it is too far behind. All
+    methods belong to the event loop's thread. Call `abort` when the events are no longer
     wanted; after the last event there is nothing left to do.
     """
 
-    def __init__(self, recognizer: Recognizer, scheduler: Scheduler, speech: SpeechEngine) -> None:
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        scheduler: Scheduler,
+        speech: SpeechEngine,
+        *,
+        loading: asyncio.Future[None] | None = None,
+    ) -> None:
         self._recognizer = recognizer
         self._scheduler = scheduler
         self._lane = scheduler.open_lane(self._receive, speech=speech)
@@ -46,6 +54,11 @@ class Stream:
         self._may_write = asyncio.Event()
         self._fault: ServerFault | None = None
         self._is_aborted = False
+        # What only the engine can answer, while its model is being loaded; None once it is there.
+        self._waiting: list[tuple[Request, float]] | None = None
+        if loading is not None:
+            self._waiting = []
+            loading.add_done_callback(self._receive_engine)
 
     @property
     def lag_samples(self) -> int:
@@ -125,12 +138,31 @@ class Stream:
 
     def _pump(self) -> None:
         while self._is_live and (request := self._recognizer.next_request()) is not None:
-            self._scheduler.submit(self._lane, request, due_at=self._due_at(request))
+            self._submit(request)
         while (event := self._recognizer.next_event()) is not None:
             self._events.append(event)
             if isinstance(event, Final):
                 self._note_final(event)
         self._wake()
+
+    def _submit(self, request: Request) -> None:
+        due_at = self._due_at(request)
+        if self._waiting is not None and isinstance(request, DecodeRequest | StreamRequest):
+            self._waiting.append((request, due_at))
+        else:
+            self._scheduler.submit(self._lane, request, due_at=due_at)
+
+    def _receive_engine(self, loading: asyncio.Future[None]) -> None:
+        """Go on with what has waited for the engine, or fail if it cannot be had."""
+        waiting, self._waiting = self._waiting or [], None
+        if not self._is_live:
+            return
+        if (fault := loading.exception()) is not None:
+            assert isinstance(fault, Exception), "nobody cancels it"
+            self.fail(fault)
+            return
+        for request, due_at in waiting:
+            self._scheduler.submit(self._lane, request, due_at=due_at)
 
     def _due_at(self, request: Request) -> float:
         """Return when the audio behind a request is played to one who listens as it is spoken."""
@@ -170,8 +202,13 @@ class Stream:
             self.fail(mistake)
 
     def fail(self, error: Exception) -> None:
-        """End the stream for a fault of ours: who reads or writes it gets a ServerFault."""
-        if self._fault is None:
+        """End the stream for a fault of ours: who reads or writes it gets a ServerFault.
+
+        A ModelFault stays what it is: another stream may get the model.
+        """
+        if self._fault is None and isinstance(error, ModelFault):
+            self._fault = error
+        elif self._fault is None:
             self._fault = ServerFault(f"the stream failed: {type(error).__name__}: {error}")
             self._fault.__cause__ = error
         self.abort()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from starlette.websockets import WebSocketDisconnect
 
-from scribewire.errors import BusyFault, ClientFault, CloseCode
+from scribewire.errors import BusyFault, ClientFault, CloseCode, ModelFault
 from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
@@ -25,7 +25,7 @@ from scribewire.protocol.dialogue import (
     SessionStarted,
 )
 from scribewire.server.concurrency import OneTask
-from scribewire.server.session import SourceEnded
+from scribewire.server.session import EngineLoaded, SourceEnded
 from scribewire.server.websocket_talk import HALF_CLOSED
 from scribewire.sources.events import SourceLost, SourceOpened
 
@@ -36,8 +36,12 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from scribewire.protocol.dialogue import Dialogue, DialogueEvent
-    from scribewire.server.session import Session, SourceNews
+    from scribewire.server.session import Session, SessionNews
 
+_NO_MODEL = (
+    "the model of this session cannot be loaded: a fault of the server, whose log says why; "
+    "connect again, or ask who runs it"
+)
 _OUR_FAULT = "recognition failed: a fault of the server, not of the audio; connect again"
 
 _log = logging.getLogger("scribewire.session")
@@ -181,8 +185,8 @@ class Attachment:
         """Send all that there is to send."""
         session = self._session
         if session is not None:
-            while (news := session.next_source_news()) is not None:
-                self._tell_source(news)
+            while (news := session.next_news()) is not None:
+                self._tell_news(news, is_loading=session.is_loading)
             await self._send_outgoing()
             while (result := session.result_after(self._told)) is not None:
                 self._dialogue.send_result(result.event)
@@ -192,9 +196,12 @@ class Attachment:
                 self._dialogue.finish()
         await self._send_outgoing()
 
-    def _tell_source(self, news: SourceNews) -> None:
+    def _tell_news(self, news: SessionNews, *, is_loading: bool) -> None:
         match news:
-            case SourceOpened():
+            case SourceOpened() if is_loading:
+                self._dialogue.send_listening()  # the source is read in time; no result comes yet
+                self._dialogue.send_loading()
+            case SourceOpened() | EngineLoaded():
                 self._dialogue.send_listening()
             case SourceLost():
                 self._dialogue.send_loading()
@@ -275,8 +282,10 @@ class Attachment:
         self._has_news.set()
         self._has_news = session.has_news
         _log.info("%s < start", self.name)
-        if session.is_read:
+        if session.is_read and not session.is_loading:
             self._dialogue.send_listening()
+        elif session.is_read:
+            self._dialogue.send_loading()
 
     def _collect_outgoing(self) -> None:
         while (message := self._dialogue.next_outgoing()) is not None:
@@ -293,7 +302,7 @@ class Attachment:
         """Log what went wrong, and tell the client if it is still there."""
         if not self._dialogue.is_over:
             _log.error("%s ! %s", self.name, mistake, exc_info=mistake)
-            self._dialogue.fail(_OUR_FAULT)
+            self._dialogue.fail(_NO_MODEL if isinstance(mistake, ModelFault) else _OUR_FAULT)
             self._wake_writer()
 
 

@@ -14,13 +14,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from scribewire.engines.loader import load_engines
-from scribewire.engines.on_demand import load_engine
+from scribewire.engines.on_demand import is_resident, load_engine
 from scribewire.errors import CloseCode
 from scribewire.keys.configured import ConfiguredKeys
 from scribewire.models.cache import ModelCache
 from scribewire.protocol.policy import ServerPolicy
-from scribewire.runtime.admission import Admission, CallCosts
+from scribewire.runtime.admission import ASSUMED_COSTS, NO_COSTS, Admission, CallCosts
 from scribewire.runtime.look_up import LookUpThreads
+from scribewire.runtime.residence import Residence
 from scribewire.runtime.self_measurement import measure_costs
 from scribewire.runtime.threads import schedule_on_threads
 from scribewire.server.address import Address, listen
@@ -106,6 +107,7 @@ async def serving(
         finally:
             await listener.aclose()
             await scheduler.aclose()
+            await services.residence.aclose()
 
 
 def _make_services(
@@ -115,6 +117,12 @@ def _make_services(
     scheduler: Scheduler,
     sources: Sources,
 ) -> Services:
+    admission = Admission(
+        {engine: costs.get(engine, _assumed(engine)) for engine in engines.speech},
+        workers=scheduler.capacity,
+        max_final_latency_s=settings.max_final_latency_ms / 1000,
+        max_sessions=settings.max_sessions,
+    )
     return Services(
         settings=settings,
         policy=ServerPolicy(
@@ -128,14 +136,15 @@ def _make_services(
         ),
         engines=engines,
         scheduler=scheduler,
-        admission=Admission(
-            costs,
-            workers=scheduler.capacity,
-            max_final_latency_s=settings.max_final_latency_ms / 1000,
-            max_sessions=settings.max_sessions,
-        ),
+        admission=admission,
+        residence=Residence(engines, admission.learn),
         sources=sources,
     )
+
+
+def _assumed(engine: SpeechEngine) -> CallCosts:
+    """Return what stands for the costs of an engine that have not been measured."""
+    return NO_COSTS if is_resident(engine) else ASSUMED_COSTS
 
 
 def _model_cache(settings: Settings) -> ModelCache:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from scribewire.engines.engines import Engines
     from scribewire.protocol.policy import ServerPolicy
     from scribewire.runtime.admission import Admission
+    from scribewire.runtime.residence import Residence
     from scribewire.runtime.scheduler import Scheduler
     from scribewire.server.attachment import Attachment
     from scribewire.settings import Settings
@@ -30,6 +31,8 @@ class Services:
     """Runs the engines."""
     admission: Admission
     """Whether one more session can be carried."""
+    residence: Residence
+    """Loads the models that are not in memory yet."""
     sources: Sources
     """Pulls the audio of stream mode."""
     attachments: set[Attachment] = field(default_factory=set)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # Kept for whoever comes after a socket that broke: 16 s of speech at four results a second, some
 # 100 KB. Whoever is away for longer has lost results.
 MAX_KEPT_RESULTS = 64
-MAX_SOURCE_NEWS = 16  # opened and lost, in turn; those that nobody took are history
+MAX_NEWS = 16  # opened and lost, in turn; what nobody took is history
 
 _DECODERS: Final[dict[AudioFormat, Callable[[], WireDecoder]]] = {"pcm": WireDecoder}
 
@@ -60,7 +60,12 @@ class SourceEnded:
     """Why; None where it was finite, and all of it was read."""
 
 
-SourceNews: TypeAlias = SourceOpened | SourceLost | SourceEnded
+@dataclass(frozen=True, slots=True)
+class EngineLoaded:
+    """The engine that audio is read for is there: results may follow."""
+
+
+SessionNews: TypeAlias = SourceOpened | SourceLost | SourceEnded | EngineLoaded
 
 
 def open_session(session_id: str, started: SessionStarted, services: Services) -> Session:
@@ -74,12 +79,14 @@ def open_session(session_id: str, started: SessionStarted, services: Services) -
         speech.calibration,
         max_utterance_ms=services.settings.max_utterance_ms,
     )
+    loading = services.residence.bring(speech)
     return Session(
         session_id,
         wishes,
-        stream=Stream(Recognizer(rules), services.scheduler, speech),
+        stream=Stream(Recognizer(rules), services.scheduler, speech, loading=loading),
         decoder=_DECODERS[started.audio_format](),
         source=_pull(services.sources, wishes),
+        loading=loading,
     )
 
 
@@ -106,6 +113,7 @@ class Session:
         stream: Stream,
         decoder: WireDecoder,
         source: AsyncGenerator[SourceEvent, None] | None = None,
+        loading: asyncio.Future[None] | None = None,
     ) -> None:
         self.id = session_id
         self.wishes = wishes
@@ -118,8 +126,11 @@ class Session:
         self._decoder = decoder
         self._outbox: deque[NumberedResult] = deque(maxlen=MAX_KEPT_RESULTS)
         self._last = 0  # the number of the newest result
-        self._source_news: deque[SourceNews] = deque(maxlen=MAX_SOURCE_NEWS)
+        self._news: deque[SessionNews] = deque(maxlen=MAX_NEWS)
         self._source_end: SourceEnded | None = None  # set once no more audio comes from it
+        self._loading = loading  # of the engine that will answer the stream
+        if loading is not None:
+            loading.add_done_callback(self._receive_engine)
         self._writing = OneTask("audio is brought")
         self._attached = OneTask("a session is attached")
         pulling = None if source is None else self._pull(source)
@@ -128,7 +139,12 @@ class Session:
     @property
     def has_ended(self) -> bool:
         """Whether nothing will come after what has been taken."""
-        return self._stream.has_ended and not self._source_news
+        return self._stream.has_ended and not self._news
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether no result can come yet, since the model of its engine is being loaded."""
+        return self._loading is not None and not self._loading.done()
 
     # Audio.
 
@@ -169,9 +185,9 @@ class Session:
     def attach(self) -> None:
         """Begin to take results. Raises ConcurrencyError while another attachment does."""
         self._attached.take()
-        self._source_news.clear()  # `is_read` says what it has come to
+        self._news.clear()  # `is_read` says what it has come to
         if self._source_end is not None:
-            self._source_news.append(self._source_end)
+            self._news.append(self._source_end)
         self.has_news.set()
 
     def detach(self) -> None:
@@ -192,9 +208,9 @@ class Session:
             raise ServerFault(f"result {number + 1} is not kept: {oldest} to {self._last} are")
         return self._outbox[number + 1 - oldest]
 
-    def next_source_news(self) -> SourceNews | None:
+    def next_news(self) -> SessionNews | None:
         """Return what else has become of the source, or None."""
-        return self._source_news.popleft() if self._source_news else None
+        return self._news.popleft() if self._news else None
 
     def _next_result(self) -> NumberedResult | None:
         event = self._stream.next_event()
@@ -256,6 +272,11 @@ class Session:
                 self._stream.end_utterance()
                 await write_silence(self._stream, seconds)
 
-    def _tell(self, news: SourceNews) -> None:
-        self._source_news.append(news)
+    def _receive_engine(self, loading: asyncio.Future[None]) -> None:
+        is_told_soon = any(isinstance(news, SourceOpened) for news in self._news)
+        if loading.exception() is None and self.is_read and not is_told_soon:
+            self._tell(EngineLoaded())  # that it cannot be had, the stream says
+
+    def _tell(self, news: SessionNews) -> None:
+        self._news.append(news)
         self.has_news.set()
