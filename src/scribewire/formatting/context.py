@@ -30,14 +30,16 @@ def leave_words(found: list[Number], sentence: Sentence) -> list[Number]:
 
 
 def _leave_nouns(numbers: list[Number], sentence: Sentence) -> list[Number]:
-    """Leave out ordinals with a capital where nouns have one: "das Dritte Reich"."""
+    """Leave out words with a capital where nouns have one: "das Dritte Reich", "die Elf"."""
     if not sentence.exceptions.are_nouns_capital:
         return numbers
-    return [
-        number
-        for number in numbers
-        if not (number.is_ordinal and sentence.parts[number.first].core[:1].isupper())
-    ]
+    return [number for number in numbers if not _is_noun(number, sentence)]
+
+
+def _is_noun(number: Number, sentence: Sentence) -> bool:
+    is_capital = sentence.parts[number.first].core[:1].isupper()
+    is_within = number.end - number.first == 1 and sentence.is_joined(number.first)
+    return is_capital and (number.is_ordinal or is_within)
 
 
 def _leave_fractions(numbers: list[Number], sentence: Sentence) -> list[Number]:
@@ -73,7 +75,8 @@ def _leave_shared(numbers: list[Number], sentence: Sentence) -> list[Number]:
     for one, other in pairwise(numbers):
         link = sentence.link(one, other)
         is_linked = link in sentence.exceptions.links or link in sentence.exceptions.linking
-        if sentence.touch(one, other) or is_linked:
+        is_list = sentence.parts[one.end - 1].after == "," and other.first == one.end
+        if sentence.touch(one, other) or is_list or is_linked:
             if _share(one, other, is_linked=is_linked):
                 left |= {one.first, other.first}
         elif sentence.parts[one.end - 1].after == "-" and other.first <= one.end + 1:
@@ -163,7 +166,8 @@ def _shown_by_each_other(one: Number, other: Number, sentence: Sentence) -> set[
         return set()
     alone = one if one.is_alone else other
     is_one = sentence.core(alone.first) in exceptions.articles | exceptions.pronouns
-    return set() if is_one else {alone.first}
+    is_range = alone is one and sentence.previous(alone.first) in exceptions.ranges
+    return {alone.first} if is_range or not is_one else set()
 
 
 def _is_day(number: Number, sentence: Sentence) -> bool:
@@ -180,14 +184,23 @@ def _is_day(number: Number, sentence: Sentence) -> bool:
 def _leave_articles(numbers: list[Number], sentence: Sentence) -> list[Number]:
     """Leave out a one that is an article, and a small number that it alone made one of two."""
     kept: list[Number] = []
-    for run in sentence.runs(numbers):
+    runs = sentence.runs(numbers)
+    for at, run in enumerate(runs):
         is_article = sentence.core(run[0].first) in sentence.exceptions.articles
         is_one = run[0].end - run[0].first == 1 and not run[0].is_shown
-        if is_article and is_one and not run[2:]:  # three in a row are counted
+        is_counted = run[2:] or _is_listed(runs[at : at + 3], sentence)
+        if is_article and is_one and not is_counted:
             kept += [number for number in run[1:] if not number.is_small]
         else:
             kept += run
     return kept
+
+
+def _is_listed(runs: list[list[Number]], sentence: Sentence) -> bool:
+    """Whether a one begins a list of three: "un, deux, trois", "een, twee en drie"."""
+    texts = [run[0].text for run in runs if not run[1:]]
+    is_list = sentence.parts[runs[0][0].first].after == ","
+    return is_list and texts == ["1", "2", "3"] and runs[2][0].first <= runs[0][0].first + 3
 
 
 def _absorb_article(number: Number, sentence: Sentence) -> Number:

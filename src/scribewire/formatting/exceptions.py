@@ -87,6 +87,8 @@ class NumberExceptions:
     decimal_mark: str = ","
     between: frozenset[str]
     """After these, or one word later, come two numbers: "between five hundred and two thousand"."""
+    ranges: frozenset[str] = frozenset()
+    """After these an article or a pronoun may be the one that a range begins with: "from one"."""
     spellings: tuple[tuple[str, str], ...] = ()
     """Parts of words that the library knows in another spelling only, and that one."""
     linked: frozenset[int] = frozenset()

@@ -89,6 +89,7 @@ ENGLISH = NumberExceptions(
     decimal_mark=".",
     spellings=(("sixtieth", "sixteeth"),),  # as text2num 3.1.0 has it, by mistake
     between=_words("between"),
+    ranges=_words("from"),
     spoken_zeros=_words("oh o"),
     not_numbers={
         # a pronoun: "no one, two of them"
@@ -120,6 +121,7 @@ ENGLISH = NumberExceptions(
     decades=frozenset(f"{tens[:-1]}ies" for tens in _TENS),
 )
 
+_DUTCH_ORDINALS = _words("eerste tweede derde vierde vijfde zesde zevende achtste negende tiende")
 _DUTCH_BIG = _words("miljoen miljard biljoen")
 _DUTCH_MONTHS = _words(
     "januari februari maart april mei juni juli augustus september oktober november december"
@@ -160,10 +162,18 @@ DUTCH = NumberExceptions(
     linking=_words("en"),
     point=_words("komma"),
     between=_words("tussen"),
+    ranges=_words("van"),
     spellings=(("-en-", "en"), ("tweeen", "tweeën"), ("éen", "één")),
     is_unit_first=True,
     is_first_zero_joined=True,
-    not_numbers={"acht": _DUTCH_ACHT},
+    not_numbers={
+        "acht": _DUTCH_ACHT,
+        # "ik vier mijn verjaardag": to celebrate
+        "vier": NotNumber(idioms=((_words("ik"), _words("mijn de het dat dit een ons onze")),)),
+        "komma": NotNumber(after=_words("en")),
+        # "ten derde": thirdly
+        **{word: NotNumber(after=_words("ten")) for word in _DUTCH_ORDINALS},
+    },
     articles=_words("een"),
     fraction_starts=_words("een één twee drie vier vijf zes zeven acht negen"),
     parts=_words("kwart half halve"),
@@ -205,6 +215,7 @@ FRENCH = NumberExceptions(
     linking=_words("et"),
     point=_words("virgule"),
     between=_words("entre"),
+    ranges=_words("de"),
     spellings=(("zero", "zéro"), ("huitantième", "octantième")),
     linked=frozenset({1, 11}),
     is_zero_joined=True,
@@ -241,12 +252,20 @@ GERMAN = NumberExceptions(
     linking=_words("und"),
     point=_words("komma"),
     between=_words("zwischen"),
+    ranges=_words("von"),
     spellings=(("fuenf", "fünf"), ("zwoelf", "zwölf"), ("siebente", "siebte")),
     is_unit_first=True,
     absorbed_articles=_words("eine einer"),
     absorbing=_GERMAN_BIG,
     # "Ich achte dich"
-    not_numbers={"acht": _GERMAN_ACHT, "achte": _GERMAN_VERB, "achten": _GERMAN_VERB},
+    not_numbers={
+        "acht": _GERMAN_ACHT,
+        "achte": _GERMAN_VERB,
+        "achten": _GERMAN_VERB,
+        # "Punkt zwei und Punkt drei": no 2.3
+        "punkt": NotNumber(after=_words("und")),
+        "komma": NotNumber(after=_words("und")),
+    },
     articles=_words("ein"),
     parts=_words(
         "halbe drittel viertel fünftel sechstel siebtel achtel neuntel zehntel"
