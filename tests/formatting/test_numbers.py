@@ -37,6 +37,7 @@ NUMBER_WORDS = [
         "one two three nine nineteen twenty ninety-four hundred thousand million point and oh",
         "first second third thirds a of een twee derde honderd komma un deux cent pour virgule",
         "20 5 1985 3,5 12.500 000 half past pm uur Uhr euro to or en und et viertel drei- of may",
+        "negentien\u00adhonderd e\u0301e\u0301n point oh komma one, two, three",
         "zero sixteen in neuf ein drei achte Komma Millionen, dollars. (five) -",
     )
     for word in line.split()
@@ -85,6 +86,26 @@ def test_a_merged_word_lasts_from_its_first_to_its_last_and_is_as_sure_as_its_we
         Word(text="21,", start_ms=350, end_ms=900, confidence=0.7),
         words[3],
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "heard", "written"),
+    [
+        ("de", "3 Komma eins vier", "3,14"),
+        ("en", "six oh five", "6 0 5"),
+        ("en", "six oh five pm", "6:05 pm"),
+        ("en", "20 thousand", "20 thousand"),
+    ],
+)
+def test_what_is_joined_is_one_word_with_the_time_of_all(
+    language: str, heard: str, written: str
+) -> None:
+    parts = spoken(heard)
+    words = write_numbers_in_words(parts, language)
+
+    assert [word.text for word in words] == written.split(" ")
+    assert (words[0].start_ms, words[-1].end_ms) == (0, parts[-1].end_ms)
+    assert min(word.confidence for word in words) == parts[-1].confidence
 
 
 def test_no_words_are_no_words() -> None:
