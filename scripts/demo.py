@@ -188,6 +188,9 @@ def describe(summary: Summary, speech: Speech) -> str:
         f"final latency  {latency} (from the endpoint's last sample)",
         f"server CPU     {summary.cpu_s_per_s:.3f} s for each second of audio, start included",
     ]
+    if speech.is_synthesised:
+        command = f".venv/bin/scribewire transcribe FILE --language {speech.language}"
+        lines.append(f"your own       {command}")
     if summary.languages:
         heard = ", ".join(LANGUAGES.get(code, code) for code in summary.languages)
         lines.insert(1, f"language       {heard}, as the finals say")

@@ -124,7 +124,8 @@ def test_of_synthesised_speech_the_language_is_told_and_no_accuracy_asked(tmp_pa
     )
 
     assert str(said) == "Dutch synthesised by espeak-ng"
-    _, language, word_error, *_ = demo.describe(summary, said).splitlines()
+    _, language, word_error, *_, command = demo.describe(summary, said).splitlines()
+    assert command == "your own       .venv/bin/scribewire transcribe FILE --language nl"
     assert language == "language       Dutch, as the finals say"
     assert word_error.endswith(
         "(against examples/said.txt; people are heard far better than this voice)"
