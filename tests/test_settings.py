@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,43 @@ def test_a_variable_that_nobody_reads_is_found_with_the_nearest(name: str, neare
 )
 def test_a_variable_that_somebody_reads_is_none_of_them(name: str) -> None:
     assert unknown_variables([name]) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "languages"),
+    [("nl, en,", ("nl", "en")), (("nl", "de,fr"), ("nl", "de", "fr")), ((), ())],
+)
+def test_languages_are_named_one_by_one_or_separated_by_commas(
+    given: object, languages: tuple[str, ...]
+) -> None:
+    assert Settings.model_validate({"languages": given}).languages == languages
+
+
+def test_a_folder_may_serve_several_languages() -> None:
+    settings = Settings(models=("nl=/small", "de=/small", "fr=/large=v3"))
+
+    assert settings.model_folders == {
+        Path("/small"): {"nl", "de"},
+        Path("/large=v3"): {"fr"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"languages": "dutch"}, "be codes of two letters, as `nl`, not 'dutch'"),
+        ({"languages": "auto"}, "not 'auto'"),
+        ({"default_language": "NL"}, "not 'NL'"),
+        ({"default_language": ""}, "not ''"),
+        ({"models": "nl"}, "be LANGUAGE=FOLDER, as `nl=/models/whisper-small`"),
+        ({"models": "nl="}, "be LANGUAGE=FOLDER"),
+        ({"models": "=/small"}, "be LANGUAGE=FOLDER"),
+        ({"models": "nl=/small,nl=/large"}, "name one folder for nl"),
+        ({"device": "gpu"}, "'auto', 'cpu' or 'cuda'"),
+    ],
+)
+def test_languages_and_models_that_cannot_be_meant_are_refused(
+    wrong: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ValidationError, match=re.escape(words)):
+        Settings.model_validate(wrong)

@@ -10,16 +10,19 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from scribewire.types import ShapeName
+from scribewire.types import DeviceWish, ShapeName
 
 Several = Annotated[tuple[str, ...], NoDecode]
 """Any number of texts: separated by commas in a variable, one each time an option is given."""
 
+
+Codes = TypeVar("Codes", tuple[str, ...], str | None)
+_CODE = re.compile("[a-z]{2}")
 
 PREFIX = "SCRIBEWIRE_"
 OTHER_VARIABLES: Mapping[str, str] = {
@@ -58,6 +61,29 @@ class Settings(BaseSettings):
     cache_dir: Path | None = Field(
         default=None,
         description="Folder for what is made of the model files once; none: the user's cache.",
+    )
+    languages: Several = Field(
+        default=(),
+        description="Language that is served, as a code of two letters; none: each that there is a "
+        "model for.",
+    )
+    default_language: str | None = Field(
+        default=None,
+        description="What sessions speak that name no language; none: English if it is served, "
+        "else the first that is.",
+    )
+    models: Several = Field(
+        default=(),
+        description="Whisper model in CTranslate2's format that serves a language instead, as "
+        "LANGUAGE=FOLDER; none: the models that are installed.",
+    )
+    device: DeviceWish = Field(
+        default="auto",
+        description="What Whisper runs on; `auto` is a GPU of NVIDIA if there is one.",
+    )
+    preload: bool = Field(
+        default=False,
+        description="Load the models of all languages at the start, not when somebody speaks them.",
     )
     speaker_model: Path | None = Field(
         default=None,
@@ -127,12 +153,54 @@ class Settings(BaseSettings):
             raise ValueError("be an address or a name; 0.0.0.0 for every network")
         return bare
 
-    @field_validator("keys", "allow_source", "deny_source", mode="before")
+    @field_validator("keys", "allow_source", "deny_source", "models", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(one.strip() for one in value.split(",") if one.strip())
         return value
+
+    @field_validator("languages", mode="before")
+    @classmethod
+    def _split_all(cls, value: object) -> object:
+        texts = (value,) if isinstance(value, str) else value
+        if isinstance(texts, tuple) and all(isinstance(text, str) for text in texts):
+            return cls._split(",".join(texts))
+        return value
+
+    @field_validator("languages", "default_language")
+    @classmethod
+    def _check_codes(cls, value: Codes) -> Codes:
+        codes = (value,) if isinstance(value, str) else value or ()
+        for code in codes:
+            if not _CODE.fullmatch(code):
+                raise ValueError(f"be codes of two letters, as `nl`, not {code!r}")
+        return value
+
+    @field_validator("models")
+    @classmethod
+    def _check_models(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        languages = [_read_model(model)[0] for model in models]
+        for language in languages:
+            if languages.count(language) > 1:
+                raise ValueError(f"name one folder for {language}")
+        return models
+
+    @property
+    def model_folders(self) -> Mapping[Path, frozenset[str]]:
+        """The folders of `models`, each with the languages that it serves."""
+        found: dict[Path, frozenset[str]] = {}
+        for model in self.models:
+            language, folder = _read_model(model)
+            found[folder] = found.get(folder, frozenset()) | {language}
+        return found
+
+
+def _read_model(model: str) -> tuple[str, Path]:
+    language, _, folder = model.partition("=")
+    if not _CODE.fullmatch(language) or not folder:
+        raise ValueError("be LANGUAGE=FOLDER, as `nl=/models/whisper-small`")
+    return language, Path(folder)
 
 
 def unknown_variables(names: Iterable[str]) -> dict[str, str]:

@@ -28,6 +28,9 @@ Mode = Literal["fast", "quality"]
 ShapeName = Literal["standard", "legacy"]
 """How results look on the wire: as the specification has it, or as clients of before expect it."""
 
+DeviceWish = Literal["auto", "cpu", "cuda"]
+"""What models that can run on a GPU do run on; `auto`: on one if there is one."""
+
 Pace = Literal["fast", "realtime"]
 """How quickly a finite source is read: as fast as it can be, or as fast as it plays."""
 

@@ -42,7 +42,7 @@ def test_the_command_to_copy_names_an_address_that_can_be_reached(
 
 
 def test_a_missing_model_is_a_fault_with_its_remedy(tmp_path: Path) -> None:
-    with pytest.raises(ModelFault, match=r"silero_vad\.onnx: no such file.*; copy it from"):
+    with pytest.raises(ModelFault, match=r"encoder_model\.ort: no such file.*; copy it from"):
         run_server(Settings(port=0, model_dir=tmp_path))
 
 

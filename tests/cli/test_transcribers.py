@@ -16,8 +16,9 @@ from scribewire.cli.transcribers import (
 from scribewire.engines.engines import Engines
 from scribewire.protocol.results import PartialResult, ResultMessage
 from scribewire.settings import Settings
+from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.running import KEYS, RunningServer, run_server
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech
+from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, ScriptedVad, draw_speech
 from scribewire.wishes import Wishes
 
 PICTURE = "....aaaaaaaabbbbbbbb" + "." * 30 + "cccccccccc" + "." * 30
@@ -118,6 +119,33 @@ async def test_a_language_without_a_model_is_told_with_what_there_is(
             await results_of(transcriber)
 
     assert caught.value.code is ExitCode.FAILED
+
+
+async def test_what_is_not_installed_is_told_with_what_to_do_where_it_was_wished_for() -> None:
+    engines = replace(scripted(), missing=("model letters-nl: not installed; pip install letters",))
+
+    with pytest.raises(CommandFault, match=r"available: en; model letters-nl: .*pip install let"):
+        async with transcribing_here(Wishes(language="nl"), engines, Settings()):
+            pass
+
+
+async def test_the_model_that_is_needed_is_loaded_before_the_first_decode_and_no_other() -> None:
+    english, dutch = ScriptedModel(), ScriptedModel()
+    traits = replace(SCRIPTED_TRAITS, languages=frozenset({"nl"}))
+    speech = (
+        scripted_on_demand(english.load),
+        scripted_on_demand(dutch.load, name="letters-nl", traits=traits),
+    )
+
+    engines = Engines(ScriptedVad(), speech)
+    wishes = Wishes(language="nl", partials=False)
+    async with transcribing_here(wishes, engines, Settings()) as transcriber:
+        assert [result.text for result in await results_of(transcriber)] == [
+            "aaaaaaaabbbbbbbb",
+            "cccccccccc",
+        ]
+
+    assert (english.loads, dutch.loads) == (0, 1)
 
 
 async def test_a_language_is_found_out_here_only_where_an_engine_can() -> None:

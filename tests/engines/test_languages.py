@@ -166,5 +166,23 @@ def test_what_no_engine_tells_is_a_fault_of_whoever_offered_it() -> None:
         table.speech_for(AUTO, "fast", ("nl", "en"))
 
 
+@pytest.mark.parametrize(
+    ("speech", "offered", "serving"),
+    [
+        ((ENGLISH, TELLER), "", (ENGLISH, TELLER)),
+        ((ENGLISH, TELLER), "en", (ENGLISH, TELLER)),  # told from nothing else, it is told
+        ((ENGLISH, EVERYTHING, GERMAN), "", (ENGLISH, EVERYTHING)),
+        ((ENGLISH, EVERYTHING), "en", (ENGLISH,)),
+        ((HASTY, EVERYTHING), "en", (HASTY, EVERYTHING)),
+    ],
+)
+def test_those_serve_that_somebody_may_ask_for(
+    speech: tuple[SpeakingEngine, ...],
+    offered: str,
+    serving: tuple[SpeakingEngine, ...],
+) -> None:
+    assert LanguageTable(speech, tuple(offered.split())).serving == serving
+
+
 def test_engines_for_each_mode_of_the_default_language_are_both_told() -> None:
     assert LanguageTable((HASTY, EVERYTHING)).default_engines == (HASTY, EVERYTHING)

@@ -30,7 +30,7 @@ async def test_a_port_that_is_taken_is_said_so() -> None:
 def test_a_missing_model_is_found_before_the_port_opens(tmp_path: Path) -> None:
     opened: list[Address] = []
 
-    with pytest.raises(ModelFault, match="silero_vad"):
+    with pytest.raises(ModelFault, match="encoder_model"):
         serve(Settings(port=0, model_dir=tmp_path), on_listening=opened.append)
 
     assert opened == []

@@ -23,13 +23,12 @@ from pathlib import Path
 from typing import Final
 
 from scribewire.capacity.load import Target
-from scribewire.engines.loader import load_engines
-from scribewire.engines.on_demand import load_engine
+from scribewire.engines.loader import configured_engines
 from scribewire.engines.onnx import OnnxSession, Tensor
 from scribewire.errors import ServerFault
 from scribewire.models.cache import ModelCache
 from scribewire.runtime.self_measurement import measure_costs
-from scribewire.server.run import prepare_process, serving
+from scribewire.server.run import load_first, prepare_process, serving
 from scribewire.settings import Settings
 
 ADMIT_ALL: Final = {"SCRIBEWIRE_MAX_FINAL_LATENCY_MS": "0"}
@@ -169,13 +168,8 @@ def own_usage(engine_cpu_s: float) -> Usage:
 async def _serve_until_input_ends() -> None:
     settings = Settings.model_validate({})
     meter = EngineMeter()
-    engines = load_engines(
-        settings.model_dir,
-        ModelCache(directory=settings.cache_dir),
-        speaker_model=settings.speaker_model,
-    )
-    for default in engines.table.default_engines:
-        load_engine(default)
+    engines = configured_engines(settings, ModelCache(directory=settings.cache_dir))
+    load_first(engines, settings)
     prepare_process()
     questions = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(

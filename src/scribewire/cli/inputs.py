@@ -113,14 +113,12 @@ class Inputs:
         return OpenedStream(source, await stack.enter_async_context(pushing))
 
     def _load(self, settings: Settings) -> Engines:
-        from scribewire.engines.loader import load_engines
+        from scribewire.engines.loader import configured_engines
         from scribewire.models.cache import ModelCache
 
         if self._engines is None:
             cache = ModelCache(directory=settings.cache_dir, on_progress=_tell, on_warning=_tell)
-            self._engines = load_engines(
-                settings.model_dir, cache, speaker_model=settings.speaker_model
-            )
+            self._engines = configured_engines(settings, cache)
         return self._engines
 
     async def _open_source(

@@ -31,7 +31,7 @@ Format = Literal["text", "json"]
 Given = Mapping[str, object]
 """The settings that were given as options, by their names."""
 
-_NAMES: Final = {"keys": "key"}  # one of them at a time
+_NAMES: Final = {"keys": "key", "models": "model"}  # one of them at a time
 _PARAMETER: Final = "settings"
 
 

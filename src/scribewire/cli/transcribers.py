@@ -54,6 +54,7 @@ async def transcribing_here(
     wishes: Wishes, engines: Engines, settings: Settings
 ) -> AsyncIterator[Transcriber]:
     """Recognize with engines of this process, which stay open."""
+    from scribewire.engines.on_demand import load_engine
     from scribewire.recognition.recognizer import Recognizer
     from scribewire.recognition.rules import rules_for
     from scribewire.runtime.stream import Stream
@@ -61,6 +62,7 @@ async def transcribing_here(
 
     wishes = _settle_languages(wishes, engines)
     speech = engines.speech_for(wishes.language, wishes.mode, wishes.languages)
+    load_engine(speech)
     granted = replace(wishes, speakers=wishes.speakers and engines.voices is not None)
     rules = rules_for(
         granted,
@@ -120,7 +122,7 @@ def _settle_languages(wishes: Wishes, engines: Engines) -> Wishes:
     try:
         return offer.settle(wishes)
     except ClientFault as fault:
-        raise CommandFault(fault.message) from None
+        raise CommandFault("; ".join([fault.message, *engines.missing])) from None
 
 
 # On a server.

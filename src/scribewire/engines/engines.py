@@ -29,6 +29,8 @@ class Engines:
     """As in `LanguageTable`."""
     default: str | None = None
     """As in `LanguageTable`."""
+    missing: tuple[str, ...] = ()
+    """Of each speech model that is not installed, what to do."""
 
     @property
     def table(self) -> LanguageTable:

@@ -57,6 +57,14 @@ class LanguageTable:
         return tuple(dict.fromkeys(self.speech_for(None, mode) for mode in _MODES))
 
     @property
+    def serving(self) -> tuple[SpeechEngine, ...]:
+        """Every engine that serves a language, or finds out which one is spoken."""
+        found = [self.speech_for(one, mode) for one in sorted(self.languages) for mode in _MODES]
+        if self.auto_languages:
+            found += [self.speech_for(AUTO, mode) for mode in _MODES]
+        return tuple(engine for engine in self.speech if engine in found)
+
+    @property
     def auto_languages(self) -> frozenset[str]:
         """Those of `languages` that one engine tells from each other, in every mode; may be none.
 

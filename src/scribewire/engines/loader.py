@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scribewire.engines.engines import Engines
-from scribewire.engines.families import FAMILIES
+from scribewire.engines.families import FAMILIES, choose_device
+from scribewire.engines.languages import LanguageTable
 from scribewire.engines.on_demand import OnDemandEngine
 from scribewire.engines.protocols import Family, ModelPlace, Voices
 from scribewire.engines.silero import SileroVad
@@ -20,10 +22,39 @@ from scribewire.models.catalog import SILERO_VAD
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from scribewire.settings import Settings
+
 _log = logging.getLogger("scribewire.engines")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundModels:
+    """The speech models of this machine."""
+
+    speech: tuple[OnDemandEngine, ...]
+    """An engine for each that is there, in order of preference; none of them is loaded."""
+    missing: tuple[str, ...]
+    """Of each that is not installed, what to do."""
+
+
+def configured_engines(
+    settings: Settings, cache: ModelCache, families: Sequence[Family] = FAMILIES
+) -> Engines:
+    """Load what every stream needs, and find the speech engines, as an operator wants them.
+
+    Raises ModelFault, with the remedy, as `load_engines` does, and for a language that cannot be
+    served, a folder that holds no model or a device that is not there, before anything is loaded.
+    """
+    place = ModelPlace(
+        cache=cache, model_dir=settings.model_dir, device=choose_device(settings.device)
+    )
+    models = find_models(place, families, settings.model_folders)
+    table = choose_languages(models, settings)
+    vad, voices = _load_others(settings.model_dir, cache, settings.speaker_model)
+    return Engines(vad, table.speech, voices, table.offered, table.default, models.missing)
 
 
 def load_engines(
@@ -41,22 +72,25 @@ def load_engines(
     text without names is worth much.
     """
     cache = cache or ModelCache()
-    vad = SileroVad.load(SILERO_VAD, model_dir)
-    speech = find_speech(ModelPlace(cache=cache, model_dir=model_dir), families)
-    vad.measure(VadRequest(np.zeros(FRAME_SAMPLES, np.float32), None))  # reads its pages in
-    voices = load_voices(model_dir, cache, speaker_model=speaker_model)
-    return Engines(vad, speech, voices)
+    models = find_models(ModelPlace(cache=cache, model_dir=model_dir), families)
+    vad, voices = _load_others(model_dir, cache, speaker_model)
+    return Engines(vad, models.speech, voices, missing=models.missing)
 
 
-def find_speech(
-    place: ModelPlace, families: Sequence[Family] = FAMILIES
-) -> tuple[OnDemandEngine, ...]:
-    """Return an engine for each model that is there, none of them loaded.
+def find_models(
+    place: ModelPlace,
+    families: Sequence[Family] = FAMILIES,
+    folders: Mapping[Path, frozenset[str]] | None = None,
+) -> FoundModels:
+    """Return the speech models that are there; those of the user's own `folders` come first.
 
-    Of those that are not installed the log tells how they would be. Raises ModelFault where none
-    is, with what to do.
+    Raises ModelFault where none is, with what to do, and for a folder that holds no model.
     """
-    found, missing = [], []
+    found = [
+        _own_engine(folder, languages, place, families)
+        for folder, languages in (folders or {}).items()
+    ]
+    missing = []
     for family in families:
         for model in family.models:
             why = family.why_missing(model, place.model_dir)
@@ -66,9 +100,42 @@ def find_speech(
                 missing.append(why)
     if not found:
         raise ModelFault("; ".join(missing))
-    for why in missing:
-        _log.info("= not served: %s", why)
-    return tuple(found)
+    return FoundModels(tuple(found), tuple(missing))
+
+
+def _own_engine(
+    folder: Path, languages: frozenset[str], place: ModelPlace, families: Sequence[Family]
+) -> OnDemandEngine:
+    for family in families:
+        if family.own_model is not None:
+            return OnDemandEngine(family.own_model(folder, languages), family, place)
+    raise ModelFault(f"model {folder}: no kind of model is known here that a folder may hold")
+
+
+def choose_languages(models: FoundModels, settings: Settings) -> LanguageTable:
+    """Return what is served of what can be. Raises ModelFault for a language that cannot be."""
+    able = LanguageTable(models.speech).languages
+    table = LanguageTable(models.speech, settings.languages, settings.default_language)
+    lacking = [code for code in settings.languages if code not in able]
+    if lacking:
+        words = f"language {', '.join(lacking)}: no model; there are some for {_list(able)}"
+        raise ModelFault("; ".join([words, *models.missing]))
+    if table.default_language not in table.languages:
+        words = f"default language {table.default_language}: not served; expected one of "
+        raise ModelFault(words + _list(table.languages))
+    return table
+
+
+def _list(codes: Iterable[str]) -> str:
+    return ", ".join(sorted(codes))
+
+
+def _load_others(
+    model_dir: Path | None, cache: ModelCache, speaker_model: Path | None
+) -> tuple[SileroVad, Voices | None]:
+    vad = SileroVad.load(SILERO_VAD, model_dir)
+    vad.measure(VadRequest(np.zeros(FRAME_SAMPLES, np.float32), None))  # reads its pages in
+    return vad, load_voices(model_dir, cache, speaker_model=speaker_model)
 
 
 def load_voices(

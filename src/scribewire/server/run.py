@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from scribewire.engines.loader import load_engines
+from scribewire.engines.loader import configured_engines
 from scribewire.engines.on_demand import is_resident, load_engine
 from scribewire.errors import CloseCode
 from scribewire.keys.configured import ConfiguredKeys
@@ -56,12 +56,11 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> sig
     Returns the second signal if there was one: then sessions were cut off. Models are loaded before
     the port opens. Raises ModelFault or ServerFault when the server cannot start.
     """
-    engines = load_engines(
-        settings.model_dir, _model_cache(settings), speaker_model=settings.speaker_model
-    )
+    engines = configured_engines(settings, _model_cache(settings))
+    for why in engines.missing:
+        _log.info("= not served: %s", why)
     try:
-        for default in engines.table.default_engines:
-            load_engine(default)
+        load_first(engines, settings)
         costs = measure_costs(engines)
         for engine, cost in costs.items():
             languages = ", ".join(sorted(engine.traits.languages))
@@ -153,6 +152,13 @@ def _model_cache(settings: Settings) -> ModelCache:
         on_progress=lambda text: _log.info("= %s", text),
         on_warning=lambda text: _log.warning("! %s", text),
     )
+
+
+def load_first(engines: Engines, settings: Settings) -> None:
+    """Load the models that are to be in memory before the first client. Raises ModelFault."""
+    table = engines.table
+    for engine in table.serving if settings.preload else table.default_engines:
+        load_engine(engine)
 
 
 async def _serve_until_signal(

@@ -8,8 +8,10 @@ from typing import Final
 
 import pytest
 
-from scribewire.engines.whisper.family import WHISPER_BASE, why_not_served
+from scribewire.engines.whisper.family import WHISPER_BASE, own_model, why_not_served
+from scribewire.errors import ModelFault
 from scribewire.models.catalog import Carrier, JoinedFile
+from tests.parts.tiny_whisper import build
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 NAMES: Final = {"model.bin", "config.json", "tokenizer.json"}
@@ -60,3 +62,38 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     assert why_not_served(WHISPER_BASE, None) == (
         "model whisper-base: ctranslate2 is not installed; pip install 'scribewire[multilingual]'"
     )
+
+
+@pytest.mark.slow
+def test_a_folder_of_ones_own_becomes_an_entry_with_the_numbers_of_base(tmp_path: Path) -> None:
+    folder = tmp_path / "whisper-tiny"
+    build(folder)
+
+    model = own_model(folder, frozenset({"nl", "sv"}))
+
+    assert model.name == "whisper in whisper-tiny"
+    assert model.languages == {"nl", "sv"}
+    assert (model.folder, model.carriers) == (folder, ())
+    assert model.fitted == WHISPER_BASE.fitted
+
+
+@pytest.mark.slow
+def test_a_folder_that_does_not_know_a_language_is_told(tmp_path: Path) -> None:
+    build(tmp_path / "tiny")
+
+    with pytest.raises(ModelFault, match="tiny: language qq, xx: it was trained on af, am, "):
+        own_model(tmp_path / "tiny", frozenset({"nl", "xx", "qq"}))
+
+
+def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ModelFault, match=r"model\.bin: no such file"):
+        own_model(tmp_path, frozenset({"nl"}))
+
+
+def test_a_folder_is_of_no_use_without_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ctranslate2", None)
+
+    with pytest.raises(ModelFault, match=r"ctranslate2 is not installed; pip install 'scribewire"):
+        own_model(tmp_path, frozenset({"nl"}))

