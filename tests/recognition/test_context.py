@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from scribewire.recognition.context import Context, LeadIn
+from scribewire.recognition.context import Context, LeadIn, SaidBefore
 
 
 def test_without_a_final_before_it_a_piece_is_decoded_alone() -> None:
@@ -58,3 +58,38 @@ def test_it_tells_which_audio_may_still_be_needed() -> None:
     assert [context.start(position) for position in (80, 110, 111, 160, 161)] == [
         10, 10, 60, 60, 161,
     ]  # fmt: skip
+
+
+def test_the_latest_tokens_are_the_prompt() -> None:
+    said = SaidBefore(3)
+    said.remember((1, 2), "nl")
+    said.remember((3, 4), "nl")
+
+    assert said.prompt(("nl",)) == (2, 3, 4)
+
+
+def test_a_final_without_text_is_a_new_beginning() -> None:
+    said = SaidBefore(3)
+    said.remember((1, 2), "nl")
+    said.remember((), "nl")
+
+    assert said.prompt(("nl",)) == ()
+
+
+def test_another_language_gets_no_prompt_of_this_one() -> None:
+    said = SaidBefore(9)
+    said.remember((1, 2), "nl")
+
+    assert said.prompt(("en",)) == ()
+    assert said.prompt(("en", "nl")) == (1, 2)
+
+    said.remember((3,), "en")
+
+    assert said.prompt(("en", "nl")) == (3,)
+
+
+def test_where_no_prompt_is_wished_nothing_is_kept() -> None:
+    said = SaidBefore(0)
+    said.remember((1, 2), "nl")
+
+    assert said.prompt(("nl",)) == ()

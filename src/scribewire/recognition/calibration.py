@@ -108,6 +108,8 @@ class Calibration:
     """The same after the last speech frame of a final, if the endpoint waits for so long."""
     context_samples: Mapping[Mode, int]
     """Audio that a final's decode takes in all, what was said before included; 0: only itself."""
+    prompt_tokens: Mapping[Mode, int]
+    """How many tokens of what was said before a final's decode is given as a prompt; 0: none."""
     final_width: Mapping[Mode, int]
     """How many hypotheses are followed side by side to find a final."""
     speech_per_noise: float

@@ -1,8 +1,9 @@
-"""What was said just before, to be decoded again with what is said now.
+"""What was said just before, for what is said now.
 
 A piece of speech that is decoded alone loses what the sentence before it told. So a final is
 decoded together with the audio of the pieces before it, and their text, which is already known,
-is forced as the beginning of the decoder's output.
+is forced as the beginning of the decoder's output; or the text alone goes before it as a prompt,
+if the engine takes one.
 """
 
 from __future__ import annotations
@@ -55,3 +56,24 @@ class Context:
 
     def _fitting(self, end: int) -> list[LeadIn]:
         return [piece for piece in self._pieces if end - piece.start <= self._max_samples]
+
+
+class SaidBefore:
+    """The latest text of one language, at most `max_tokens` of it, as a prompt."""
+
+    def __init__(self, max_tokens: int) -> None:
+        self._tokens: deque[int] = deque(maxlen=max_tokens)
+        self._language: str | None = None
+
+    def remember(self, tokens: tuple[int, ...], language: str | None) -> None:
+        """Take note of a final. One without text, or in another language, is a new beginning."""
+        if not tokens or language != self._language:
+            self._tokens.clear()
+        self._language = language
+        self._tokens.extend(tokens)
+
+    def prompt(self, languages: tuple[str, ...]) -> tuple[int, ...]:
+        """Return what goes before speech in one of the languages; nothing before another one's."""
+        if self._language is not None and self._language not in languages:
+            return ()
+        return tuple(self._tokens)

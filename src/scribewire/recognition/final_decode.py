@@ -26,7 +26,8 @@ class FinalDecode:
         if self.request is not request:
             return
         # Text that goes before can make a decode lose its thread, or say that nothing follows.
-        if request.prefix and not (found.text and found.is_complete):
+        is_led = bool(request.prefix or request.prompt)
+        if is_led and not (found.text and found.is_complete):
             self.is_alone = True
             self.request = None
         else:

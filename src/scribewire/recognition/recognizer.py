@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from scribewire.events import TranscriptEvent
     from scribewire.recognition.partials import PartialStrategy
     from scribewire.recognition.rules import RecognizerRules
+    from scribewire.recognition.spoken_language import SpokenLanguage
     from scribewire.recognition.utterance import Utterance
     from scribewire.types import Samples
 
@@ -68,7 +69,7 @@ class Recognizer:
         self._rules = rules
         self._intake = Intake(rules)
         self._transcript = Transcript(rules)
-        self._partials = _partials_for(rules, self._intake)
+        self._partials = _partials_for(rules, self._intake, self._transcript.spoken)
         self._final_asked = Question[DecodeRequest]()
         self._voice_asked = Question[EmbeddingRequest]()
         self._utterances = Utterances(rules)
@@ -178,6 +179,11 @@ class Recognizer:
         lead_in = LeadIn(waiting.start, ())
         if not waiting.final.is_alone:
             lead_in = self._transcript.context.lead_in(waiting.start, waiting.end)
+        speech = self._intake.track.voicing(waiting.start, waiting.end)
+        choice = self._transcript.spoken.choice(speech.seconds)
+        prompt: tuple[int, ...] = ()
+        if not waiting.final.is_alone:
+            prompt = self._transcript.said_before.prompt(choice.languages)
         request = DecodeRequest(
             utterance=waiting.number,
             samples=self._intake.buffer.read(lead_in.start, waiting.end),
@@ -186,6 +192,9 @@ class Recognizer:
             wants_times=self._rules.traits.gives_times,
             width=self._rules.final_width,
             prefix=lead_in.prefix,
+            prompt=prompt,
+            languages=choice.languages,
+            expected=choice.expected,
         )
         waiting.final.ask(request)
         return self._final_asked.ask(request)
@@ -299,7 +308,9 @@ class Recognizer:
         self._intake.discard_before(audio=min(needed, context_start), speech=needed)
 
 
-def _partials_for(rules: RecognizerRules, intake: Intake) -> PartialStrategy:
+def _partials_for(
+    rules: RecognizerRules, intake: Intake, spoken: SpokenLanguage
+) -> PartialStrategy:
     if rules.traits.is_streaming:
         return StreamPartials(rules, intake.buffer)
-    return WindowPartials(rules, intake.buffer, intake.track)
+    return WindowPartials(rules, intake.buffer, intake.track, spoken)

@@ -41,6 +41,10 @@ class RecognizerRules:
     """Audio after the last speech frame that a final's decode takes too: soft endings."""
     context_samples: int
     """Audio that a final's decode takes in all, what was said before included; 0: only itself."""
+    prompt_tokens: int
+    """How many tokens of what was said before a final's decode is given as a prompt; 0: none."""
+    languages: tuple[str, ...]
+    """Those that may be spoken, of the engine's; of several it finds out which is."""
     final_width: int
     """How many hypotheses are followed side by side to find a final."""
     judge_stability: Callable[[ShownText], float]
@@ -56,10 +60,16 @@ class RecognizerRules:
 
 
 def rules_for(
-    wishes: Wishes, traits: Traits, calibration: Calibration, *, max_utterance_ms: int
+    wishes: Wishes,
+    traits: Traits,
+    calibration: Calibration,
+    *,
+    max_utterance_ms: int,
+    languages: tuple[str, ...] = (),
 ) -> RecognizerRules:
     """Return how to recognize what is wished with one engine.
 
+    `languages` are those that may be spoken, all of the engine's where none is named.
     `wishes.speakers` counts as it stands: leave it out where no voices can be told apart. What
     the modes give and cost is in bench/README.md.
     """
@@ -76,6 +86,8 @@ def rules_for(
         calibration=calibration,
         pad_after_samples=min(endpoint.settle_silence, most_after) * FRAME_SAMPLES,
         context_samples=context_samples,
+        prompt_tokens=calibration.prompt_tokens[wishes.mode] if traits.takes_prompt else 0,
+        languages=languages or tuple(sorted(traits.languages)),
         final_width=min(calibration.final_width[wishes.mode], traits.max_width),
         judge_stability=partial(partial_stability, curve=calibration.stability),
         partial_interval_samples=SAMPLE_RATE // 2 if wishes.partials else None,

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scribewire.events import Final, Partial
-from scribewire.recognition.context import Context
+from scribewire.recognition.context import Context, SaidBefore
 from scribewire.recognition.judge import is_speech
 from scribewire.recognition.loops import without_loop
 from scribewire.recognition.requests import Hypothesis
 from scribewire.recognition.speakers import SpeakerTracker
+from scribewire.recognition.spoken_language import SpokenLanguage
 from scribewire.recognition.stabilizer import DecodedWord
 from scribewire.recognition.words import place_words, spell_words
 from scribewire.types import Span
@@ -30,6 +31,8 @@ class Transcript:
 
     def __init__(self, rules: RecognizerRules) -> None:
         self.context = Context(rules.context_samples)
+        self.said_before = SaidBefore(rules.prompt_tokens)
+        self.spoken = SpokenLanguage(rules.languages)
         self._tracker = SpeakerTracker()
         self._calibration = rules.calibration
         self._judge_stability = rules.judge_stability
@@ -87,13 +90,18 @@ class Transcript:
         assert found is not None
         assert utterance.end is not None
         hypothesis = without_loop(found, self._calibration.loops)
-        if not self._is_speech(track, utterance.start, utterance.end, hypothesis):
+        voicing = track.voicing(utterance.start, utterance.end)
+        if is_speech(voicing, hypothesis, self._calibration.judge):
+            self.spoken.hear(hypothesis.language, voicing.seconds)
+        else:
             self.rejected += bool(found.text)
             hypothesis = Hypothesis("", ())
         # What lost its thread would lead the next one astray too.
         is_sound = found.is_complete and hypothesis is found
         known = found.tokens if is_sound else ()
-        self.context.remember(utterance.start, tuple(token.id for token in known))
+        ids = tuple(token.id for token in known)
+        self.context.remember(utterance.start, ids)
+        self.said_before.remember(ids, found.language or self.spoken.known)
         utterance.accept(hypothesis)
 
     def final(self, utterance: Utterance, track: SpeechTrack) -> Final | None:
@@ -112,6 +120,7 @@ class Transcript:
             decided_sample=utterance.decided_at,
             words=self._words(utterance, hypothesis, track),
             speaker=self._speaker(utterance) if hypothesis.text else None,
+            language=hypothesis.language if hypothesis.text else None,
         )
 
     def _is_speech(self, track: SpeechTrack, start: int, end: int, hypothesis: Hypothesis) -> bool:

@@ -24,14 +24,16 @@ from typing import TYPE_CHECKING
 
 from scribewire.recognition.partials import AWAITED_SAMPLES, EARLY_SAMPLES
 from scribewire.recognition.requests import DecodeRequest, DecodeResult, Hypothesis, Token
+from scribewire.recognition.spoken_language import ENOUGH_SAMPLES
 from scribewire.recognition.stabilizer import common_count, letters_of
-from scribewire.types import Span, ms_to_samples
+from scribewire.types import SAMPLE_RATE, Span, ms_to_samples
 
 if TYPE_CHECKING:
     from scribewire.recognition.audio_buffer import AudioBuffer
     from scribewire.recognition.requests import PartialAnswer, PartialRequest
     from scribewire.recognition.rules import RecognizerRules
     from scribewire.recognition.speech_track import SpeechTrack
+    from scribewire.recognition.spoken_language import LanguageChoice, SpokenLanguage
 
 MAX_OUTSTANDING = 3  # one that runs, one that waits, and the newer one that takes its place
 NEW_SPEECH_SAMPLES = ms_to_samples(200)  # less says no new word
@@ -73,7 +75,9 @@ class WindowText:
         self._left_count = 0  # words that have left the window
         self._known_count = 0  # words up to the end of the lead-in
 
-    def next_request(self, buffer: AudioBuffer, judged: int, *, is_awaited: bool) -> _Asked:
+    def next_request(
+        self, buffer: AudioBuffer, judged: int, choice: LanguageChoice, *, is_awaited: bool
+    ) -> _Asked:
         """Return how to decode the utterance up to the sample at `judged`."""
         self.asked_end = judged
         request = DecodeRequest(
@@ -84,6 +88,8 @@ class WindowText:
             is_awaited=is_awaited,
             wants_times=self._is_long(judged),
             prefix=_ids(self._words[self._left_count : self._known_count]),
+            languages=choice.languages,
+            expected=choice.expected,
             draft=_ids(self._words[self._known_count :]) if self._traits.takes_draft else (),
         )
         return _Asked(request, self._words[: self._known_count])
@@ -143,8 +149,15 @@ class WindowText:
 class WindowPartials:
     """A `PartialStrategy` of one stream, each decoded from a window of its utterance."""
 
-    def __init__(self, rules: RecognizerRules, buffer: AudioBuffer, track: SpeechTrack) -> None:
+    def __init__(
+        self,
+        rules: RecognizerRules,
+        buffer: AudioBuffer,
+        track: SpeechTrack,
+        spoken: SpokenLanguage,
+    ) -> None:
         self._rules = rules
+        self._spoken = spoken
         self._buffer = buffer
         self._track = track
         self._speech_start = 0  # of the open utterance
@@ -156,6 +169,8 @@ class WindowPartials:
         """Say that an utterance has begun: its number, where its audio does and its speech."""
         self._speech_start = speech_start
         first, least = self._rules.first_partial_samples, self._rules.traits.min_window_samples
+        if not self._spoken.is_sure:  # a text in the wrong language is worse than none yet
+            first = max(first, ENOUGH_SAMPLES)
         self._first_due = max(speech_start + first, start + least)
         self._text = WindowText(self._rules, utterance, start)
 
@@ -178,7 +193,10 @@ class WindowPartials:
         if self._new_speech(judged) < wanted:
             return None
         is_new = judged < self._speech_start + AWAITED_SAMPLES
-        asked = self._text.next_request(self._buffer, judged, is_awaited=is_new and not has_shown)
+        choice = self._spoken.choice((judged - self._speech_start) / SAMPLE_RATE)
+        asked = self._text.next_request(
+            self._buffer, judged, choice, is_awaited=is_new and not has_shown
+        )
         self._outstanding.append(asked)
         return asked.request
 

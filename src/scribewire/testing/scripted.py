@@ -160,6 +160,7 @@ SCRIPTED_CALIBRATION = Calibration(
     pad_before_samples=ms_to_samples(500),
     max_pad_after_samples=ms_to_samples(400),
     context_samples={"fast": ms_to_samples(8000), "quality": ms_to_samples(12_000)},
+    prompt_tokens={"fast": 0, "quality": 0},
     final_width={"fast": 1, "quality": 4},
     speech_per_noise=4.0,
 )

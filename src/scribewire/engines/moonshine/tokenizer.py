@@ -6,10 +6,10 @@ the next byte), then that many raw bytes.
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import TYPE_CHECKING
 
+from scribewire.engines.spelling import spell_pieces
 from scribewire.errors import ModelFault
 
 if TYPE_CHECKING:
@@ -47,23 +47,12 @@ class Tokenizer:
     def spell(self, tokens: Iterable[int]) -> list[str]:
         """Return what each token adds to the text, a space at the beginning of each word.
 
-        A character that is spelled in several tokens stands whole in the first of them, and is
-        U+FFFD if some of its bytes are missing; tokens that stand for no text add nothing.
+        A character of several tokens is as in `spell_pieces`; tokens that stand for no text add
+        nothing.
         """
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        texts: list[str] = []
-        first = 0  # token in which the incomplete character begins
-        for token in tokens:
-            is_inside = bool(decoder.getstate()[0])
-            found = decoder.decode(self._entries[token] if self.is_text(token) else b"")
-            texts.append(found)
-            if is_inside and found:  # its first character is the one that was incomplete
-                texts[first] += found[0]
-                texts[-1] = found[1:]
-            if not is_inside or found:
-                first = len(texts) - 1
-        if texts:
-            texts[first] += decoder.decode(b"", final=True)
+        texts = spell_pieces(
+            self._entries[token] if self.is_text(token) else b"" for token in tokens
+        )
         return [text.replace(_SPACE, " ") for text in texts]
 
 

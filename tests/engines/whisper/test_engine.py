@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jiwer
+import numpy as np
+import pytest
+
+from scribewire.engines.whisper.engine import WhisperEngine
+from scribewire.engines.whisper.family import WHISPER_BASE
+from scribewire.errors import ModelFault, ServerFault
+from scribewire.recognition.requests import DecodeRequest, Hypothesis
+from scribewire.testing import check_engine
+from tests.parts.multilingual import whisper_base
+from tests.parts.tiny_whisper import build
+
+if TYPE_CHECKING:
+    from scribewire.types import Samples
+
+BECKETT = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
+LANGUAGES = frozenset({"en", "nl", "fr", "de"})
+assert WHISPER_BASE.fitted is not None
+FITTED: Path = WHISPER_BASE.fitted
+
+
+def load(folder: Path, *, threads: int = 1) -> WhisperEngine:
+    return WhisperEngine.load(folder, languages=LANGUAGES, fitted=FITTED, threads=threads)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def whisper() -> Iterator[WhisperEngine]:
+    with whisper_base() as folder:
+        engine = load(folder, threads=2)
+    yield engine
+    engine.close()
+
+
+def request_for(samples: Samples, language: str = "en") -> DecodeRequest:
+    return DecodeRequest(
+        utterance=0,
+        samples=samples,
+        end_sample=samples.size,
+        is_required=True,
+        wants_times=True,
+        languages=(language,),
+    )
+
+
+def decode(engine: WhisperEngine, request: DecodeRequest) -> Hypothesis:
+    hypothesis = engine.decode(request).hypothesis
+    assert hypothesis is not None
+    return hypothesis
+
+
+def word_error(reference: str, text: str) -> float:
+    plain = [re.sub(r"[^a-z ]", "", words.lower()) for words in (reference, text)]
+    return float(jiwer.wer(plain[0], plain[1]))
+
+
+@pytest.mark.slow
+def test_a_tiny_model_keeps_the_contract(tiny: Path) -> None:
+    check_engine(lambda: load(tiny))
+
+
+@pytest.mark.slow
+def test_the_real_model_keeps_the_contract(read_recording: Callable[[str], Samples]) -> None:
+    with whisper_base() as folder:
+        check_engine(lambda: load(folder), speech=read_recording("beckett.wav")[:32_000])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_mels", [80, 128])
+def test_models_of_either_number_of_mel_bins_run(n_mels: int, tmp_path: Path) -> None:
+    engine = load(build(tmp_path, n_mels))
+    samples = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
+
+    assert decode(engine, request_for(samples)).tokens
+    assert sum(engine.language_probabilities(samples).values()) == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.slow
+def test_real_speech_becomes_its_text_and_its_language(
+    whisper: WhisperEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    found = decode(whisper, request_for(read_recording("beckett.wav")))
+
+    assert word_error(BECKETT, found.text) <= 0.1
+    assert found.is_complete
+    assert found.language == "en"
+
+
+@pytest.mark.slow
+def test_the_language_is_found_among_several(
+    whisper: WhisperEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    request = request_for(read_recording("two_cities.wav")[:80_000])
+    free = decode(whisper, replace(request, languages=()))
+    locked = decode(whisper, replace(request, languages=("nl",)))
+    expected = decode(whisper, replace(request, languages=("en", "nl"), expected="nl"))
+
+    assert free.language == "en"
+    assert locked.language is None, "it is written as Dutch, and was not spoken"
+    assert expected.language == "en", "what is expected gives way to strong evidence"
+
+
+@pytest.mark.slow
+def test_partials_in_one_language_do_not_ask_which_it_is(
+    whisper: WhisperEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    request = request_for(read_recording("beckett.wav")[:48_000])
+
+    partial = decode(whisper, replace(request, is_required=False))
+
+    assert partial.language is None
+    assert partial.text.startswith("Ever tried")
+
+
+@pytest.mark.slow
+def test_times_are_in_order_and_inside(
+    whisper: WhisperEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    samples = read_recording("beckett.wav")
+
+    tokens = decode(whisper, request_for(samples)).tokens
+    edges = [edge for token in tokens for edge in (token.start, token.end)]
+
+    assert edges == sorted(edges, key=lambda edge: edge or 0)
+    assert edges[0] is not None
+    assert edges[0] >= 0
+    assert edges[-1] == samples.size
+
+
+@pytest.mark.slow
+def test_what_was_said_before_goes_before_and_is_not_said_again(
+    whisper: WhisperEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    request = request_for(read_recording("beckett.wav")[:80_000])
+    alone = decode(whisper, request)
+
+    led = decode(whisper, replace(request, prompt=tuple(token.id for token in alone.tokens)))
+
+    assert word_error(alone.text, led.text) <= 0.2
+
+
+@pytest.mark.slow
+def test_a_copy_at_the_end_of_a_short_window_is_not_said(
+    whisper: WhisperEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    """Whatever stretch is cut out, and however it ends."""
+    samples = read_recording("two_cities.wav")
+    for start in range(0, 480_000, 96_000):
+        found = decode(whisper, request_for(samples[start : start + 64_000]))
+        words = re.sub(r"[^a-z ]", "", found.text.lower()).split()
+
+        assert len(words) <= 20, found.text
+        assert words[: len(words) // 2] * 2 != words, found.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_calls_of_several_threads_get_what_one_gets(
+    language: str, whisper: WhisperEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    request = request_for(read_recording("beckett.wav")[:48_000], language)
+    alone = decode(whisper, request)
+    together = threading.Barrier(4)
+
+    def run() -> Hypothesis:
+        together.wait()
+        return decode(whisper, request)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [one.result() for one in [pool.submit(run) for _ in range(4)]]
+
+    assert found == [alone] * 4
+
+
+def test_a_closed_engine_refuses(tiny: Path) -> None:
+    engine = load(tiny)
+    engine.close()
+
+    with pytest.raises(ServerFault, match="closed"):
+        engine.language_probabilities(np.zeros(16_000, np.float32))
+
+
+def test_a_folder_without_a_model_is_refused(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_bytes((tiny / "tokenizer.json").read_bytes())
+
+    with pytest.raises(ModelFault, match=re.escape(str(tmp_path))):
+        load(tmp_path)
