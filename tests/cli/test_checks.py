@@ -17,12 +17,10 @@ from scribewire.cli.checks import (
     check_isolation,
     check_keys,
     check_libraries,
-    check_models,
     check_python,
     check_speaker_models,
     check_variables,
 )
-from scribewire.engines.families import MODELS
 from scribewire.models.cache import ModelCache
 from scribewire.settings import Settings
 
@@ -43,24 +41,6 @@ def test_the_interpreter_is_named() -> None:
     assert "scribewire" in check.words
 
 
-def test_models_that_are_there_are_intact() -> None:
-    checks = check_models(Settings())
-
-    assert [(check.name, check.status) for check in checks] == [(m.name, "ok") for m in MODELS]
-
-
-def test_a_missing_or_changed_model_is_told_with_its_remedy(tmp_path: Path) -> None:
-    (tmp_path / "silero_vad.onnx").write_bytes(b"another model")
-
-    speech, *_, vad = check_models(Settings(model_dir=tmp_path))
-
-    assert (speech.status, vad.status) == ("failed", "failed")
-    assert "encoder_model.ort: no such file" in speech.words
-    assert "; copy it from moonshine-voice==" in speech.words
-    assert "silero_vad.onnx: SHA-256" in vad.words
-
-
-@pytest.mark.slow
 def test_the_models_that_tell_voices_apart_are_found(tmp_path: Path) -> None:
     check = check_speaker_models(Settings(), ModelCache(directory=tmp_path))
 

@@ -11,7 +11,7 @@ from scribewire.cli.app import main
 from scribewire.cli.checks import Check
 from scribewire.cli.doctor import describe, sum_up
 from scribewire.cli.exits import ExitCode
-from scribewire.engines.families import MODELS
+from scribewire.engines.families import FAMILIES
 
 GOOD = Check("cache", "ok", "can be written")
 POOR = Check("isolation", "warning", "keeps its network")
@@ -43,7 +43,8 @@ def test_the_verdict_counts_what_is_wrong(checks: list[Check], verdict: str) -> 
 
 
 def test_json_has_every_check() -> None:
-    assert describe([GOOD, BAD]) == {
+    assert describe([GOOD, BAD], None) == {
+        "served": None,
         "has_failed": True,
         "checks": [
             {"name": "cache", "status": "ok", "words": "can be written"},
@@ -66,7 +67,9 @@ def test_a_sound_installation_has_a_line_for_each_part_and_nothing_failed(
             "python",
             "settings",
             "variables",
-            *(model.name for model in MODELS),
+            "silero-vad",
+            *(model.name for family in FAMILIES for model in family.models),
+            "languages",
             "cache",
             "speakers",
             "ffmpeg",
@@ -87,8 +90,9 @@ def test_what_failed_makes_the_exit_code(
 
     report = json.loads(capsys.readouterr().out)
     assert report["has_failed"] is True
+    assert report["served"] is None
     statuses = {check["name"]: check["status"] for check in report["checks"]}
-    assert (statuses["moonshine-tiny-en"], statuses["decoder"]) == ("failed", "ok")
+    assert (statuses["languages"], statuses["decoder"]) == ("failed", "ok")
 
 
 @pytest.mark.slow

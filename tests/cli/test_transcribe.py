@@ -14,6 +14,7 @@ import pytest
 from scribewire.cli.app import main
 from scribewire.cli.exits import ExitCode
 from scribewire.engines.loader import load_engines
+from scribewire.engines.on_demand import load_engine
 from scribewire.testing.running import KEYS, run_server
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.raw_origin import HANG, head, live, ok, run_raw_origin
@@ -32,7 +33,10 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def _prepared_models() -> None:
     """Prepare the models, so that no test is the first, which is told about it on stderr."""
-    load_engines().close()
+    engines = load_engines()
+    for engine in engines.table.default_engines:
+        load_engine(engine)
+    engines.close()
 
 
 @pytest.fixture

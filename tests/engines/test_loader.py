@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,10 +27,6 @@ from scribewire.models.store import find_model
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
 from scribewire.settings import Settings
 from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 PLACE = ModelPlace(cache=ModelCache())
 
@@ -92,6 +88,7 @@ def _family(*names: str, missing: dict[str, str]) -> Family:
         traits=lambda _model, _device: SCRIPTED_TRAITS,
         load=lambda _model, _place: ScriptedEngine(),
         why_missing=lambda model, _model_dir: missing.get(model.name),
+        check=lambda _model, _place: Path(),
     )
 
 
@@ -102,7 +99,7 @@ def test_a_model_that_is_not_installed_is_not_served_and_what_to_do_is_told() ->
     models = find_models(PLACE, families)
 
     assert [(one.model.name, one.is_resident) for one in models.speech] == [("letters", False)]
-    assert models.missing == ("letters-nl: not installed; pip install letters",)
+    assert models.missing == missing
 
 
 def test_without_any_speech_model_the_fault_says_what_to_do_for_each() -> None:
@@ -140,6 +137,7 @@ def _folder_family(*languages: str) -> Family:
         traits=lambda model, _device: replace(SCRIPTED_TRAITS, languages=model.languages),
         load=lambda _model, _place: ScriptedEngine(),
         why_missing=lambda _model, _model_dir: None,
+        check=lambda _model, _place: Path(),
         own_model=own_model,
     )
 
@@ -182,7 +180,7 @@ def test_a_language_that_cannot_be_served_is_told_with_those_that_can(
     settings = Settings(languages=tuple(languages.split()), default_language=default)
 
     with pytest.raises(ModelFault, match=f"^{words}$"):
-        choose_languages(replace(models, missing=("get it",)), settings)
+        choose_languages(replace(models, missing={"letters": "get it"}), settings)
 
 
 def test_of_the_languages_that_can_be_served_those_that_were_chosen_are() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,7 @@ def on_demand(
         traits=lambda _model, _device: traits,
         load=lambda _model, _place: load(),
         why_missing=lambda _model, _model_dir: None,
+        check=lambda _model, _place: Path("letters"),
     )
     return OnDemandEngine(LETTERS, family, ModelPlace(cache=ModelCache()))
 
@@ -118,6 +120,12 @@ def test_an_engine_that_can_do_something_else_than_was_told_is_our_mistake() -> 
 
     with pytest.raises(AssertionError, match="letters: its family says otherwise"):
         engine.load()
+
+
+def test_its_files_are_checked_without_loading_them() -> None:
+    engine = on_demand(ScriptedEngine)
+
+    assert (engine.check(), engine.is_resident) == (Path("letters"), False)
 
 
 def test_closed_before_it_was_loaded_it_stays_so() -> None:

@@ -75,6 +75,7 @@ def dutch(tmp_path_factory: pytest.TempPathFactory) -> Family:
         traits=lambda model, _device: letters_traits(model),
         load=lambda model, _place: LettersEngine(model),
         why_missing=lambda _model, _model_dir: None,
+        check=lambda _model, _place: fitted.parent,
     )
 
 

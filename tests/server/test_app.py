@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -17,8 +18,9 @@ from scribewire.keys.configured import fingerprint
 from scribewire.runtime.admission import CallCosts
 from scribewire.server.run import serving
 from scribewire.settings import Settings
+from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.running import RunningServer, run_server
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
+from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, ScriptedVad, draw_pcm
 
 START, STOP = '{"action":"start"}', '{"action":"stop"}'
 
@@ -59,6 +61,23 @@ async def test_health_tells_version_and_open_sessions(server: RunningServer) -> 
     assert body["sessions"] == 1
     assert body["stuck_calls"] == 0
     assert body["load"].keys() >= {"required_share", "partial_share", "final_latency_s"}
+
+
+async def test_models_are_told_to_anybody_and_which_are_in_memory() -> None:
+    model = ScriptedModel()
+    traits = replace(SCRIPTED_TRAITS, languages=frozenset({"nl"}))
+    dutch = scripted_on_demand(model.load, name="letters-nl", traits=traits)
+    async with run_server(Engines(ScriptedVad(), (ScriptedEngine(), dutch))) as server:
+        status, before = await get(server, "/v1/models")
+        dutch.load()
+        _, after = await get(server, "/v1/models")
+
+    assert (status, before["default_language"]) == (200, "en")
+    assert before["languages"]["nl"] == {"fast": "letters-nl", "quality": "letters-nl"}
+    assert (before["resident"], after["resident"]) == (
+        ["ScriptedEngine"],
+        ["ScriptedEngine", "letters-nl"],
+    )
 
 
 async def test_health_tells_that_the_server_is_going_down(server: RunningServer) -> None:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,12 @@ import pytest
 from scribewire.engines.engines import Engines
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.server.address import Address
-from scribewire.server.run import SWITCH_S, prepare_process, serve, serving
+from scribewire.server.run import SWITCH_S, load_first, log_models, prepare_process, serve, serving
 from scribewire.settings import Settings
 from scribewire.testing.faulty import StuckEngine
+from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.running import RunningServer, run_server
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
+from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, ScriptedVad, draw_pcm
 
 
 async def test_a_port_that_is_taken_is_said_so() -> None:
@@ -34,6 +37,30 @@ def test_a_missing_model_is_found_before_the_port_opens(tmp_path: Path) -> None:
         serve(Settings(port=0, model_dir=tmp_path), on_listening=opened.append)
 
     assert opened == []
+
+
+def test_at_the_start_each_model_is_told_with_what_it_serves_and_the_memory(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    model = ScriptedModel()
+    traits = replace(SCRIPTED_TRAITS, languages=frozenset({"nl", "de"}))
+    other = scripted_on_demand(model.load, name="letters", traits=traits)
+    other.model = replace(other.model, memory_mb=210)
+    engines = Engines(ScriptedVad(), (ScriptedEngine(), other))
+
+    log_models(engines)
+    load_first(engines, Settings())
+    assert model.loads == 0
+    load_first(engines, Settings(preload=True))
+    log_models(engines)
+
+    assert model.loads == 1
+    assert "= model ScriptedEngine: en" in caplog.messages
+    unloaded = "= model letters: de, nl; loaded when it is needed, about 210 MB more"
+    assert unloaded in caplog.messages
+    assert "= model letters: de, nl" in caplog.messages
+    assert re.search(r"= \d+ MB of memory are held", caplog.text)
 
 
 def test_a_thread_that_computes_lets_engines_in_soon() -> None:

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import json
 import os
-import resource
 import secrets
 import sys
 import threading
@@ -19,7 +18,6 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Final
 
 from scribewire.capacity.load import Target
@@ -27,7 +25,9 @@ from scribewire.engines.loader import configured_engines
 from scribewire.engines.onnx import OnnxSession, Tensor
 from scribewire.errors import ServerFault
 from scribewire.models.cache import ModelCache
+from scribewire.runtime.memory import held_bytes, peak_bytes
 from scribewire.runtime.self_measurement import measure_costs
+from scribewire.runtime.threads import count_workers
 from scribewire.server.run import load_first, prepare_process, serving
 from scribewire.settings import Settings
 
@@ -35,10 +35,6 @@ ADMIT_ALL: Final = {"SCRIBEWIRE_MAX_FINAL_LATENCY_MS": "0"}
 """Setting of a server that refuses nobody: what lies beyond capacity is what a load looks for."""
 
 END_PATIENCE_S = 40.0  # it drains for 30 s at most, unless told otherwise
-
-_PAGE_BYTES = resource.getpagesize()
-_PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
-_STATM = Path("/proc/self/statm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,23 +148,19 @@ class EngineMeter:
 
 def own_usage(engine_cpu_s: float) -> Usage:
     """Return what the present process has used."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT
-    try:
-        held = int(_STATM.read_text("ascii").split()[1]) * _PAGE_BYTES
-    except OSError:
-        held = peak
     return Usage(
         cpu_s=time.process_time(),
         engine_cpu_s=engine_cpu_s,
-        rss_bytes=held,
-        peak_rss_bytes=peak,
+        rss_bytes=held_bytes(),
+        peak_rss_bytes=peak_bytes(),
     )
 
 
 async def _serve_until_input_ends() -> None:
     settings = Settings.model_validate({})
     meter = EngineMeter()
-    engines = configured_engines(settings, ModelCache(directory=settings.cache_dir))
+    cache = ModelCache(directory=settings.cache_dir)
+    engines = configured_engines(settings, cache, threads=count_workers(settings.workers))
     load_first(engines, settings)
     prepare_process()
     questions = asyncio.StreamReader()

@@ -60,23 +60,6 @@ def check_variables(environment: Iterable[str]) -> Check:
     return Check("variables", "ok", "each SCRIBEWIRE_ name is known")
 
 
-def check_models(settings: Settings) -> list[Check]:
-    """Look for the models that nothing works without, and compare their contents."""
-    from scribewire.engines.families import MODELS
-    from scribewire.errors import ModelFault
-    from scribewire.models.store import find_model
-
-    checks = []
-    for model in MODELS:
-        try:
-            paths = [find_model(file, settings.model_dir) for file in model.files]
-        except ModelFault as fault:
-            checks.append(Check(model.name, "failed", str(fault)))
-        else:
-            checks.append(Check(model.name, "ok", f"intact in {paths[0].parent}"))
-    return checks
-
-
 def check_speaker_models(settings: Settings, cache: ModelCache) -> Check:
     """Look for what tells speakers apart; without it finals have text and no names."""
     from scribewire.errors import ModelFault

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scribewire.cli.checks import Check, Status
+    from scribewire.engines.languages import LanguageTable
     from scribewire.settings import Settings
 
 _COLOURS: Final[dict[Status, str]] = {"ok": "green", "warning": "yellow", "failed": "red"}
@@ -29,39 +30,44 @@ def doctor(
 ) -> None:
     """Check this installation, and say what is wrong and what to do.
 
-    Looks at the settings of the environment, the models, the cache, the
-    process that decodes stream URLs and whether it is kept from the network,
-    and at what the machine gives: cores, open files, certificates. Connects
-    to nothing.
+    Looks at the settings of the environment, the models and which language
+    each would serve, the cache, the process that decodes stream URLs and
+    whether it is kept from the network, and at what the machine gives: cores,
+    open files, certificates. Connects to nothing.
 
     Each line says ok, warning (it runs, and less well) or failed. One that
     failed makes exit code 1.
     """
     try:
-        checks = asyncio.run(examine())
+        checks, table = asyncio.run(examine())
     except KeyboardInterrupt:
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if output == "json":
-        typer.echo(json.dumps(describe(checks), indent=1))
+        typer.echo(json.dumps(describe(checks, table), indent=1))
     else:
         _print(checks)
     raise typer.Exit(ExitCode.FAILED if _count(checks, "failed") else ExitCode.DONE)
 
 
-async def examine() -> list[Check]:
-    """Make every check, in the order in which a start needs what they are about."""
+async def examine() -> tuple[list[Check], LanguageTable | None]:
+    """Make every check, in the order in which a start needs what they are about.
+
+    Beside them is what would be served, if anything.
+    """
     from scribewire.cli import checks
+    from scribewire.cli.model_checks import check_models
     from scribewire.models.cache import ModelCache
     from scribewire.runtime.cores import available_cores
 
     settings, settings_check = _read_settings()
     cache = ModelCache(directory=settings.cache_dir)
     libraries = checks.check_libraries()
-    return [
+    of_models, table = check_models(settings, cache)
+    made = [
         checks.check_python(),
         settings_check,
         checks.check_variables(os.environ),
-        *checks.check_models(settings),
+        *of_models,
         checks.check_cache(cache),
         checks.check_speaker_models(settings, cache),
         libraries,
@@ -71,6 +77,7 @@ async def examine() -> list[Check]:
         checks.check_descriptors(),
         checks.check_keys(settings.keys),
     ]
+    return made, table
 
 
 def _read_settings() -> tuple[Settings, Check]:
@@ -104,11 +111,14 @@ def sum_up(checks: Sequence[Check]) -> str:
     return f"{failed} failed, {warnings} warning{'' if warnings == 1 else 's'}"
 
 
-def describe(checks: Sequence[Check]) -> dict[str, object]:
-    """Return every check for a program."""
+def describe(checks: Sequence[Check], table: LanguageTable | None) -> dict[str, object]:
+    """Return every check for a program, and what would be served; None: nothing."""
     from dataclasses import asdict
 
+    from scribewire.engines.served import describe_table
+
     return {
+        "served": None if table is None else describe_table(table),
         "has_failed": bool(_count(checks, "failed")),
         "checks": [asdict(check) for check in checks],
     }

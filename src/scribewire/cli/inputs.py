@@ -115,10 +115,13 @@ class Inputs:
     def _load(self, settings: Settings) -> Engines:
         from scribewire.engines.loader import configured_engines
         from scribewire.models.cache import ModelCache
+        from scribewire.runtime.threads import count_workers
 
         if self._engines is None:
             cache = ModelCache(directory=settings.cache_dir, on_progress=_tell, on_warning=_tell)
-            self._engines = configured_engines(settings, cache)
+            self._engines = configured_engines(
+                settings, cache, threads=count_workers(settings.workers)
+            )
         return self._engines
 
     async def _open_source(

@@ -36,25 +36,35 @@ class FoundModels:
 
     speech: tuple[OnDemandEngine, ...]
     """An engine for each that is there, in order of preference; none of them is loaded."""
-    missing: tuple[str, ...]
-    """Of each that is not installed, what to do."""
+    missing: Mapping[str, str]
+    """Of each that is not installed, by its name, what to do."""
 
 
 def configured_engines(
-    settings: Settings, cache: ModelCache, families: Sequence[Family] = FAMILIES
+    settings: Settings,
+    cache: ModelCache,
+    families: Sequence[Family] = FAMILIES,
+    *,
+    threads: int = 1,
 ) -> Engines:
     """Load what every stream needs, and find the speech engines, as an operator wants them.
 
-    Raises ModelFault, with the remedy, as `load_engines` does, and for a language that cannot be
-    served, a folder that holds no model or a device that is not there, before anything is loaded.
+    Each is to answer as many calls side by side as there are `threads` that make them. Raises
+    ModelFault, with the remedy, as `load_engines` does, and for a language that cannot be served, a
+    folder that holds no model or a device that is not there, before anything is loaded.
     """
     place = ModelPlace(
-        cache=cache, model_dir=settings.model_dir, device=choose_device(settings.device)
+        cache=cache,
+        model_dir=settings.model_dir,
+        device=choose_device(settings.device),
+        threads=threads,
     )
     models = find_models(place, families, settings.model_folders)
     table = choose_languages(models, settings)
     vad, voices = _load_others(settings.model_dir, cache, settings.speaker_model)
-    return Engines(vad, table.speech, voices, table.offered, table.default, models.missing)
+    return Engines(
+        vad, table.speech, voices, table.offered, table.default, tuple(models.missing.values())
+    )
 
 
 def load_engines(
@@ -74,7 +84,7 @@ def load_engines(
     cache = cache or ModelCache()
     models = find_models(ModelPlace(cache=cache, model_dir=model_dir), families)
     vad, voices = _load_others(model_dir, cache, speaker_model)
-    return Engines(vad, models.speech, voices, missing=models.missing)
+    return Engines(vad, models.speech, voices, missing=tuple(models.missing.values()))
 
 
 def find_models(
@@ -90,17 +100,17 @@ def find_models(
         _own_engine(folder, languages, place, families)
         for folder, languages in (folders or {}).items()
     ]
-    missing = []
+    missing = {}
     for family in families:
         for model in family.models:
             why = family.why_missing(model, place.model_dir)
             if why is None:
                 found.append(OnDemandEngine(model, family, place))
             else:
-                missing.append(why)
+                missing[model.name] = why
     if not found:
-        raise ModelFault("; ".join(missing))
-    return FoundModels(tuple(found), tuple(missing))
+        raise ModelFault("; ".join(missing.values()))
+    return FoundModels(tuple(found), missing)
 
 
 def _own_engine(
@@ -119,7 +129,7 @@ def choose_languages(models: FoundModels, settings: Settings) -> LanguageTable:
     lacking = [code for code in settings.languages if code not in able]
     if lacking:
         words = f"language {', '.join(lacking)}: no model; there are some for {_list(able)}"
-        raise ModelFault("; ".join([words, *models.missing]))
+        raise ModelFault("; ".join([words, *models.missing.values()]))
     if table.default_language not in table.languages:
         words = f"default language {table.default_language}: not served; expected one of "
         raise ModelFault(words + _list(table.languages))

@@ -14,6 +14,8 @@ from scribewire.recognition.requests import DecodeRequest
 from scribewire.types import ms_to_samples
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from scribewire.engines.protocols import Family, ModelPlace, SpeechEngine
     from scribewire.models.catalog import Model
     from scribewire.recognition.requests import DecodeResult, StreamRequest, StreamResult
@@ -59,6 +61,10 @@ class OnDemandEngine:
                 engine.close()
                 self._check_open()
         return self._engine
+
+    def check(self) -> Path:
+        """Compare all files of the model, and return where they are. Raises ModelFault."""
+        return self._family.check(self.model, self._place)
 
     def decode(self, request: DecodeRequest) -> DecodeResult:
         """As the engine does."""

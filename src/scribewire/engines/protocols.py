@@ -140,6 +140,8 @@ class ModelPlace:
     """Where the files are; None: where they were installed."""
     device: Device = "cpu"
     """Those that can run on it do."""
+    threads: int = 1
+    """How many calls an engine shall run side by side; more may wait for each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +156,9 @@ class Family:
     why_missing: Callable[[Model, Path | None], str | None]
     """What of a model is not installed, and what to do; None: it can be loaded, if it is intact.
     The path is where its files are, if not where they were installed. Reads no large file."""
+    check: Callable[[Model, ModelPlace], Path]
+    """Reads all files of one of them, compares them, and returns where they are. Raises ModelFault.
+    """
     own_model: Callable[[Path, frozenset[str]], Model] | None = None
     """An entry for a folder of the user's own, which is to serve these languages. Raises ModelFault
     for one that does not hold a model of the family. None: it takes none."""

@@ -36,6 +36,12 @@ def find_model(file: ModelFile, model_dir: Path | None = None) -> Path:
     return path
 
 
+def check_files(model: Model, model_dir: Path | None = None) -> Path:
+    """Check all files of the model, and return the folder of the first. Raises ModelFault."""
+    paths = [find_model(file, model_dir) for file in model.files]
+    return paths[0].parent
+
+
 def why_missing(model: Model, model_dir: Path | None = None) -> str | None:
     """Return what of the model is not there, and what to do; None where all is, intact or not.
 

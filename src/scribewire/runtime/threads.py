@@ -42,7 +42,7 @@ def schedule_on_threads(
     a call may take. Others measure speech probabilities: those take a fraction of a millisecond
     and everything waits for them, so they never stand behind a decode.
     """
-    count = workers or available_cores()
+    count = count_workers(workers)
     return Scheduler(
         Threads(engines, "decoder", count=count, max_call_s=max_call_s),
         listeners=Threads(
@@ -52,6 +52,11 @@ def schedule_on_threads(
             max_call_s=min(max_call_s, MAX_FRAMES_S),
         ),
     )
+
+
+def count_workers(wished: int | None) -> int:
+    """Return how many calls are decoded side by side, where so many are wished for."""
+    return wished or available_cores()
 
 
 class Threads:

@@ -14,6 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from scribewire import __version__
+from scribewire.engines.on_demand import is_resident
+from scribewire.engines.served import describe_table, name_of
 from scribewire.errors import BusyFault, ClientFault
 from scribewire.keys.configured import fingerprint
 from scribewire.protocol.dialects import DIALECTS, read_request
@@ -81,6 +83,11 @@ def make_app(services: Services) -> Starlette:
             503 if is_draining else 200,
         )
 
+    async def models(_request: Request) -> JSONResponse:
+        table = services.engines.table
+        resident = [name_of(engine) for engine in table.serving if is_resident(engine)]
+        return JSONResponse({**describe_table(table), "resident": resident})
+
     async def refuse_page(request: Request) -> JSONResponse:
         if read_request(f"/{request.path_params['path']}", "", ()) is None:
             return _not_found()
@@ -90,6 +97,7 @@ def make_app(services: Services) -> Starlette:
     return Starlette(
         routes=[
             Route("/healthz", health),
+            Route("/v1/models", models),
             Route("/{path:path}", refuse_page),
             WebSocketRoute("/{path:path}", serve_websocket),
         ]

@@ -14,16 +14,18 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from scribewire.engines.loader import configured_engines
-from scribewire.engines.on_demand import is_resident, load_engine
+from scribewire.engines.on_demand import OnDemandEngine, is_resident, load_engine
+from scribewire.engines.served import languages_by_model, name_of
 from scribewire.errors import CloseCode
 from scribewire.keys.configured import ConfiguredKeys
 from scribewire.models.cache import ModelCache
 from scribewire.protocol.policy import ServerPolicy
 from scribewire.runtime.admission import ASSUMED_COSTS, NO_COSTS, Admission, CallCosts
 from scribewire.runtime.look_up import LookUpThreads
+from scribewire.runtime.memory import held_bytes
 from scribewire.runtime.residence import Residence
 from scribewire.runtime.self_measurement import measure_costs
-from scribewire.runtime.threads import schedule_on_threads
+from scribewire.runtime.threads import count_workers, schedule_on_threads
 from scribewire.server.address import Address, listen
 from scribewire.server.app import make_app
 from scribewire.server.listener import Listener, count_strangers_allowed
@@ -56,12 +58,15 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> sig
     Returns the second signal if there was one: then sessions were cut off. Models are loaded before
     the port opens. Raises ModelFault or ServerFault when the server cannot start.
     """
-    engines = configured_engines(settings, _model_cache(settings))
+    engines = configured_engines(
+        settings, _model_cache(settings), threads=count_workers(settings.workers)
+    )
     for why in engines.missing:
         _log.info("= not served: %s", why)
     try:
         load_first(engines, settings)
         costs = measure_costs(engines)
+        log_models(engines)
         for engine, cost in costs.items():
             languages = ", ".join(sorted(engine.traits.languages))
             _log.info("= a typical final takes %.0f ms here (%s)", cost.final_s * 1000, languages)
@@ -159,6 +164,21 @@ def load_first(engines: Engines, settings: Settings) -> None:
     table = engines.table
     for engine in table.serving if settings.preload else table.default_engines:
         load_engine(engine)
+
+
+def log_models(engines: Engines) -> None:
+    """Say which models serve, and what memory they take."""
+    codes = languages_by_model(engines.table)
+    for engine in engines.table.serving:
+        name = name_of(engine)
+        told = ", ".join(codes[name])
+        if is_resident(engine):
+            _log.info("= model %s: %s", name, told)
+        else:
+            more_mb = engine.model.memory_mb if isinstance(engine, OnDemandEngine) else None
+            grows = "" if more_mb is None else f", about {more_mb} MB more"
+            _log.info("= model %s: %s; loaded when it is needed%s", name, told, grows)
+    _log.info("= %.0f MB of memory are held", held_bytes() / 10**6)
 
 
 async def _serve_until_signal(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scribewire.engines.families import DEFAULT_MODEL
@@ -63,6 +64,7 @@ def scripted_on_demand(
         traits=lambda _model, _device: traits,
         load=load_as_told,
         why_missing=lambda _model, _model_dir: None,
+        check=lambda _model, _place: Path(),
     )
     engine = OnDemandEngine(model, family, ModelPlace(cache=ModelCache()))
     engine.calibration = SCRIPTED_CALIBRATION

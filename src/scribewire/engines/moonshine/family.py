@@ -7,7 +7,7 @@ from typing import Final
 
 from scribewire.engines.protocols import Device, Family, ModelPlace, SpeechEngine
 from scribewire.models.catalog import Model, ModelFile
-from scribewire.models.store import why_missing
+from scribewire.models.store import check_files, why_missing
 from scribewire.recognition.traits import Traits
 
 MIN_SAMPLES = 895  # 56 ms: with fewer, the encoder's convolutions leave no hidden frame
@@ -65,6 +65,10 @@ def _traits(model: Model, _device: Device) -> Traits:
     return traits_of(model)  # it runs on the CPU whatever there is
 
 
+def _check(model: Model, place: ModelPlace) -> Path:
+    return check_files(model, place.model_dir)
+
+
 def _load(model: Model, place: ModelPlace) -> SpeechEngine:
     # Whoever only asks which models there are does not load onnxruntime for it.
     from scribewire.engines.moonshine.engine import MoonshineEngine  # noqa: PLC0415
@@ -72,4 +76,6 @@ def _load(model: Model, place: ModelPlace) -> SpeechEngine:
     return MoonshineEngine.load(model, place.model_dir, place.cache)
 
 
-MOONSHINE: Final = Family(models=(TINY_EN,), traits=_traits, load=_load, why_missing=why_missing)
+MOONSHINE: Final = Family(
+    models=(TINY_EN,), traits=_traits, load=_load, why_missing=why_missing, check=_check
+)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from scribewire.engines.protocols import ModelPlace
 from scribewire.engines.whisper.weights import WEIGHTS, check_folder
 from scribewire.errors import ModelFault
 from scribewire.models.catalog import Carrier, FilePart, JoinedFile, Model
-from scribewire.models.joined import why_missing
+from scribewire.models.joined import joined_model, why_missing
 
 _LIBRARY: Final = "ctranslate2"
 _MB: Final = 10**6
@@ -105,6 +108,22 @@ WHISPER_BASE: Final = Model(
 def why_not_served(model: Model, model_dir: Path | None) -> str | None:
     """Return what is not installed, and what to do; None where the model can be loaded."""
     return _why_no_library(f"model {model.name}") or why_missing(model, model_dir)
+
+
+def check_model(model: Model, place: ModelPlace) -> Path:
+    """Compare all files of the model, and return where they are. Raises ModelFault."""
+    with model_folder(model, place) as folder:
+        return folder
+
+
+@contextmanager
+def model_folder(model: Model, place: ModelPlace) -> Iterator[Path]:
+    """Yield the folder of the model, checked. Load it before leaving. Raises ModelFault."""
+    if model.folder is not None:
+        yield check_folder(model.folder).path
+        return
+    with joined_model(model, place.model_dir, place.cache) as folder:
+        yield folder
 
 
 def own_model(folder: Path, languages: frozenset[str]) -> Model:

@@ -1,0 +1,24 @@
+"""How much memory this process holds."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+
+_PAGE_BYTES = resource.getpagesize()
+_PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+_STATM = Path("/proc/self/statm")
+
+
+def held_bytes() -> int:
+    """Return what it holds now; where the system does not tell, the most it has held."""
+    try:
+        return int(_STATM.read_text("ascii").split()[1]) * _PAGE_BYTES
+    except OSError:
+        return peak_bytes()
+
+
+def peak_bytes() -> int:
+    """Return the most that it has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from scribewire.runtime.memory import held_bytes, peak_bytes
+
+MB = 10**6
+
+
+def test_what_is_held_grows_with_what_is_kept_and_never_exceeds_the_peak() -> None:
+    before = held_bytes()
+    kept = bytearray(b"x" * (64 * MB))
+
+    held = held_bytes()
+
+    assert before < held <= peak_bytes()
+    assert held - before > 32 * MB
+    assert len(kept) == 64 * MB
