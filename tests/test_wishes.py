@@ -24,6 +24,19 @@ def test_a_language_to_be_found_out_is_none_yet(language: str | None, locked: st
     assert Wishes(language=language).locked_language == locked
 
 
+@pytest.mark.parametrize(
+    ("wishes", "possible"),
+    [
+        (Wishes(language="nl"), ("nl",)),
+        (Wishes(language=AUTO, languages=("en", "nl")), ("en", "nl")),
+        (Wishes(languages=("en", "nl")), ("en", "nl")),
+        (Wishes(), ()),
+    ],
+)
+def test_one_language_or_several_may_be_spoken(wishes: Wishes, possible: tuple[str, ...]) -> None:
+    assert wishes.possible_languages == possible
+
+
 def test_what_is_none_is_as_if_it_had_not_been_named() -> None:
     named: WishFields = {"language": None, "endpointing_ms": None, "digits": True}
 

@@ -48,6 +48,11 @@ class Wishes:
         """The code of the one language that is spoken; None where none has been named."""
         return None if self.language == AUTO else self.language
 
+    @property
+    def possible_languages(self) -> tuple[str, ...]:
+        """The codes of all that may be spoken; none where that is left to whoever recognizes."""
+        return self.languages if self.locked_language is None else (self.locked_language,)
+
     @classmethod
     def named(cls, fields: WishFields) -> Wishes:
         """Return the wishes of these keyword arguments; None is as usual, like one left out."""

@@ -7,13 +7,16 @@ from dataclasses import replace
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from scribewire.cli.transcribers import transcribing_here
 from scribewire.engines.engines import Engines
+from scribewire.protocol.results import FinalResult
 from scribewire.recognition.requests import DecodeRequest, DecodeResult
 from scribewire.runtime.admission import CallCosts
 from scribewire.server.run import serving
 from scribewire.settings import Settings
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, ScriptedVad, draw_pcm
+from scribewire.wishes import Wishes
 
 PATH = "/v2/realtime?token=key-1"
 
@@ -34,9 +37,10 @@ class TellingEngine(ScriptedEngine):
 
     def decode(self, request: DecodeRequest) -> DecodeResult:
         result = super().decode(request)
-        if result.hypothesis is None:
-            return result
-        language = "nl" if "z" in result.hypothesis.text else "en"
+        assert result.hypothesis is not None
+        assert request.languages, "what may be spoken is always named"
+        heard = "nl" if "z" in result.hypothesis.text else "en"
+        language = heard if heard in request.languages else None
         return DecodeResult(replace(result.hypothesis, language=language))
 
 
@@ -59,6 +63,49 @@ async def test_a_session_is_served_by_the_engine_that_tells_languages(
     assert (dialogue.finals, dialogue.errors) == (["hello" * 8], [])
     assert telling.requests
     assert not english.requests
+
+
+TWO_LANGUAGES = ".." + "zee" * 40 + "." * 60 + "sea" * 40 + "." * 60
+TWO_NUMBERS = ".." + "zeventien" + "." * 60 + "seventeen" + "." * 60
+
+
+@pytest.mark.parametrize(
+    ("asked", "picture", "finals"),
+    [
+        ("language=auto", TWO_LANGUAGES, [("zee" * 40, "nl"), ("sea" * 40, "en")]),
+        ("languages=nl,en", TWO_LANGUAGES, [("zee" * 40, "nl"), ("sea" * 40, "en")]),
+        ("languages=de,en", TWO_LANGUAGES, [("zee" * 40, None), ("sea" * 40, "en")]),
+        ("language=nl", TWO_LANGUAGES, [("zee" * 40, "nl"), ("sea" * 40, None)]),
+        ("language=auto", TWO_NUMBERS, [("17", "nl"), ("17", "en")]),
+        ("languages=de,en", TWO_NUMBERS, [("zeventien", None), ("17", "en")]),
+    ],
+)
+async def test_finals_say_which_language_was_heard_and_have_its_numbers(
+    asked: str, picture: str, finals: list[tuple[str, str | None]]
+) -> None:
+    engines = Engines(ScriptedVad(), (TellingEngine(),))
+
+    async with run_server(engines) as server, server.dial(f"{PATH}&{asked}") as dialogue:
+        await dialogue.send('{"action":"start","actual_numbers":true}', draw_pcm(picture))
+        await dialogue.send('{"action":"stop"}')
+        assert await dialogue.until_closed() == 1000
+
+    said = [message for message in dialogue.messages if message.get("is_final")]
+    assert [(final["text"], final.get("language")) for final in said] == finals
+    assert all(final.get("language", "") is not None for final in said)  # absent, never null
+
+
+async def test_a_file_is_transcribed_here_as_a_server_does_it() -> None:
+    wishes = Wishes(languages=("nl", "en"), partials=False, digits=True)
+    engines = Engines(ScriptedVad(), (ScriptedEngine(), TellingEngine()))
+
+    async with transcribing_here(wishes, engines, Settings()) as transcriber:
+        await transcriber.send_audio(draw_pcm(TWO_NUMBERS))
+        await transcriber.stop()
+        results = [result async for result in transcriber.results()]
+
+    finals = [result for result in results if isinstance(result, FinalResult)]
+    assert [(final.text, final.language) for final in finals] == [("17", "nl"), ("17", "en")]
 
 
 async def test_languages_that_cannot_be_told_are_refused_by_name() -> None:

@@ -16,6 +16,7 @@ from scribewire.testing.scripted import (
     scripted_rules,
 )
 from scribewire.types import SAMPLE_RATE
+from scribewire.wishes import WishFields
 
 TALK = "hello there " * 25 + "." * 50 + "again" + "." * 50
 
@@ -27,6 +28,23 @@ def requests_of(traits: Traits) -> list[DecodeRequest]:
     chunks = [draw_speech(frame) for frame in TALK]
     recognize(Recognizer(rules), chunks, ScriptedVad(), engine)
     return engine.requests
+
+
+@pytest.mark.parametrize(
+    ("wishes", "languages"),
+    [
+        ({"language": "nl"}, ("nl",)),
+        ({"language": "auto", "languages": ("en", "nl")}, ("en", "nl")),
+        ({"language": "auto"}, ("de", "en", "nl")),
+        ({}, ("de", "en", "nl")),
+    ],
+)
+def test_those_languages_may_be_spoken_that_are_wished(
+    wishes: WishFields, languages: tuple[str, ...]
+) -> None:
+    traits = replace(SCRIPTED_TRAITS, languages=frozenset({"de", "en", "nl"}))
+
+    assert scripted_rules(traits=traits, **wishes).languages == languages
 
 
 def test_quality_waits_longer_takes_more_and_searches_wider_than_fast() -> None:

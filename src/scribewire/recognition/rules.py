@@ -60,16 +60,11 @@ class RecognizerRules:
 
 
 def rules_for(
-    wishes: Wishes,
-    traits: Traits,
-    calibration: Calibration,
-    *,
-    max_utterance_ms: int,
-    languages: tuple[str, ...] = (),
+    wishes: Wishes, traits: Traits, calibration: Calibration, *, max_utterance_ms: int
 ) -> RecognizerRules:
     """Return how to recognize what is wished with one engine.
 
-    `languages` are those that may be spoken, all of the engine's where none is named.
+    Where the wishes name no language, any of the engine's may be spoken.
     `wishes.speakers` counts as it stands: leave it out where no voices can be told apart. What
     the modes give and cost is in bench/README.md.
     """
@@ -87,7 +82,7 @@ def rules_for(
         pad_after_samples=min(endpoint.settle_silence, most_after) * FRAME_SAMPLES,
         context_samples=context_samples,
         prompt_tokens=calibration.prompt_tokens[wishes.mode] if traits.takes_prompt else 0,
-        languages=languages or tuple(sorted(traits.languages)),
+        languages=wishes.possible_languages or tuple(sorted(traits.languages)),
         final_width=min(calibration.final_width[wishes.mode], traits.max_width),
         judge_stability=partial(partial_stability, curve=calibration.stability),
         partial_interval_samples=SAMPLE_RATE // 2 if wishes.partials else None,
