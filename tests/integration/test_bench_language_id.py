@@ -99,9 +99,9 @@ def test_finals_are_counted_by_where_they_begin() -> None:
     english = Sample("b", "en", draw_speech("." * 5 + "hello" * 5))
     engines = Engines(ScriptedVad(), (Listener(),))
 
-    counts = [(one.right, one.wrong, one.silent) for one in try_mixed(dutch, english, engines)]
-
-    assert [sum(one) for one in counts] == [1, 1]
+    assert try_mixed(dutch, english, engines) == (Tally(right=1), Tally(right=1))
+    called_french = replace(english, language="fr")
+    assert try_mixed(dutch, called_french, engines) == (Tally(right=1), Tally(wrong=1))
 
 
 def test_no_claim_is_no_wrong_claim() -> None:
