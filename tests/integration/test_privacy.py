@@ -22,6 +22,7 @@ import typer.main
 
 from scribewire.cli.app import app
 from scribewire.cli.exits import ExitCode
+from tests.parts.multilingual import need_whisper
 from tests.parts.origin import run_origin
 from tests.parts.programs import wait_until
 from tests.parts.system_calls import Watched, need_system_calls, watch
@@ -64,7 +65,7 @@ import sys
 from pathlib import Path
 from scribewire.client import FinalResult
 from scribewire.client.blocking import connect
-with connect(sys.argv[1], key=sys.argv[2]) as client:
+with connect(sys.argv[1], key=sys.argv[2], language=sys.argv[4]) as client:
     client.send_audio(Path(sys.argv[3]).read_bytes())
     client.stop()
     print([message.text for message in client if isinstance(message, FinalResult)])
@@ -201,7 +202,7 @@ async def test_no_command_reaches_beyond_the_machine_or_writes_outside_its_cache
             machine.run("transcribe a file", *transcribe, str(talk)),
             machine.run("transcribe a file by a server", *transcribe, str(talk), *by_server),
             machine.run("transcribe a URL by a server", *transcribe, url, *by_server),
-            machine.run("client", *python, USE_THE_CLIENT, server, KEY, str(talk)),
+            machine.run("client", *python, USE_THE_CLIENT, server, KEY, str(talk), "en"),
         )
         await asyncio.gather(
             machine.run("probe", *SCRIBEWIRE, "probe", url),
@@ -216,5 +217,24 @@ async def test_no_command_reaches_beyond_the_machine_or_writes_outside_its_cache
     assert [said for said in heard if HEARD not in said] == []
     assert loaded == "set()\n"
     assert {name.split()[0] for name in machine.watched} >= COMMANDS
+    assert (machine.strangers(), machine.written_elsewhere()) == ({}, {})
+    assert list(machine.temporary.iterdir()) == []
+
+
+@pytest.mark.slow
+async def test_a_session_in_dutch_reaches_nobody_and_writes_into_the_cache_alone(
+    tmp_path: Path, speech: bytes
+) -> None:
+    need_system_calls()
+    need_whisper()
+    machine = Machine(tmp_path)
+    talk = tmp_path / "talk.wav"
+    talk.write_bytes(wav(speech[: 5 * 32_000]))
+
+    async with machine.serve() as server:
+        use_the_client = (sys.executable, "-c", USE_THE_CLIENT)
+        await machine.run("client", *use_the_client, server, KEY, str(talk), "nl")
+
+    assert len(list(machine.cache.glob("whisper-base-*/model.bin"))) == 1
     assert (machine.strangers(), machine.written_elsewhere()) == ({}, {})
     assert list(machine.temporary.iterdir()) == []

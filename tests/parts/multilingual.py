@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from scribewire.engines.whisper.family import WHISPER_BASE, why_not_served
+from scribewire.engines.whisper.family import WHISPER, WHISPER_BASE
 from scribewire.models.cache import ModelCache
 from scribewire.models.catalog import Model
 from scribewire.models.joined import joined_model
@@ -22,7 +22,7 @@ def need_whisper(
     model: Model = WHISPER_BASE, *, environment: Mapping[str, str] = os.environ
 ) -> None:
     """Skip the test that calls this where the model is not there; fail it where all are needed."""
-    missing = why_not_served(model, None)
+    missing = WHISPER.why_missing(model, None)
     if missing is not None:
         skip_or_fail(PartMissing(missing), environment)
 

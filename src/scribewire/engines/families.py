@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from scribewire.engines.moonshine.family import MOONSHINE
 from scribewire.engines.whisper.device import choose_device
+from scribewire.engines.whisper.family import WHISPER
 from scribewire.models.catalog import SILERO_VAD, Model
 
 if TYPE_CHECKING:
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_MODEL", "FAMILIES", "MODELS", "choose_device"]
 
-FAMILIES: Final[tuple[Family, ...]] = (MOONSHINE,)
+FAMILIES: Final[tuple[Family, ...]] = (MOONSHINE, WHISPER)
 """In order of preference, as their models are: of two for one language, the first serves it."""
 
 DEFAULT_MODEL: Final = FAMILIES[0].models[0]
 """The one that is measured, and fitted."""
 
 MODELS: Final[tuple[Model, ...]] = (
-    *(model for family in FAMILIES for model in family.models),
+    *(model for family in FAMILIES for model in family.models if model.files),
     SILERO_VAD,
 )
-"""Every model without which something does not work."""
+"""Every model that comes with the package itself, and without which something does not work."""

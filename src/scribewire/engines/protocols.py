@@ -125,11 +125,6 @@ class Voices:
         self.turns.close()
 
 
-def nothing_missing(_model: Model, _model_dir: Path | None) -> str | None:
-    """Say nothing: what the family needs comes with the package."""
-    return None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPlace:
     """Where speech models come from, and what they run on."""
@@ -162,6 +157,3 @@ class Family:
     own_model: Callable[[Path, frozenset[str]], Model] | None = None
     """An entry for a folder of the user's own, which is to serve these languages. Raises ModelFault
     for one that does not hold a model of the family. None: it takes none."""
-    missing: Callable[[Model, Path | None], str | None] = nothing_missing
-    """Tells in words what is not installed for one of them, and what to do; None where it can be
-    loaded. Who starts a server leaves such a model out, and does not fail. It reads no model."""

@@ -3,14 +3,20 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from scribewire.engines.whisper.family import WHISPER_BASE, own_model, why_not_served
+from scribewire.engines.protocols import ModelPlace
+from scribewire.engines.whisper.family import WHISPER, WHISPER_BASE, own_model
 from scribewire.errors import ModelFault
+from scribewire.models.cache import ModelCache
 from scribewire.models.catalog import Carrier, JoinedFile
+from scribewire.models.fitted import read_fitted
+from scribewire.recognition.calibration import Calibration
+from tests.parts.multilingual import need_whisper
 from tests.parts.tiny_whisper import build
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -40,8 +46,8 @@ def weights(carrier: Carrier) -> JoinedFile:
 def test_who_asks_what_is_missing_loads_no_engine_and_no_carrier() -> None:
     program = (
         "import sys\n"
-        "from scribewire.engines.whisper.family import WHISPER_BASE, why_not_served\n"
-        "why_not_served(WHISPER_BASE, None)\n"
+        "from scribewire.engines.whisper.family import WHISPER_BASE, WHISPER\n"
+        "WHISPER.why_missing(WHISPER_BASE, None)\n"
         "print([name for name in sys.modules if name.startswith(('ctrans', 'gymp', 'solids'))])\n"
     )
 
@@ -59,7 +65,7 @@ def test_who_asks_what_is_missing_loads_no_engine_and_no_carrier() -> None:
 def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ctranslate2", None)  # as Python takes what is not there
 
-    assert why_not_served(WHISPER_BASE, None) == (
+    assert WHISPER.why_missing(WHISPER_BASE, None) == (
         "model whisper-base: ctranslate2 is not installed; pip install 'scribewire[multilingual]'"
     )
 
@@ -97,3 +103,60 @@ def test_a_folder_is_of_no_use_without_the_library(
 
     with pytest.raises(ModelFault, match=r"ctranslate2 is not installed; pip install 'scribewire"):
         own_model(tmp_path, frozenset({"nl"}))
+
+
+def test_a_folder_of_ones_own_needs_no_carrier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = replace(WHISPER_BASE, carriers=(), folder=tmp_path)
+
+    assert WHISPER.why_missing(model, tmp_path / "models") is None
+    monkeypatch.setitem(sys.modules, "ctranslate2", None)
+    assert "ctranslate2 is not installed" in str(WHISPER.why_missing(model, None))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("languages", [{"nl"}, {"nl", "en"}])
+def test_what_is_told_of_an_engine_is_true_once_it_is_loaded(
+    languages: set[str], tmp_path: Path
+) -> None:
+    model = own_model(build(tmp_path, 128), frozenset(languages))
+
+    engine = WHISPER.load(model, ModelPlace(cache=ModelCache()))
+
+    assert engine.traits == WHISPER.traits(model, "cpu")
+    assert engine.traits.tells_language is (len(languages) > 1)
+    engine.close()
+
+
+@pytest.mark.slow
+def test_a_folder_that_was_damaged_since_is_told_when_it_is_loaded(tmp_path: Path) -> None:
+    model = own_model(build(tmp_path), frozenset({"nl"}))
+    (tmp_path / "model.bin").write_bytes((tmp_path / "model.bin").read_bytes()[:10_000])
+
+    with pytest.raises(ModelFault, match=r"model\.bin: is cut"):
+        WHISPER.load(model, ModelPlace(cache=ModelCache()))
+
+
+@pytest.mark.slow
+def test_the_installed_model_is_loaded_from_the_cache() -> None:
+    need_whisper()
+
+    engine = WHISPER.load(WHISPER_BASE, ModelPlace(cache=ModelCache()))
+
+    assert engine.traits == WHISPER.traits(WHISPER_BASE, "cpu")
+    engine.close()
+
+
+def test_what_is_not_in_the_folder_of_models_is_a_model_fault(tmp_path: Path) -> None:
+    place = ModelPlace(cache=ModelCache(), model_dir=tmp_path)
+
+    with pytest.raises(ModelFault, match=f"model whisper-base: no folder {tmp_path}/whisper-base;"):
+        WHISPER.load(WHISPER_BASE, place)
+
+
+def test_every_model_has_its_fitted_numbers() -> None:
+    for model in WHISPER.models:
+        assert model.fitted is not None
+        calibration = read_fitted(model.fitted, "calibration", Calibration)
+        assert calibration.final_width.keys() == {"fast", "quality"}

@@ -9,11 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from scribewire.engines.protocols import ModelPlace
+from scribewire.engines.protocols import Device, Family, ModelPlace, SpeechEngine
+from scribewire.engines.whisper.abilities import traits_of
 from scribewire.engines.whisper.weights import WEIGHTS, check_folder
 from scribewire.errors import ModelFault
 from scribewire.models.catalog import Carrier, FilePart, JoinedFile, Model
 from scribewire.models.joined import joined_model, why_missing
+from scribewire.recognition.traits import Traits
 
 _LIBRARY: Final = "ctranslate2"
 _MB: Final = 10**6
@@ -105,11 +107,6 @@ WHISPER_BASE: Final = Model(
 """It has heard 99 languages, and is fitted for these."""
 
 
-def why_not_served(model: Model, model_dir: Path | None) -> str | None:
-    """Return what is not installed, and what to do; None where the model can be loaded."""
-    return _why_no_library(f"model {model.name}") or why_missing(model, model_dir)
-
-
 def check_model(model: Model, place: ModelPlace) -> Path:
     """Compare all files of the model, and return where they are. Raises ModelFault."""
     with model_folder(model, place) as folder:
@@ -156,3 +153,39 @@ def _why_no_library(what: str) -> str | None:
     if find_spec(_LIBRARY) is not None:
         return None
     return f"{what}: {_LIBRARY} is not installed; pip install 'scribewire[multilingual]'"
+
+
+def _why_missing(model: Model, model_dir: Path | None) -> str | None:
+    why = _why_no_library(f"model {model.name}")
+    if why is not None or model.folder is not None:
+        return why
+    return why_missing(model, model_dir)
+
+
+def _traits(model: Model, device: Device) -> Traits:
+    return traits_of(model.languages, device)
+
+
+def _load(model: Model, place: ModelPlace) -> SpeechEngine:
+    # Whoever only asks which models there are does not load CTranslate2 for it.
+    from scribewire.engines.whisper.engine import WhisperEngine  # noqa: PLC0415
+
+    assert model.fitted is not None, "each entry says what was fitted for it"
+    with model_folder(model, place) as folder:
+        return WhisperEngine.load(
+            folder,
+            languages=model.languages,
+            fitted=model.fitted,
+            device=place.device,
+            threads=place.threads,
+        )
+
+
+WHISPER: Final = Family(
+    models=(WHISPER_BASE,),
+    traits=_traits,
+    load=_load,
+    why_missing=_why_missing,
+    check=check_model,
+    own_model=own_model,
+)
