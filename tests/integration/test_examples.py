@@ -9,15 +9,16 @@ import shlex
 import socket
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from scribewire.engines.engines import Engines
+from scribewire.recognition.requests import DecodeRequest, DecodeResult
 from scribewire.server.run import serving
 from scribewire.settings import Settings
-from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
+from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, ScriptedVad, draw_pcm
 from tests.parts.wav import wav
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
@@ -35,10 +36,22 @@ def usages(program: Path) -> list[str]:
 USAGES = [(program.name, usage) for program in EXAMPLES for usage in usages(program)]
 
 
+class TellingEngine(ScriptedEngine):
+    """Hears Dutch where there is a b, else English."""
+
+    traits = replace(SCRIPTED_TRAITS, languages=frozenset({"en", "nl"}), tells_language=True)
+
+    def decode(self, request: DecodeRequest) -> DecodeResult:
+        hypothesis = super().decode(request).hypothesis
+        assert hypothesis is not None
+        language = "nl" if "b" in hypothesis.text else "en"
+        return DecodeResult(replace(hypothesis, language=language))
+
+
 @pytest.fixture
 async def server_url() -> AsyncIterator[str]:
     """A real server that hears what `draw_pcm` draws."""
-    engines = Engines(ScriptedVad(), (ScriptedEngine(),))
+    engines = Engines(ScriptedVad(), (ScriptedEngine(), TellingEngine()))
     async with serving(Settings(port=0, keys=(KEY,)), engines) as (address, _):
         yield address.url
 
@@ -107,6 +120,21 @@ async def test_an_example_runs_as_its_usage_says(
 
     assert ending.code == 0, ending.complaints
     assert ending.captions == FINALS
+
+
+@pytest.mark.slow
+async def test_a_language_that_is_found_out_is_shown(server_url: str, desk: Path) -> None:
+    call = f"SCRIBEWIRE_KEY={KEY} python examples/caption_file.py {server_url} talk.wav"
+
+    found, locked, strange = await asyncio.gather(
+        run(f"{call} nl,en", desk), run(f"{call} en", desk), run(f"{call} en,xx", desk)
+    )
+
+    texts = [line.partition(" s  ")[2] for line in found.printed.splitlines()]
+    assert texts == [f"[en] {FINALS[0]}", f"[nl] {FINALS[1]}"]
+    assert locked.captions == FINALS
+    assert "[" not in locked.printed
+    assert "languages xx: no model on this server; available: en, nl" in strange.complaints
 
 
 def nobodys_address() -> str:
