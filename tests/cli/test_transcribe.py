@@ -62,7 +62,15 @@ USAGE = [
     (["http://host/a", "--source-retry-ms", "-1"], "--source-retry-ms"),
     (
         ["http://host/a", "--server", "ws://127.0.0.1:8000", "--key=k", "--allow-source", "b"],
-        "with --server, give them to `scribewire serve`",
+        "--allow-source: only for this process; with --server, give it to `scribewire serve`",
+    ),
+    (
+        ["a.wav", "--server", "ws://127.0.0.1:8000", "--key=k", "--model", "nl=a", "--device=cpu"],
+        "--model, --device: only for this process; with --server, give it to",
+    ),
+    (
+        ["http://host/a", "--model", "nl"],
+        "--model or SCRIBEWIRE_MODELS is ('nl',): it should be LA",
     ),
     (["a.wav", "--endpointing", "50"], "--endpointing 50: expected 100 to 5000 (milliseconds)"),
     (["a.wav", "--language", "english"], "--language"),

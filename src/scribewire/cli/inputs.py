@@ -54,8 +54,8 @@ class Order:
     """Whether messages of partials are written."""
     wishes: Wishes
     """Those for every source."""
-    pulling: Given
-    """Settings of pulling in this process, where options give them."""
+    settings: Given
+    """Of this process, where options give them."""
 
 
 def is_url(source: str) -> bool:
@@ -100,7 +100,7 @@ class Inputs:
 
         server, key = self._order.server, self._order.key
         if server is None:
-            settings = read_settings(self._order.pulling)
+            settings = read_settings(self._order.settings)
             source = await self._open_source(name, wishes, settings, stack)
             engines = self._load(settings)
             here = transcribing_here(wishes, engines, settings)

@@ -11,7 +11,7 @@ import typer
 
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.inputs import Order, is_url
-from scribewire.cli.options import Given, with_settings
+from scribewire.cli.options import Given, option_of, with_settings
 from scribewire.cli.outputs import format_of, place_outputs
 from scribewire.cli.transcripts import run_order
 from scribewire.protocol.scriptix.parameters import REQUEST, read_query
@@ -96,7 +96,7 @@ Track = Annotated[
 ]
 
 
-@with_settings("allow_source", "deny_source", "source_ca", "source_retry_ms")
+@with_settings("models", "device", "allow_source", "deny_source", "source_ca", "source_retry_ms")
 def transcribe(  # noqa: PLR0913 - one option for each thing that a person may choose
     sources: SourceArguments,
     *,
@@ -130,6 +130,8 @@ def transcribe(  # noqa: PLR0913 - one option for each thing that a person may c
     The host of the URL may be anywhere; what it leads to must be public, or
     allowed by --allow-source.
 
+    Without --server, the model of the language is loaded in this process.
+
     Ctrl-C ends with what was said until then.
     """
     chosen = format_of(output) if kind is None else "text" if kind == "txt" else kind
@@ -149,7 +151,7 @@ def transcribe(  # noqa: PLR0913 - one option for each thing that a person may c
         wishes=replace(
             wishes, speakers=chosen == "json" if speakers is None else speakers, digits=digits
         ),
-        pulling=settings,
+        settings=settings,
     )
     _check(order)
     raise typer.Exit(run_order(order))
@@ -196,11 +198,9 @@ def _problem_of_server(order: Order) -> str:
         if order.key and order.key != os.environ.get(_KEY_VARIABLE):
             return "--key: only with --server, which is not given: this process needs no key"
         return ""
-    if order.pulling:
-        return (
-            "--allow-source, --deny-source, --source-ca and --source-retry-ms are for what this "
-            "process pulls: with --server, give them to `scribewire serve`"
-        )
+    if order.settings:
+        given = ", ".join(map(option_of, order.settings))
+        return f"{given}: only for this process; with --server, give it to `scribewire serve`"
     if not re.match(r"wss?://[^/]", order.server):
         return "--server: expected an address such as ws://127.0.0.1:8000"
     if not order.key:
