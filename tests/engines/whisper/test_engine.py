@@ -186,6 +186,20 @@ def test_calls_of_several_threads_get_what_one_gets(
     assert found == [alone] * 4
 
 
+@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("prompt", [(), tuple(range(40, 240))])
+def test_a_decode_that_does_not_end_is_stopped_at_what_can_be_said(
+    prompt: tuple[int, ...], width: int, tiny: Path
+) -> None:
+    engine = load(tiny)
+    samples = np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
+
+    found = decode(engine, replace(request_for(samples), width=width, prompt=prompt))
+
+    assert len(found.tokens) == 16, "8 for each of 2 s"
+    assert not found.is_complete
+
+
 def test_a_closed_engine_refuses(tiny: Path) -> None:
     engine = load(tiny)
     engine.close()

@@ -212,14 +212,18 @@ class WhisperEngine:
         known = [tokenizer.mark(BEFORE), *prompt, *begun] if prompt else begun
         seconds = request.samples.size / SAMPLE_RATE
         guard = math.ceil(self._rules.max_tokens_per_second * seconds)
-        most = min(max(guard, len(request.prefix) + 1), _MAX_LENGTH // 2)
+        most = min(guard, _MAX_LENGTH // 2)
+        if len(request.prefix) >= most:
+            return list(request.prefix), False
+        # The library generates half of `max_length` at most, and less what is known already.
+        length = min(max(2 * most, most + len(known)), _MAX_LENGTH)
         (found,) = model.generate(
             encoding,
             [known],
             beam_size=min(request.width, MAX_WIDTH),
-            max_length=most,
+            max_length=length,
         )
-        ids = found.sequences_ids[0]
+        ids = found.sequences_ids[0][:most] if found.sequences_ids else []
         return [token for token in ids if tokenizer.is_text(token)], len(ids) < most
 
     def _marks(self, model: ctranslate2.models.Whisper, language: str) -> list[int]:
