@@ -63,12 +63,15 @@ def _pool(errors: Counts, words: Counts) -> float:
 def _draw_rates(errors: Counts, words: Counts, seed: int) -> npt.NDArray[np.float64]:
     assert len(errors) == len(words) > 0
     chosen = np.random.default_rng(seed).integers(0, len(words), (DRAWS, len(words)))
-    rates: npt.NDArray[np.float64] = (
-        100 * np.asarray(errors)[chosen].sum(axis=1) / np.asarray(words)[chosen].sum(axis=1)
+    drawn_errors = 100 * np.asarray(errors, float)[chosen].sum(axis=1)
+    drawn_words = np.asarray(words, float)[chosen].sum(axis=1)
+    nothing = np.full(DRAWS, np.nan)  # a draw of clips without words says nothing
+    rates: npt.NDArray[np.float64] = np.divide(
+        drawn_errors, drawn_words, out=nothing, where=drawn_words > 0
     )
     return rates
 
 
 def _estimate(value: float, drawn: npt.NDArray[np.float64]) -> Estimate:
-    low, high = np.percentile(drawn, [2.5, 97.5])
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return Estimate(value=value, low=float(low), high=float(high))

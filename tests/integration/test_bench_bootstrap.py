@@ -41,3 +41,9 @@ def test_clips_that_are_hard_for_both_cancel_out() -> None:
     assert difference.value == pytest.approx(10)
     assert difference.low == pytest.approx(10)
     assert difference.high == pytest.approx(10)
+
+
+def test_draws_of_clips_without_words_are_left_out() -> None:
+    rate = estimate_rate([0, 1], [0, 2])
+
+    assert (rate.value, rate.low, rate.high) == (50, 50, 50)
