@@ -153,8 +153,9 @@ async def test_a_session_is_let_in_by_the_costs_of_the_engine_that_would_serve_i
     engines: Engines,
 ) -> None:
     english, dutch = english_and_dutch(engines)
-    quick, slow = (CallCosts(final_s=final_s, stream_share=0.01) for final_s in (0.1, 5.0))
-    settings = Settings(port=0, keys=("key-1",), max_final_latency_ms=700)
+    quick = CallCosts(final_s=0.1, stream_share=0.01)
+    slow = CallCosts(final_s=5.0, stream_share=1.2)
+    settings = Settings(port=0, keys=("key-1",), max_final_latency_ms=700, workers=2)
 
     for costs, expected in (
         ({english: quick, dutch: slow}, {"en": 101, "nl": 503}),

@@ -16,6 +16,7 @@ COSTS: dict[SpeechEngine, CallCosts] = {
     ENGINE: CallCosts(final_s=0.1, stream_share=0.06),
     SLOW_ENGINE: CallCosts(final_s=0.3, stream_share=0.3),
 }
+SLOW_COSTS = CallCosts(final_s=0.6, stream_share=0.15)
 NO_STREAMS = OpenStreams(0, 0.0, 0.0)
 
 
@@ -177,7 +178,7 @@ def test_no_wish_for_latency_lets_any_number_in() -> None:
 
 
 def test_sessions_of_a_slow_engine_fill_a_server_with_fewer() -> None:
-    assert let_in(admission(), SLOW_ENGINE, load()) == 3
+    assert let_in(admission(), SLOW_ENGINE, load()) == 5
 
 
 def test_what_one_engine_needs_leaves_less_for_the_others() -> None:
@@ -186,7 +187,7 @@ def test_what_one_engine_needs_leaves_less_for_the_others() -> None:
         for _ in range(3):
             sessions.enter_context(shared.session(speech=SLOW_ENGINE))
 
-        assert let_in(shared, ENGINE, load()) == 16
+        assert let_in(shared, ENGINE, load()) == 15
 
 
 def test_an_engine_of_which_nothing_is_known_lets_sessions_in_until_it_is_measured() -> None:
@@ -214,7 +215,7 @@ def test_what_an_engine_costs_counts_once_its_model_has_been_loaded() -> None:
     with busy.session(speech=ENGINE):
         assert busy.refusal(load(), speech=engine) is None
 
-        busy.learn(engine, CallCosts(final_s=5.0, stream_share=0.1))
+        busy.learn(engine, CallCosts(final_s=0.1, stream_share=2.0))
 
         assert busy.refusal(load(), speech=engine) is not None
         assert busy.refusal(load(), speech=ENGINE) is None
@@ -229,3 +230,25 @@ def test_an_engine_that_is_not_loaded_yet_is_taken_for_one_that_keeps_up() -> No
             for _ in range(30):
                 taken.enter_context(some.session(speech=engine))
             assert some.refusal(load(), speech=engine) is not None
+
+
+def test_a_model_that_takes_long_by_itself_keeps_out_only_who_would_keep_others_waiting() -> None:
+    slow = Admission(
+        {ENGINE: CallCosts(final_s=0.1, stream_share=0.06), SLOW_ENGINE: SLOW_COSTS},
+        workers=2,
+        max_final_latency_s=0.7,
+    )
+
+    assert slow.allowed_s(load(), speech=ENGINE) == pytest.approx(0.7)
+    assert slow.allowed_s(load(), speech=SLOW_ENGINE) == pytest.approx(2 * 0.6 + 0.35)
+    assert 4 <= let_in(slow, SLOW_ENGINE, load()) < 20
+
+
+def test_finals_of_a_slow_model_are_not_taken_for_late_ones() -> None:
+    some = Admission({**COSTS, SLOW_ENGINE: SLOW_COSTS}, workers=2, max_final_latency_s=0.7)
+    busy = load(engine_load(1.2, streams=1), final_latency_s=1.3)
+    with some.session(speech=ENGINE):
+        assert some.refusal(busy, speech=ENGINE) is not None
+        with some.session(speech=SLOW_ENGINE):
+            assert some.refusal(busy, speech=ENGINE) is None
+        assert some.refusal(busy, speech=ENGINE) is not None
