@@ -16,6 +16,7 @@ from scribewire.models.catalog import SILERO_VAD
 from scribewire.models.store import find_model
 from scribewire.settings import Settings
 from scribewire.testing.running import run_server
+from tests.parts.multilingual import need_whisper
 from tests.parts.plain_http import ask
 
 
@@ -25,6 +26,8 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
 
 @pytest.mark.slow
 def test_models_that_are_there_are_intact_and_it_is_said_what_they_serve() -> None:
+    need_whisper()
+
     checks, table = check_models(Settings(), ModelCache())
 
     speech = [model.name for family in FAMILIES for model in family.models]
