@@ -46,6 +46,11 @@ def test_a_missing_model_is_a_fault_with_its_remedy(tmp_path: Path) -> None:
         run_server(Settings(port=0, model_dir=tmp_path))
 
 
+def test_a_folder_without_a_model_is_a_fault_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ModelFault, match=r"Whisper model .*: is no folder; give one that holds"):
+        run_server(Settings(port=0, models=(f"nl={tmp_path / 'none'}",)))
+
+
 SERVE = [sys.executable, "-m", "scribewire", "serve", "--port", "0"]
 
 
