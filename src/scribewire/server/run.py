@@ -68,8 +68,8 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> sig
         costs = measure_costs(engines)
         log_models(engines)
         for engine, cost in costs.items():
-            languages = ", ".join(sorted(engine.traits.languages))
-            _log.info("= a typical final takes %.0f ms here (%s)", cost.final_s * 1000, languages)
+            words = "= model %s: a typical final takes %.0f ms here"
+            _log.info(words, name_of(engine), cost.final_s * 1000)
         prepare_process()
         return asyncio.run(_serve_until_signal(settings, engines, costs, on_listening))
     finally:
