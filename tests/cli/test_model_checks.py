@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,24 @@ def test_models_that_are_there_are_intact_and_it_is_said_what_they_serve() -> No
     assert "en by moonshine-tiny-en" in checks[-1].words
     assert checks[-1].words.endswith("; en where none is named")
     assert table is not None
+
+
+def test_without_what_whisper_needs_english_is_served_and_the_remedy_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "ctranslate2", None)  # as Python takes what is not there
+
+    checks, table = check_models(Settings(), ModelCache())
+
+    found = by_name(checks)
+    assert found["whisper-base"].status == "warning"
+    assert "pip install 'scribewire[multilingual]'" in found["whisper-base"].words
+    assert found["languages"].words == "en by moonshine-tiny-en; en where none is named"
+    assert table is not None
+    checks, table = check_models(Settings(languages=("en", "nl")), ModelCache())
+    words = by_name(checks)["languages"].words
+    assert words.startswith("language nl: no model; there are some for en; model whisper-base: ")
+    assert table is None
 
 
 def test_a_missing_or_changed_model_is_told_with_its_remedy(tmp_path: Path) -> None:
