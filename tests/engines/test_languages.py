@@ -129,6 +129,7 @@ def test_a_default_language_that_was_chosen_is_the_default() -> None:
         ((EVERYTHING,), "", ""),
         ((ENGLISH, TELLER), "", "de en fr nl"),
         ((ENGLISH, TELLER), "nl en", "en nl"),
+        ((ENGLISH, TELLER), "en", ""),
         ((SMALL_TELLER, TELLER), "", "de en fr nl"),
         ((ENGLISH, SMALL_TELLER), "", "de nl"),
         ((ENGLISH, HASTY_TELLER), "", ""),
@@ -170,7 +171,7 @@ def test_what_no_engine_tells_is_a_fault_of_whoever_offered_it() -> None:
     ("speech", "offered", "serving"),
     [
         ((ENGLISH, TELLER), "", (ENGLISH, TELLER)),
-        ((ENGLISH, TELLER), "en", (ENGLISH, TELLER)),  # told from nothing else, it is told
+        ((ENGLISH, TELLER), "en", (ENGLISH,)),  # there is nothing to tell it from
         ((ENGLISH, EVERYTHING, GERMAN), "", (ENGLISH, EVERYTHING)),
         ((ENGLISH, EVERYTHING), "en", (ENGLISH,)),
         ((HASTY, EVERYTHING), "en", (HASTY, EVERYTHING)),

@@ -125,10 +125,10 @@ async def test_a_session_is_let_in_by_the_costs_of_the_engine_that_would_serve_i
 ) -> None:
     english, telling = ScriptedEngine(), TellingEngine()
     engines = Engines(ScriptedVad(), (english, telling))
-    quick, slow = (CallCosts(final_s=final_s, stream_share=0.01) for final_s in (0.1, 5.0))
+    cheap, dear = (CallCosts(final_s=0.1, stream_share=share) for share in (0.01, 100.0))
     settings = Settings(port=0, keys=("key-1",), max_final_latency_ms=700)
 
-    async with serving(settings, engines, {english: quick, telling: slow}) as running:
+    async with serving(settings, engines, {english: cheap, telling: dear}) as running:
         server = RunningServer(*running)
         async with server.dial(PATH):  # somebody who would have to wait
             answers = [await answer(server, asked), await answer(server, "language=en")]

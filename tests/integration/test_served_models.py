@@ -63,11 +63,11 @@ async def test_a_folder_serves_its_languages_and_is_loaded_once_for_all_of_them(
         ends = [await speak(server, language) for language in ("nl", "sv")]
         after = await told(server)
 
-    own = {"fast": "whisper in tiny", "quality": "whisper in tiny"}
+    own = {"fast": "whisper in tiny (nl, sv)", "quality": "whisper in tiny (nl, sv)"}
     assert before["languages"]["nl"] == before["languages"]["sv"] == own
     assert before["languages"]["en"]["fast"] == "moonshine-tiny-en"
     assert ends == [(1000, []), (1000, [])]
-    assert (before["resident"], after["resident"]) == ([], ["whisper in tiny"])
+    assert (before["resident"], after["resident"]) == ([], ["whisper in tiny (nl, sv)"])
 
 
 def _break_size(folder: Path) -> None:

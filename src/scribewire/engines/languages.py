@@ -66,13 +66,13 @@ class LanguageTable:
 
     @property
     def auto_languages(self) -> frozenset[str]:
-        """Those of `languages` that one engine tells from each other, in every mode; may be none.
+        """Those of `languages` that one engine tells from each other, in every mode.
 
-        Where several engines do it is the one that knows most.
+        They are several or none. Where several engines do it is the one that knows most.
         """
         tellers = [engine for engine in self.speech if engine.traits.tells_language]
         told = [one.traits.languages & self.languages for one in tellers if _serves(one, *_MODES)]
-        return max(told, key=len, default=frozenset())
+        return max((some for some in told if len(some) > 1), key=len, default=frozenset())
 
     def speech_for(
         self, language: str | None, mode: Mode, languages: tuple[str, ...] = ()

@@ -159,7 +159,8 @@ class Stream:
             return
         if (fault := loading.exception()) is not None:
             assert isinstance(fault, Exception), "nobody cancels it"
-            self.fail(fault)
+            # One of its own: others wait for the same, and each raise adds to a traceback.
+            self.fail(type(fault)(*fault.args))
             return
         for request, due_at in waiting:
             self._scheduler.submit(self._lane, request, due_at=due_at)

@@ -115,6 +115,18 @@ def test_the_language_is_found_among_several(
 
 
 @pytest.mark.slow
+def test_a_model_that_serves_one_language_does_not_claim_it_for_another(
+    read_recording: Callable[[str], Samples],
+) -> None:
+    with whisper_base() as folder:
+        engine = WhisperEngine.load(folder, languages=frozenset({"nl"}), fitted=FITTED)
+
+    found = decode(engine, request_for(read_recording("two_cities.wav")[:80_000], "nl"))
+
+    assert found.language is None
+
+
+@pytest.mark.slow
 def test_partials_in_one_language_do_not_ask_which_it_is(
     whisper: WhisperEngine, read_recording: Callable[[str], Samples]
 ) -> None:

@@ -77,7 +77,7 @@ def test_a_folder_of_ones_own_becomes_an_entry_with_the_numbers_of_base(tmp_path
 
     model = own_model(folder, frozenset({"nl", "sv"}))
 
-    assert model.name == "whisper in whisper-tiny"
+    assert model.name == "whisper in whisper-tiny (nl, sv)"
     assert model.languages == {"nl", "sv"}
     assert (model.folder, model.carriers) == (folder, ())
     assert model.fitted == WHISPER_BASE.fitted

@@ -120,7 +120,13 @@ def test_weights_of_another_kind_are_told(
 @pytest.mark.parametrize(
     ("name", "contents", "words"),
     [
-        ("config.json", b"[]", "config.json: expected an object"),
+        ("config.json", b"[]", "config.json: expected an object with alignment_heads"),
+        ("config.json", b"{}", "config.json: expected an object with alignment_heads"),
+        (
+            "config.json",
+            b'{"alignment_heads": []}',
+            "config.json: expected an object with alignment_heads",
+        ),
         ("config.json", b"{", "config.json: no JSON: "),
         ("config.json", b"\xff", "config.json: no UTF-8"),
         ("vocabulary.json", b"[1, 2]", "vocabulary.json: expected a list of tokens"),

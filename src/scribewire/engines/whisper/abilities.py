@@ -16,6 +16,9 @@ WINDOW_SAMPLES: Final = 30 * SAMPLE_RATE
 MAX_SAMPLES: Final = WINDOW_SAMPLES - SAMPLE_RATE
 """Of speech: it does not find the end of what has no silence behind it."""
 MAX_WIDTH: Final = 8
+COMPARED_LANGUAGES: Final = frozenset({"en", "nl", "fr", "de"})
+"""What a language is checked against besides those that an engine serves: one alone is always the
+likeliest."""
 
 
 def traits_of(languages: frozenset[str], device: Device) -> Traits:

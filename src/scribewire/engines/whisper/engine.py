@@ -16,6 +16,7 @@ import numpy as np
 
 from scribewire.engines.waveform import clean_samples
 from scribewire.engines.whisper.abilities import (
+    COMPARED_LANGUAGES,
     MAX_SAMPLES,
     MAX_WIDTH,
     MIN_SAMPLES,
@@ -193,7 +194,7 @@ class WhisperEngine:
         if not model.is_multilingual:
             return HeardLanguage(languages[0], None)
         every = _probabilities(model, encoding)
-        known = {*self._languages, *languages}
+        known = {*self._languages, *languages, *COMPARED_LANGUAGES}
         total = sum(every.get(code, 0.0) for code in known) or 1.0
         probabilities = {code: every.get(code, 0.0) / total for code in known}
         return choose_language(probabilities, languages, request.expected, self._bounds)

@@ -140,7 +140,7 @@ def own_model(folder: Path, languages: frozenset[str]) -> Model:
         raise ModelFault(f"Whisper model {folder}: language {named}: it was trained on {known}")
     return replace(
         WHISPER_BASE,
-        name=f"whisper in {found.path.resolve().name}",
+        name=f"whisper in {found.path.resolve().name} ({', '.join(sorted(languages))})",
         languages=languages,
         licence="not known",
         carriers=(),

@@ -62,8 +62,11 @@ def check_folder(path: Path) -> WhisperFolder:
     if len(tokens) != rows:
         raise _fault(path, f"vocabulary of {len(tokens):,} tokens: {WEIGHTS} has {rows:,}")
     _check_tokenizer(path / TOKENIZER, tokens)
-    if not isinstance(_read_json(path / CONFIG), dict):
-        raise _fault(path / CONFIG, "expected an object")
+    match _read_json(path / CONFIG):
+        case {"alignment_heads": [_, *_]}:  # where words are heard is told by them
+            pass
+        case _:
+            raise _fault(path / CONFIG, "expected an object with alignment_heads")
     return WhisperFolder(
         path=path, n_mels=shapes[_FIRST_CONVOLUTION][1], languages=_languages(tokens)
     )
