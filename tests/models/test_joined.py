@@ -117,6 +117,14 @@ def test_the_second_publisher_serves_where_the_first_is_not_installed(machine: M
     assert why_missing(MODEL, None) is None
 
 
+def test_half_of_the_first_publisher_does_not_hide_the_second(machine: Machine) -> None:
+    machine.install("ours")
+    machine.uninstall("ours-2")
+    machine.install("theirs", WEIGHTS + b"!")
+
+    assert machine.join() == {**FILES, "model.bin": WEIGHTS + b"!"}
+
+
 def test_what_one_publisher_has_is_not_taken_for_the_others(machine: Machine) -> None:
     machine.install("theirs", WEIGHTS + b"!")
     machine.join()

@@ -26,12 +26,15 @@ def joined_model(model: Model, model_dir: Path | None, cache: ModelCache) -> Ite
     """Yield the folder that holds all of the model's files, verified. Load them before leaving.
 
     With `model_dir`, they are looked for in its folder of the model's name and nowhere else.
-    Without, they are joined of the first carrier that is installed. Raises ModelFault.
+    Without, they are joined of the first carrier that is installed whole. Raises ModelFault.
     """
     if model_dir is not None:
         yield _check_own(model, model_dir / model.name)
         return
-    carrier = next(filter(_is_installed, model.carriers), None)
+    # Of one that is there in part, what is missing is told.
+    carrier = next(filter(_is_whole, model.carriers), None) or next(
+        filter(_is_installed, model.carriers), None
+    )
     if carrier is None:
         raise ModelFault(_say_not_installed(model))
     key = hashlib.sha256("".join(file.sha256 for file in carrier.files).encode()).hexdigest()
@@ -61,6 +64,10 @@ def why_missing(model: Model, model_dir: Path | None) -> str | None:
 def _is_installed(carrier: Carrier) -> bool:
     """Tell whether any of its packages is: who has one of two is told of the other."""
     return any(_version(name) is not None for name in carrier.distributions)
+
+
+def _is_whole(carrier: Carrier) -> bool:
+    return all(_version(name) is not None for name in carrier.distributions)
 
 
 def _version(distribution: str) -> str | None:

@@ -41,9 +41,7 @@ if TYPE_CHECKING:
 
 FRAME_SAMPLES: Final = 2 * HOP_SAMPLES  # 20 ms: one frame of the encoder's output
 _MEDIAN_FRAMES = 7  # over which the attention is smoothed; OpenAI's own choice
-_MAX_PROMPT_TOKENS = (
-    223  # half of what the decoder takes in all, less a mark; its training's choice
-)
+_MAX_PROMPT_TOKENS = 223  # as in its training: half of what the decoder takes, less a mark
 _MAX_LENGTH = 448
 _LEAST_PROBABILITY = 1e-10
 
