@@ -96,6 +96,16 @@ def test_until_a_language_is_known_there_is_no_partial_of_less_than_three_second
     assert min(one.samples.size for one in second) < 24_000
 
 
+def test_after_a_cut_partials_go_on_at_once_in_the_language_that_its_final_tells() -> None:
+    engine = Polyglot("nl", "nl")
+
+    play("b" * 450 + "." * 6 + "b" * 100, engine, "en", "nl")  # cut after 15 s, at the short pause
+
+    after = [one for one in engine.requests if not one.is_required and one.utterance == 1]
+    assert after[0].languages == ("nl",)
+    assert after[0].samples.size < 24_000
+
+
 @pytest.mark.parametrize("language", ["en", "nl"])
 def test_one_language_is_locked_in_every_request(language: str) -> None:
     engine = Polyglot("en", None)

@@ -161,17 +161,14 @@ class WindowPartials:
         self._buffer = buffer
         self._track = track
         self._speech_start = 0  # of the open utterance
-        self._first_due = 0  # where its first partial is due
+        self._least_due = 0  # before that, its window is too short for the engine
         self._text = WindowText(rules, -1, 0)  # of the open utterance
         self._outstanding: list[_Asked] = []
 
     def begin(self, utterance: int, start: int, speech_start: int) -> None:
         """Say that an utterance has begun: its number, where its audio does and its speech."""
         self._speech_start = speech_start
-        first, least = self._rules.first_partial_samples, self._rules.traits.min_window_samples
-        if not self._spoken.is_sure:  # a text in the wrong language is worse than none yet
-            first = max(first, ENOUGH_SAMPLES)
-        self._first_due = max(speech_start + first, start + least)
+        self._least_due = start + self._rules.traits.min_window_samples
         self._text = WindowText(self._rules, utterance, start)
 
     def due_at(self, judged: int, *, has_shown: bool) -> int | None:
@@ -181,7 +178,7 @@ class WindowPartials:
             return None
         if self._is_hurried(judged, has_shown=has_shown):
             interval = self._rules.retry_samples
-        return max(self._first_due, self._text.asked_end + interval)
+        return max(self._first_due(), self._text.asked_end + interval)
 
     def next_request(self, judged: int, *, has_shown: bool) -> DecodeRequest | None:
         """Return the next request for the open utterance, if one is due at sample `judged`."""
@@ -215,6 +212,16 @@ class WindowPartials:
     def receive_pause(self, request: DecodeRequest, found: Hypothesis) -> None:
         """Take what the decode of a pause of the open utterance found, in case that it was none."""
         self._text.receive_pause(request, found)
+
+    def _first_due(self) -> int:
+        """Return where the open utterance's first partial is due, by what is known by now.
+
+        The final of the one before may have told the language since this one began.
+        """
+        first = self._rules.first_partial_samples
+        if not self._spoken.is_sure:  # a text in the wrong language is worse than none yet
+            first = max(first, ENOUGH_SAMPLES)
+        return max(self._speech_start + first, self._least_due)
 
     def _is_hurried(self, judged: int, *, has_shown: bool) -> bool:
         """Whether nothing is shown yet, and nothing on its way may show something."""
