@@ -6,7 +6,8 @@ from contextlib import ExitStack
 import pytest
 
 from scribewire.engines.protocols import SpeechEngine
-from scribewire.runtime.admission import ASSUMED_COSTS, Admission, CallCosts
+from scribewire.engines.whisper.family import WHISPER_BASE
+from scribewire.runtime.admission import ASSUMED_COSTS, Admission, CallCosts, assumed_costs
 from scribewire.runtime.load import EngineLoad, Load, Loads
 from scribewire.runtime.stream_costs import OpenStreams
 from scribewire.testing.scripted import ScriptedEngine
@@ -230,6 +231,24 @@ def test_an_engine_that_is_not_loaded_yet_is_taken_for_one_that_keeps_up() -> No
             for _ in range(30):
                 taken.enter_context(some.session(speech=engine))
             assert some.refusal(load(), speech=engine) is not None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "costs"),
+    [
+        (None, ASSUMED_COSTS),
+        (100, ASSUMED_COSTS),
+        (WHISPER_BASE.parameters, ASSUMED_COSTS),
+        (726_000_000, CallCosts(final_s=2.0, stream_share=0.6)),
+    ],
+)
+def test_a_large_model_is_taken_for_a_dear_one_until_it_is_measured(
+    parameters: int | None, costs: CallCosts
+) -> None:
+    found = assumed_costs(parameters)
+
+    assert found.final_s == pytest.approx(costs.final_s, rel=1e-3)
+    assert found.stream_share == pytest.approx(costs.stream_share, rel=1e-3)
 
 
 def test_a_model_that_takes_long_by_itself_keeps_out_only_who_would_keep_others_waiting() -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from scribewire.engines.engines import Engines
+from scribewire.engines.protocols import Device
+from scribewire.engines.whisper.family import WHISPER_BASE
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.server.address import Address
 from scribewire.server.run import SWITCH_S, load_first, log_models, prepare_process, serve, serving
@@ -61,6 +63,30 @@ def test_at_the_start_each_model_is_told_with_what_it_serves_and_the_memory(
     assert unloaded in caplog.messages
     assert "= model letters: de, nl" in caplog.messages
     assert re.search(r"= \d+ MB of memory are held", caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "device", "is_let_in"),
+    [
+        (WHISPER_BASE.parameters, "cpu", True),
+        (1_540_000_000, "cpu", False),
+        (1_540_000_000, "cuda", True),
+    ],
+)
+async def test_beside_an_open_session_a_large_model_on_a_core_is_refused_before_it_is_measured(
+    parameters: int, device: Device, *, is_let_in: bool
+) -> None:
+    traits = replace(SCRIPTED_TRAITS, languages=frozenset({"nl"}), device=device)
+    large = scripted_on_demand(ScriptedModel().load, traits=traits)
+    large.model = replace(large.model, parameters=parameters)
+    english = ScriptedEngine()
+    async with serving(Settings(port=0, workers=2), Engines(ScriptedVad(), (english, large))) as (
+        _,
+        services,
+    ):
+        admission, loads = services.admission, services.scheduler.loads()
+        with admission.session(speech=english):
+            assert (admission.refusal(loads, speech=large) is None) is is_let_in
 
 
 def test_a_thread_that_computes_lets_engines_in_soon() -> None:

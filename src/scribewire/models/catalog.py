@@ -93,6 +93,9 @@ class Model:
     """Where it lies, where it is the user's own: nobody knows its digests."""
     memory_mb: int | None = None
     """About what a process holds of it once it is loaded; None: nobody has measured it."""
+    parameters: int | None = None
+    """How many numbers it has learnt, by which its costs are guessed until they are measured; None:
+    nobody has counted."""
     fitted: Path | None = None
     """Where the numbers that were fitted for it lie (models/fitted.py); None: it has none."""
 

@@ -55,9 +55,21 @@ class SessionRefusal:
 ASSUMED_COSTS = CallCosts(final_s=0.2, stream_share=0.06)
 """What stands for an engine whose model is not loaded yet: about Whisper base, on a core of 2024.
 """
+ASSUMED_PARAMETERS = 72_600_000  # those of Whisper base
 
 NO_COSTS = CallCosts(final_s=0.0, stream_share=0.0)
 _BUSY = "this server is busy: one more session would make the others wait for their text"
+
+
+def assumed_costs(parameters: int | None) -> CallCosts:
+    """Return what stands for the costs of a model with so many parameters that is not loaded yet.
+
+    They grow with the parameters, each of which is multiplied by. None: nobody has counted.
+    """
+    scale = max((parameters or 0) / ASSUMED_PARAMETERS, 1.0)
+    return CallCosts(
+        final_s=scale * ASSUMED_COSTS.final_s, stream_share=scale * ASSUMED_COSTS.stream_share
+    )
 
 
 class Admission:

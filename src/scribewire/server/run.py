@@ -20,7 +20,7 @@ from scribewire.errors import CloseCode
 from scribewire.keys.configured import ConfiguredKeys
 from scribewire.models.cache import ModelCache
 from scribewire.protocol.policy import ServerPolicy
-from scribewire.runtime.admission import ASSUMED_COSTS, NO_COSTS, Admission, CallCosts
+from scribewire.runtime.admission import NO_COSTS, Admission, CallCosts, assumed_costs
 from scribewire.runtime.look_up import LookUpThreads
 from scribewire.runtime.memory import held_bytes
 from scribewire.runtime.residence import Residence
@@ -148,7 +148,11 @@ def _make_services(
 
 def _assumed(engine: SpeechEngine) -> CallCosts:
     """Return what stands for the costs of an engine that have not been measured."""
-    return NO_COSTS if is_resident(engine) else ASSUMED_COSTS
+    if is_resident(engine):
+        return NO_COSTS
+    assert isinstance(engine, OnDemandEngine)
+    # What is assumed is of a core; an accelerator runs a large model sooner than that a small one.
+    return assumed_costs(engine.model.parameters if engine.traits.device == "cpu" else None)
 
 
 def _model_cache(settings: Settings) -> ModelCache:

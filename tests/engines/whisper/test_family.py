@@ -10,7 +10,8 @@ from typing import Final
 import pytest
 
 from scribewire.engines.protocols import ModelPlace
-from scribewire.engines.whisper.family import WHISPER, WHISPER_BASE, own_model
+from scribewire.engines.whisper.family import WHISPER, WHISPER_BASE, model_folder, own_model
+from scribewire.engines.whisper.weights import check_folder
 from scribewire.errors import ModelFault
 from scribewire.models.cache import ModelCache
 from scribewire.models.catalog import Carrier, JoinedFile
@@ -81,6 +82,7 @@ def test_a_folder_of_ones_own_becomes_an_entry_with_the_numbers_of_base(tmp_path
     assert model.languages == {"nl", "sv"}
     assert (model.folder, model.carriers) == (folder, ())
     assert model.fitted == WHISPER_BASE.fitted
+    assert model.parameters == check_folder(folder).parameters
 
 
 @pytest.mark.slow
@@ -146,6 +148,14 @@ def test_the_installed_model_is_loaded_from_the_cache() -> None:
 
     assert engine.traits == WHISPER.traits(WHISPER_BASE, "cpu")
     engine.close()
+
+
+@pytest.mark.slow
+def test_the_parameters_of_the_installed_model_are_counted_right() -> None:
+    need_whisper()
+
+    with model_folder(WHISPER_BASE, ModelPlace(cache=ModelCache())) as folder:
+        assert check_folder(folder).parameters == WHISPER_BASE.parameters
 
 
 def test_what_is_not_in_the_folder_of_models_is_a_model_fault(tmp_path: Path) -> None:

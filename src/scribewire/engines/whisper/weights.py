@@ -7,6 +7,7 @@ names and shapes in `model.bin` are read, and its weights passed over.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import struct
@@ -47,6 +48,8 @@ class WhisperFolder:
     """How many mel bands its features have: 80, or 128 from large-v3 on."""
     languages: frozenset[str]
     """Those that it was trained on, as its tokens name them."""
+    parameters: int
+    """How many numbers it has learnt: however many bytes each takes, its costs grow with them."""
 
 
 def check_folder(path: Path) -> WhisperFolder:
@@ -68,7 +71,10 @@ def check_folder(path: Path) -> WhisperFolder:
         case _:
             raise _fault(path / CONFIG, "expected an object with alignment_heads")
     return WhisperFolder(
-        path=path, n_mels=shapes[_FIRST_CONVOLUTION][1], languages=_languages(tokens)
+        path=path,
+        n_mels=shapes[_FIRST_CONVOLUTION][1],
+        languages=_languages(tokens),
+        parameters=sum(map(math.prod, shapes.values())),
     )
 
 
