@@ -9,6 +9,7 @@ from scribewire.engines.engines import Engines
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.events import Final, SpeechStarted, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
+from scribewire.runtime.load import MIN_LATENCIES
 from scribewire.runtime.scheduler import Scheduler
 from scribewire.runtime.stream import MAX_LAG_SAMPLES, Stream
 from scribewire.runtime.threads import schedule_on_threads
@@ -179,6 +180,34 @@ async def test_finals_wait_for_an_engine_that_is_being_loaded_and_speech_is_look
     events = await collect(stream)
     scheduler.close()
     assert [event.text for event in events if isinstance(event, Final)] == ["hellohellohello"]
+
+
+@pytest.mark.parametrize("is_loaded_first", [True, False])
+async def test_a_wait_for_a_model_is_not_taken_for_finals_that_come_late(
+    *, is_loaded_first: bool
+) -> None:
+    engine = ScriptedEngine()
+    scheduler = schedule_on_threads(Engines(ScriptedVad(), (engine,)), workers=2)
+    loading: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    streams = [
+        Stream(Recognizer(scripted_rules()), scheduler, engine, loading=loading)
+        for _ in range(MIN_LATENCIES)
+    ]
+    if is_loaded_first:
+        loading.set_result(None)
+        await asyncio.sleep(0)  # they are told
+    for stream in streams:
+        await stream.write(draw_speech(UTTERANCE))
+        stream.end()
+    if not is_loaded_first:
+        loading.set_result(None)
+
+    for stream in streams:
+        await collect(stream)
+
+    latency_s = scheduler.load().final_latency_s
+    scheduler.close()
+    assert (latency_s is not None) is is_loaded_first
 
 
 async def test_a_stream_whose_engine_is_not_to_be_had_fails_with_the_models_fault() -> None:

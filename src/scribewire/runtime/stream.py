@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,7 @@ class Stream:
         self._is_aborted = False
         # What only the engine can answer, while its model is being loaded; None once it is there.
         self._waiting: list[tuple[Request, float]] | None = None
+        self._loaded_at = -math.inf
         if loading is not None:
             self._waiting = []
             loading.add_done_callback(self._receive_engine)
@@ -155,6 +157,7 @@ class Stream:
     def _receive_engine(self, loading: asyncio.Future[None]) -> None:
         """Go on with what has waited for the engine, or fail if it cannot be had."""
         waiting, self._waiting = self._waiting or [], None
+        self._loaded_at = self._now()
         if not self._is_live:
             return
         if (fault := loading.exception()) is not None:
@@ -174,7 +177,11 @@ class Stream:
     def _note_final(self, final: Final) -> None:
         now = self._now()
         arrived_at = self._stream_clock.arrived_at(final.decided_sample)
-        if arrived_at is not None and not self._stream_clock.is_ahead(now):
+        if arrived_at is None or self._stream_clock.is_ahead(now):
+            return
+        if (
+            arrived_at >= self._loaded_at
+        ):  # else it was the model that it waited for, not the workers
             self._scheduler.note_final(now - arrived_at)
 
     @property
