@@ -119,6 +119,24 @@ class SilentServer:
         await websocket.wait_closed()
 
 
+class LoadingServer:
+    """Says every `every_s` that it is loading, so many times, and then that it listens."""
+
+    def __init__(self, *, times: int, every_s: float) -> None:
+        self._times = times
+        self._every_s = every_s
+
+    async def __call__(self, websocket: ServerConnection) -> None:
+        assert await websocket.recv() == START
+        for _ in range(self._times):
+            await websocket.send('{"state":"loading"}')
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(websocket.wait_closed(), self._every_s)
+        await websocket.send(LISTENING)
+        assert await websocket.recv() == STOP
+        await websocket.send(STOPPED)
+
+
 class CloggedServer:
     """Says more than any socket holds before it reads the first audio, then counts it."""
 
@@ -159,6 +177,7 @@ class Peers:
     Scripted = ScriptedServer
     Streaming = StreamingServer
     Silent = SilentServer
+    Loading = LoadingServer
     Clogged = CloggedServer
     Deaf = DeafServer
 

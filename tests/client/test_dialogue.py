@@ -52,7 +52,7 @@ def listening_dialogue() -> ClientDialogue:
     dialogue = open_dialogue()
     dialogue.send_start()
     dialogue.take_outgoing()
-    dialogue.receive(LISTENING)
+    dialogue.receive(LISTENING, 100)
     return dialogue
 
 
@@ -85,7 +85,7 @@ def test_results_are_handed_out_in_order() -> None:
     dialogue = listening_dialogue()
 
     for text in [PARTIAL, FINAL, '{"state":"shutting_down","at":7}', '{"mood":"good"}']:
-        dialogue.receive(text)
+        dialogue.receive(text, 100)
 
     assert dialogue.session_id == "5e55"
     assert list(messages_of(dialogue)) == [HEL, HELLO, ShuttingDown(7)]
@@ -96,7 +96,7 @@ def test_legacy_results_are_understood() -> None:
     dialogue.send_start()
 
     for text in [LISTENING, '{"partial":"hel"}', '{"result":[],"text":"hello"}']:
-        dialogue.receive(text)
+        dialogue.receive(text, 100)
 
     assert list(messages_of(dialogue)) == [
         PartialResult(text="hel", offset_ms=0),
@@ -123,7 +123,7 @@ def test_partials_of_a_stream_can_be_declined() -> None:
     dialogue = open_dialogue(endpoint=STREAM, wishes=Wishes(partials=False))
 
     for text in [LISTENING, PARTIAL, FINAL]:
-        dialogue.receive(text)
+        dialogue.receive(text, 100)
 
     assert list(messages_of(dialogue)) == [HELLO]
 
@@ -131,7 +131,7 @@ def test_partials_of_a_stream_can_be_declined() -> None:
 def test_a_stream_that_does_not_open_is_told_as_one() -> None:
     dialogue = open_dialogue(endpoint=STREAM)
 
-    dialogue.receive('{"state":"loading"}')
+    dialogue.receive('{"state":"loading"}', 100)
     dialogue.handle_timer(115)
     dialogue.receive_close(1000, "")
 
@@ -143,7 +143,7 @@ def test_a_finite_stream_ends_well_without_stop() -> None:
     dialogue = open_dialogue(endpoint=STREAM)
 
     for text in [LISTENING, FINAL, '{"state":"stopped"}']:
-        dialogue.receive(text)
+        dialogue.receive(text, 100)
     dialogue.receive_close(1000, "")
 
     assert list(messages_of(dialogue)) == [HELLO]
@@ -157,13 +157,13 @@ def test_callbacks_see_each_state_once_in_order() -> None:
 
     dialogue.tell_states()
     dialogue.send_start()
-    dialogue.receive('{"state":"loading"}')
+    dialogue.receive('{"state":"loading"}', 100)
     dialogue.tell_states()
     dialogue.add_callback(later.append)
     for text in [LISTENING, PARTIAL, FINAL]:
-        dialogue.receive(text)
+        dialogue.receive(text, 100)
     dialogue.send_stop()
-    dialogue.receive('{"state":"stopped"}')
+    dialogue.receive('{"state":"stopped"}', 100)
     dialogue.receive_close(1000, "")
     dialogue.tell_states()
     dialogue.tell_states()
@@ -180,7 +180,7 @@ def test_stopped_is_answered_with_a_close() -> None:
     dialogue.send_stop()
     dialogue.take_outgoing()
 
-    dialogue.receive('{"state":"stopped"}')
+    dialogue.receive('{"state":"stopped"}', 100)
     outgoing = dialogue.take_outgoing()
     dialogue.receive_close(1000, "")
 
@@ -194,7 +194,7 @@ def test_leaving_is_no_failure_and_nothing_is_heard_any_more() -> None:
 
     dialogue.send_close()
     outgoing = dialogue.take_outgoing()
-    dialogue.receive(FINAL)
+    dialogue.receive(FINAL, 100)
     dialogue.receive_close(None, None)
     dialogue.send_close()
 
@@ -217,8 +217,8 @@ def test_an_error_is_logged_without_the_transcript(caplog: pytest.LogCaptureFixt
     dialogue = listening_dialogue()
 
     with caplog.at_level(logging.DEBUG, "scribewire.client"):
-        dialogue.receive('{"error":"bad audio"}')
-        dialogue.receive(FINAL)
+        dialogue.receive('{"error":"bad audio"}', 100)
+        dialogue.receive(FINAL, 100)
         dialogue.receive_close(1008, "bad audio")
 
     failure = dialogue.failure
@@ -232,7 +232,7 @@ def test_an_error_is_logged_without_the_transcript(caplog: pytest.LogCaptureFixt
 def test_a_binary_message_is_a_violation_and_closes() -> None:
     dialogue = listening_dialogue()
 
-    dialogue.receive(b"\x00")
+    dialogue.receive(b"\x00", 100)
     (close,) = dialogue.take_outgoing()
     dialogue.receive_close(1000, "")
 
@@ -251,7 +251,7 @@ def test_a_server_that_is_not_listening_in_time_is_left(
     dialogue.send_start()
     dialogue.take_outgoing()
     for text in texts:
-        dialogue.receive(text)
+        dialogue.receive(text, 100)
 
     dialogue.handle_timer(114.9)
     too_early = dialogue.take_outgoing()
@@ -271,7 +271,7 @@ def test_an_opening_that_ended_is_a_failure_even_when_it_ended_well() -> None:
     dialogue.send_start()
     dialogue.check_opening()
 
-    dialogue.receive('{"state":"stopped"}')
+    dialogue.receive('{"state":"stopped"}', 100)
     dialogue.receive_close(1000, "")
 
     with pytest.raises(ClosedError):
@@ -283,6 +283,6 @@ def test_what_comes_before_listening_is_kept_but_not_without_bound() -> None:
     dialogue.send_start()
 
     for at in range(1000):
-        dialogue.receive(f'{{"state":"shutting_down","at":{at}}}')
+        dialogue.receive(f'{{"state":"shutting_down","at":{at}}}', 100)
 
     assert list(messages_of(dialogue)) == [ShuttingDown(at) for at in range(984, 1000)]

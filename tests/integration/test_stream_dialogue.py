@@ -197,7 +197,7 @@ def test_a_stream_is_followed_without_a_word_of_ours() -> None:
         FINAL_LINE,
         STOPPED,
     ]:
-        client.receive_text(line)
+        client.receive_text(line, 100)
     client.receive_close(1000, "")
 
     assert list(iter(client.next_outgoing, None)) == []
@@ -218,8 +218,8 @@ def test_a_stream_can_be_stopped_at_any_time() -> None:
 
     client.send_stop()
     client.send_stop()
-    client.receive_text(LISTENING)
-    client.receive_text(FINAL_LINE)
+    client.receive_text(LISTENING, 100)
+    client.receive_text(FINAL_LINE, 100)
 
     assert list(iter(client.next_outgoing, None)) == ['{"action":"stop"}']
     assert client.state is ConnectionState.CONNECTED
@@ -230,7 +230,7 @@ def test_a_stream_has_its_time_to_open_once() -> None:
     timers = [client.timer_at]
 
     for line in [LOADING, LISTENING, LOADING]:
-        client.receive_text(line)
+        client.receive_text(line, 100)
         timers.append(client.timer_at)
 
     assert timers == [115, 115, None, None]
@@ -250,7 +250,7 @@ def test_start_and_audio_have_no_place_in_stream_mode() -> None:
 def test_a_result_before_listening_breaks_the_protocol_of_streams_too() -> None:
     client = ClientConnection(now=100, endpoint=STREAM)
 
-    client.receive_text(FINAL_LINE)
+    client.receive_text(FINAL_LINE, 100)
 
     reason = "the server broke the protocol: server result too early or late"
     assert told(client) == [
@@ -326,7 +326,7 @@ class Wire:
     def deliver_to_client(self) -> None:
         while (message := self.server.next_outgoing()) is not None:
             if isinstance(message, str):
-                self.client.receive_text(message)
+                self.client.receive_text(message, 100)
             else:
                 self.client.receive_close(message.code, message.reason)
         while (event := self.client.next_event()) is not None:

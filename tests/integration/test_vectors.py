@@ -216,7 +216,7 @@ class ClientPlayer:
             case {"from": "server", "close": code}:
                 self.client.receive_close(code, "")
             case {"from": "server", "text": text} if step.get("sent", True):
-                self.client.receive_text(text)
+                self.client.receive_text(text, step.get("at_ms", 0) / 1000)
             case {"from": "client", "close": code}:
                 self.leave(code, step)
             case {"from": "client"} if step.get("well_behaved", True):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocket
 
+from scribewire.engines.engines import Engines
 from scribewire.errors import ClientFault, CloseCode
 from scribewire.events import SpeechStarted, TranscriptEvent
 from scribewire.protocol.dialects import read_request
@@ -22,11 +23,12 @@ from scribewire.protocol.dialogue import (
     DialogueEvent,
     SessionStarted,
 )
-from scribewire.server.attachment import Attachment
+from scribewire.server.attachment import LOADING_INTERVAL_S, Attachment
 from scribewire.server.concurrency import ConcurrencyError
 from scribewire.server.session import Session, open_session
-from scribewire.testing.running import RunningServer
-from scribewire.testing.scripted import draw_pcm
+from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
+from scribewire.testing.running import RunningServer, run_server
+from scribewire.testing.scripted import ScriptedVad, draw_pcm
 from scribewire.wishes import Wishes
 
 START = '{"action":"start"}'
@@ -258,10 +260,19 @@ class Wire:
             case {"type": "websocket.close", "reason": str(reason)}:
                 self.sent.put_nowait(reason)
 
-    async def attach(self, session: Session, *, after: int = 0) -> Attachment:
+    async def attach(
+        self, session: Session, *, after: int = 0, loading_interval_s: float = LOADING_INTERVAL_S
+    ) -> Attachment:
         websocket = WebSocket({"type": "websocket"}, self.incoming.get, self.send)
         await websocket.accept()
-        return Attachment(websocket, LastingDialogue(), lambda _: session, name="5e55", after=after)
+        return Attachment(
+            websocket,
+            LastingDialogue(),
+            lambda _: session,
+            name="5e55",
+            after=after,
+            loading_interval_s=loading_interval_s,
+        )
 
     async def receive(self, count: int) -> list[str | bytes]:
         return [await self.sent.get() for _ in range(count)]
@@ -292,6 +303,26 @@ async def test_a_second_socket_gets_the_results_after_those_of_the_first(
 
     assert got == ["listening", b"hello", b"hello"]
     assert got_again == ["listening", b"hello", b"again", "bye"]
+
+
+async def test_a_model_that_takes_long_to_load_is_told_again_and_again() -> None:
+    model, wire = ScriptedModel(is_open=False), Wire()
+    engines = Engines(ScriptedVad(), (scripted_on_demand(model.load),))
+    async with run_server(engines) as server:
+        session = open_session("5e55", SessionStarted(Wishes(language="en")), server.services)
+        attachment = await wire.attach(session, loading_interval_s=0.01)
+        running = asyncio.create_task(attachment.run())
+
+        told = await wire.receive(4)
+        model.let_load()
+        while (last := await wire.sent.get()) == "loading":
+            pass
+
+        wire.leave()
+        await running
+        await session.aclose()
+    assert told == ["loading"] * 4
+    assert last == "listening"
 
 
 async def test_a_dialect_may_ask_for_the_end_of_an_utterance(server: RunningServer) -> None:

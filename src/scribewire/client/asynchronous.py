@@ -127,7 +127,7 @@ class _Wire:
         except ConnectionClosed:
             self._note_close()
         else:
-            await self.perform(lambda: self.dialogue.receive(message))
+            await self.perform(lambda: self.dialogue.receive(message, _now()))
 
     async def close(self) -> None:
         """Leave politely, and soon. Again does nothing."""

@@ -143,7 +143,7 @@ class _Wire:
         except ConnectionClosed:
             self._note_close()
         else:
-            self._perform(lambda: self.dialogue.receive(message))
+            self._perform(lambda: self.dialogue.receive(message, time.monotonic()))
 
     def close(self) -> None:
         """Leave politely, and soon, whatever other threads are doing. Again does nothing."""

@@ -148,10 +148,10 @@ class ClientDialogue:
 
     # What happened.
 
-    def receive(self, message: str | bytes) -> None:
+    def receive(self, message: str | bytes, now: float) -> None:
         """Take a message of the server."""
         if isinstance(message, str):
-            self._connection.receive_text(message)
+            self._connection.receive_text(message, now)
         else:
             self._connection.receive_bytes(message)
         self._take_events()

@@ -49,7 +49,7 @@ class Opening:
     wishes: Wishes = USUAL
     """What the session is asked for."""
     timeout_s: float = 15.0
-    """How long the server may take until it is listening."""
+    """How long the server may take until it is listening, or says again that it is loading."""
 
     @property
     def is_stream(self) -> bool:

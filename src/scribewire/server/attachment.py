@@ -42,6 +42,7 @@ _NO_MODEL = (
     "the model of this session cannot be loaded: a fault of the server, whose log says why; "
     "connect again, or ask who runs it"
 )
+LOADING_INTERVAL_S = 5.0  # clients wait 15 s for a word of us: one that is late does no harm
 _OUR_FAULT = "recognition failed: a fault of the server, not of the audio; connect again"
 
 _log = logging.getLogger("scribewire.session")
@@ -63,6 +64,7 @@ class Attachment:
         *,
         name: str,
         after: int = 0,
+        loading_interval_s: float = LOADING_INTERVAL_S,
     ) -> None:
         self.name = name  # in the log
         self.has_ended = asyncio.Event()
@@ -70,6 +72,7 @@ class Attachment:
         self._dialogue = dialogue
         self._find_session = find_session
         self._session: Session | None = None  # found once the dialogue has started one
+        self._loading_interval_s = loading_interval_s  # how often to say that a model is loaded
         self._told = after  # the number of the last result that the client has
         self._only_reads = False  # the client: it has closed its sending side
         self._owes_finish = False  # the dialogue waits for the remaining results
@@ -178,8 +181,21 @@ class Attachment:
                 await self._send_outgoing()
             if self._dialogue.is_over:
                 return
-            await self._has_news.wait()
+            await self._wait_for_news()
             self._has_news.clear()
+
+    async def _wait_for_news(self) -> None:
+        """Wait until there is something to send; that a model is still being loaded is, at times.
+
+        A client that hears nothing for too long takes the server for dead.
+        """
+        session = self._session
+        is_loading = session is not None and session.is_read and session.is_loading
+        try:
+            async with asyncio.timeout(self._loading_interval_s if is_loading else None):
+                await self._has_news.wait()
+        except TimeoutError:
+            self._dialogue.send_loading()
 
     async def _write_news(self) -> None:
         """Send all that there is to send."""

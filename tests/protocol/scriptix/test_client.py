@@ -14,6 +14,7 @@ from scribewire.protocol.scriptix.client_events import (
     Disconnected,
     StateChanged,
 )
+from scribewire.protocol.scriptix.endpoint import STREAM
 from scribewire.protocol.scriptix.messages import (
     ErrorMessage,
     Listening,
@@ -45,7 +46,7 @@ def listening() -> ClientConnection:
     """Return a connection that is listened to, with nothing pending."""
     client = connect()
     client.send_start()
-    client.receive_text(LISTENING)
+    client.receive_text(LISTENING, 100)
     events(client)
     written(client)
     return client
@@ -64,14 +65,14 @@ def test_a_session_from_start_to_end() -> None:
     assert client.state is CONNECTING
 
     client.send_start(Wishes(partials=False, digits=True), key="abc")
-    client.receive_text('{"state":"loading"}')
-    client.receive_text(LISTENING)
+    client.receive_text('{"state":"loading"}', 100)
+    client.receive_text(LISTENING, 100)
     client.send_audio(b"\0\0")
-    client.receive_text('{"text":"hi","is_final":false,"offset_ms":10}')
-    client.receive_text('{"state":"shutting_down","at":5}')
+    client.receive_text('{"text":"hi","is_final":false,"offset_ms":10}', 100)
+    client.receive_text('{"state":"shutting_down","at":5}', 100)
     client.send_stop()
-    client.receive_text(FINAL)
-    client.receive_text(STOPPED)
+    client.receive_text(FINAL, 100)
+    client.receive_text(STOPPED, 100)
     sent = written(client)
     client.receive_close(1000, "")
 
@@ -98,10 +99,10 @@ def test_a_session_from_start_to_end() -> None:
 def test_the_legacy_endpoint_has_its_own_results() -> None:
     client = ClientConnection(now=0, endpoint=LEGACY)
     client.send_start()
-    client.receive_text(LISTENING)
+    client.receive_text(LISTENING, 100)
     events(client)
 
-    client.receive_text('{"partial":"hi"}')
+    client.receive_text('{"partial":"hi"}', 100)
 
     assert events(client) == [
         PartialResult(text="hi", offset_ms=0),
@@ -149,7 +150,7 @@ def test_a_late_chunk_and_a_second_stop_are_dropped() -> None:
 
 def test_once_it_is_over_nothing_is_sent() -> None:
     client = connect()
-    client.receive_text(ERROR)
+    client.receive_text(ERROR, 100)
     client.receive_close(1008, "no")
 
     client.send_start()
@@ -165,7 +166,7 @@ def test_leaving_is_no_error() -> None:
 
     client.send_close()
     client.send_close()
-    client.receive_text(FINAL)
+    client.receive_text(FINAL, 100)
     client.receive_bytes(b"\0")
     sent = written(client)
     client.receive_close(1006, "")
@@ -193,8 +194,8 @@ BROKEN = [
 def test_a_server_that_breaks_the_protocol_is_left(text: str, reason: str) -> None:
     client = listening()
 
-    client.receive_text(text)
-    client.receive_text(FINAL)
+    client.receive_text(text, 100)
+    client.receive_text(FINAL, 100)
 
     assert events(client) == [ConnectionFailed(reason), *ERRONEOUS]
     assert written(client) == [Close(1000, reason)]
@@ -204,7 +205,7 @@ def test_a_result_before_listening_breaks_the_protocol() -> None:
     client = connect()
     client.send_start()
 
-    client.receive_text(FINAL)
+    client.receive_text(FINAL, 100)
 
     reason = "the server broke the protocol: server result too early or late"
     assert events(client) == [ConnectionFailed(reason), *ERRONEOUS]
@@ -222,7 +223,7 @@ def test_a_binary_message_breaks_the_protocol() -> None:
 def test_a_message_of_a_newer_server_changes_nothing() -> None:
     client = listening()
 
-    client.receive_text('{"state":"warming"}')
+    client.receive_text('{"state":"warming"}', 100)
 
     assert events(client) == [UnknownMessage('{"state":"warming"}')]
     assert client.state is ConnectionState.LISTENING
@@ -231,8 +232,8 @@ def test_a_message_of_a_newer_server_changes_nothing() -> None:
 def test_an_error_may_be_followed_by_finals() -> None:
     client = listening()
 
-    client.receive_text(ERROR)
-    client.receive_text(FINAL)
+    client.receive_text(ERROR, 100)
+    client.receive_text(FINAL, 100)
     client.receive_close(1008, "no")
 
     assert events(client) == [
@@ -261,7 +262,7 @@ def test_how_it_was_closed_tells_whether_all_was_well(
 ) -> None:
     client = listening()
     for line in lines:
-        client.receive_text(line)
+        client.receive_text(line, 100)
 
     client.receive_close(code, "")
     client.receive_close(code, "")
@@ -277,7 +278,7 @@ def test_how_it_was_closed_tells_whether_all_was_well(
 def test_a_server_that_is_not_listening_in_time_is_left() -> None:
     client = connect()
     client.send_start()
-    client.receive_text('{"state":"loading"}')
+    client.receive_text('{"state":"loading"}', 100)
     client.send_stop()
     events(client)
     written(client)
@@ -293,12 +294,36 @@ def test_a_server_that_is_not_listening_in_time_is_left() -> None:
     assert client.timer_at is None
 
 
+def test_a_server_that_says_again_that_it_is_loading_has_as_long_again() -> None:
+    client = connect()
+    client.send_start()
+
+    client.receive_text(LOADING, 101)
+    client.receive_text(LOADING, 114)
+
+    events(client)
+    assert client.timer_at == 129
+    client.handle_timer(128.9)
+    assert events(client) == []
+    client.handle_timer(129)
+    assert events(client)[1:] == ERRONEOUS
+
+
+def test_loading_of_a_stream_that_was_listened_to_sets_no_limit() -> None:
+    client = ClientConnection(now=100, endpoint=STREAM)
+
+    for line in [LOADING, LISTENING, LOADING]:
+        client.receive_text(line, 101)
+
+    assert client.timer_at is None
+
+
 @pytest.mark.parametrize("line", [LISTENING, STOPPED])
 def test_an_answer_stops_the_timer(line: str) -> None:
     client = connect()
     client.send_start()
 
-    client.receive_text(line)
+    client.receive_text(line, 100)
 
     assert client.timer_at is None
 
@@ -317,7 +342,7 @@ OWN_ACTS = st.sampled_from(["audio", "stop", "close", "wait"])
 def act_as_server(client: ClientConnection, act: str | bytes | int) -> None:
     match act:
         case str():
-            client.receive_text(act)
+            client.receive_text(act, 100)
         case bytes():
             client.receive_bytes(act)
         case int():

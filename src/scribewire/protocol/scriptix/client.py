@@ -132,12 +132,12 @@ class ClientConnection:
 
     # What happened. After each of these: take outgoing messages and events.
 
-    def receive_text(self, text: str) -> None:
-        """Take a text message of the server."""
+    def receive_text(self, text: str, now: float) -> None:
+        """Take a text message of the server; `loading` allows it as long again."""
         if self._is_deaf():
             return
         try:
-            self._accept(parse_server(text, self._shape))
+            self._accept(parse_server(text, self._shape), now)
         except ServerFault as fault:
             self._fail(str(fault))
 
@@ -179,7 +179,7 @@ class ClientConnection:
     def _is_deaf(self) -> bool:
         return self._has_closed or self._dialogue is DialogueState.CLOSED
 
-    def _accept(self, message: ServerMessage) -> None:
+    def _accept(self, message: ServerMessage, now: float) -> None:
         given = _INPUTS.get(type(message))
         if given is not None:
             following = next_state(self._dialogue, given)
@@ -188,6 +188,8 @@ class ClientConnection:
             self._dialogue = following
             if given is Input.SERVER_LISTENING or is_over(following):
                 self._deadline = None
+            elif given is Input.SERVER_LOADING and self._deadline is not None:
+                self._deadline = now + self._timeout_ms / 1000
         self._events.add(message)
         if given is not None:
             self._note(given)
