@@ -131,15 +131,18 @@ async def test_other_languages_are_heard_while_a_model_is_loaded(
 
 @pytest.mark.slow
 async def test_a_load_that_fails_is_told_in_words_and_the_next_session_tries_anew(
-    server: RunningServer, dutch: ScriptedModel
+    server: RunningServer, dutch: ScriptedModel, caplog: pytest.LogCaptureFixture
 ) -> None:
     dutch.faults = [ModelFault("model file /secret/letters.bin: no such file")]
-    async with server.dial(DUTCH) as failing:
-        await failing.send(START, draw_pcm(HALLO))
-        await until(failing, "state", "loading")
+    async with server.dial(DUTCH) as failing, server.dial(DUTCH) as other:
+        for dialogue in (failing, other):
+            await dialogue.send(START, draw_pcm(HALLO))
+            await until(dialogue, "state", "loading")
         dutch.let_load()
-        assert await failing.until_closed() == 1011
+        assert [await failing.until_closed(), await other.until_closed()] == [1011, 1011]
 
+    assert caplog.text.count("no such file") == 1  # however many waited
+    assert caplog.text.count("! its model cannot be loaded") == 2
     assert len(failing.errors) == 1
     assert "the model of this session cannot be loaded" in failing.errors[0]
     assert "secret" not in failing.errors[0]

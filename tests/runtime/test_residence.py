@@ -69,6 +69,7 @@ async def test_what_was_loaded_before_is_not_waited_for() -> None:
     ("fault", "words"),
     [
         (ModelFault("model file letters.bin: no such file"), r"letters\.bin: no such file"),
+        (ModelFault("model letters: not installed"), "^model letters: not installed$"),
         (MemoryError("4 GB"), "model letters cannot be loaded: MemoryError: 4 GB"),
     ],
 )
@@ -85,7 +86,10 @@ async def test_all_who_wait_are_told_that_a_load_failed_and_the_next_one_tries_a
         assert wait is not None
         with pytest.raises(ModelFault, match=words):
             await wait
-    assert str(fault) in caplog.text
+    (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert str(fault) in told.getMessage()
+    assert told.getMessage().count("model letters:") == 1
+    assert bool(told.exc_info) is not isinstance(fault, ModelFault)
     again = residence.bring(engine)
     assert again is not None
     await again
@@ -119,8 +123,9 @@ async def test_closing_waits_for_a_load_but_not_for_ever(slow: ScriptedModel) ->
 
 
 async def test_an_engine_that_is_closed_meanwhile_is_a_fault_and_keeps_no_memory(
-    slow: ScriptedModel,
+    slow: ScriptedModel, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "scribewire.engines")
     residence, engine, _ = settle(slow)
     done = residence.bring(engine)
 
@@ -130,6 +135,9 @@ async def test_an_engine_that_is_closed_meanwhile_is_a_fault_and_keeps_no_memory
     assert done is not None
     with pytest.raises(ServerFault, match="closed"):
         await done
+    quiet = ["= model letters: loading", "= model letters: not loaded, the server has stopped"]
+    assert caplog.messages == quiet
+    assert not any(record.exc_info for record in caplog.records)
     assert not residence.bring(engine) or not engine.is_resident
     await residence.aclose()
 

@@ -74,8 +74,8 @@ class Engines:
 
     def close(self) -> None:
         """Close every engine. Closing again does nothing."""
-        self.vad.close()
-        for engine in self.speech:
+        for engine in self.speech:  # first: whoever loads one sees that, not others that are closed
             engine.close()
+        self.vad.close()
         if self.voices is not None:
             self.voices.close()

@@ -46,6 +46,11 @@ class OnDemandEngine:
         """Whether the model has been loaded."""
         return self._engine is not None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it answers no more, and what is still being loaded for it is given back."""
+        return self._is_closed
+
     def load(self) -> SpeechEngine:
         """Find, verify, prepare, load and warm up the model, unless that has been done.
 

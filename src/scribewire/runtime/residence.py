@@ -75,12 +75,8 @@ class Residence:
         try:
             speech.load()
             costs = measure_costs(self._engines, (speech,))[speech]
-        except ModelFault as fault:
-            _log.error("! model %s: %s", name, fault)
-            return fault
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
-            _log.error("! model %s: %s", name, error, exc_info=error)
-            return ModelFault(f"model {name} cannot be loaded: {type(error).__name__}: {error}")
+            return _explain(speech, error)
         took_s, final_ms = time.monotonic() - began_at, costs.final_s * 1000
         words = "= model %s: loaded in %.1f s; a typical final takes %.0f ms here"
         _log.info(words, name, took_s, final_ms)
@@ -94,3 +90,16 @@ class Residence:
         else:
             self._learn(speech, outcome)
             done.set_result(None)
+
+
+def _explain(speech: OnDemandEngine, error: Exception) -> ModelFault:
+    """Say once in the log why a load failed, and return it for those who wait."""
+    name = speech.model.name
+    if speech.is_closed:
+        _log.info("= model %s: not loaded, the server has stopped", name)
+        return ModelFault(f"model {name} was not loaded: {error}")
+    if isinstance(error, ModelFault):
+        _log.error("! %s", error if f"model {name}" in str(error) else f"model {name}: {error}")
+        return error
+    _log.error("! model %s: %s", name, error, exc_info=error)
+    return ModelFault(f"model {name} cannot be loaded: {type(error).__name__}: {error}")

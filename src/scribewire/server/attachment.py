@@ -317,8 +317,12 @@ class Attachment:
     def _fail(self, mistake: Exception) -> None:
         """Log what went wrong, and tell the client if it is still there."""
         if not self._dialogue.is_over:
-            _log.error("%s ! %s", self.name, mistake, exc_info=mistake)
-            self._dialogue.fail(_NO_MODEL if isinstance(mistake, ModelFault) else _OUR_FAULT)
+            if isinstance(mistake, ModelFault):  # the load has said why, once for all who wait
+                _log.error("%s ! its model cannot be loaded", self.name)
+                self._dialogue.fail(_NO_MODEL)
+            else:
+                _log.error("%s ! %s", self.name, mistake, exc_info=mistake)
+                self._dialogue.fail(_OUR_FAULT)
             self._wake_writer()
 
 
