@@ -249,6 +249,19 @@ def test_where_there_is_no_room_the_size_is_told(
         assert "make room for 1 MB in one of them" in machine.fault()
 
 
+def test_a_part_that_cannot_be_read_is_no_problem_of_the_cache(machine: Machine) -> None:
+    machine.install("ours")
+    part = machine.site / "model.bin.part1"
+    part.unlink()
+    part.symlink_to("/proc/self/mem")  # nothing is at its beginning: an I/O error, and no size
+    (machine.site / "model.bin.part2").write_bytes(WEIGHTS)
+
+    words = machine.fault()
+
+    assert words == f"model toy: {part}: input/output error"
+    assert machine.warned == []
+
+
 def write(folder: Path, weights: bytes) -> None:
     folder.mkdir(parents=True)
     (folder / "model.bin").write_bytes(weights)

