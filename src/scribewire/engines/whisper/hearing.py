@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageBounds:
-    """From which probability on a language is believed, among those of the model's entry."""
+    """From which probability on a language is believed, among those that it is checked against."""
 
     min_probability: float
     """That a final in a language is said to be in it."""
@@ -37,8 +37,8 @@ def choose_language(
 ) -> HeardLanguage:
     """Return the language to write, of those that may be spoken.
 
-    `probabilities` are of all languages that are served, and add up to 1: so what is locked to one
-    is still checked against the others.
+    `probabilities` are of all languages that are served or compared with, and add up to 1: so what
+    is locked to one, or all that is served, is still checked against others.
     """
     best = max(languages, key=lambda code: (probabilities.get(code, 0.0), code))
     if expected in languages and probabilities.get(best, 0.0) < bounds.min_switch_probability:
