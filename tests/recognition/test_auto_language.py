@@ -115,12 +115,18 @@ def test_one_language_is_locked_in_every_request(language: str) -> None:
     assert {(one.languages, one.expected) for one in engine.requests} == {((language,), None)}
 
 
-def test_what_was_said_before_is_the_prompt_of_an_engine_that_takes_one() -> None:
-    engine = Polyglot("nl", "nl", "en", "en")
+def prompts_of(engine: Polyglot, speech: str, *languages: str) -> list[int]:
+    """Return how many tokens each final was given as a prompt."""
     traits = replace(SCRIPTED_TRAITS, tells_language=True, takes_context=False, takes_prompt=True)
-    rules = replace(scripted_rules(traits=traits), languages=("en", "nl"), prompt_tokens=5)
+    rules = replace(scripted_rules(traits=traits), languages=languages, prompt_tokens=5)
+    recognize(Recognizer(rules), [draw_speech(speech)], ScriptedVad(), engine)
+    return [len(one.prompt) for one in engine.requests if one.is_required]
 
-    recognize(Recognizer(rules), [draw_speech(LONG * 3)], ScriptedVad(), engine)
 
-    prompts = [len(one.prompt) for one in engine.requests if one.is_required]
-    assert prompts == [0, 5, 5]
+def test_what_was_said_before_is_the_prompt_of_an_engine_that_takes_one() -> None:
+    assert prompts_of(Polyglot("nl", None, "nl"), LONG * 3, "nl") == [0, 5, 5]
+
+
+def test_a_prompt_goes_before_speech_whose_language_it_is_sure_to_be_in() -> None:
+    assert prompts_of(Polyglot("nl", "nl", None), LONG + SHORT + LONG, "en", "nl") == [0, 5, 0]
+    assert prompts_of(Polyglot("nl", None, None), LONG + LONG + SHORT, "en", "nl") == [0, 0, 0]

@@ -81,11 +81,25 @@ def test_another_language_gets_no_prompt_of_this_one() -> None:
     said.remember((1, 2), "nl")
 
     assert said.prompt(("en",)) == ()
-    assert said.prompt(("en", "nl")) == (1, 2)
 
     said.remember((3,), "en")
 
-    assert said.prompt(("en", "nl")) == (3,)
+    assert said.prompt(("en",)) == (3,)
+
+
+def test_where_one_of_several_languages_may_be_spoken_there_is_no_prompt() -> None:
+    said = SaidBefore(9)
+    said.remember((1, 2), "nl")
+
+    assert said.prompt(("en", "nl")) == ()
+
+
+def test_text_in_a_language_that_nobody_knows_leads_nothing() -> None:
+    said = SaidBefore(9)
+    said.remember((1, 2), None)
+
+    assert said.prompt(("nl",)) == ()
+    assert said.prompt(()) == ()
 
 
 def test_where_no_prompt_is_wished_nothing_is_kept() -> None:

@@ -66,14 +66,18 @@ class SaidBefore:
         self._language: str | None = None
 
     def remember(self, tokens: tuple[int, ...], language: str | None) -> None:
-        """Take note of a final. One without text, or in another language, is a new beginning."""
+        """Take note of a final. One without text, or in another language, is a new beginning.
+
+        `language` is the one it is surely written in; None: nobody knows, and it leads nothing.
+        """
         if not tokens or language != self._language:
             self._tokens.clear()
         self._language = language
         self._tokens.extend(tokens)
 
     def prompt(self, languages: tuple[str, ...]) -> tuple[int, ...]:
-        """Return what goes before speech in one of the languages; nothing before another one's."""
-        if self._language is not None and self._language not in languages:
-            return ()
-        return tuple(self._tokens)
+        """Return what goes before speech in the language; nothing where it may be one of several.
+
+        A prompt in another language would draw the text into it.
+        """
+        return tuple(self._tokens) if languages == (self._language,) else ()

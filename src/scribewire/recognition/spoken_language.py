@@ -45,9 +45,9 @@ class SpokenLanguage:
         return self._is_sure
 
     @property
-    def known(self) -> str | None:
-        """The language that the next utterance is taken to be in; None while it is free."""
-        return self._languages[0] if len(self._languages) == 1 else self._spoken
+    def locked(self) -> str | None:
+        """The only language that may be spoken; None if there are several."""
+        return self._languages[0] if len(self._languages) == 1 else None
 
     def choice(self, speech_s: float) -> LanguageChoice:
         """Return what an utterance with so many seconds of speech may be in."""

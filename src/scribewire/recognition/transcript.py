@@ -101,7 +101,7 @@ class Transcript:
         known = found.tokens if is_sound else ()
         ids = tuple(token.id for token in known)
         self.context.remember(utterance.start, ids)
-        self.said_before.remember(ids, found.language or self.spoken.known)
+        self.said_before.remember(ids, found.language or self.spoken.locked)
         utterance.accept(hypothesis)
 
     def final(self, utterance: Utterance, track: SpeechTrack) -> Final | None:

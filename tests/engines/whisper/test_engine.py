@@ -8,12 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import ctranslate2
 import jiwer
 import numpy as np
 import pytest
 
 from scribewire.engines.whisper.engine import WhisperEngine
 from scribewire.engines.whisper.family import WHISPER_BASE
+from scribewire.engines.whisper.features import HOP_SAMPLES, log_mel
+from scribewire.engines.whisper.tokenizer import NO_TIMES, START, TRANSCRIBE, ByteTokenizer
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.recognition.requests import DecodeRequest, Hypothesis
 from scribewire.testing import check_engine
@@ -71,6 +74,38 @@ def word_error(reference: str, text: str) -> float:
 @pytest.mark.slow
 def test_a_tiny_model_keeps_the_contract(tiny: Path) -> None:
     check_engine(lambda: load(tiny))
+
+
+@pytest.mark.slow
+def test_the_library_adds_the_mark_for_no_times_to_what_it_aligns(
+    read_recording: Callable[[str], Samples],
+) -> None:
+    """So we do not: given twice, the probabilities are not those that the decoder had."""
+    samples = np.pad(read_recording("beckett.wav")[:48_000], (0, 48_000))
+    with whisper_base() as folder:
+        model = ctranslate2.models.Whisper(str(folder), compute_type="float32")
+        tokenizer = ByteTokenizer.load(folder / "tokenizer.json")
+    marks = [tokenizer.mark(START), tokenizer.language("en"), tokenizer.mark(TRANSCRIBE)]
+    no_times = tokenizer.mark(NO_TIMES)
+    features = np.ascontiguousarray(log_mel(samples, model.n_mels)[np.newaxis])
+    encoding = model.encode(ctranslate2.StorageView.from_array(features))
+    (found,) = model.generate(
+        encoding,
+        [[*marks, no_times]],
+        beam_size=1,
+        length_penalty=0,
+        return_scores=True,
+        suppress_blank=False,
+        suppress_tokens=[],
+    )
+    ids = found.sequences_ids[0]
+
+    def logprob(begun: list[int]) -> float:
+        (aligned,) = model.align(encoding, begun, [ids], [samples.size // HOP_SAMPLES])
+        return float(np.log(aligned.text_token_probs).sum())
+
+    assert found.scores[0] <= logprob(marks), "without the mark, text would be unlikely"
+    assert abs(logprob([*marks, no_times]) - logprob(marks)) > 0.01
 
 
 @pytest.mark.slow
@@ -204,7 +239,7 @@ def test_a_decode_that_does_not_end_is_stopped_at_what_can_be_said(
     prompt: tuple[int, ...], width: int, tiny: Path
 ) -> None:
     engine = load(tiny)
-    samples = np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
+    samples = np.random.default_rng(3).normal(0, 0.1, 32_000).astype(np.float32)
 
     found = decode(engine, replace(request_for(samples), width=width, prompt=prompt))
 

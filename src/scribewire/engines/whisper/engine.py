@@ -244,7 +244,7 @@ class WhisperEngine:
         """Return each token with its probability, and where in the samples it begins."""
         if not ids:
             return []
-        begun = self._marks(model, language)
+        begun = self._marks(model, language)[:-1]  # the library adds the last mark by itself
         frames = max(samples.size // HOP_SAMPLES, 2)
         (found,) = model.align(encoding, begun, [ids], [frames], median_filter_width=_MEDIAN_FRAMES)
         starts: dict[int, int] = {}
