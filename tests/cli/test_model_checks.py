@@ -32,9 +32,8 @@ def test_models_that_are_there_are_intact_and_it_is_said_what_they_serve() -> No
     checks, table = check_models(Settings(), ModelCache())
 
     speech = [model.name for family in FAMILIES for model in family.models]
-    assert [(check.name, check.status) for check in checks] == [
-        (name, "ok") for name in (SILERO_VAD.name, *speech, "languages")
-    ]
+    told = [(check.name, check.status) for check in checks if check.name != "device"]  # of a GPU
+    assert told == [(name, "ok") for name in (SILERO_VAD.name, *speech, "languages")]
     assert "en by moonshine-tiny-en" in checks[-1].words
     assert checks[-1].words.endswith("; en where none is named")
     assert table is not None

@@ -122,6 +122,17 @@ def test_an_engine_that_can_do_something_else_than_was_told_is_our_mistake() -> 
         engine.load()
 
 
+def test_where_it_runs_is_told_once_a_load_has_decided_it() -> None:
+    loaded = ScriptedEngine()
+    loaded.traits = replace(SCRIPTED_TRAITS, device="cuda")
+    engine = on_demand(lambda: loaded, replace(SCRIPTED_TRAITS, device=None))
+
+    before = engine.traits.device
+    engine.load()
+
+    assert (before, engine.traits.device) == (None, "cuda")
+
+
 def test_its_files_are_checked_without_loading_them() -> None:
     engine = on_demand(ScriptedEngine)
 

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from scribewire.engines.languages import LanguageTable
     from scribewire.engines.loader import FoundModels
     from scribewire.engines.on_demand import OnDemandEngine
-    from scribewire.engines.protocols import Device
     from scribewire.models.cache import ModelCache
     from scribewire.settings import Settings
 
@@ -26,12 +25,13 @@ def check_models(settings: Settings, cache: ModelCache) -> tuple[list[Check], La
     from scribewire.errors import ModelFault
 
     checks = [_check_vad(settings)]
-    device: Device = "cpu"
     try:
-        device = choose_device(settings.device)
+        if choose_device(settings.device) == "cuda":
+            words = "Whisper runs on a GPU if it can be used: that is tried when a model is loaded"
+            checks.append(Check("device", "ok", words))
     except ModelFault as fault:
         checks.append(Check("device", "failed", str(fault)))
-    place = ModelPlace(cache=cache, model_dir=settings.model_dir, device=device)
+    place = ModelPlace(cache=cache, model_dir=settings.model_dir, device=settings.device)
     try:
         models = find_models(place, folders=settings.model_folders)
         checks += _check_speech(models)

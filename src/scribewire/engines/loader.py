@@ -53,11 +53,10 @@ def configured_engines(
     ModelFault, with the remedy, as `load_engines` does, and for a language that cannot be served, a
     folder that holds no model or a device that is not there, before anything is loaded.
     """
+    if settings.device == "cuda":
+        choose_device(settings.device)
     place = ModelPlace(
-        cache=cache,
-        model_dir=settings.model_dir,
-        device=choose_device(settings.device),
-        threads=threads,
+        cache=cache, model_dir=settings.model_dir, device=settings.device, threads=threads
     )
     models = find_models(place, families, settings.model_folders)
     table = choose_languages(models, settings)

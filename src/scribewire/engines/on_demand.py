@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,8 +60,10 @@ class OnDemandEngine:
         if self._engine is None:
             self._check_open()
             engine = self._family.load(self.model, self._place)
-            assert engine.traits == self.traits, f"{self.model.name}: its family says otherwise"
+            expected = replace(self.traits, device=self.traits.device or engine.traits.device)
+            assert engine.traits == expected, f"{self.model.name}: its family says otherwise"
             _warm_up(engine)
+            self.traits = engine.traits
             self._engine = engine
             if self._is_closed:  # meanwhile
                 engine.close()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         VadResult,
     )
     from scribewire.recognition.traits import Traits
+    from scribewire.types import DeviceWish
 
 
 Device: TypeAlias = Literal["cpu", "cuda"]
@@ -133,8 +134,8 @@ class ModelPlace:
     """Keeps what is prepared of their files."""
     model_dir: Path | None = None
     """Where the files are; None: where they were installed."""
-    device: Device = "cpu"
-    """Those that can run on it do."""
+    device: DeviceWish = "cpu"
+    """Those that can run on it do; `auto`: on a GPU that can be used."""
     threads: int = 1
     """How many calls an engine shall run side by side; more may wait for each other."""
 
@@ -144,8 +145,9 @@ class Family:
     """Models that one kind of speech engine runs."""
 
     models: tuple[Model, ...]
-    traits: Callable[[Model, Device], Traits]
-    """What an engine of the model can do, told without loading anything."""
+    traits: Callable[[Model, DeviceWish], Traits]
+    """What an engine of the model can do, told without loading anything. Where it will run is left
+    open if only its load decides that."""
     load: Callable[[Model, ModelPlace], SpeechEngine]
     """Finds, verifies and loads one of them. Raises ModelFault."""
     why_missing: Callable[[Model, Path | None], str | None]

@@ -33,5 +33,5 @@ class Traits:
     """Whether its tokens have times when they are asked for."""
     is_streaming: bool
     """Whether it decodes a stream piece by piece with a state, for partials."""
-    device: str = "cpu"
-    """Where it runs: `cpu` or `cuda`."""
+    device: str | None = "cpu"
+    """Where it runs: `cpu` or `cuda`. None: it is not loaded, and that decides."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from scribewire.engines.families import choose_device
 from scribewire.engines.loader import configured_engines
 from scribewire.engines.on_demand import OnDemandEngine, is_resident, load_engine
 from scribewire.engines.served import languages_by_model, name_of
@@ -151,8 +152,11 @@ def _assumed(engine: SpeechEngine) -> CallCosts:
     if is_resident(engine):
         return NO_COSTS
     assert isinstance(engine, OnDemandEngine)
-    # What is assumed is of a core; an accelerator runs a large model sooner than that a small one.
-    return assumed_costs(engine.model.parameters if engine.traits.device == "cpu" else None)
+    of_a_core, least = assumed_costs(engine.model.parameters), assumed_costs(None)
+    if of_a_core == least:
+        return least
+    # An accelerator runs a large model sooner than a core a small one.
+    return of_a_core if (engine.traits.device or choose_device("auto")) == "cpu" else least
 
 
 def _model_cache(settings: Settings) -> ModelCache:

@@ -13,6 +13,7 @@ import jiwer
 import numpy as np
 import pytest
 
+from scribewire.engines.whisper.device import count_gpus, load_on_device
 from scribewire.engines.whisper.engine import WhisperEngine
 from scribewire.engines.whisper.family import WHISPER_BASE
 from scribewire.engines.whisper.features import HOP_SAMPLES, log_mel
@@ -74,6 +75,39 @@ def word_error(reference: str, text: str) -> float:
 @pytest.mark.slow
 def test_a_tiny_model_keeps_the_contract(tiny: Path) -> None:
     check_engine(lambda: load(tiny))
+
+
+class WithoutCublas:
+    """A model of CTranslate2 on a machine that lacks a library of CUDA."""
+
+    n_mels = 80
+
+    def __init__(self, *_where: object, **_how: object) -> None:
+        """It is loaded without it."""
+
+    def encode(self, _features: object) -> object:
+        raise RuntimeError("Library libcublas.so.12 is not found or cannot be loaded")
+
+
+@pytest.mark.slow
+def test_what_only_the_first_call_tells_is_told_by_the_load(tiny: Path) -> None:
+    with pytest.raises(ModelFault, match=r"on cuda: Library libcublas\.so\.12 is not found"):
+        WhisperEngine.load(
+            tiny, languages=LANGUAGES, fitted=FITTED, device="cuda", open_model=WithoutCublas
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(count_gpus() > 0, reason="there is a GPU, which is used")
+def test_without_a_gpu_that_works_the_real_library_falls_back(tiny: Path) -> None:
+    engine = load_on_device(
+        "auto",
+        lambda device: WhisperEngine.load(tiny, languages=LANGUAGES, fitted=FITTED, device=device),
+        lambda: 1,
+    )
+
+    assert engine.traits.device == "cpu"
+    engine.close()
 
 
 @pytest.mark.slow

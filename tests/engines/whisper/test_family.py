@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from scribewire.models.cache import ModelCache
 from scribewire.models.catalog import Carrier, JoinedFile
 from scribewire.models.fitted import read_fitted
 from scribewire.recognition.calibration import Calibration
+from scribewire.types import DeviceWish
 from tests.parts.multilingual import need_whisper
 from tests.parts.tiny_whisper import build
 
@@ -115,6 +117,34 @@ def test_a_folder_of_ones_own_needs_no_carrier(
     assert WHISPER.why_missing(model, tmp_path / "models") is None
     monkeypatch.setitem(sys.modules, "ctranslate2", None)
     assert "ctranslate2 is not installed" in str(WHISPER.why_missing(model, None))
+
+
+@pytest.mark.slow
+def test_english_alone_loads_no_library_of_whisper_whatever_the_device() -> None:
+    program = (
+        "import sys\n"
+        "from scribewire.engines.loader import configured_engines\n"
+        "from scribewire.models.cache import ModelCache\n"
+        "from scribewire.settings import Settings\n"
+        "configured_engines(Settings(device='auto'), ModelCache()).close()\n"
+        "print('ctranslate2' in sys.modules)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
+
+    assert done.stdout == "False\n"
+
+
+def test_on_which_device_is_left_open_where_a_load_decides_it() -> None:
+    wishes: list[DeviceWish] = ["auto", "cpu", "cuda"]
+
+    assert [WHISPER.traits(WHISPER_BASE, wish).device for wish in wishes] == [None, "cpu", "cuda"]
 
 
 @pytest.mark.slow

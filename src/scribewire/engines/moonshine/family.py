@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from scribewire.engines.protocols import Device, Family, ModelPlace, SpeechEngine
+from scribewire.engines.protocols import Family, ModelPlace, SpeechEngine
 from scribewire.models.catalog import Model, ModelFile
 from scribewire.models.store import check_files, why_missing
 from scribewire.recognition.traits import Traits
+from scribewire.types import DeviceWish
 
 MIN_SAMPLES = 895  # 56 ms: with fewer, the encoder's convolutions leave no hidden frame
 MAX_WIDTH = 16  # each hypothesis has a cache of its own; a wider search finds nothing more
@@ -61,7 +62,7 @@ def traits_of(model: Model) -> Traits:
     )
 
 
-def _traits(model: Model, _device: Device) -> Traits:
+def _traits(model: Model, _device: DeviceWish) -> Traits:
     return traits_of(model)  # it runs on the CPU whatever there is
 
 

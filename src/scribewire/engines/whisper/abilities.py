@@ -21,8 +21,11 @@ COMPARED_LANGUAGES: Final = frozenset({"en", "nl", "fr", "de"})
 likeliest."""
 
 
-def traits_of(languages: frozenset[str], device: Device) -> Traits:
-    """Return what an engine of any Whisper model can do that is to serve these languages."""
+def traits_of(languages: frozenset[str], device: Device | None) -> Traits:
+    """Return what an engine of any Whisper model can do that is to serve these languages.
+
+    `device` is where it runs; None: its load decides.
+    """
     return Traits(
         languages=languages,
         min_window_samples=MIN_SAMPLES,

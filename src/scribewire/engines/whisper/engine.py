@@ -34,6 +34,7 @@ from scribewire.recognition.requests import DecodeRequest, DecodeResult, Hypothe
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from scribewire.engines.protocols import Device
@@ -103,26 +104,30 @@ class WhisperEngine:
         fitted: Path,
         device: Device = "cpu",
         threads: int = 1,
+        open_model: Callable[..., ctranslate2.models.Whisper] = ctranslate2.models.Whisper,
     ) -> WhisperEngine:
-        """Load the model in `folder`, whose files have been checked. Raises ModelFault.
+        """Load the model in `folder`, whose files have been checked, and try it. Raises ModelFault.
 
         `languages` are those that it shall serve, `fitted` its file of numbers, `threads` how many
-        calls run at a time.
+        calls run at a time. `open_model` is the library's own way to load it.
         """
         calibration = read_fitted(fitted, "calibration", Calibration)
         rules = read_fitted(fitted, "whisper", WhisperRules)
         bounds = read_fitted(fitted, "languages", LanguageBounds)
         tokenizer = ByteTokenizer.load(folder / "tokenizer.json")
         try:
-            model = ctranslate2.models.Whisper(
+            model = open_model(
                 str(folder),
                 device=device,
                 compute_type="int8" if device == "cpu" else "float16",
                 inter_threads=threads,
                 intra_threads=1,
             )
+            # Libraries of CUDA that are missing, and memory, are noticed by the first call only.
+            tried = np.zeros((1, model.n_mels, 2 * FRAME_SAMPLES // HOP_SAMPLES), np.float32)
+            model.encode(ctranslate2.StorageView.from_array(tried))
         except (RuntimeError, ValueError) as error:
-            raise ModelFault(f"Whisper model {folder}: {error}") from error
+            raise ModelFault(f"Whisper model {folder} on {device}: {error}") from error
         return cls(
             model,
             tokenizer,

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from scribewire.engines.protocols import Device, Family, ModelPlace, SpeechEngine
+from scribewire.engines.protocols import Family, ModelPlace, SpeechEngine
 from scribewire.engines.whisper.abilities import traits_of
+from scribewire.engines.whisper.device import load_on_device
 from scribewire.engines.whisper.weights import WEIGHTS, check_folder
 from scribewire.errors import ModelFault
 from scribewire.models.catalog import Carrier, FilePart, JoinedFile, Model
 from scribewire.models.joined import joined_model, why_missing
 from scribewire.recognition.traits import Traits
+from scribewire.types import DeviceWish
 
 _LIBRARY: Final = "ctranslate2"
 _MB: Final = 10**6
@@ -164,8 +167,8 @@ def _why_missing(model: Model, model_dir: Path | None) -> str | None:
     return why_missing(model, model_dir)
 
 
-def _traits(model: Model, device: Device) -> Traits:
-    return traits_of(model.languages, device)
+def _traits(model: Model, device: DeviceWish) -> Traits:
+    return traits_of(model.languages, None if device == "auto" else device)
 
 
 def _load(model: Model, place: ModelPlace) -> SpeechEngine:
@@ -174,13 +177,14 @@ def _load(model: Model, place: ModelPlace) -> SpeechEngine:
 
     assert model.fitted is not None, "each entry says what was fitted for it"
     with model_folder(model, place) as folder:
-        return WhisperEngine.load(
+        load = partial(
+            WhisperEngine.load,
             folder,
             languages=model.languages,
             fitted=model.fitted,
-            device=place.device,
             threads=place.threads,
         )
+        return load_on_device(place.device, lambda device: load(device=device))
 
 
 WHISPER: Final = Family(
