@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from scribewire.errors import ClientFault, CloseCode
 from scribewire.events import Final, Partial
+from scribewire.grants import NO_LIMITS
 from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
@@ -27,7 +28,9 @@ from scribewire.protocol.scriptix.server import ServerConnection
 from scribewire.protocol.scriptix.states import DialogueState
 
 POLICY = ServerPolicy(
-    languages=frozenset({"en"}), default_language="en", is_valid_key=lambda key: key == "good"
+    languages=frozenset({"en"}),
+    default_language="en",
+    grant_of=lambda key: NO_LIMITS if key == "good" else None,
 )
 START = '{"action":"start"}'
 STOP = '{"action":"stop"}'

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from scribewire.errors import ClientFault, CloseCode
 from scribewire.events import Final
+from scribewire.grants import NO_LIMITS
 from scribewire.protocol.dialogue import (
     AudioEnded,
     Close,
@@ -33,7 +34,7 @@ from scribewire.wishes import Wishes
 POLICY = ServerPolicy(
     languages=frozenset({"en"}),
     default_language="en",
-    is_valid_key=lambda key: key == "good",
+    grant_of=lambda key: NO_LIMITS if key == "good" else None,
     serves_streams=True,
 )
 URL = "https://example.org/live?sig=1"

@@ -15,6 +15,7 @@ import pytest
 
 from scribewire.errors import ClientFault, CloseCode
 from scribewire.events import Final, Partial
+from scribewire.grants import NO_LIMITS
 from scribewire.protocol.dialects import LEGACY, read_request
 from scribewire.protocol.dialogue import (
     AudioEnded,
@@ -98,7 +99,7 @@ def policy_of(header: Line) -> ServerPolicy:
         languages=frozenset(settings["languages"]),
         default_language=settings["default_language"],
         auto_languages=frozenset(settings.get("auto_languages", [])),
-        is_valid_key=lambda key: key in settings["keys"],
+        grant_of=lambda key: NO_LIMITS if key in settings["keys"] else None,
         start_timeout_ms=settings["start_timeout_ms"],
         shape_name=settings.get("results", "standard"),
         serves_streams=settings.get("serves_streams", False),

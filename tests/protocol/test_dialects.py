@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from scribewire.grants import NO_LIMITS
 from scribewire.protocol.dialects import (
     DIALECTS,
     LEGACY,
@@ -68,7 +69,7 @@ def test_a_destination_has_a_url() -> None:
 
 def test_a_request_begins_a_dialogue() -> None:
     policy = ServerPolicy(
-        languages=frozenset({"en"}), default_language="en", is_valid_key=lambda _: True
+        languages=frozenset({"en"}), default_language="en", grant_of=lambda _: NO_LIMITS
     )
     request = read_request("/realtime", "token=a", [])
     assert request is not None

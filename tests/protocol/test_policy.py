@@ -4,14 +4,15 @@ import json
 
 import pytest
 
-from scribewire.errors import ServerFault
+from scribewire.errors import ClientFault, ServerFault
+from scribewire.grants import NO_LIMITS, Grant
 from scribewire.protocol.policy import ServerPolicy, choose_subprotocol, refuse_keys
 from scribewire.wishes import Wishes
 
 POLICY = ServerPolicy(
     languages=frozenset({"en", "de"}),
     default_language="en",
-    is_valid_key=lambda key: key in ("good", "also-good"),
+    grant_of=lambda key: NO_LIMITS if key in ("good", "also-good") else None,
 )
 
 
@@ -53,12 +54,33 @@ def test_languages_are_settled_by_what_the_server_has() -> None:
 
 def test_a_default_without_a_model_is_our_fault() -> None:
     with pytest.raises(ServerFault, match="default language nl: no model; available: none"):
-        ServerPolicy(languages=frozenset(), default_language="nl", is_valid_key=bool)
+        ServerPolicy(languages=frozenset(), default_language="nl", grant_of=lambda _: NO_LIMITS)
 
 
 def test_streams_are_fetched_only_where_it_was_chosen() -> None:
     policy = ServerPolicy(
-        languages=frozenset({"en"}), default_language="en", is_valid_key=lambda _: True
+        languages=frozenset({"en"}), default_language="en", grant_of=lambda _: NO_LIMITS
     )
 
     assert policy.serves_streams is False
+
+
+def test_what_the_key_does_not_allow_is_refused_and_the_host_is_read_as_the_fetcher_reads_it() -> (
+    None
+):
+    grant = Grant(modes=frozenset({"fast"}), source_hosts=frozenset({"radio.example"}))
+    policy = ServerPolicy(
+        languages=frozenset({"en"}),
+        default_language="en",
+        grant_of={"good": grant}.get,
+        host_of=lambda url: url.removeprefix("http://"),
+    )
+    wishes = Wishes(language="en", url="http://radio.example")
+
+    assert policy.grant(wishes, "good", "in `start`") == (wishes, grant)
+    with pytest.raises(ClientFault, match="type quality"):
+        policy.grant(Wishes(mode="quality"), "good", "in `start`")
+    with pytest.raises(ClientFault, match="url: this key"):
+        policy.grant(Wishes(url="http://a.example"), "good", "in `start`")
+    with pytest.raises(ClientFault, match="the key in `start` is unknown"):
+        policy.grant(wishes, "bad", "in `start`")

@@ -7,6 +7,8 @@ import hmac
 import secrets
 from typing import TYPE_CHECKING
 
+from scribewire.grants import Grant
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -48,11 +50,14 @@ class ConfiguredKeys:
     def __init__(self, keys: Iterable[str]) -> None:
         self._digests = tuple(_digest(key) for key in keys)
 
-    def is_valid(self, key: str) -> bool:
-        """Tell whether the key is one of ours, in a time that does not depend on which."""
+    def grant_of(self, key: str) -> Grant | None:
+        """Return what the key may do, which is everything, or None if it is none of ours.
+
+        It takes a time that does not depend on which of them it is.
+        """
         given = _digest(key)
         matches = [hmac.compare_digest(given, digest) for digest in self._digests]
-        return any(matches)
+        return Grant(key_id=fingerprint(key)) if any(matches) else None
 
 
 def _digest(key: str) -> bytes:

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from scribewire.grants import NO_LIMITS, Grant
 from scribewire.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class SessionStarted:
     """What is asked for; the language is one of the policy's."""
     audio_format: AudioFormat = "pcm"
     """Of every `AudioReceived`."""
-    key: str = field(default="", repr=False, compare=False)
-    """The valid key that it was asked for with; never to be logged."""
+    grant: Grant = field(default=NO_LIMITS, compare=False)
+    """What comes with the key that it was asked for with; the wishes are within it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from scribewire.errors import ServerFault
+from scribewire.errors import ClientFault, ServerFault
+from scribewire.grants import Grant
 from scribewire.protocol.languages import LanguageOffer
 from scribewire.types import ShapeName
 from scribewire.wishes import Wishes
@@ -24,14 +25,16 @@ class ServerPolicy:
     """For clients that name none; one of `languages`."""
     auto_languages: frozenset[str] = frozenset()
     """Those of `languages` that can be told from each other; none: it cannot be asked for."""
-    is_valid_key: Callable[[str], bool] = field(repr=False)
-    """Tells whether a key may connect."""
+    grant_of: Callable[[str], Grant | None] = field(repr=False)
+    """Tells what comes with a key, or with a token in its place; None: it may not connect."""
     start_timeout_ms: int = 15_000
     """How long a client may take to send `start`, and a source to be read."""
     shape_name: ShapeName = "standard"
     """How results look to clients that do not say it, where the path does not either."""
     serves_streams: bool = False
     """Whether this server fetches audio for its clients (stream mode)."""
+    host_of: Callable[[str], str] = field(default=str, repr=False)
+    """Returns the host that a stream URL leads to, read as whoever fetches it reads it."""
 
     def __post_init__(self) -> None:
         if self.default_language not in self.languages:
@@ -39,6 +42,10 @@ class ServerPolicy:
             raise ServerFault(
                 f"default language {self.default_language}: no model; available: {available}"
             )
+
+    def is_valid_key(self, key: str) -> bool:
+        """Tell whether a key may connect."""
+        return self.grant_of(key) is not None
 
     def settle_languages(self, wishes: Wishes) -> Wishes:
         """Return the wishes with what is recognized here, or raise `ClientFault`."""
@@ -49,6 +56,18 @@ class ServerPolicy:
             place="on this server",
         )
         return offer.settle(wishes)
+
+    def grant(self, wishes: Wishes, key: str, place: str) -> tuple[Wishes, Grant]:
+        """Return the wishes as they are granted and what else comes with the key.
+
+        `place` says for people where the key stood. Raises `ClientFault`.
+        """
+        grant = self.grant_of(key)
+        if grant is None:  # one of the handshake's was valid a moment ago
+            raise ClientFault(f"unknown token: the key {place} is unknown, expired or revoked")
+        wishes = self.settle_languages(wishes)
+        grant.check(wishes, host=None if wishes.url is None else self.host_of(wishes.url))
+        return wishes, grant
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from scribewire import __version__
 from scribewire.engines.on_demand import is_resident
 from scribewire.engines.served import describe_table, name_of
 from scribewire.errors import BusyFault, ClientFault
-from scribewire.keys.configured import fingerprint
 from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import choose_subprotocol, refuse_keys
 from scribewire.server.attachment import Attachment
@@ -155,7 +154,7 @@ def _log_opening(session_id: str, opening: OpeningRequest) -> None:
 def _log_client(session_id: str, websocket: WebSocket, started: SessionStarted) -> None:
     """Say whose session it is, and where its audio comes from: no key, no path, no query."""
     peer = websocket.client.host if websocket.client else "unknown"
-    told = [f"client {peer}", f"key {fingerprint(started.key)}"]
+    told = [f"client {peer}", f"key {started.grant.key_id}"]
     if started.wishes.url is not None:
         told.append(f"source {host_of(started.wishes.url)}")
     _session_log.info("%s = %s", session_id, ", ".join(told))

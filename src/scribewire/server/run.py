@@ -32,6 +32,7 @@ from scribewire.server.app import make_app
 from scribewire.server.listener import Listener, count_strangers_allowed
 from scribewire.server.services import Services
 from scribewire.sources.configured import configured_sources
+from scribewire.sources.http.urls import host_of
 
 if TYPE_CHECKING:
     from scribewire.engines.engines import Engines
@@ -134,7 +135,8 @@ def _make_services(
             languages=engines.languages,
             default_language=engines.default_language,
             auto_languages=engines.auto_languages,
-            is_valid_key=ConfiguredKeys(settings.keys).is_valid,
+            grant_of=ConfiguredKeys(settings.keys).grant_of,
+            host_of=host_of,
             start_timeout_ms=settings.start_timeout_ms,
             shape_name=settings.results,
             serves_streams=True,

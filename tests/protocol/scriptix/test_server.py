@@ -7,6 +7,7 @@ import pytest
 
 from scribewire.errors import ClientFault
 from scribewire.events import Final, Partial
+from scribewire.grants import NO_LIMITS
 from scribewire.protocol.dialects import LEGACY
 from scribewire.protocol.dialogue import (
     AudioEnded,
@@ -25,9 +26,8 @@ from scribewire.protocol.scriptix.states import DialogueState
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 from scribewire.wishes import AUTO, Wishes
 
-POLICY = ServerPolicy(
-    languages=frozenset({"en"}), default_language="en", is_valid_key=lambda key: key == "good"
-)
+GRANTS = {"good": NO_LIMITS}
+POLICY = ServerPolicy(languages=frozenset({"en"}), default_language="en", grant_of=GRANTS.get)
 PUSHING = Handshake(endpoint=MICROPHONE, keys=("good",))
 IN_LEGACY = Handshake(endpoint=LEGACY, keys=("good",))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scribewire.errors import ClientFault, CloseCode
 from scribewire.events import Final, Partial
+from scribewire.grants import NO_LIMITS
 from scribewire.protocol.dialogue import (
     AudioEnded,
     Close,
@@ -17,7 +18,9 @@ from scribewire.protocol.scriptix.server import ServerConnection
 from scribewire.protocol.scriptix.states import DialogueState
 
 POLICY = ServerPolicy(
-    languages=frozenset({"en"}), default_language="en", is_valid_key=lambda key: key == "good"
+    languages=frozenset({"en"}),
+    default_language="en",
+    grant_of=lambda key: NO_LIMITS if key == "good" else None,
 )
 PUSHING = Handshake(endpoint=MICROPHONE, keys=("good",))
 

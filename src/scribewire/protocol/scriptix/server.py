@@ -336,15 +336,16 @@ class ServerConnection:
 
     def _begin(self, start: Start) -> SessionStarted:
         """Accept a `start`, or raise `ClientFault` about its key or its language."""
-        if start.key and not self._policy.is_valid_key(start.key):
-            raise ClientFault("unknown token: the key in `start` is unknown, expired or revoked")
-        if not start.key and not self._handshake.keys:
+        key = start.key or next(iter(self._handshake.keys), "")
+        if not key:
             raise ClientFault(
                 "missing token: expected a key in the query (`token`), a header, or `start` (`key`)"
             )
-        wishes = self._policy.settle_languages(with_start(self._handshake.wishes, start.wishes))
+        place = "in `start`" if start.key else "given with the request"
+        asked = with_start(self._handshake.wishes, start.wishes)
+        wishes, grant = self._policy.grant(asked, key, place)
         self._wishes = wishes  # last: what is rejected has not begun, so nothing of it can end
-        return SessionStarted(wishes, key=start.key or next(iter(self._handshake.keys), ""))
+        return SessionStarted(wishes, grant=grant)
 
     # Sending and ending.
 

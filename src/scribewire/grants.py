@@ -1,0 +1,75 @@
+"""What whoever showed a credential may do: one value, from whoever knows it to whoever asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from scribewire.errors import ClientFault
+from scribewire.types import Mode
+from scribewire.wishes import Wishes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """The rights that come with a key, or with a token that was made of one. None: no limit."""
+
+    key_id: str = ""
+    """Whose sessions and whose use count together; it may be logged, and opens nothing."""
+    name: str = ""
+    """What the operator calls the key."""
+    is_admin: bool = False
+    """Whether it may manage keys."""
+    modes: frozenset[Mode] | None = None
+    """The types of session."""
+    languages: frozenset[str] | None = None
+    """ISO 639-1 codes."""
+    origins: frozenset[str] | None = None
+    """Web pages that it may be used from, as `https://captions.example`."""
+    source_hosts: frozenset[str] | None = None
+    """Hosts that stream URLs may lead to; `*.example.org` is every host below it."""
+    max_sessions: int | None = None
+    """Sessions that may be open at once."""
+    max_audio_s: float | None = None
+    """Audio of one session."""
+    max_audio_s_per_day: float | None = None
+    """Audio of all sessions in a day of UTC."""
+    max_audio_s_per_month: float | None = None
+    """Audio of all sessions in a calendar month of UTC."""
+    token_id: str | None = None
+    """Of the token that was shown instead of the key."""
+    expires_at: float | None = None
+    """Until when sessions may begin, in Unix seconds."""
+
+    def check(self, wishes: Wishes, *, host: str | None) -> None:
+        """Raise `ClientFault` for what may not be had: the message says what may.
+
+        The language of `wishes` has been settled; `host` is where their `url` leads, if there is
+        one.
+        """
+        if self.modes is not None and wishes.mode not in self.modes:
+            raise _refusal(f"type {wishes.mode}", self.modes)
+        if self.languages is not None:
+            for code in wishes.possible_languages:
+                if code not in self.languages:
+                    raise _refusal(f"language {code}", self.languages)
+        if host is not None and not self._may_pull_from(host):
+            raise ClientFault("url: this key may not have streams of that host read")
+
+    def _may_pull_from(self, host: str) -> bool:
+        if self.source_hosts is None:
+            return True
+        name = host.casefold().rstrip(".")
+        return any(
+            name.endswith(allowed[1:]) if allowed.startswith("*.") else name == allowed
+            for allowed in self.source_hosts
+        )
+
+
+NO_LIMITS: Final = Grant()
+"""Everything but the management of keys."""
+
+
+def _refusal(asked: str, allowed: frozenset[str] | frozenset[Mode]) -> ClientFault:
+    listed = ", ".join(sorted(allowed)) or "none"
+    return ClientFault(f"{asked}: this key may not ask for it; it may for {listed}")
