@@ -6,20 +6,20 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.responses import Response
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
 
-from scribewire import __version__
-from scribewire.engines.on_demand import is_resident
-from scribewire.engines.served import describe_table, name_of
 from scribewire.errors import BusyFault, ClientFault
 from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import choose_subprotocol, refuse_keys
 from scribewire.server.attachment import Attachment
+from scribewire.server.rest.faults import RestFault, not_found, unavailable
+from scribewire.server.rest.routes import rest_routes
+from scribewire.server.rest.served_path import answer_fault, not_allowed
 from scribewire.server.session import open_session
 from scribewire.server.websocket_talk import SCOPE_KEY, WebSocketTalk
 from scribewire.sources.http.urls import host_of
@@ -27,8 +27,7 @@ from scribewire.sources.http.urls import host_of
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from starlette.requests import Request
-    from starlette.websockets import WebSocket
+    from starlette.types import Receive, Scope, Send
 
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.protocol.dialogue import OpeningRequest, SessionStarted
@@ -41,7 +40,6 @@ _session_log = logging.getLogger("scribewire.session")
 
 _UPGRADE = "this address speaks WebSocket: connect with ws:// or wss://"
 _DRAINING = "this server is going down: try again in a few seconds"
-_RETRY_AFTER_S = 5  # what a restart takes, models included, and what load is averaged over
 _NO_SUCH_PATH = f"no such address here: expected {' or '.join(one.usage for one in DIALECTS)}"
 
 
@@ -66,41 +64,25 @@ def make_app(services: Services) -> Starlette:
             await websocket.accept(choose_subprotocol(opening.subprotocols, services.policy))
             await _serve_client(websocket, opening, services, owned)
 
-    async def health(_request: Request) -> JSONResponse:
-        is_draining = services.draining.is_set()
-        scheduler = services.scheduler
-        return JSONResponse(
-            {
-                "status": "draining" if is_draining else "ok",
-                "version": __version__,
-                "sessions": len(services.attachments),
-                "workers": scheduler.capacity,
-                "waiting_jobs": scheduler.waiting_jobs,
-                "stuck_calls": scheduler.stuck_calls,
-                "load": asdict(scheduler.load()),
-            },
-            503 if is_draining else 200,
-        )
-
-    async def models(_request: Request) -> JSONResponse:
-        table = services.engines.table
-        resident = [name_of(engine) for engine in table.serving if is_resident(engine)]
-        return JSONResponse({**describe_table(table), "resident": resident})
-
-    async def refuse_page(request: Request) -> JSONResponse:
-        if read_request(f"/{request.path_params['path']}", "", ()) is None:
-            return _not_found()
-        body = {"error": "upgrade required", "message": _UPGRADE}
-        return JSONResponse(body, 426, {"Upgrade": "websocket"})
-
-    return Starlette(
-        routes=[
-            Route("/healthz", health),
-            Route("/v1/models", models),
-            Route("/{path:path}", refuse_page),
-            WebSocketRoute("/{path:path}", serve_websocket),
-        ]
+    app = Starlette(
+        routes=[*rest_routes(services), WebSocketRoute("/{path:path}", serve_websocket)]
     )
+    app.router.redirect_slashes = False
+    app.router.default = _refuse_page
+    return app
+
+
+async def _refuse_page(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request that no route is for."""
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(_not_found())
+    elif read_request(scope["path"], "", ()) is None:
+        await _not_found()(scope, receive, send)
+    elif scope["method"] not in ("GET", "HEAD"):
+        await answer_fault(not_allowed("GET"))(scope, receive, send)
+    else:
+        fault = RestFault(426, "upgrade required", _UPGRADE, headers={"Upgrade": "websocket"})
+        await answer_fault(fault)(scope, receive, send)
 
 
 async def _serve_client(
@@ -170,8 +152,8 @@ def _read_opening(websocket: WebSocket) -> OpeningRequest | None:
     return read_request(websocket.scope["path"], query, headers)
 
 
-def _not_found() -> JSONResponse:
-    return JSONResponse({"error": "not found", "message": _NO_SUCH_PATH}, 404)
+def _not_found() -> Response:
+    return answer_fault(not_found(_NO_SUCH_PATH))
 
 
 def _refuse(opening: OpeningRequest | None, services: Services) -> Response | None:
@@ -179,7 +161,7 @@ def _refuse(opening: OpeningRequest | None, services: Services) -> Response | No
     if opening is None:
         return _not_found()
     if services.draining.is_set():
-        return _unavailable("shutting down", _DRAINING)
+        return answer_fault(unavailable("shutting down", _DRAINING))
     refusal = refuse_keys(opening.keys, services.policy)
     if refusal is not None:
         return Response(refusal.body, refusal.status, media_type="application/json")
@@ -190,7 +172,7 @@ def _refuse(opening: OpeningRequest | None, services: Services) -> Response | No
     if busy is None:
         return None
     _log.info("x no place: %s", busy.figures)
-    return _unavailable("too many sessions", busy.message)
+    return answer_fault(unavailable("too many sessions", busy.message))
 
 
 def _speech_for(wishes: Wishes, services: Services) -> SpeechEngine:
@@ -199,11 +181,6 @@ def _speech_for(wishes: Wishes, services: Services) -> SpeechEngine:
     except ClientFault:  # the dialogue will say it
         return services.engines.speech_for(None, wishes.mode)
     return services.engines.speech_for(wishes.language, wishes.mode, wishes.languages)
-
-
-def _unavailable(error: str, message: str) -> Response:
-    body = {"error": error, "message": message}
-    return JSONResponse(body, 503, {"Retry-After": str(_RETRY_AFTER_S)})
 
 
 def _now() -> float:
