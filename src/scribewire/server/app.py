@@ -14,9 +14,12 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from scribewire.errors import BusyFault, ClientFault
+from scribewire.origins import normalise_origin
 from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import choose_subprotocol, refuse_keys
 from scribewire.server.attachment import Attachment
+from scribewire.server.rest.access import check_pages
+from scribewire.server.rest.cors import check_origin, origin_of
 from scribewire.server.rest.faults import RestFault, not_found, unavailable
 from scribewire.server.rest.routes import rest_routes
 from scribewire.server.rest.served_path import answer_fault, not_allowed
@@ -48,7 +51,7 @@ def make_app(services: Services) -> Starlette:
 
     async def serve_websocket(websocket: WebSocket) -> None:
         opening = _read_opening(websocket)
-        refusal = _refuse(opening, services)
+        refusal = _refuse(websocket, opening, services)
         if refusal is not None:
             _log.info("x refused with %d", refusal.status_code)
             await websocket.send_denial_response(refusal)
@@ -98,6 +101,8 @@ async def _serve_client(
     def begin_session(started: SessionStarted) -> Session:
         if not opening.keys:  # it came with a key only now, and has no place yet
             owned.enter_context(_take_place(services, started.wishes, session_id))
+        started.grant.check_origin(_page_of(websocket))  # the key may have come only now
+        services.tokens.use(started.grant)
         talk: WebSocketTalk | None = websocket.scope.get(SCOPE_KEY)
         if talk is not None:
             talk.begin_session()
@@ -113,6 +118,11 @@ async def _serve_client(
         await attachment.run()
     finally:
         services.attachments.discard(attachment)
+
+
+def _page_of(websocket: WebSocket) -> str | None:
+    origin = origin_of(websocket)
+    return None if origin is None else normalise_origin(origin)
 
 
 def _take_place(services: Services, wishes: Wishes, name: str) -> AbstractContextManager[None]:
@@ -137,6 +147,8 @@ def _log_client(session_id: str, websocket: WebSocket, started: SessionStarted) 
     """Say whose session it is, and where its audio comes from: no key, no path, no query."""
     peer = websocket.client.host if websocket.client else "unknown"
     told = [f"client {peer}", f"key {started.grant.key_id}"]
+    if started.grant.token_id is not None:
+        told.append(f"token {started.grant.token_id}")
     if started.wishes.url is not None:
         told.append(f"source {host_of(started.wishes.url)}")
     _session_log.info("%s = %s", session_id, ", ".join(told))
@@ -156,15 +168,23 @@ def _not_found() -> Response:
     return answer_fault(not_found(_NO_SUCH_PATH))
 
 
-def _refuse(opening: OpeningRequest | None, services: Services) -> Response | None:
+def _refuse(
+    websocket: WebSocket, opening: OpeningRequest | None, services: Services
+) -> Response | None:
     """Return the HTTP answer to a request that gets no session."""
     if opening is None:
         return _not_found()
     if services.draining.is_set():
         return answer_fault(unavailable("shutting down", _DRAINING))
-    refusal = refuse_keys(opening.keys, services.policy)
-    if refusal is not None:
-        return Response(refusal.body, refusal.status, media_type="application/json")
+    try:
+        check_origin(websocket, services.origins)
+        refusal = refuse_keys(opening.keys, services.policy)
+        if refusal is not None:
+            return Response(refusal.body, refusal.status, media_type="application/json")
+        grants = [services.policy.grant_of(key) for key in opening.keys]
+        check_pages((one for one in grants if one is not None), origin_of(websocket))
+    except RestFault as fault:
+        return answer_fault(fault)
     if not opening.keys:  # who has shown none takes no place from those who have
         return None
     speech = _speech_for(opening.wishes, services)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from scribewire.errors import ClientFault
+from scribewire.origins import normalise_origin
 from scribewire.protocol.dialects import read_keys
+from scribewire.server.rest.cors import origin_of
 from scribewire.server.rest.faults import RestFault, forbidden
 
 if TYPE_CHECKING:
@@ -23,9 +27,10 @@ _NO_ADMIN = "this key may not manage keys: use one that was made with the right 
 
 
 def authorize(connection: HTTPConnection, policy: ServerPolicy) -> Grant:
-    """Return what comes with the key of a request. Raises RestFault (401).
+    """Return what comes with the key of a request.
 
-    Every key that is given must be valid; the first one counts.
+    Every key that is given must be valid; the first one counts. Raises RestFault: 401, or 403 on a
+    page that a key is not for.
     """
     # A key may hold any letters; what is not UTF-8 matches none.
     headers = [
@@ -35,11 +40,20 @@ def authorize(connection: HTTPConnection, policy: ServerPolicy) -> Grant:
     keys = read_keys(connection.scope["query_string"].decode("latin-1"), headers)
     if not keys:
         raise RestFault(401, "missing token", _MISSING, headers=_HINT)
-    grants = [policy.grant_of(key) for key in keys]
-    if None in grants:
+    grants = [grant for key in keys if (grant := policy.grant_of(key)) is not None]
+    if len(grants) < len(keys):
         raise RestFault(401, "unknown token", _UNKNOWN, headers=_HINT)
-    (grant, *_) = [one for one in grants if one is not None]
-    return grant
+    check_pages(grants, origin_of(connection))
+    return grants[0]
+
+
+def check_pages(grants: Iterable[Grant], origin: str | None) -> None:
+    """Raise RestFault (403) if one of these may not be used from a page; None: from none."""
+    try:
+        for grant in grants:
+            grant.check_origin(None if origin is None else normalise_origin(origin))
+    except ClientFault as fault:
+        raise RestFault(403, "origin not allowed", fault.message) from None
 
 
 def require_admin(grant: Grant) -> None:

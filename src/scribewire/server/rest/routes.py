@@ -11,6 +11,7 @@ from scribewire.server.rest.document import describe
 from scribewire.server.rest.health import HEALTH_ROUTES
 from scribewire.server.rest.served_path import ServedPath
 from scribewire.server.rest.table import Answer, RestCall, Route
+from scribewire.server.rest.tokens import TOKEN_ROUTES
 
 if TYPE_CHECKING:
     from scribewire.server.services import Services
@@ -26,6 +27,7 @@ async def _tell_document(_call: RestCall) -> Answer:
 
 ROUTES: Final = (
     *HEALTH_ROUTES,
+    *TOKEN_ROUTES,
     Route(
         method="GET",
         path="/openapi.json",

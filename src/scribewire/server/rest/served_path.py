@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from scribewire.errors import BusyFault, ClientFault
 from scribewire.grants import NO_LIMITS
 from scribewire.server.rest.access import authorize, require_admin
+from scribewire.server.rest.cors import check_origin, origin_of, preflight, shared_with
 from scribewire.server.rest.faults import RestFault, bad_request, unavailable
 from scribewire.server.rest.table import Answer, RestCall, Route
 
@@ -43,17 +44,20 @@ class ServedPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         request = Request(scope, receive)
+        shared: Mapping[str, str] = shared_with(None)
         try:
+            check_origin(request, self._services.origins)
+            shared = shared_with(origin_of(request))
             answer = await self._answer(request)
         except RestFault as fault:
             _log.info("x refused with %d", fault.status)
-            await answer_fault(fault)(scope, receive, send)
-        else:
-            await write(answer)(scope, receive, send)
+            answer = _as_answer(fault)
+        await write(answer, shared)(scope, receive, send)
 
     async def _answer(self, request: Request) -> Answer:
         if request.method == "OPTIONS":
-            return Answer(body=None, status=204, headers={"Allow": self.allowed})
+            told = preflight(request, self.allowed)
+            return Answer(body=None, status=204, headers={"Allow": self.allowed, **told})
         method = "GET" if request.method == "HEAD" else request.method
         route = next((one for name, one in self._routes.items() if name == method), None)
         if route is None:
@@ -77,9 +81,9 @@ class ServedPath:
             raise unavailable("too many sessions", str(fault)) from None
 
 
-def write(answer: Answer) -> Response:
-    """Return the response to send."""
-    headers = {"Cache-Control": "no-store", **answer.headers}
+def write(answer: Answer, further: Mapping[str, str] | None = None) -> Response:
+    """Return the response to send, with further headers."""
+    headers = {"Cache-Control": "no-store", **(further or {}), **answer.headers}
     if answer.body is None:
         return Response(status_code=answer.status, headers=headers)
     return Response(_as_json(answer.body), answer.status, headers, media_type=_JSON)
@@ -87,13 +91,17 @@ def write(answer: Answer) -> Response:
 
 def answer_fault(fault: RestFault) -> Response:
     """Return the response that refuses."""
-    return write(Answer(body=fault.problem, status=fault.status, headers=fault.headers))
+    return write(_as_answer(fault))
 
 
 def not_allowed(allowed: str) -> RestFault:
     """Refuse a method that has no answer at a path."""
     message = f"this address does not answer that method: expected {allowed}"
     return RestFault(405, "method not allowed", message, headers={"Allow": allowed})
+
+
+def _as_answer(fault: RestFault) -> Answer:
+    return Answer(body=fault.problem, status=fault.status, headers=fault.headers)
 
 
 def _as_json(body: BaseModel) -> str:
