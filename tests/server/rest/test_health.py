@@ -48,9 +48,19 @@ async def test_models_are_told_to_anybody_and_which_are_in_memory() -> None:
     )
 
 
-async def test_health_tells_that_the_server_is_going_down(server: RunningServer) -> None:
+async def test_a_server_that_is_going_down_is_alive_and_not_ready(server: RunningServer) -> None:
     server.services.draining.set()
 
-    status, body = await get(server, "/healthz")
+    health = await get(server, "/healthz")
+    ready = await ask(server.address.port, "/readyz")
 
-    assert (status, body["status"]) == (503, "draining")
+    assert (health[0], health[1]["status"]) == (200, "draining")
+    assert (ready.status, ready.fields["retry-after"]) == (503, "5")
+    assert json.loads(ready.body) == {
+        "ready": False,
+        "reasons": [{"reason": "draining", "message": "this server is going down"}],
+    }
+
+
+async def test_a_server_with_its_models_and_a_place_left_is_ready(server: RunningServer) -> None:
+    assert await get(server, "/readyz") == (200, {"ready": True, "reasons": []})

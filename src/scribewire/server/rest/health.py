@@ -1,4 +1,4 @@
-"""`GET /healthz` and `GET /v1/models`: what anybody may know of a server."""
+"""`GET /healthz`, `/readyz` and `/v1/models`: what anybody may know of a server."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from scribewire import __version__
 from scribewire.engines.on_demand import is_resident
 from scribewire.engines.served import describe_table, name_of
 from scribewire.runtime.load import Load
+from scribewire.server.readiness import Obstacle, find_hindrances
+from scribewire.server.rest.faults import RETRY_AFTER_S
 from scribewire.server.rest.table import Answer, AnswerModel, RestCall, Route
 
 
@@ -21,6 +23,20 @@ class Health(AnswerModel):
     waiting_jobs: int
     stuck_calls: int = Field(description="Engine calls that have been given up.")
     load: Load
+
+
+class Reason(AnswerModel):
+    """Why a server is not ready."""
+
+    reason: Obstacle
+    message: str = Field(description="For whoever runs the server.")
+
+
+class Readiness(AnswerModel):
+    """Whether one more session should be sent to a server."""
+
+    ready: bool
+    reasons: list[Reason] = Field(description="Why not; none where it is ready.")
 
 
 class ServedModel(AnswerModel):
@@ -60,7 +76,16 @@ async def _tell_health(call: RestCall) -> Answer:
         stuck_calls=scheduler.stuck_calls,
         load=scheduler.load(),
     )
-    return Answer(body=health, status=503 if is_draining else 200)
+    return Answer(body=health)  # alive to the last: who is draining must not be restarted for it
+
+
+async def _tell_readiness(call: RestCall) -> Answer:
+    found = find_hindrances(call.services)
+    reasons = [Reason(reason=one.obstacle, message=one.message) for one in found]
+    body = Readiness(ready=not reasons, reasons=reasons)
+    if not reasons:
+        return Answer(body=body)
+    return Answer(body=body, status=503, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 async def _tell_models(call: RestCall) -> Answer:
@@ -75,8 +100,16 @@ HEALTH_ROUTES = (
         path="/healthz",
         summary="Whether the server is alive, and how busy it is.",
         access="anybody",
-        answers={200: Health, 503: Health},
+        answers={200: Health},
         handle=_tell_health,
+    ),
+    Route(
+        method="GET",
+        path="/readyz",
+        summary="Whether one more session should be sent here.",
+        access="anybody",
+        answers={200: Readiness, 503: Readiness},
+        handle=_tell_readiness,
     ),
     Route(
         method="GET",
