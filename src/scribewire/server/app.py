@@ -21,6 +21,7 @@ from scribewire.server.attachment import Attachment
 from scribewire.server.rest.access import check_pages
 from scribewire.server.rest.cors import check_origin, origin_of
 from scribewire.server.rest.faults import RestFault, not_found, unavailable
+from scribewire.server.rest.realtime import DRAINING
 from scribewire.server.rest.routes import rest_routes
 from scribewire.server.rest.served_path import answer_fault, not_allowed
 from scribewire.server.session import open_session
@@ -42,7 +43,6 @@ _log = logging.getLogger("scribewire.server")
 _session_log = logging.getLogger("scribewire.session")
 
 _UPGRADE = "this address speaks WebSocket: connect with ws:// or wss://"
-_DRAINING = "this server is going down: try again in a few seconds"
 _NO_SUCH_PATH = f"no such address here: expected {' or '.join(one.usage for one in DIALECTS)}"
 
 
@@ -175,7 +175,7 @@ def _refuse(
     if opening is None:
         return _not_found()
     if services.draining.is_set():
-        return answer_fault(unavailable("shutting down", _DRAINING))
+        return answer_fault(unavailable("shutting down", DRAINING))
     try:
         check_origin(websocket, services.origins)
         refusal = refuse_keys(opening.keys, services.policy)

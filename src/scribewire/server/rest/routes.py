@@ -9,6 +9,7 @@ from starlette.routing import Route as PathRoute
 
 from scribewire.server.rest.document import describe
 from scribewire.server.rest.health import HEALTH_ROUTES
+from scribewire.server.rest.realtime import REALTIME_ROUTES
 from scribewire.server.rest.served_path import ServedPath
 from scribewire.server.rest.table import Answer, RestCall, Route
 from scribewire.server.rest.tokens import TOKEN_ROUTES
@@ -28,6 +29,7 @@ async def _tell_document(_call: RestCall) -> Answer:
 ROUTES: Final = (
     *HEALTH_ROUTES,
     *TOKEN_ROUTES,
+    *REALTIME_ROUTES,
     Route(
         method="GET",
         path="/openapi.json",
