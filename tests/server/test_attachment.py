@@ -219,7 +219,7 @@ class LastingDialogue:
     def finish(self) -> None:
         self.fail("bye")
 
-    def turn_away(self, message: str, close_code: CloseCode) -> None:
+    def turn_away(self, message: str) -> None:
         raise AssertionError
 
     def fail(self, message: str) -> None:
