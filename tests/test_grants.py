@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scribewire.errors import ClientFault
@@ -61,3 +63,75 @@ def test_streams_come_from_the_hosts_that_are_allowed(host: str, is_allowed: boo
 
 def test_who_pushes_audio_needs_no_host() -> None:
     assert refusal(Grant(source_hosts=frozenset()), Wishes(language="en")) is None
+
+
+EVERYTHING = Grant(
+    key_id="1",
+    name="a",
+    is_admin=True,
+    max_sessions=3,
+    max_audio_s_per_day=9.0,
+    origins=frozenset({"https://a.example", "https://b.example"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        (Grant(), Grant(), Grant()),
+        (EVERYTHING, Grant(), EVERYTHING),
+        (
+            Grant(modes=frozenset({"fast"})),
+            Grant(modes=frozenset({"fast", "quality"}), languages=frozenset({"nl"})),
+            Grant(modes=frozenset({"fast"}), languages=frozenset({"nl"})),
+        ),
+        (
+            Grant(languages=frozenset({"en"})),
+            Grant(languages=frozenset({"nl"})),
+            Grant(languages=frozenset()),
+        ),
+        (
+            Grant(max_audio_s=60.0, expires_at=5.0),
+            Grant(max_audio_s=90.0, expires_at=3.0),
+            Grant(max_audio_s=60.0, expires_at=3.0),
+        ),
+        (
+            Grant(source_hosts=frozenset({"*.tv.example", "radio.example"})),
+            Grant(source_hosts=frozenset({"one.tv.example", "*.two.tv.example", "x.example"})),
+            Grant(source_hosts=frozenset({"one.tv.example", "*.two.tv.example"})),
+        ),
+        (
+            Grant(source_hosts=frozenset({"one.tv.example"})),
+            Grant(source_hosts=frozenset({"*.tv.example"})),
+            Grant(source_hosts=frozenset({"one.tv.example"})),
+        ),
+        (Grant(max_audio_s=1.0), Grant(max_sessions=1, is_admin=True), Grant(max_audio_s=1.0)),
+    ],
+)
+def test_a_narrowed_grant_allows_what_both_do(one: Grant, other: Grant, both: Grant) -> None:
+    assert one.narrowed_to(other) == both
+
+
+@pytest.mark.parametrize(
+    ("grant", "origin", "is_allowed"),
+    [
+        (Grant(), "https://c.example", True),
+        (EVERYTHING, "https://a.example", True),
+        (EVERYTHING, "https://c.example", False),
+        (EVERYTHING, "null", False),
+        (EVERYTHING, None, True),
+        (replace(EVERYTHING, token_id="t"), "https://b.example", True),
+        (replace(EVERYTHING, token_id="t"), "https://c.example", False),
+        (replace(EVERYTHING, token_id="t"), None, False),
+        (Grant(token_id="t"), None, True),
+    ],
+)
+def test_a_key_is_used_from_its_pages_or_from_none_and_a_token_from_its_pages(
+    grant: Grant, origin: str | None, *, is_allowed: bool
+) -> None:
+    try:
+        grant.check_origin(origin)
+    except ClientFault:
+        assert not is_allowed
+    else:
+        assert is_allowed

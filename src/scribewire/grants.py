@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
 from scribewire.errors import ClientFault
 from scribewire.types import Mode
 from scribewire.wishes import Wishes
+
+Member = TypeVar("Member", bound=str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +40,33 @@ class Grant:
     """Audio of all sessions in a calendar month of UTC."""
     token_id: str | None = None
     """Of the token that was shown instead of the key."""
+    is_single_use: bool = False
+    """Whether the token ends with the session that begins with it."""
     expires_at: float | None = None
     """Until when sessions may begin, in Unix seconds."""
+
+    def narrowed_to(self, limits: Grant) -> Grant:
+        """Return what both allow; whose key it is, and what counts for all its sessions, stays."""
+        return replace(
+            self,
+            modes=_common(self.modes, limits.modes),
+            languages=_common(self.languages, limits.languages),
+            origins=_common(self.origins, limits.origins),
+            source_hosts=_common_hosts(self.source_hosts, limits.source_hosts),
+            max_audio_s=_least(self.max_audio_s, limits.max_audio_s),
+            expires_at=_least(self.expires_at, limits.expires_at),
+        )
+
+    def check_origin(self, origin: str | None) -> None:
+        """Raise `ClientFault` if it may not be used from this page; None: from none.
+
+        A key may also be with a program of its owner, which says no origin. A token is made for a
+        page, and who says none is none.
+        """
+        if self.origins is None or origin in self.origins:
+            return
+        if origin is not None or self.token_id is not None:
+            raise ClientFault("origin: this key may not be used from there")
 
     def check(self, wishes: Wishes, *, host: str | None) -> None:
         """Raise `ClientFault` for what may not be had: the message says what may.
@@ -60,10 +87,7 @@ class Grant:
         if self.source_hosts is None:
             return True
         name = host.casefold().rstrip(".")
-        return any(
-            name.endswith(allowed[1:]) if allowed.startswith("*.") else name == allowed
-            for allowed in self.source_hosts
-        )
+        return any(_covers(allowed, name) for allowed in self.source_hosts)
 
 
 NO_LIMITS: Final = Grant()
@@ -73,3 +97,33 @@ NO_LIMITS: Final = Grant()
 def _refusal(asked: str, allowed: frozenset[str] | frozenset[Mode]) -> ClientFault:
     listed = ", ".join(sorted(allowed)) or "none"
     return ClientFault(f"{asked}: this key may not ask for it; it may for {listed}")
+
+
+def _covers(allowed: str, host: str) -> bool:
+    """Tell whether a host, or every host of a pattern, is among those that are allowed."""
+    return host.endswith(allowed[1:]) if allowed.startswith("*.") else host == allowed
+
+
+def _common(
+    one: frozenset[Member] | None, other: frozenset[Member] | None
+) -> frozenset[Member] | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return one & other
+
+
+def _common_hosts(
+    one: frozenset[str] | None, other: frozenset[str] | None
+) -> frozenset[str] | None:
+    if one is None or other is None:
+        return one if other is None else other
+    within = {host for host in one if any(_covers(wider, host) for wider in other)}
+    return frozenset(
+        within | {host for host in other if any(_covers(wider, host) for wider in one)}
+    )
+
+
+def _least(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return min(one, other)

@@ -15,6 +15,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from scribewire.origins import parse_allowed
 from scribewire.types import DeviceWish, ShapeName
 
 Several = Annotated[tuple[str, ...], NoDecode]
@@ -53,6 +54,18 @@ class Settings(BaseSettings):
     )
     keys: Several = Field(
         default=(), description="Key that may connect; none: one is made and shown.", repr=False
+    )
+    token_secret: str | None = Field(
+        default=None,
+        min_length=32,  # characters; as bytes they are what HMAC-SHA-256 is as strong as
+        description="Secret of 32 characters or more that tokens are signed with, the same on "
+        "servers that share them; none: one for each run.",
+        repr=False,
+    )
+    allow_origin: Several = Field(
+        default=(),
+        description="Web page's origin, as https://captions.example, whose scripts may use this "
+        "server; `*` for all; none: its own pages only.",
     )
     model_dir: Path | None = Field(
         default=None,
@@ -153,12 +166,17 @@ class Settings(BaseSettings):
             raise ValueError("be an address or a name; 0.0.0.0 for every network")
         return bare
 
-    @field_validator("keys", "allow_source", "deny_source", "models", mode="before")
+    @field_validator("keys", "allow_origin", "allow_source", "deny_source", "models", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(one.strip() for one in value.split(",") if one.strip())
         return value
+
+    @field_validator("allow_origin")
+    @classmethod
+    def _read_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(parse_allowed(origin) for origin in origins)
 
     @field_validator("languages", mode="before")
     @classmethod

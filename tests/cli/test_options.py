@@ -112,6 +112,16 @@ def test_options_override_the_environment_and_that_the_defaults(
         ),
         ({}, {"SCRIBEWIRE_QQQQQQ": "3"}, "SCRIBEWIRE_QQQQQQ: no such variable; unset it"),
         ({"keys": (5,)}, {}, "--key or SCRIBEWIRE_KEYS: expected keys separated by commas"),
+        (
+            {},
+            {"SCRIBEWIRE_TOKEN_SECRET": "planted"},
+            "--token-secret or SCRIBEWIRE_TOKEN_SECRET: expected 32 characters or more",
+        ),
+        (
+            {"allow_origin": ("captions.example",)},
+            {},
+            "--allow-origin or SCRIBEWIRE_ALLOW_ORIGIN is ('captions.example',): it should be `*`",
+        ),
         ({"deny_source": ("a b",)}, {}, "--deny-source: "),
         ({}, {"SCRIBEWIRE_SOURCE_CA": os.devnull}, f"--source-ca {os.devnull}: there is no cert"),
     ],

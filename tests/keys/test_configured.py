@@ -55,3 +55,10 @@ def test_another_key_can_not(key: str) -> None:
 def test_a_fingerprint_tells_keys_apart_and_holds_nothing_of_them() -> None:
     assert fingerprint("key-1") == hashlib.sha256(b"key-1").hexdigest()[:8]
     assert fingerprint("key-1") != fingerprint("key-2")
+
+
+def test_a_key_is_found_by_its_name_too() -> None:
+    keys = ConfiguredKeys(["first"])
+
+    assert keys.grant_of_id(fingerprint("first")) == keys.grant_of("first")
+    assert keys.grant_of_id(fingerprint("second")) is None

@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -11,16 +10,14 @@ import anyio.to_thread
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from scribewire import __version__
 from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import SpeechEngine
 from scribewire.keys.configured import fingerprint
 from scribewire.runtime.admission import CallCosts
 from scribewire.server.run import serving
 from scribewire.settings import Settings
-from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.running import RunningServer, run_server
-from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, ScriptedVad, draw_pcm
+from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
 
 START, STOP = '{"action":"start"}', '{"action":"stop"}'
 
@@ -48,44 +45,6 @@ async def refusal(
             pass
     response = refused.value.response
     return response.status_code, json.loads(response.body), response.headers.get("Retry-After")
-
-
-async def test_health_tells_version_and_open_sessions(server: RunningServer) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send('{"action":"start"}')
-        await dialogue.next()
-
-        status, body = await get(server, "/healthz")
-
-    assert (status, body["status"], body["version"]) == (200, "ok", __version__)
-    assert body["sessions"] == 1
-    assert body["stuck_calls"] == 0
-    assert body["load"].keys() >= {"required_share", "partial_share", "final_latency_s"}
-
-
-async def test_models_are_told_to_anybody_and_which_are_in_memory() -> None:
-    model = ScriptedModel()
-    traits = replace(SCRIPTED_TRAITS, languages=frozenset({"nl"}))
-    dutch = scripted_on_demand(model.load, name="letters-nl", traits=traits)
-    async with run_server(Engines(ScriptedVad(), (ScriptedEngine(), dutch))) as server:
-        status, before = await get(server, "/v1/models")
-        dutch.load()
-        _, after = await get(server, "/v1/models")
-
-    assert (status, before["default_language"]) == (200, "en")
-    assert before["languages"]["nl"] == {"fast": "letters-nl", "quality": "letters-nl"}
-    assert (before["resident"], after["resident"]) == (
-        ["ScriptedEngine"],
-        ["ScriptedEngine", "letters-nl"],
-    )
-
-
-async def test_health_tells_that_the_server_is_going_down(server: RunningServer) -> None:
-    server.services.draining.set()
-
-    status, body = await get(server, "/healthz")
-
-    assert (status, body["status"]) == (503, "draining")
 
 
 @pytest.mark.parametrize("path", ["/v2/realtime", "/realtime", "/v2/client/key-1?url=x"])

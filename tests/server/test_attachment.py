@@ -219,7 +219,7 @@ class LastingDialogue:
     def finish(self) -> None:
         self.fail("bye")
 
-    def turn_away(self, message: str) -> None:
+    def turn_away(self, message: str, close_code: CloseCode) -> None:
         raise AssertionError
 
     def fail(self, message: str) -> None:

@@ -15,6 +15,7 @@ from scribewire.server.requests import (
 from tests.parts.raw_websocket import upgrade
 
 READING_BYTES = 16_384
+POST = b"POST /v1/tokens HTTP/1.1\r\nHost: here\r\n"
 
 
 def read(data: bytes) -> RequestHead | HttpAnswer | None:
@@ -54,6 +55,10 @@ def test_a_handshake_of_up_to_32_kilobytes_is_accepted(data: bytes) -> None:
         (upgrade("/", "X: " + "y" * 60_000), 431, "32768 bytes"),
         (upgrade("/", "Content-Length: 5") + b"hello", 400, "no body"),
         (upgrade("/", "Transfer-Encoding: chunked"), 400, "no body"),
+        (POST + b"Content-Length: 16385\r\n\r\n", 413, "16384 bytes"),
+        (POST + b"Content-Length: 999999999999999999999\r\n\r\n", 400, ""),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n4001\r\n" + bytes(16_385), 413, "16384 bytes"),
+        (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400, "Content-Length"),
         (b"HELO there\r\n\r\n", 400, "request line"),
         (b"GET / HTTP/1.1\r\n\r\n", 400, "Host"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n", 400, "header"),
@@ -96,6 +101,35 @@ def test_a_header_may_be_spread_over_lines() -> None:
 @pytest.mark.parametrize("data", [b"", b"GET /v2/re", upgrade("/")[:-2]])
 def test_half_a_request_is_waited_for(data: bytes) -> None:
     assert HttpExchange().receive_data(data) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        POST + b"Content-Length: 5\r\n\r\nhello",
+        POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+        POST + b"Content-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\n",
+    ],
+)
+def test_a_body_is_complete_however_it_comes(data: bytes) -> None:
+    exchange = HttpExchange()
+    last = data.index(b"lo")
+    results = [exchange.receive_data(data[at : at + 1]) for at in range(last + 1)]
+
+    assert set(results) == {None}
+    head = exchange.receive_data(data[last + 1 :])
+    assert isinstance(head, RequestHead)
+    assert (head.method, exchange.body) == ("POST", b"hello")
+
+
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked_once() -> None:
+    exchange = HttpExchange()
+    head = POST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+
+    assert exchange.receive_data(head) is None
+    assert exchange.go_ahead().startswith(b"HTTP/1.1 100 ")
+    assert exchange.go_ahead() == b""
+    assert isinstance(exchange.receive_data(b"ab"), RequestHead)
 
 
 def test_an_answer_is_written_with_its_length_and_that_it_is_the_last() -> None:

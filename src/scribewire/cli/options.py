@@ -33,6 +33,10 @@ Given = Mapping[str, object]
 
 _NAMES: Final = {"keys": "key", "models": "model"}  # one of them at a time
 _PARAMETER: Final = "settings"
+_SECRETS: Final = {  # never shown
+    "keys": "expected keys separated by commas",
+    "token_secret": "expected 32 characters or more",
+}
 
 
 def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -168,8 +172,8 @@ def _explain(error: ValidationError) -> str:
     for problem in error.errors():
         name = str(problem["loc"][0])
         where = f"{option_of(name)} or {variable_of(name)}"
-        if name == "keys":  # never shown
-            problems.append(f"{where}: expected keys separated by commas")
+        if name in _SECRETS:
+            problems.append(f"{where}: {_SECRETS[name]}")
             continue
         expected = problem["msg"]
         for prefix in ("Input should ", "String should ", "Value error, "):

@@ -41,7 +41,7 @@ def fingerprint(key: str) -> str:
     The first 8 hexadecimal digits of its SHA-256. Of a key that could be guessed it would confirm
     a guess; those that `make_key` makes are beyond that.
     """
-    return _digest(key).hex()[:8]
+    return _name(_digest(key))
 
 
 class ConfiguredKeys:
@@ -49,6 +49,7 @@ class ConfiguredKeys:
 
     def __init__(self, keys: Iterable[str]) -> None:
         self._digests = tuple(_digest(key) for key in keys)
+        self._ids = frozenset(_name(digest) for digest in self._digests)
 
     def grant_of(self, key: str) -> Grant | None:
         """Return what the key may do, which is everything, or None if it is none of ours.
@@ -57,8 +58,16 @@ class ConfiguredKeys:
         """
         given = _digest(key)
         matches = [hmac.compare_digest(given, digest) for digest in self._digests]
-        return Grant(key_id=fingerprint(key)) if any(matches) else None
+        return Grant(key_id=_name(given)) if any(matches) else None
+
+    def grant_of_id(self, key_id: str) -> Grant | None:
+        """Return what the key of that name may do, or None if it is none of ours."""
+        return Grant(key_id=key_id) if key_id in self._ids else None
 
 
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+def _name(digest: bytes) -> str:
+    return digest.hex()[:8]

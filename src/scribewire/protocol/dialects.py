@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from scribewire.protocol.dialogue import Dialect, OpeningRequest
 from scribewire.protocol.legacy.shape import PATH, LegacyShape
+from scribewire.protocol.scriptix import handshake
 from scribewire.protocol.scriptix.dialect import ScriptixDialect
 from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint, client_url
 from scribewire.wishes import Wishes
@@ -22,6 +23,9 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
     ScriptixDialect(LEGACY),
 )
 
+MAIN_PATH: Final = MICROPHONE.path
+"""Where clients push audio, if nothing else is wanted."""
+
 
 def read_request(
     path: str, query: str, headers: Iterable[tuple[str, str]]
@@ -33,6 +37,20 @@ def read_request(
     given = tuple(headers)
     requests = (dialect.read_request(path, query, given) for dialect in DIALECTS)
     return next((request for request in requests if request is not None), None)
+
+
+def read_wishes(query: str) -> Wishes:
+    """Return what the query of a request where audio is pushed asks for, or raise `ClientFault`."""
+    read = handshake.parse_handshake(MICROPHONE, MICROPHONE.path, query, ())
+    assert read is not None, "its path is the endpoint's own"
+    if read.fault is not None:
+        raise read.fault
+    return read.wishes
+
+
+def read_keys(query: str, headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return every different key of an ordinary HTTP request, from wherever one may stand."""
+    return handshake.read_keys(query, headers)
 
 
 # What our own client speaks.

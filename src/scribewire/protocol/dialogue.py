@@ -163,8 +163,8 @@ class Dialogue(Protocol):
     def finish(self) -> None:
         """Close; call it after `AudioEnded`, when all finals have been sent."""
 
-    def turn_away(self, message: str) -> None:
-        """Close at once, because there is no place for the session that has just been asked for."""
+    def turn_away(self, message: str, close_code: CloseCode) -> None:
+        """Close at once, because the session that has just been asked for is not to be had."""
 
     def fail(self, message: str) -> None:
         """Give up at once for a fault of ours. The client reads the message: no internals."""

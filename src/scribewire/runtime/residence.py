@@ -64,6 +64,10 @@ class Residence:
         Thread(target=load, name=f"load-{speech.model.name}", daemon=True).start()
         return done
 
+    def is_bringing(self, speech: SpeechEngine) -> bool:
+        """Tell whether the model of an engine is being loaded at this moment."""
+        return speech in self._bringing
+
     async def aclose(self, patience_s: float = CLOSE_PATIENCE_S) -> None:
         """Wait for what is being loaded; what takes longer is left behind."""
         if self._bringing:

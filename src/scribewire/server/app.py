@@ -6,20 +6,24 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.responses import Response
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
 
-from scribewire import __version__
-from scribewire.engines.on_demand import is_resident
-from scribewire.engines.served import describe_table, name_of
 from scribewire.errors import BusyFault, ClientFault
+from scribewire.origins import normalise_origin
 from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import choose_subprotocol, refuse_keys
 from scribewire.server.attachment import Attachment
+from scribewire.server.rest.access import check_pages
+from scribewire.server.rest.cors import check_origin, origin_of
+from scribewire.server.rest.faults import RestFault, not_found, unavailable
+from scribewire.server.rest.realtime import DRAINING
+from scribewire.server.rest.routes import rest_routes
+from scribewire.server.rest.served_path import answer_fault, not_allowed
 from scribewire.server.session import open_session
 from scribewire.server.websocket_talk import SCOPE_KEY, WebSocketTalk
 from scribewire.sources.http.urls import host_of
@@ -27,8 +31,7 @@ from scribewire.sources.http.urls import host_of
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from starlette.requests import Request
-    from starlette.websockets import WebSocket
+    from starlette.types import Receive, Scope, Send
 
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.protocol.dialogue import OpeningRequest, SessionStarted
@@ -40,8 +43,6 @@ _log = logging.getLogger("scribewire.server")
 _session_log = logging.getLogger("scribewire.session")
 
 _UPGRADE = "this address speaks WebSocket: connect with ws:// or wss://"
-_DRAINING = "this server is going down: try again in a few seconds"
-_RETRY_AFTER_S = 5  # what a restart takes, models included, and what load is averaged over
 _NO_SUCH_PATH = f"no such address here: expected {' or '.join(one.usage for one in DIALECTS)}"
 
 
@@ -50,7 +51,7 @@ def make_app(services: Services) -> Starlette:
 
     async def serve_websocket(websocket: WebSocket) -> None:
         opening = _read_opening(websocket)
-        refusal = _refuse(opening, services)
+        refusal = _refuse(websocket, opening, services)
         if refusal is not None:
             _log.info("x refused with %d", refusal.status_code)
             await websocket.send_denial_response(refusal)
@@ -66,41 +67,25 @@ def make_app(services: Services) -> Starlette:
             await websocket.accept(choose_subprotocol(opening.subprotocols, services.policy))
             await _serve_client(websocket, opening, services, owned)
 
-    async def health(_request: Request) -> JSONResponse:
-        is_draining = services.draining.is_set()
-        scheduler = services.scheduler
-        return JSONResponse(
-            {
-                "status": "draining" if is_draining else "ok",
-                "version": __version__,
-                "sessions": len(services.attachments),
-                "workers": scheduler.capacity,
-                "waiting_jobs": scheduler.waiting_jobs,
-                "stuck_calls": scheduler.stuck_calls,
-                "load": asdict(scheduler.load()),
-            },
-            503 if is_draining else 200,
-        )
-
-    async def models(_request: Request) -> JSONResponse:
-        table = services.engines.table
-        resident = [name_of(engine) for engine in table.serving if is_resident(engine)]
-        return JSONResponse({**describe_table(table), "resident": resident})
-
-    async def refuse_page(request: Request) -> JSONResponse:
-        if read_request(f"/{request.path_params['path']}", "", ()) is None:
-            return _not_found()
-        body = {"error": "upgrade required", "message": _UPGRADE}
-        return JSONResponse(body, 426, {"Upgrade": "websocket"})
-
-    return Starlette(
-        routes=[
-            Route("/healthz", health),
-            Route("/v1/models", models),
-            Route("/{path:path}", refuse_page),
-            WebSocketRoute("/{path:path}", serve_websocket),
-        ]
+    app = Starlette(
+        routes=[*rest_routes(services), WebSocketRoute("/{path:path}", serve_websocket)]
     )
+    app.router.redirect_slashes = False
+    app.router.default = _refuse_page
+    return app
+
+
+async def _refuse_page(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request that no route is for."""
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(_not_found())
+    elif read_request(scope["path"], "", ()) is None:
+        await _not_found()(scope, receive, send)
+    elif scope["method"] not in ("GET", "HEAD"):
+        await answer_fault(not_allowed("GET"))(scope, receive, send)
+    else:
+        fault = RestFault(426, "upgrade required", _UPGRADE, headers={"Upgrade": "websocket"})
+        await answer_fault(fault)(scope, receive, send)
 
 
 async def _serve_client(
@@ -116,6 +101,8 @@ async def _serve_client(
     def begin_session(started: SessionStarted) -> Session:
         if not opening.keys:  # it came with a key only now, and has no place yet
             owned.enter_context(_take_place(services, started.wishes, session_id))
+        started.grant.check_origin(_page_of(websocket))  # the key may have come only now
+        services.tokens.use(started.grant)
         talk: WebSocketTalk | None = websocket.scope.get(SCOPE_KEY)
         if talk is not None:
             talk.begin_session()
@@ -131,6 +118,11 @@ async def _serve_client(
         await attachment.run()
     finally:
         services.attachments.discard(attachment)
+
+
+def _page_of(websocket: WebSocket) -> str | None:
+    origin = origin_of(websocket)
+    return None if origin is None else normalise_origin(origin)
 
 
 def _take_place(services: Services, wishes: Wishes, name: str) -> AbstractContextManager[None]:
@@ -155,6 +147,8 @@ def _log_client(session_id: str, websocket: WebSocket, started: SessionStarted) 
     """Say whose session it is, and where its audio comes from: no key, no path, no query."""
     peer = websocket.client.host if websocket.client else "unknown"
     told = [f"client {peer}", f"key {started.grant.key_id}"]
+    if started.grant.token_id is not None:
+        told.append(f"token {started.grant.token_id}")
     if started.wishes.url is not None:
         told.append(f"source {host_of(started.wishes.url)}")
     _session_log.info("%s = %s", session_id, ", ".join(told))
@@ -170,19 +164,27 @@ def _read_opening(websocket: WebSocket) -> OpeningRequest | None:
     return read_request(websocket.scope["path"], query, headers)
 
 
-def _not_found() -> JSONResponse:
-    return JSONResponse({"error": "not found", "message": _NO_SUCH_PATH}, 404)
+def _not_found() -> Response:
+    return answer_fault(not_found(_NO_SUCH_PATH))
 
 
-def _refuse(opening: OpeningRequest | None, services: Services) -> Response | None:
+def _refuse(
+    websocket: WebSocket, opening: OpeningRequest | None, services: Services
+) -> Response | None:
     """Return the HTTP answer to a request that gets no session."""
     if opening is None:
         return _not_found()
     if services.draining.is_set():
-        return _unavailable("shutting down", _DRAINING)
-    refusal = refuse_keys(opening.keys, services.policy)
-    if refusal is not None:
-        return Response(refusal.body, refusal.status, media_type="application/json")
+        return answer_fault(unavailable("shutting down", DRAINING))
+    try:
+        check_origin(websocket, services.origins)
+        refusal = refuse_keys(opening.keys, services.policy)
+        if refusal is not None:
+            return Response(refusal.body, refusal.status, media_type="application/json")
+        grants = [services.policy.grant_of(key) for key in opening.keys]
+        check_pages((one for one in grants if one is not None), origin_of(websocket))
+    except RestFault as fault:
+        return answer_fault(fault)
     if not opening.keys:  # who has shown none takes no place from those who have
         return None
     speech = _speech_for(opening.wishes, services)
@@ -190,7 +192,7 @@ def _refuse(opening: OpeningRequest | None, services: Services) -> Response | No
     if busy is None:
         return None
     _log.info("x no place: %s", busy.figures)
-    return _unavailable("too many sessions", busy.message)
+    return answer_fault(unavailable("too many sessions", busy.message))
 
 
 def _speech_for(wishes: Wishes, services: Services) -> SpeechEngine:
@@ -199,11 +201,6 @@ def _speech_for(wishes: Wishes, services: Services) -> SpeechEngine:
     except ClientFault:  # the dialogue will say it
         return services.engines.speech_for(None, wishes.mode)
     return services.engines.speech_for(wishes.language, wishes.mode, wishes.languages)
-
-
-def _unavailable(error: str, message: str) -> Response:
-    body = {"error": error, "message": message}
-    return JSONResponse(body, 503, {"Retry-After": str(_RETRY_AFTER_S)})
 
 
 def _now() -> float:

@@ -288,7 +288,9 @@ class Attachment:
         try:
             session = self._find_session(started)
         except BusyFault as fault:
-            self._dialogue.turn_away(str(fault))
+            self._dialogue.turn_away(str(fault), CloseCode.TRY_AGAIN_LATER)
+        except ClientFault as fault:
+            self._dialogue.turn_away(fault.message, fault.close_code)
         else:
             self._attach(session)
 

@@ -70,6 +70,8 @@ class HttpTalk:
                 self._link.hold(Hold.APPLICATION)
                 self._link.give_up_in(self._house.start_timeout_s)
                 self._house.run(self._serve(head))
+            case None:
+                self._link.write(self._exchange.go_ahead())
 
     def receive_eof(self) -> None:
         """Give up: half a request is none."""
@@ -110,9 +112,9 @@ class HttpTalk:
         house.run(talk.run(house.app, scope))
 
     async def _serve(self, head: RequestHead) -> None:
-        """Let the application answer; what a request's body says is not asked."""
+        """Let the application answer."""
         requests: list[dict[str, Any]] = [
-            {"type": "http.request", "body": b"", "more_body": False},
+            {"type": "http.request", "body": self._exchange.body, "more_body": False},
         ]
         status, headers, body = 500, [], b""
 

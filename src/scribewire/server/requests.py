@@ -2,7 +2,7 @@
 
 Each connection carries one request. What keeps connections open between requests, and takes the
 next one before the last is answered, is where servers are confused and held up, and nobody here
-needs it: a request is a WebSocket's handshake, or a look at the server's health.
+needs it: a request is a WebSocket's handshake, or a short question.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from websockets.server import ServerProtocol
 
 MAX_HEAD_BYTES = 32_768  # a signed stream URL has 2 kB, its proxies' headers as much again
 
+MAX_BODY_BYTES = 16_384  # the longest that a route asks for has a tenth of it
+
 HeaderList = list[tuple[bytes, bytes]]
 """Names and values of headers, in order, as ASGI has them."""
 
@@ -30,6 +32,7 @@ _TOO_LONG = (
     f"the request is over {MAX_HEAD_BYTES} bytes: shorten its address and its headers; "
     "a key may be in one header"
 )
+_TOO_LARGE = f"the body is over {MAX_BODY_BYTES} bytes: send less"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,13 @@ class HttpExchange:
     def __init__(self) -> None:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
         self._wants_body = True
+        self._head: RequestHead | None = None  # once it is known
+        self._body = bytearray()
+
+    @property
+    def body(self) -> bytes:
+        """What came with the request that was returned."""
+        return bytes(self._body)
 
     def receive_data(self, data: bytes) -> RequestHead | HttpAnswer | None:
         """Return the request once it is complete, or the answer to what is none.
@@ -91,26 +101,54 @@ class HttpExchange:
         """
         try:
             self._http.receive_data(data)
-            event = self._http.next_event()
+            if self._head is None and (refusal := self._read_head()) is not None:
+                return refusal
+            if self._head is None or self._head.is_upgrade:
+                return self._head
+            return self._read_body(self._head)
         except h11.RemoteProtocolError as error:
             status = error.error_status_hint
             return refuse(status, _TOO_LONG if status == HTTPStatus(431) else f"{error}")
+
+    def go_ahead(self) -> bytes:
+        """Return what a client must be told that waits to be asked for its body; most often b""."""
+        if not self._http.they_are_waiting_for_100_continue:
+            return b""
+        return self._send(h11.InformationalResponse(status_code=100, headers=[]))
+
+    def _read_head(self) -> HttpAnswer | None:
+        """Take note of the request's head if it has come, or return what refuses it."""
+        event = self._http.next_event()
         if not isinstance(event, h11.Request):
             return None
         self._wants_body = event.method != b"HEAD"
         headers = [(name.lower(), value) for name, value in event.headers]
-        head = RequestHead(
+        self._head = RequestHead(
             event.method.decode("ascii"),
             event.target,
             event.http_version.decode("ascii"),
             headers,
             _asks_for_websocket(headers),
         )
-        if head.is_upgrade:
+        if self._head.is_upgrade:
             if _has_body(headers):
                 return refuse(400, _NO_BODY)
             self._http.next_event()  # its end: what follows is of the next protocol
-        return head
+        elif _declared_bytes(headers) > MAX_BODY_BYTES:
+            return refuse(413, _TOO_LARGE)
+        return None
+
+    def _read_body(self, head: RequestHead) -> RequestHead | HttpAnswer | None:
+        while True:
+            match self._http.next_event():
+                case h11.Data() as part:
+                    self._body += part.data
+                    if len(self._body) > MAX_BODY_BYTES:
+                        return refuse(413, _TOO_LARGE)
+                case h11.EndOfMessage():
+                    return head
+                case _:
+                    return None
 
     def take_rest(self) -> bytes:
         """Return what came behind the request: a hasty client's first frames."""
@@ -175,6 +213,11 @@ def _has_body(headers: HeaderList) -> bool:
         name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
         for name, value in headers
     )
+
+
+def _declared_bytes(headers: HeaderList) -> int:
+    """Return how long the body is said to be; h11 has seen that it is a number."""
+    return sum(int(value) for name, value in headers if name == b"content-length")
 
 
 def _phrase(status: int) -> bytes:

@@ -19,7 +19,9 @@ from scribewire.engines.on_demand import OnDemandEngine, is_resident, load_engin
 from scribewire.engines.served import languages_by_model, name_of
 from scribewire.errors import CloseCode
 from scribewire.keys.configured import ConfiguredKeys
+from scribewire.keys.tokens import Tokens, make_secret
 from scribewire.models.cache import ModelCache
+from scribewire.origins import AllowedOrigins
 from scribewire.protocol.policy import ServerPolicy
 from scribewire.runtime.admission import NO_COSTS, Admission, CallCosts, assumed_costs
 from scribewire.runtime.look_up import LookUpThreads
@@ -129,18 +131,22 @@ def _make_services(
         max_final_latency_s=settings.max_final_latency_ms / 1000,
         max_sessions=settings.max_sessions,
     )
+    secret = settings.token_secret.encode() if settings.token_secret else make_secret()
+    tokens = Tokens(ConfiguredKeys(settings.keys), secret)
     return Services(
         settings=settings,
         policy=ServerPolicy(
             languages=engines.languages,
             default_language=engines.default_language,
             auto_languages=engines.auto_languages,
-            grant_of=ConfiguredKeys(settings.keys).grant_of,
+            grant_of=tokens.grant_of,
             host_of=host_of,
             start_timeout_ms=settings.start_timeout_ms,
             shape_name=settings.results,
             serves_streams=True,
         ),
+        tokens=tokens,
+        origins=AllowedOrigins(frozenset(settings.allow_origin)),
         engines=engines,
         scheduler=scheduler,
         admission=admission,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scribewire.engines.engines import Engines
+    from scribewire.keys.tokens import Tokens
+    from scribewire.origins import AllowedOrigins
     from scribewire.protocol.policy import ServerPolicy
     from scribewire.runtime.admission import Admission
     from scribewire.runtime.residence import Residence
@@ -25,6 +27,10 @@ class Services:
     """What the operator chose."""
     policy: ServerPolicy
     """What the protocol core must know: keys, languages, limits."""
+    tokens: Tokens
+    """Stand for keys for a while; `policy` knows both."""
+    origins: AllowedOrigins
+    """The pages that may use it."""
     engines: Engines
     """What the sessions of each language and mode are served by."""
     scheduler: Scheduler

@@ -61,13 +61,12 @@ def parse_handshake(
     path_keys = _path_keys(endpoint, path)
     if path_keys is None:
         return None
-    given_headers = [(name.lower(), value.strip()) for name, value in headers]
-    subprotocols, offered_keys = _read_offer(given_headers)
+    given_headers = tuple(headers)
+    subprotocols, offered_keys = _read_offer(_normalise(given_headers))
     names_shape = endpoint.shape_name is not None
     known = {"token", *(parameter.name for parameter in endpoint.parameters)}
     known |= {"results"} if names_shape else set()
     pairs = parse_qsl(query, keep_blank_values=True)
-    tokens = [value for name, value in pairs if name == "token" and value]
     unknown = dict.fromkeys(shorten(name) for name, _ in pairs if name not in known)
     given = {name: value for name, value in pairs if value}
     wishes, fault = read_query(given, endpoint.parameters)
@@ -77,15 +76,20 @@ def parse_handshake(
         fault = fault or ClientFault(_MISSING_URL)
     return Handshake(
         endpoint=endpoint,
-        keys=tuple(
-            dict.fromkeys([*path_keys, *tokens, *_header_keys(given_headers), *offered_keys])
-        ),
+        keys=tuple(dict.fromkeys([*path_keys, *read_keys(query, given_headers), *offered_keys])),
         subprotocols=tuple(subprotocols),
         wishes=wishes,
         shape_name=shape_name,
         unknown_parameters=tuple(unknown),
         fault=fault,
     )
+
+
+def read_keys(query: str, headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return every different key that any HTTP request may hold, unjudged."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    tokens = [value for name, value in pairs if name == "token" and value]
+    return tuple(dict.fromkeys([*tokens, *_header_keys(_normalise(headers))]))
 
 
 def _read_shape_name(given: Mapping[str, str]) -> tuple[ShapeName | None, ClientFault | None]:
@@ -109,6 +113,10 @@ def _path_keys(endpoint: Endpoint, path: str) -> list[str] | None:
         return None
     key = path.removeprefix(endpoint.path + "/")
     return [] if key in ("", NO_PATH_KEY) else [key]
+
+
+def _normalise(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name.lower(), value.strip()) for name, value in headers]
 
 
 def _header_keys(headers: Iterable[tuple[str, str]]) -> list[str]:

@@ -248,12 +248,12 @@ class ServerConnection:
                 self._send(Input.SERVER_ERROR, error)
         self._close(self._ending.close)
 
-    def turn_away(self, message: str) -> None:
-        """Refuse the session that has just been asked for: error message, close 1013, at once.
+    def turn_away(self, message: str, close_code: CloseCode) -> None:
+        """Refuse the session that has just been asked for: error message and close, at once.
 
-        The client may come again. No event follows.
+        With 1013 the client may come again. No event follows.
         """
-        self._give_up(CloseCode.TRY_AGAIN_LATER, message)
+        self._give_up(close_code, message)
 
     def fail(self, message: str) -> None:
         """Give up for a fault of ours: error message, close 1011, both at once.

@@ -1,0 +1,62 @@
+"""Who may ask: the key of an HTTP request, from wherever the wire takes one, and its grant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from scribewire.errors import ClientFault
+from scribewire.origins import normalise_origin
+from scribewire.protocol.dialects import read_keys
+from scribewire.server.rest.cors import origin_of
+from scribewire.server.rest.faults import RestFault, forbidden
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+
+    from scribewire.grants import Grant
+    from scribewire.protocol.policy import ServerPolicy
+
+_HINT = {"WWW-Authenticate": "Bearer"}
+_MISSING = (
+    "missing token: send a key as `Authorization: Bearer KEY`, in the header x-api-key, or in the "
+    "query as `token`"
+)
+_UNKNOWN = "unknown token: a key given with the request is unknown, expired or revoked"
+_NO_ADMIN = "this key may not manage keys: use one that was made with the right to"
+
+
+def authorize(connection: HTTPConnection, policy: ServerPolicy) -> Grant:
+    """Return what comes with the key of a request.
+
+    Every key that is given must be valid; the first one counts. Raises RestFault: 401, or 403 on a
+    page that a key is not for.
+    """
+    # A key may hold any letters; what is not UTF-8 matches none.
+    headers = [
+        (name.decode("latin-1"), value.decode("utf-8", "replace"))
+        for name, value in connection.scope["headers"]
+    ]
+    keys = read_keys(connection.scope["query_string"].decode("latin-1"), headers)
+    if not keys:
+        raise RestFault(401, "missing token", _MISSING, headers=_HINT)
+    grants = [grant for key in keys if (grant := policy.grant_of(key)) is not None]
+    if len(grants) < len(keys):
+        raise RestFault(401, "unknown token", _UNKNOWN, headers=_HINT)
+    check_pages(grants, origin_of(connection))
+    return grants[0]
+
+
+def check_pages(grants: Iterable[Grant], origin: str | None) -> None:
+    """Raise RestFault (403) if one of these may not be used from a page; None: from none."""
+    try:
+        for grant in grants:
+            grant.check_origin(None if origin is None else normalise_origin(origin))
+    except ClientFault as fault:
+        raise RestFault(403, "origin not allowed", fault.message) from None
+
+
+def require_admin(grant: Grant) -> None:
+    """Raise RestFault (403) unless it may manage keys."""
+    if not grant.is_admin:
+        raise forbidden(_NO_ADMIN)
