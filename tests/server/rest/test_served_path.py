@@ -33,7 +33,7 @@ JSON = {**KEYED, "Content-Type": "application/json"}
 
 class Order(BodyModel):
     cups: int = Field(default=1, ge=1, le=9)
-    sugar: bool = False
+    litres: float = 0.5
 
 
 class Filter(QueryModel):
@@ -142,6 +142,9 @@ async def test_a_body_may_be_left_out_where_everything_in_it_may(server: Running
         (b'{"cups":1,"cups":2}', "body: malformed JSON: a field is given twice"),
         (b'{"cups":10}', "body: cups: input should be less than or equal to 9"),
         (b'{"cups":"3"}', "body: cups: input should be a valid integer"),
+        (b'{"cups":2.5}', "body: cups: input should be a valid integer"),
+        (b'{"cups":1e999}', "body: cups: input should be a valid integer"),
+        (b'{"litres":1e999}', "body: litres: input should be a finite number"),
         (b'{"cups":true}', "body: cups: input should be a valid integer"),
         (b'{"secret-name":1}', "body: a field is unknown"),
         (b"\xff", "body: it is not UTF-8; send JSON"),
@@ -155,6 +158,21 @@ async def test_a_body_that_is_none_is_refused_without_repeating_it(
         answer = await ask(port, "/pots/a", JSON, method="POST", body=body)
 
     assert (answer.status, said(answer)) == (400, {"error": "bad request", "message": message})
+
+
+async def test_no_depth_of_nesting_is_a_fault_of_ours(server: RunningServer) -> None:
+    async with pots(server) as port:
+        for depth in range(100, 1_100, 50):
+            body = b"[" * depth + b"]" * depth
+            answer = await ask(port, "/pots/a", JSON, method="POST", body=body)
+            assert answer.status == 400
+
+
+async def test_a_number_without_a_fraction_is_an_integer(server: RunningServer) -> None:
+    async with pots(server) as port:
+        answer = await ask(port, "/pots/a", JSON, method="POST", body=b'{"cups":3.0}')
+
+    assert (answer.status, json.loads(answer.body)["cups"]) == (201, 3)
 
 
 async def test_a_body_must_be_declared_as_json(server: RunningServer) -> None:

@@ -23,7 +23,7 @@ WarmUpState = Literal["ready", "starting", "scaled_down"]
 
 DRAINING = "this server is going down: try again in a few seconds"
 
-_LANGUAGE = r"^(auto|[A-Za-z]{2}([\-_][A-Za-z0-9]+)*)$"
+_LANGUAGE = r"^(auto|[A-Za-z]{2}([\-_][A-Za-z0-9]+)*)?$"
 _MESSAGES: dict[WarmUpState, str] = {
     "ready": "model {name} is in memory: a session can begin",
     "starting": "model {name} is being loaded: ask again in a few seconds",
@@ -32,9 +32,12 @@ _MESSAGES: dict[WarmUpState, str] = {
 
 
 class SessionQuery(QueryModel):
-    """Which session is meant, in the words of a WebSocket's query; read by its dialect."""
+    """Which session is meant, in the words of a WebSocket's query; read by its dialect.
 
-    type: Mode = Field(default="fast", description="Type of session.")
+    An empty value counts as left out.
+    """
+
+    type: Mode | Literal[""] = Field(default="fast", description="Type of session.")
     language: Annotated[str, Field(pattern=_LANGUAGE)] | None = Field(
         default=None, description="What is spoken; the server's own if it is left out."
     )

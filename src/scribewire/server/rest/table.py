@@ -7,6 +7,7 @@ who may make it, and returns an `Answer` or raises `RestFault`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -34,7 +35,7 @@ class BodyModel(BaseModel):
     Of a wish for less, one misspelled would else be a wish for everything.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class QueryModel(BaseModel):
@@ -82,11 +83,12 @@ class RestCall:
     def read_body(self, model: type[Body]) -> Body:
         """Return what the body says; none says nothing. Raises RestFault."""
         try:
-            text = self.raw_body.decode() or "{}"
-            load_json(text)  # stricter than the reader below about names that come twice
-            return model.model_validate_json(text, strict=True)
+            said = load_json(self.raw_body.decode() or "{}")  # names may not come twice
+            return model.model_validate_json(json.dumps(_with_integers(said)), strict=True)
         except UnicodeDecodeError:
             raise bad_request("body: it is not UTF-8; send JSON") from None
+        except RecursionError:
+            raise bad_request("body: nested too deeply") from None
         except MalformedJsonError as error:
             raise bad_request(f"body: {error}") from None
         except ValidationError as error:
@@ -120,6 +122,19 @@ class Route:
     """What its query may say, besides a key."""
     refusals: frozenset[int] = frozenset()
     """Statuses of its own refusals, besides those that follow from the rest."""
+
+
+def _with_integers(value: object) -> object:
+    """Return a JSON value whose numbers without a fraction are integers: 60.0 is one in JSON."""
+    match value:
+        case dict():
+            return {name: _with_integers(one) for name, one in value.items()}
+        case list():
+            return [_with_integers(one) for one in value]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value
 
 
 def _explain(error: ValidationError, place: str) -> str:
