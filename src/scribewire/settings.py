@@ -55,6 +55,14 @@ class Settings(BaseSettings):
     keys: Several = Field(
         default=(), description="Key that may connect; none: one is made and shown.", repr=False
     )
+    database: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Database with the keys that `scribewire keys` makes, as "
+        "sqlite:///keys.sqlite3 or postgresql://USER:PASSWORD@HOST/NAME; none: without --key, "
+        "the one in the user's data folder if there is one.",
+        repr=False,
+    )
     token_secret: str | None = Field(
         default=None,
         min_length=32,  # characters; as bytes they are what HMAC-SHA-256 is as strong as

@@ -23,13 +23,20 @@ _REMEDIES: Final = {
     "strace": "install the package strace",
     "icecast2": "install the package icecast2",
     "espeak-ng": "install the package espeak-ng",
+    "postgres": "install the package postgresql",
+    "initdb": "install the package postgresql",
     "node": "install Node.js 20 or newer",
     "azurite-blob": "install Node.js and run `npm ci --prefix tests/parts --ignore-scripts`",
 }
 # Where npm puts the storage emulator, in a checkout.
 _NODE_PROGRAMS: Final = Path(__file__).parent / "node_modules/.bin"
-# Debian keeps servers where only root's path looks.
-_FURTHER_FOLDERS: Final = (str(_NODE_PROGRAMS), "/usr/sbin", "/usr/local/sbin")
+# Debian keeps servers where only root's path looks, or nobody's.
+_FURTHER_FOLDERS: Final = (
+    str(_NODE_PROGRAMS),
+    "/usr/sbin",
+    "/usr/local/sbin",
+    *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True),
+)
 
 
 class PartMissing(ServerFault):

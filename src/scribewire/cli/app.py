@@ -11,6 +11,7 @@ from scribewire import __version__
 from scribewire.cli.bench import bench
 from scribewire.cli.doctor import doctor
 from scribewire.cli.exits import CommandFault, ExitCode
+from scribewire.cli.keys import keys
 from scribewire.cli.probe import probe
 from scribewire.cli.serve import serve
 from scribewire.cli.transcribe import transcribe
@@ -39,6 +40,7 @@ app.command(
 app.command(epilog="Example: scribewire probe https://radio.example/live.mp3 --seconds 10")(probe)
 app.command(epilog="Example: scribewire doctor && scribewire serve")(doctor)
 app.command(epilog="Example: scribewire bench --format json > capacity.json")(bench)
+app.add_typer(keys, name="keys")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

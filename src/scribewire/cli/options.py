@@ -35,6 +35,7 @@ _NAMES: Final = {"keys": "key", "models": "model"}  # one of them at a time
 _PARAMETER: Final = "settings"
 _SECRETS: Final = {  # never shown
     "keys": "expected keys separated by commas",
+    "database": "expected sqlite:///keys.sqlite3 or postgresql://USER:PASSWORD@HOST/NAME",
     "token_secret": "expected 32 characters or more",
 }
 

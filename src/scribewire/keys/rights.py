@@ -1,0 +1,99 @@
+"""What a key may be made for, read from what an operator has written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import inf
+from typing import Final, cast, get_args
+
+from scribewire.errors import ClientFault
+from scribewire.grants import Grant
+from scribewire.keys.schema import MAX_NAME_CHARACTERS
+from scribewire.origins import ORIGIN, normalise_origin
+from scribewire.types import Mode
+
+LANGUAGE: Final = r"^[a-z]{2}$"
+SOURCE_HOST: Final = (
+    r"^(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_\-]*\.)*[A-Za-z0-9_\-]*$|^\[[0-9A-Fa-f:.]+\]$"
+)
+"""A host, every host below one, or an IPv6 address."""
+
+_MODES: Final = get_args(Mode)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedRights:
+    """What an operator asks for; None: no limit."""
+
+    name: str
+    types: Iterable[str] | None = None
+    languages: Iterable[str] | None = None
+    origins: Iterable[str] | None = None
+    source_hosts: Iterable[str] | None = None
+    max_sessions: int | None = None
+    minutes_per_day: float | None = None
+    minutes_per_month: float | None = None
+    expires_at: int | None = None
+    is_admin: bool = False
+
+    def as_grant(self, *, now: float) -> Grant:
+        """Return the rights. Raises ClientFault for what cannot be."""
+        if not self.name.strip() or len(self.name) > MAX_NAME_CHARACTERS:
+            raise ClientFault(f"name: expected 1 to {MAX_NAME_CHARACTERS} characters")
+        if not self.name.isprintable():
+            raise ClientFault("name: expected characters that can be seen, on one line")
+        if self.expires_at is not None and self.expires_at <= now:
+            raise ClientFault("expiry: expected a time to come")
+        for what, least in (
+            ("max_sessions", self.max_sessions),
+            ("minutes_per_day", self.minutes_per_day),
+            ("minutes_per_month", self.minutes_per_month),
+        ):
+            if least is not None and not 0 < least < inf:
+                raise ClientFault(f"{what}: expected more than 0; to end a key, revoke it")
+        modes = _read("type", self.types, _is_mode, f"one of {', '.join(_MODES)}")
+        return Grant(
+            name=self.name.strip(),
+            is_admin=self.is_admin,
+            modes=cast("frozenset[Mode] | None", modes),  # `_is_mode` has said so
+            languages=_read("language", self.languages, _matches(LANGUAGE), "a code as `nl`"),
+            origins=_read(
+                "origin", self.origins, _matches(ORIGIN), "a page's as `https://captions.example`"
+            ),
+            source_hosts=_read(
+                "source host",
+                self.source_hosts,
+                _matches(SOURCE_HOST),
+                "a host as `radio.example`, or `*.example.org` for every host below it",
+            ),
+            max_sessions=self.max_sessions,
+            max_audio_s_per_day=_seconds(self.minutes_per_day),
+            max_audio_s_per_month=_seconds(self.minutes_per_month),
+            expires_at=self.expires_at,
+        )
+
+
+def _read(
+    what: str, given: Iterable[str] | None, is_one: Callable[[str], bool], expected: str
+) -> frozenset[str] | None:
+    if given is None:
+        return None
+    names = frozenset(normalise_origin(name) for name in given)
+    for name in sorted(names):
+        if not is_one(name):
+            raise ClientFault(f"{what} {name!r}: expected {expected}")
+    return names
+
+
+def _is_mode(name: str) -> bool:
+    return name in _MODES
+
+
+def _matches(pattern: str) -> Callable[[str], bool]:
+    return lambda name: re.fullmatch(pattern, name) is not None
+
+
+def _seconds(minutes: float | None) -> float | None:
+    return None if minutes is None else minutes * 60

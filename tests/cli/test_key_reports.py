@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from scribewire.cli.key_reports import describe, explain, table
+from scribewire.grants import Grant
+from scribewire.keys.store import KeyRecord
+
+PLAIN = KeyRecord(grant=Grant(key_id="sw_k3v9q2m7tx", name="lobby"), created_at=0)
+LIMITED = KeyRecord(
+    grant=Grant(
+        key_id="sw_0000000000",
+        name="hall",
+        is_admin=True,
+        modes=frozenset({"quality", "fast"}),
+        source_hosts=frozenset(),
+        max_sessions=2,
+        max_audio_s_per_day=90,
+        expires_at=86_400,
+    ),
+    created_at=0,
+    last_used_at=60,
+)
+
+
+def test_a_person_is_told_what_is_limited() -> None:
+    assert explain(PLAIN, 0) == [
+        "id               sw_k3v9q2m7tx",
+        "name             lobby",
+        "state            active",
+        "created          1970-01-01T00:00:00Z",
+        "last used        never",
+    ]
+    assert explain(LIMITED, 90_000) == [
+        "id               sw_0000000000",
+        "name             hall",
+        "state            expired",
+        "may manage keys  yes",
+        "types            fast, quality",
+        "source hosts     none",
+        "sessions         at most 2 at once",
+        "audio            at most 1.5 minutes a day",
+        "created          1970-01-01T00:00:00Z",
+        "expires          1970-01-02T00:00:00Z",
+        "last used        1970-01-01T00:01:00Z",
+    ]
+
+
+def test_a_program_is_told_everything() -> None:
+    assert describe(LIMITED, 0) == {
+        "id": "sw_0000000000",
+        "name": "hall",
+        "state": "active",
+        "is_admin": True,
+        "types": ["fast", "quality"],
+        "languages": None,
+        "origins": None,
+        "source_hosts": [],
+        "max_sessions": 2,
+        "minutes_per_day": 1.5,
+        "minutes_per_month": None,
+        "created_at": 0,
+        "expires_at": 86_400,
+        "rotated_at": None,
+        "revoked_at": None,
+        "last_used_at": 60,
+    }
+
+
+def test_a_list_has_a_line_for_each_key() -> None:
+    assert table([PLAIN, LIMITED], 0) == [
+        "ID             STATE   LAST USED             NAME",
+        "sw_k3v9q2m7tx  active  never                 lobby",
+        "sw_0000000000  active  1970-01-01T00:01:00Z  hall",
+    ]

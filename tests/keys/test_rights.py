@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scribewire.errors import ClientFault
+from scribewire.grants import Grant
+from scribewire.keys.rights import WantedRights
+
+
+def test_what_is_not_limited_is_not_limited() -> None:
+    assert WantedRights(name=" lobby ").as_grant(now=0) == Grant(name="lobby")
+
+
+def test_rights_are_read_as_servers_compare_them() -> None:
+    wanted = WantedRights(
+        name="lobby",
+        types=["fast"],
+        languages=["nl"],
+        origins=["https://Captions.example:443"],
+        source_hosts=["*.Radio.example", "[::1]"],
+        minutes_per_day=1.5,
+        expires_at=10,
+        is_admin=True,
+    )
+
+    assert wanted.as_grant(now=0) == Grant(
+        name="lobby",
+        modes=frozenset({"fast"}),
+        languages=frozenset({"nl"}),
+        origins=frozenset({"https://captions.example"}),
+        source_hosts=frozenset({"*.radio.example", "[::1]"}),
+        max_audio_s_per_day=90.0,
+        expires_at=10,
+        is_admin=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"name": " "}, "name: expected 1 to 200 characters"),
+        ({"name": "a" * 201}, "name: expected 1 to 200 characters"),
+        ({"name": "one\ntwo"}, "name: expected characters that can be seen"),
+        ({"types": ["slow"]}, "type 'slow': expected one of fast, quality"),
+        ({"languages": ["Dutch"]}, "language 'dutch': expected a code"),
+        ({"origins": ["captions.example"]}, "origin 'captions.example': expected a page's"),
+        ({"origins": ["*"]}, "origin '\\*': expected a page's"),
+        ({"source_hosts": ["http://a.example"]}, "source host 'http://a.example': expected"),
+        ({"max_sessions": 0}, "max_sessions: expected more than 0"),
+        ({"minutes_per_day": -1}, "minutes_per_day: expected more than 0"),
+        ({"minutes_per_month": float("nan")}, "minutes_per_month: expected more than 0"),
+        ({"expires_at": 5}, "expiry: expected a time to come"),
+    ],
+)
+def test_rights_that_cannot_be_are_refused_with_words(wanted: dict[str, Any], words: str) -> None:
+    with pytest.raises(ClientFault, match=words):
+        WantedRights(**{"name": "lobby", **wanted}).as_grant(now=5)
