@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from scribewire.settings import OTHER_VARIABLES, Settings, unknown_variables
+from scribewire.limits import ServerLimits
+from scribewire.settings import OPTIONS, OTHER_VARIABLES, Settings, unknown_variables
 
 
 def test_defaults_listen_on_this_machine_only() -> None:
@@ -46,6 +47,14 @@ def test_keys_are_not_shown() -> None:
 def test_values_out_of_range_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         Settings.model_validate(wrong)
+
+
+def test_every_option_has_its_place_and_limits_come_last() -> None:
+    limits = list(ServerLimits.model_fields)
+
+    assert sorted(OPTIONS) == sorted(Settings.model_fields)
+    assert OPTIONS[0] == "host"
+    assert list(OPTIONS[-len(limits) :]) == limits
 
 
 def test_every_option_says_what_it_means() -> None:

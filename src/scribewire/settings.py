@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from scribewire.limits import ServerLimits
 from scribewire.origins import parse_allowed
 from scribewire.types import DeviceWish, ShapeName
 
@@ -38,7 +39,7 @@ _OF_A_SERVICE = re.compile(
 )
 
 
-class Settings(BaseSettings):
+class Settings(ServerLimits):
     """What an operator may choose.
 
     In a description, what stands behind `none:` is what happens where nothing is chosen.
@@ -114,15 +115,6 @@ class Settings(BaseSettings):
     workers: int | None = Field(
         default=None, ge=1, description="Threads that decode; none: one for each core."
     )
-    max_sessions: int | None = Field(
-        default=None, ge=1, description="Sessions that may be open at once; none: no limit."
-    )
-    max_final_latency_ms: int = Field(
-        default=700,
-        ge=0,
-        description="New sessions are refused while finals would come later than this after the "
-        "silence that ends them; 0 refuses none.",
-    )
     allow_source: Several = Field(
         default=(),
         description="Host or network (CIDR) of one's own that stream URLs may lead to; none: "
@@ -151,11 +143,6 @@ class Settings(BaseSettings):
         ge=2_000,
         le=30_000,
         description="Speech without a pause is cut at this length.",
-    )
-    start_timeout_ms: int = Field(
-        default=15_000,
-        ge=100,
-        description="How long a request may take to be complete, and a session to send `start`.",
     )
     drain_timeout_ms: int = Field(
         default=30_000, ge=0, description="How long sessions may take to end when the server stops."
@@ -220,6 +207,10 @@ class Settings(BaseSettings):
             language, folder = _read_model(model)
             found[folder] = found.get(folder, frozenset()) | {language}
         return found
+
+
+OPTIONS: Sequence[str] = sorted(Settings.model_fields, key=ServerLimits.model_fields.__contains__)
+"""Every option, in the order in which people look for them: the limits last."""
 
 
 def _read_model(model: str) -> tuple[str, Path]:

@@ -20,7 +20,7 @@ from scribewire.cli.options import (
     variable_of,
     with_settings,
 )
-from scribewire.settings import Settings
+from scribewire.settings import OPTIONS, Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 
@@ -69,7 +69,7 @@ def test_every_setting_is_an_option_of_serve() -> None:
 
     assert command is not None
     options = [option for one in command.params for option in one.opts]
-    assert options == [option_of(name) for name in Settings.model_fields]
+    assert options == [option_of(name) for name in OPTIONS]
 
 
 def test_options_override_the_environment_and_that_the_defaults(

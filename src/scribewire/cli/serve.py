@@ -13,7 +13,7 @@ import typer
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.logs import configure_logs
 from scribewire.cli.options import Given, read_settings, with_settings
-from scribewire.settings import Settings
+from scribewire.settings import OPTIONS, Settings
 
 if TYPE_CHECKING:
     from scribewire.server.address import Address
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach it from here
 
 
-@with_settings(*Settings.model_fields)
+@with_settings(*OPTIONS)
 def serve(settings: Given) -> None:
     """Serve real-time speech-to-text over WebSockets, until Ctrl-C or SIGTERM.
 
