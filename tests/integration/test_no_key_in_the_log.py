@@ -124,10 +124,29 @@ async def test_a_key_is_not_logged(
     assert CANARY not in logged(caplog)
 
 
+def posted(body: str, kind: str = "application/json") -> str:
+    head = f"POST /v1/tokens HTTP/1.1\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}KEYED\r\n{body}"
+
+
 RAW = {
     "a request line": f"GET /{CANARY}\r\n\r\n".encode(),
     "no request": f"{CANARY}\r\n\r\n".encode(),
     "a method": f"{CANARY} / HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
+    **{
+        f"a request's {place}": data.replace("KEYED", "Host: x\r\nx-api-key: key-1\r\n").encode()
+        for place, data in {
+            "wrong key": f"POST /v1/tokens HTTP/1.1\r\nHost: x\r\nx-api-key: {CANARY}\r\n\r\n",
+            "token": f"GET /api/v4/realtime/status?token={CANARY} HTTP/1.1\r\nHost: x\r\n\r\n",
+            "query": f"GET /api/v4/realtime/status?language={CANARY} HTTP/1.1\r\nKEYED\r\n",
+            "page": f"GET /healthz HTTP/1.1\r\nOrigin: http://{CANARY}\r\nKEYED\r\n",
+            "body": posted(f'{{"origins":["{CANARY}"]}}'),
+            "field": posted(f'{{"{CANARY}":1}}'),
+            "broken body": posted(f'{{"{CANARY}'),
+            "form": posted(f"key={CANARY}", "application/x-www-form-urlencoded"),
+            "length": f"POST /v1/tokens HTTP/1.1\r\nContent-Length: {CANARY}\r\nKEYED\r\n",
+        }.items()
+    },
     "a broken header": f"GET / HTTP/1.1\r\n{CANARY}\r\n\r\n".encode(),
     "a page's path": f"GET /{CANARY}?a={CANARY} HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
     "a WebSocket's key": upgrade("/v2/realtime").replace(
