@@ -25,6 +25,7 @@ _REMEDIES: Final = {
     "espeak-ng": "install the package espeak-ng",
     "postgres": "install the package postgresql",
     "initdb": "install the package postgresql",
+    "systemd-analyze": "install the package systemd",
     "node": "install Node.js 20 or newer",
     "azurite-blob": "install Node.js and run `npm ci --prefix tests/parts --ignore-scripts`",
 }
