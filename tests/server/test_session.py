@@ -11,6 +11,7 @@ import pytest
 from scribewire.audio.container import AudioInfo, TrackWish
 from scribewire.errors import ClientFault, ServerFault
 from scribewire.events import Final
+from scribewire.grants import NO_LIMITS, Grant
 from scribewire.protocol.dialogue import SessionStarted
 from scribewire.server.concurrency import ConcurrencyError
 from scribewire.server.session import (
@@ -61,7 +62,7 @@ def begin(server: RunningServer, wishes: Wishes = WISHES) -> Session:
     return open_session("5e55", SessionStarted(wishes), server.services)
 
 
-def pull(server: RunningServer, events: Events) -> Session:
+def pull(server: RunningServer, events: Events, grant: Grant = NO_LIMITS) -> Session:
     known = server.services.sources
     sources = ScriptedSources(
         fetcher=known.fetcher,
@@ -70,7 +71,7 @@ def pull(server: RunningServer, events: Events) -> Session:
         open_timeout_s=1,
         events=events,
     )
-    started = SessionStarted(replace(WISHES, url="http://a.example/"))
+    started = SessionStarted(replace(WISHES, url="http://a.example/"), grant=grant)
     return open_session("5e55", started, replace(server.services, sources=sources))
 
 
@@ -320,3 +321,37 @@ async def test_another_track_of_the_source_is_told_in_the_log(
     assert texts(results) == ["hello" * 3]
     told = [record.getMessage() for record in caplog.records]
     assert "5e55 = silent so far, track 2 is heard: pcm_s16le" in told
+
+
+async def test_what_is_pulled_ends_where_no_more_of_it_is_allowed(server: RunningServer) -> None:
+    async def endless() -> AsyncGenerator[SourceEvent, None]:
+        yield OPENED
+        yield SourceAudio(draw_pcm(UTTERANCE))
+        while True:
+            yield SourceAudio(bytes(3_200))
+
+    most_s = len(draw_pcm(UTTERANCE)) / 32_000 + 0.25
+    session = pull(server, endless, Grant(max_audio_s=most_s))
+    session.attach()
+    (*_, ended) = await follow_source(session)
+    session.detach()
+
+    assert isinstance(ended, SourceEnded)
+    assert ended.fault is not None
+    assert ended.fault.message.startswith("minutes: ")
+    assert texts(await take_all(session)) == ["hello" * 3]
+    await session.aclose()
+
+
+async def test_what_is_pushed_is_heard_up_to_what_is_allowed(server: RunningServer) -> None:
+    most_s = len(draw_pcm(UTTERANCE)) / 32_000 + 0.01
+    started = SessionStarted(WISHES, grant=Grant(max_audio_s=most_s))
+    session = open_session("5e55", started, server.services)
+
+    await session.receive_audio(draw_pcm(UTTERANCE))
+    with pytest.raises(ClientFault, match="minutes: "):
+        await session.receive_audio(draw_pcm(UTTERANCE))
+    session.end_audio()
+
+    assert texts(await take_all(session)) == ["hello" * 3]
+    await session.aclose()

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from scribewire.audio.container import TrackWish
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.audio.wire import WireDecoder
-from scribewire.errors import ServerFault
+from scribewire.errors import ClientFault, ServerFault
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.stream import Stream
+from scribewire.server.allowance import AudioAllowance
 from scribewire.server.concurrency import OneTask
 from scribewire.server.digits import write_as_wished
 from scribewire.server.pulling import pace_events, write_silence
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened, SourceTrack
-from scribewire.sources.faults import SourceFault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from scribewire.server.services import Services
     from scribewire.sources.events import SourceEvent
     from scribewire.sources.pulled import Sources
+    from scribewire.types import Samples
     from scribewire.wishes import Wishes
 
 # Kept for whoever comes after a socket that broke: 16 s of speech at four results a second, some
@@ -56,7 +57,7 @@ class NumberedResult:
 class SourceEnded:
     """No more audio comes from the source; the remaining results do."""
 
-    fault: SourceFault | None
+    fault: ClientFault | None
     """Why; None where it was finite, and all of it was read."""
 
 
@@ -87,6 +88,7 @@ def open_session(session_id: str, started: SessionStarted, services: Services) -
         decoder=_DECODERS[started.audio_format](),
         source=_pull(services.sources, wishes),
         loading=loading,
+        max_audio_s=started.grant.max_audio_s,
     )
 
 
@@ -114,6 +116,7 @@ class Session:
         decoder: WireDecoder,
         source: AsyncGenerator[SourceEvent, None] | None = None,
         loading: asyncio.Future[None] | None = None,
+        max_audio_s: float | None = None,
     ) -> None:
         self.id = session_id
         self.wishes = wishes
@@ -124,6 +127,7 @@ class Session:
         self.may_pull.set()
         self._stream = stream
         self._decoder = decoder
+        self._allowance = AudioAllowance(max_audio_s)
         self._outbox: deque[NumberedResult] = deque(maxlen=MAX_KEPT_RESULTS)
         self._last = 0  # the number of the newest result
         self._news: deque[SessionNews] = deque(maxlen=MAX_NEWS)
@@ -151,11 +155,16 @@ class Session:
     async def receive_audio(self, pcm: bytes) -> None:
         """Take bytes of the format that was asked for, and wait while too far behind for more.
 
-        Raises ClientFault for what is no audio, ServerFault once an engine has failed.
+        Raises ClientFault for what is no audio, and once there was as much as is allowed;
+        ServerFault once an engine has failed.
         """
         with self._writing:
             self.received_bytes += len(pcm)
-            await self._stream.write(self._decoder.receive_bytes(pcm))
+            await self._write(self._decoder.receive_bytes(pcm))
+
+    async def _write(self, samples: Samples) -> None:
+        await self._stream.write(self._allowance.let_through(samples))
+        self._allowance.check()
 
     def end_utterance(self) -> None:
         """Let what follows begin a new utterance."""
@@ -240,12 +249,12 @@ class Session:
         except Exception as mistake:  # noqa: BLE001 - ours: fail the session, do not stall it
             self._stream.fail(mistake)
 
-    async def _write_source(self, source: AsyncGenerator[SourceEvent, None]) -> SourceFault | None:
+    async def _write_source(self, source: AsyncGenerator[SourceEvent, None]) -> ClientFault | None:
         try:
             async with contextlib.aclosing(source):
                 async for event in pace_events(source, self.wishes.pace, holds_live=True):
                     await self._write_event(event)
-        except SourceFault as fault:
+        except ClientFault as fault:
             _log.info("%s x %s", self.id, fault.logged)
             return fault
         return None
@@ -263,7 +272,7 @@ class Session:
                 )
             case SourceAudio(pcm=pcm):
                 self.received_bytes += len(pcm)
-                await self._stream.write(decode_pcm(pcm, WIRE_PCM))
+                await self._write(decode_pcm(pcm, WIRE_PCM))
             case SourceLost(cause=cause):
                 _log.info("%s ! source lost: %s", self.id, cause)
                 self.is_read = False

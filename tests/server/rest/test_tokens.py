@@ -144,6 +144,17 @@ async def test_who_is_turned_away_for_want_of_a_place_keeps_a_token_for_one_sess
             assert await again.until_closed() == 1000
 
 
+async def test_a_token_is_good_for_so_many_minutes_of_a_session(server: RunningServer) -> None:
+    token = (await make(server, max_minutes=0.05))["token"]  # 3 s
+    for _ in range(2):
+        async with server.dial(f"/v2/realtime?token={token}") as dialogue:
+            await dialogue.send(START, SPEECH, draw_pcm("." * 200))
+
+            assert await dialogue.until_closed() == 1008
+        assert dialogue.finals == ["hello" * 3]
+        assert dialogue.errors[0].startswith("minutes: this key allows 0.05 of audio in a session")
+
+
 async def test_a_token_says_when_it_expires_and_makes_no_other(server: RunningServer) -> None:
     made = await make(server, expires_in_s=10)
 

@@ -1,0 +1,36 @@
+"""How much audio a session may still bring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scribewire.errors import ClientFault
+from scribewire.types import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from scribewire.types import Samples
+
+
+class AudioAllowance:
+    """Counts the audio of one session, up to what its key or its token allows."""
+
+    def __init__(self, max_audio_s: float | None) -> None:
+        self.received_samples = 0
+        """What was let through."""
+        self._max_audio_s = max_audio_s
+        self._max_samples = None if max_audio_s is None else round(max_audio_s * SAMPLE_RATE)
+
+    def let_through(self, samples: Samples) -> Samples:
+        """Return what of this audio may be heard."""
+        if self._max_samples is not None:
+            samples = samples[: self._max_samples - self.received_samples]
+        self.received_samples += len(samples)
+        return samples
+
+    def check(self) -> None:
+        """Raise ClientFault once there is no audio left that may be heard."""
+        if self._max_audio_s is not None and self.received_samples == self._max_samples:
+            minutes = f"{self._max_audio_s / 60:g}"
+            raise ClientFault(
+                f"minutes: this key allows {minutes} of audio in a session, which have been heard"
+            )

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scribewire.errors import ClientFault
+from scribewire.server.allowance import AudioAllowance
+
+
+def test_audio_is_let_through_up_to_the_last_sample_that_is_allowed() -> None:
+    allowance = AudioAllowance(1.5)
+    speech = np.arange(16_000, dtype=np.float32)
+
+    first = allowance.let_through(speech)
+    allowance.check()
+    second = allowance.let_through(speech)
+
+    assert (len(first), len(second), allowance.received_samples) == (16_000, 8_000, 24_000)
+    assert second[-1] == 7_999
+    with pytest.raises(ClientFault, match=r"this key allows 0\.025 of audio in a session"):
+        allowance.check()
+    assert len(allowance.let_through(speech)) == 0
+
+
+def test_without_a_limit_all_of_it_is() -> None:
+    allowance = AudioAllowance(None)
+
+    for _ in range(3):
+        assert len(allowance.let_through(np.zeros(16_000, np.float32))) == 16_000
+        allowance.check()
+    assert allowance.received_samples == 48_000
