@@ -3,8 +3,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from starlette.requests import Request
 
+from scribewire.grants import NO_LIMITS
 from scribewire.server.rest.routes import ROUTES
+from scribewire.server.rest.table import RestCall
 from scribewire.testing.running import RunningServer
 from tests.parts.plain_http import ask
 
@@ -23,6 +26,17 @@ async def test_the_document_has_every_route(server: RunningServer) -> None:
     assert {(method.upper(), path) for path in paths for method in paths[path]} == {
         (route.method, route.path) for route in ROUTES
     }
+
+
+async def test_the_document_is_made_once(server: RunningServer) -> None:
+    call = RestCall(
+        services=server.services, grant=NO_LIMITS, request=Request({"type": "http"}), raw_body=b""
+    )
+    (route,) = [one for one in ROUTES if one.path == "/openapi.json"]
+
+    first, second = await route.handle(call), await route.handle(call)
+
+    assert first.body is second.body
 
 
 @pytest.mark.parametrize(
