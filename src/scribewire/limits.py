@@ -18,6 +18,15 @@ class ServerLimits(BaseSettings):
         description="New sessions are refused while finals would come later than this after the "
         "silence that ends them; 0 refuses none.",
     )
+    max_wrong_keys: int = Field(
+        default=10,
+        ge=1,
+        description="Wrong keys that an address may show before it has to wait: a second, and "
+        "twice as long after each further one. Valid keys are let in all the same.",
+    )
+    max_wrong_key_wait_ms: int = Field(
+        default=60_000, ge=0, description="Longest of these waits; 0 for none."
+    )
     start_timeout_ms: int = Field(
         default=15_000,
         ge=100,

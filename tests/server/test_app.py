@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -74,6 +75,39 @@ async def test_a_wrong_key_in_the_handshake_is_refused_with_401_and_json(
     assert status == 401
     assert "unknown token" in body["error"]
     assert "wrong" not in json.dumps(body)
+
+
+async def test_after_too_many_wrong_keys_an_address_waits_and_a_valid_key_is_let_in() -> None:
+    async with run_server(max_wrong_keys=2) as server:
+        answers = []
+        for path in ["/v2/realtime?token=wrong", "/v2/client/wrong?url=x", "/realtime"] * 2:
+            status, body, retry_after = await refusal(server, path, {"x-api-key": "wrong"})
+            answers.append((status, body["error"], retry_after))
+        async with server.dial() as dialogue:
+            await dialogue.send(START, STOP)
+
+            assert await dialogue.until_closed() == 1000
+
+    counted = (401, "unknown token", None)
+    assert answers == [counted] * 3 + [(429, "too many wrong keys", "1")] * 3
+
+
+async def test_after_too_many_wrong_keys_a_start_is_answered_late() -> None:
+    async with run_server(max_wrong_keys=1, max_wrong_key_wait_ms=60) as server:
+        took_s = []
+        for _ in range(3):
+            began_at = asyncio.get_running_loop().time()
+            async with server.dial("/v2/realtime") as dialogue:
+                await dialogue.send('{"action":"start","key":"wrong"}')
+                assert await dialogue.until_closed() == 1008
+            took_s.append(asyncio.get_running_loop().time() - began_at)
+        async with server.dial("/v2/realtime") as dialogue:
+            await dialogue.send('{"action":"start","key":"key-1"}', STOP)
+
+            assert await dialogue.until_closed() == 1000
+
+    assert took_s[0] < 0.06
+    assert took_s[1] >= 0.06
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,13 @@ from scribewire.origins import normalise_origin
 from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import choose_subprotocol, refuse_keys
 from scribewire.server.attachment import Attachment
-from scribewire.server.rest.access import check_pages
+from scribewire.server.key_watch import KeyWatch
+from scribewire.server.rest.access import check_pages, host_of_client, unknown_key
 from scribewire.server.rest.cors import check_origin, origin_of
 from scribewire.server.rest.faults import RestFault, not_found, unavailable
 from scribewire.server.rest.realtime import DRAINING
 from scribewire.server.rest.routes import rest_routes
-from scribewire.server.rest.served_path import answer_fault, not_allowed
+from scribewire.server.rest.served_path import answer_fault, log_refusal, not_allowed
 from scribewire.server.session import open_session
 from scribewire.server.websocket_talk import SCOPE_KEY, WebSocketTalk
 from scribewire.sources.http.urls import host_of
@@ -53,7 +54,7 @@ def make_app(services: Services) -> Starlette:
         opening = _read_opening(websocket)
         refusal = _refuse(websocket, opening, services)
         if refusal is not None:
-            _log.info("x refused with %d", refusal.status_code)
+            log_refusal(refusal.status_code)
             await websocket.send_denial_response(refusal)
             return
         assert opening is not None
@@ -111,8 +112,15 @@ async def _serve_client(
         owned.push_async_callback(session.aclose)
         return session
 
-    dialogue = opening.begin(services.policy, session_id, _now())
-    attachment = Attachment(websocket, dialogue, begin_session, name=session_id)
+    watch = KeyWatch(services.policy, services.wrong_keys, host_of_client(websocket))
+    dialogue = opening.begin(watch.policy, session_id, _now())
+    attachment = Attachment(
+        websocket,
+        dialogue,
+        begin_session,
+        name=session_id,
+        before_sending=watch.before_sending,
+    )
     services.attachments.add(attachment)
     try:
         await attachment.run()
@@ -178,9 +186,8 @@ def _refuse(
         return answer_fault(unavailable("shutting down", DRAINING))
     try:
         check_origin(websocket, services.origins)
-        refusal = refuse_keys(opening.keys, services.policy)
-        if refusal is not None:
-            return Response(refusal.body, refusal.status, media_type="application/json")
+        if refuse_keys(opening.keys, services.policy) is not None:
+            raise unknown_key(websocket, services.wrong_keys)
         grants = [services.policy.grant_of(key) for key in opening.keys]
         check_pages((one for one in grants if one is not None), origin_of(websocket))
     except RestFault as fault:

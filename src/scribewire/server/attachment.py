@@ -30,7 +30,7 @@ from scribewire.server.websocket_talk import HALF_CLOSED
 from scribewire.sources.events import SourceLost, SourceOpened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from starlette.types import Message
     from starlette.websockets import WebSocket
@@ -65,12 +65,14 @@ class Attachment:
         name: str,
         after: int = 0,
         loading_interval_s: float = LOADING_INTERVAL_S,
+        before_sending: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name  # in the log
         self.has_ended = asyncio.Event()
         self._websocket = websocket
         self._dialogue = dialogue
         self._find_session = find_session
+        self._before_sending = before_sending  # keeps an answer back
         self._session: Session | None = None  # found once the dialogue has started one
         self._loading_interval_s = loading_interval_s  # how often to say that a model is loaded
         self._told = after  # the number of the last result that the client has
@@ -231,6 +233,8 @@ class Attachment:
         self._collect_outgoing()
         if self._outgoing:
             self._hold()
+            if self._before_sending is not None:
+                await self._before_sending()
         while self._outgoing:
             await self._send(self._outgoing.popleft())
             self._collect_outgoing()

@@ -33,6 +33,7 @@ from scribewire.server.address import Address, listen
 from scribewire.server.app import make_app
 from scribewire.server.listener import Listener, count_strangers_allowed
 from scribewire.server.services import Services
+from scribewire.server.wrong_keys import WrongKeys
 from scribewire.sources.configured import configured_sources
 from scribewire.sources.http.urls import host_of
 
@@ -147,6 +148,11 @@ def _make_services(
         ),
         tokens=tokens,
         origins=AllowedOrigins(frozenset(settings.allow_origin)),
+        wrong_keys=WrongKeys(
+            free=settings.max_wrong_keys,
+            longest_wait_s=settings.max_wrong_key_wait_ms / 1000,
+            now=asyncio.get_running_loop().time,
+        ),
         engines=engines,
         scheduler=scheduler,
         admission=admission,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scribewire.runtime.residence import Residence
     from scribewire.runtime.scheduler import Scheduler
     from scribewire.server.attachment import Attachment
+    from scribewire.server.wrong_keys import WrongKeys
     from scribewire.settings import Settings
     from scribewire.sources.pulled import Sources
 
@@ -31,6 +32,8 @@ class Services:
     """Stand for keys for a while; `policy` knows both."""
     origins: AllowedOrigins
     """The pages that may use it."""
+    wrong_keys: WrongKeys
+    """Who has shown some, and has to wait."""
     engines: Engines
     """What the sessions of each language and mode are served by."""
     scheduler: Scheduler

@@ -29,7 +29,7 @@ class Strangers(Generic[Who]):
 
     def add(self, who: Who, host: str) -> Who | None:
         """Take note of one more; returns who has to go for it."""
-        address = _network(host)
+        address = network_of(host)
         self._addresses[who] = address
         self._by_address.setdefault(address, {})[who] = None
         return self.next_to_go() if len(self) > self._most else None
@@ -55,7 +55,7 @@ class Strangers(Generic[Who]):
         return len(self._by_address[address])
 
 
-def _network(host: str) -> str:
+def network_of(host: str) -> str:
     """Return what one client can have many of: an IPv6 address is one of 2^64 of its owner."""
     try:
         address = IPv6Address(host.partition("%")[0])

@@ -7,14 +7,24 @@ from scribewire.grants import Grant
 from scribewire.protocol.policy import ServerPolicy
 from scribewire.server.rest.access import authorize, require_admin
 from scribewire.server.rest.faults import RestFault
+from scribewire.server.wrong_keys import WrongKeys
 
 GRANTS = {"one": Grant(key_id="1"), "zwei-ü": Grant(key_id="2", is_admin=True)}
 POLICY = ServerPolicy(languages=frozenset({"en"}), default_language="en", grant_of=GRANTS.get)
 
 
+def no_wrong_keys() -> WrongKeys:
+    return WrongKeys(free=2, longest_wait_s=60, now=lambda: 1000.0)
+
+
 def connection(query: str = "", **headers: str) -> HTTPConnection:
     pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "query_string": query.encode(), "headers": pairs}
+    scope = {
+        "type": "http",
+        "query_string": query.encode(),
+        "headers": pairs,
+        "client": ("10.0.0.1", 5),
+    }
     return HTTPConnection(scope)
 
 
@@ -31,7 +41,7 @@ def connection(query: str = "", **headers: str) -> HTTPConnection:
     ],
 )
 def test_the_first_key_of_a_request_says_what_it_may(asking: HTTPConnection, key_id: str) -> None:
-    assert authorize(asking, POLICY).key_id == key_id
+    assert authorize(asking, POLICY, no_wrong_keys()).key_id == key_id
 
 
 @pytest.mark.parametrize(
@@ -50,9 +60,21 @@ def test_without_a_key_or_with_a_bad_one_there_is_no_grant(
     asking: HTTPConnection, error: str
 ) -> None:
     with pytest.raises(RestFault) as refused:
-        authorize(asking, POLICY)
+        authorize(asking, POLICY, no_wrong_keys())
 
     assert (refused.value.status, refused.value.error) == (401, error)
+
+
+def test_after_too_many_wrong_keys_an_address_is_told_to_wait_and_a_valid_one_is_let_in() -> None:
+    wrong_keys = no_wrong_keys()
+    answers = []
+    for _ in range(5):
+        with pytest.raises(RestFault) as refused:
+            authorize(connection("token=two"), POLICY, wrong_keys)
+        answers.append((refused.value.status, refused.value.headers.get("Retry-After")))
+
+    assert answers == [(401, None)] * 3 + [(429, "1")] * 2
+    assert authorize(connection("token=one"), POLICY, wrong_keys).key_id == "1"
 
 
 def test_keys_are_managed_with_the_right_to_do_so() -> None:

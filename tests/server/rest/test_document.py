@@ -64,9 +64,11 @@ def operation(method: str, path: str) -> dict[str, Any]:
 def test_every_route_says_what_it_answers_and_refuses() -> None:
     assert list(operation("get", "/pots")["responses"]) == ["200", "400", "403"]
     assert list(operation("post", "/pots")["responses"]) == [
-        *("201", "400", "401", "403", "409", "413", "415")
+        *("201", "400", "401", "403", "409", "413", "415", "429")
     ]
-    assert list(operation("delete", "/pots/{pot}")["responses"]) == ["204", "401", "403", "404"]
+    assert list(operation("delete", "/pots/{pot}")["responses"]) == [
+        *("204", "401", "403", "404", "429")
+    ]
 
 
 def test_what_is_asked_is_described() -> None:

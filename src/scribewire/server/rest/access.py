@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
+from math import ceil
 from typing import TYPE_CHECKING
 
 from scribewire.errors import ClientFault
 from scribewire.origins import normalise_origin
 from scribewire.protocol.dialects import read_keys
 from scribewire.server.rest.cors import origin_of
-from scribewire.server.rest.faults import RestFault, forbidden
+from scribewire.server.rest.faults import RestFault, forbidden, too_many
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
     from scribewire.grants import Grant
     from scribewire.protocol.policy import ServerPolicy
+    from scribewire.server.wrong_keys import WrongKeys
+
+_log = logging.getLogger("scribewire.server")
 
 _HINT = {"WWW-Authenticate": "Bearer"}
 _MISSING = (
@@ -23,14 +28,18 @@ _MISSING = (
     "query as `token`"
 )
 _UNKNOWN = "unknown token: a key given with the request is unknown, expired or revoked"
+_TOO_MANY = (
+    "too many wrong keys from this address: wait for as long as Retry-After says, then send the "
+    "right one; it is let in at once"
+)
 _NO_ADMIN = "this key may not manage keys: use one that was made with the right to"
 
 
-def authorize(connection: HTTPConnection, policy: ServerPolicy) -> Grant:
+def authorize(connection: HTTPConnection, policy: ServerPolicy, wrong_keys: WrongKeys) -> Grant:
     """Return what comes with the key of a request.
 
-    Every key that is given must be valid; the first one counts. Raises RestFault: 401, or 403 on a
-    page that a key is not for.
+    Every key that is given must be valid; the first one counts. Raises RestFault: 401, 429 after
+    too many wrong keys, or 403 on a page that a key is not for.
     """
     # A key may hold any letters; what is not UTF-8 matches none.
     headers = [
@@ -42,9 +51,27 @@ def authorize(connection: HTTPConnection, policy: ServerPolicy) -> Grant:
         raise RestFault(401, "missing token", _MISSING, headers=_HINT)
     grants = [grant for key in keys if (grant := policy.grant_of(key)) is not None]
     if len(grants) < len(keys):
-        raise RestFault(401, "unknown token", _UNKNOWN, headers=_HINT)
+        raise unknown_key(connection, wrong_keys)
     check_pages(grants, origin_of(connection))
     return grants[0]
+
+
+def unknown_key(connection: HTTPConnection, wrong_keys: WrongKeys) -> RestFault:
+    """Take note of a wrong key; returns the refusal: 401, or 429 where its address has to wait."""
+    host = host_of_client(connection)
+    waits_s = wrong_keys.receive(host)
+    if not waits_s:
+        if wrong_keys.wait_s(host):
+            _log.info(
+                "! too many wrong keys from %s: it waits %.0f s", host, wrong_keys.wait_s(host)
+            )
+        return RestFault(401, "unknown token", _UNKNOWN, headers=_HINT)
+    return too_many("too many wrong keys", _TOO_MANY, retry_after_s=ceil(waits_s))
+
+
+def host_of_client(connection: HTTPConnection) -> str:
+    """Return the address that wrong keys are counted by; that of the proxy where none is told."""
+    return "" if connection.client is None else connection.client.host
 
 
 def check_pages(grants: Iterable[Grant], origin: str | None) -> None:

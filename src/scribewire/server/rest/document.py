@@ -31,8 +31,8 @@ _SCHEMES: Final[Fields] = {
 }
 _OF_ACCESS: Final[Mapping[Access, frozenset[int]]] = {
     "anybody": frozenset({403}),  # from a page that may not ask
-    "key": frozenset({401, 403}),
-    "admin": frozenset({401, 403}),
+    "key": frozenset({401, 403, 429}),
+    "admin": frozenset({401, 403, 429}),
 }
 _OF_A_BODY: Final = frozenset({400, 413, 415})
 _NAME = re.compile(r"\{(\w+)\}")

@@ -57,6 +57,11 @@ def conflict(message: str) -> RestFault:
     return RestFault(409, "conflict", message)
 
 
+def too_many(error: str, message: str, *, retry_after_s: int) -> RestFault:
+    """Refuse what was asked too often, and may be asked again."""
+    return RestFault(429, error, message, headers={"Retry-After": str(retry_after_s)})
+
+
 def unavailable(error: str, message: str, *, retry_after_s: int = RETRY_AFTER_S) -> RestFault:
     """Refuse what may be asked again a little later."""
     return RestFault(503, error, message, headers={"Retry-After": str(retry_after_s)})

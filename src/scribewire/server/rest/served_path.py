@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from scribewire.errors import BusyFault, ClientFault
-from scribewire.grants import NO_LIMITS
+from scribewire.grants import NO_LIMITS, Grant
 from scribewire.server.rest.access import authorize, require_admin
 from scribewire.server.rest.cors import check_origin, origin_of, preflight, shared_with
 from scribewire.server.rest.faults import RestFault, bad_request, unavailable
@@ -50,7 +51,7 @@ class ServedPath:
             shared = shared_with(origin_of(request))
             answer = await self._answer(request)
         except RestFault as fault:
-            _log.info("x refused with %d", fault.status)
+            log_refusal(fault.status)
             answer = _as_answer(fault)
         await write(answer, shared)(scope, receive, send)
 
@@ -62,9 +63,7 @@ class ServedPath:
         route = next((one for name, one in self._routes.items() if name == method), None)
         if route is None:
             raise not_allowed(self.allowed)
-        grant = (
-            NO_LIMITS if route.access == "anybody" else authorize(request, self._services.policy)
-        )
+        grant = self._grant(request, route)
         if route.access == "admin":
             require_admin(grant)
         body = await request.body()
@@ -80,6 +79,11 @@ class ServedPath:
         except BusyFault as fault:
             raise unavailable("too many sessions", str(fault)) from None
 
+    def _grant(self, request: Request, route: Route) -> Grant:
+        if route.access == "anybody":
+            return NO_LIMITS
+        return authorize(request, self._services.policy, self._services.wrong_keys)
+
 
 def write(answer: Answer, further: Mapping[str, str] | None = None) -> Response:
     """Return the response to send, with further headers."""
@@ -92,6 +96,12 @@ def write(answer: Answer, further: Mapping[str, str] | None = None) -> Response:
 def answer_fault(fault: RestFault) -> Response:
     """Return the response that refuses."""
     return write(_as_answer(fault))
+
+
+def log_refusal(status: int) -> None:
+    """Log that a request was refused; of an address that has to wait only for those who look."""
+    level = logging.DEBUG if status == HTTPStatus.TOO_MANY_REQUESTS else logging.INFO
+    _log.log(level, "x refused with %d", status)
 
 
 def not_allowed(allowed: str) -> RestFault:
