@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -16,10 +17,14 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
+
+from tests.parts.plain_http import ask
 
 START, STOP = '{"action":"start"}', '{"action":"stop"}'
 PLANTED = "planted-key-7c1f"
 WRONG = "wrong-key-93ab"
+SECRET = "planted-secret-of-more-than-32-characters"
 DAMAGED = "decoder_model_merged.ort"
 
 pytestmark = pytest.mark.slow
@@ -74,9 +79,27 @@ async def read_all(websocket: ClientConnection) -> list[str]:
     return messages
 
 
+def offer(token: str) -> list[Subprotocol]:
+    """Return what a browser's script offers that has a token."""
+    return [Subprotocol("token"), Subprotocol(token)]
+
+
 async def test_no_key_reaches_any_output() -> None:
     options = ("--key", PLANTED, "--log-level", "debug")
-    async with serving(*options) as (process, url, head):
+    async with serving(*options, SCRIBEWIRE_TOKEN_SECRET=SECRET) as (process, url, head):
+        port = int(url.rpartition(":")[2])
+        made = await ask(port, "/v1/tokens", {"x-api-key": PLANTED}, method="POST")
+        token = json.loads(made.body)["token"]
+        for answer in (
+            await ask(port, f"/v1/tokens?token={token}&odd={token}", method="POST"),
+            await ask(port, f"/v1/tokens?token={token}x", {"Origin": WRONG}, method="POST"),
+            await ask(port, f"/v1/tokens/{token}"),
+        ):
+            assert answer.status in (403, 404)
+        async with connect(f"{url}/v2/realtime", subprotocols=offer(token)) as websocket:
+            await websocket.send(f'{{"action":"start","key":"{token}"}}')
+            await websocket.send(STOP)
+            await read_all(websocket)
         async with connect(f"{url}/v2/realtime?token={PLANTED}&odd={PLANTED}") as websocket:
             await websocket.send(START)
             await websocket.recv()
@@ -94,7 +117,7 @@ async def test_no_key_reaches_any_output() -> None:
 
     assert "refused with 401" in log
     assert "ERROR" not in log
-    for secret in (PLANTED, WRONG):
+    for secret in (PLANTED, WRONG, SECRET, token.rpartition(".")[2]):
         assert secret not in head + output + log
     assert process.returncode == 0
 
