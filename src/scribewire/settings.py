@@ -115,6 +115,16 @@ class Settings(ServerLimits):
     workers: int | None = Field(
         default=None, ge=1, description="Threads that decode; none: one for each core."
     )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port for Prometheus, at /metrics; 0 takes a free one; none: nothing is "
+        "counted.",
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Address that port listens on; /metrics asks for no key."
+    )
     allow_source: Several = Field(
         default=(),
         description="Host or network (CIDR) of one's own that stream URLs may lead to; none: "
@@ -151,7 +161,7 @@ class Settings(ServerLimits):
         default="info", description="How much is logged, on stderr."
     )
 
-    @field_validator("host")
+    @field_validator("host", "metrics_host")
     @classmethod
     def _read_host(cls, host: str) -> str:
         bare = host.strip()

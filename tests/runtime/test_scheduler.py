@@ -22,6 +22,7 @@ from scribewire.recognition.requests import (
 from scribewire.runtime.load import MAX_PARTIAL_INTERVAL_S
 from scribewire.runtime.scheduler import Scheduler, StreamLane
 from scribewire.runtime.workers import Call, CallSource, Outcome
+from scribewire.testing.observing import RememberingObserver
 from scribewire.testing.scripted import ScriptedEngine
 
 NOW = 1000.0
@@ -62,10 +63,16 @@ class Desks:
     now: float = NOW
     hands: Hands = field(init=False)
     listeners: Hands = field(default_factory=Hands)
+    observer: RememberingObserver = field(default_factory=RememberingObserver)
 
     def __post_init__(self) -> None:
         self.hands = Hands(self.capacity)
-        self.scheduler = Scheduler(self.hands, listeners=self.listeners, clock=lambda: self.now)
+        self.scheduler = Scheduler(
+            self.hands,
+            listeners=self.listeners,
+            clock=lambda: self.now,
+            observer=self.observer,
+        )
 
     def lane(self, speech: ScriptedEngine = ENGINE) -> tuple[StreamLane, list[Outcome]]:
         outcomes: list[Outcome] = []
@@ -269,3 +276,29 @@ async def test_what_calls_took_is_told_apart_and_what_was_given_up_is_not_counte
     assert load.partial_share == pytest.approx(0.1 * np.exp(-1.0 / 5))
     assert load.ahead_share == pytest.approx(0.1 * np.exp(-0.5 / 5))
     assert load.live_streams == pytest.approx(31 * FRAME_SAMPLES / 16_000 / 5)
+
+
+async def test_the_observer_is_told_what_each_call_took_and_how_long_it_waited() -> None:
+    desks = Desks()
+    desks.submit(decode())
+    desks.submit(decode(is_required=False), due_at=LATER)
+    desks.now += 0.25
+    final, file = desks.hands.source.next_calls(at_most=2)
+    desks.now += 0.5
+    desks.hands.source.receive_outcome(final, text(0))
+    desks.hands.source.receive_outcome(file, LATE)
+
+    of_final, of_file = desks.observer.calls
+    assert (of_final.kind, of_final.speech, of_final.is_ahead) == ("final", ENGINE, False)
+    assert (of_final.waited_s, of_final.busy_s, of_final.has_failed) == (0.25, 0.5, False)
+    assert (of_file.kind, of_file.is_ahead, of_file.has_failed) == ("partial", True, True)
+
+
+async def test_the_observer_is_not_told_twice_of_a_call_that_was_given_up() -> None:
+    desks = Desks()
+    desks.submit(decode())
+    (call,) = desks.hands.source.next_calls()
+    desks.hands.source.give_up(call, LATE)
+
+    assert not desks.hands.source.receive_outcome(call, text(0))
+    assert desks.observer.calls == []

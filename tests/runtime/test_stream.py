@@ -14,6 +14,7 @@ from scribewire.runtime.scheduler import Scheduler
 from scribewire.runtime.stream import MAX_LAG_SAMPLES, Stream
 from scribewire.runtime.threads import schedule_on_threads
 from scribewire.testing.faulty import FailingEngine, StuckEngine
+from scribewire.testing.observing import RememberingObserver
 from scribewire.testing.scripted import (
     ScriptedEngine,
     ScriptedVad,
@@ -21,6 +22,7 @@ from scribewire.testing.scripted import (
     results_of,
     scripted_rules,
 )
+from scribewire.types import SAMPLE_RATE
 
 UTTERANCE = "." * 10 + "hello" * 3 + "." * 20
 
@@ -242,3 +244,23 @@ async def test_an_engine_that_comes_too_late_is_asked_nothing(fault: ModelFault 
     await asyncio.sleep(0)
     scheduler.close()
     assert (engine.requests, stream.has_ended) == ([], True)
+
+
+async def test_the_observer_is_told_of_audio_partials_and_finals() -> None:
+    engine, observer = ScriptedEngine(), RememberingObserver()
+    scheduler = schedule_on_threads(Engines(ScriptedVad(), (engine,)), workers=2)
+    stream = Stream(Recognizer(scripted_rules()), scheduler, engine, observer=observer)
+    audio = draw_speech(UTTERANCE)
+    await stream.write(audio)
+    stream.end()
+
+    results = results_of(await collect(stream))
+
+    scheduler.close()
+    finals = [one for one in results if isinstance(one, Final)]
+    assert observer.audio_s == len(audio) / SAMPLE_RATE
+    assert (len(observer.latencies), len(observer.lags)) == (
+        len(finals),
+        len(results) - len(finals),
+    )
+    assert all(one is None or 0 <= one < 60 for one in [*observer.latencies, *observer.lags])

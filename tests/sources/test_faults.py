@@ -30,6 +30,7 @@ from scribewire.sources.faults import (
 def test_a_fault_begins_as_the_protocol_words_it(fault: SourceFault, beginning: str) -> None:
     assert fault.message.startswith(beginning)
     assert fault.close_code == CloseCode.CLIENT_FAULT
+    assert fault.cause == beginning.partition(":")[0]
 
 
 def test_what_may_pass_says_so() -> None:

@@ -31,6 +31,7 @@ from scribewire.recognition.requests import (
 )
 from scribewire.runtime.job_queue import FrameQueue, Job, JobQueue, Lane
 from scribewire.runtime.load import Judged, Load, LoadMeter, Loads
+from scribewire.runtime.observer import UNOBSERVED, CallNote, Observer, kind_of
 from scribewire.runtime.stream_clock import AHEAD_S
 from scribewire.runtime.workers import Call
 from scribewire.types import SAMPLE_RATE
@@ -75,7 +76,7 @@ class Scheduler:
 
     Lanes belong to an event loop's thread. `listeners` measure speech probabilities, `workers` do
     the rest; both are started here and stopped by `close`. Times are seconds of `clock`, which is
-    that of the event loops.
+    that of the event loops. The observer is told of each call, with no lock held.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Scheduler:
         *,
         listeners: Workers,
         clock: Callable[[], float] = time.monotonic,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self.capacity = workers.capacity
         self._clock = clock
@@ -91,8 +93,13 @@ class Scheduler:
         self._meter = LoadMeter(workers.capacity)
         self._is_closed = False
         jobs, frames = JobQueue(self._meter.partial_interval_s), FrameQueue()
-        self._jobs = _Desk(jobs, workers, meter=self._meter, lock=self._lock, clock=clock)
-        self._frames = _Desk(frames, listeners, meter=self._meter, lock=self._lock, clock=clock)
+
+        def open_desk(queue: JobQueue | FrameQueue, workers: Workers) -> _Desk:
+            return _Desk(
+                queue, workers, meter=self._meter, lock=self._lock, clock=clock, observer=observer
+            )
+
+        self._jobs, self._frames = open_desk(jobs, workers), open_desk(frames, listeners)
         self._desks = (self._jobs, self._frames)
         for desk in self._desks:
             desk.workers.start(desk)
@@ -187,6 +194,10 @@ class _Begun:
     lane: StreamLane
     at: float
 
+    @property
+    def is_ahead(self) -> bool:
+        return self.job.due_at > self.at + AHEAD_S
+
 
 class _Desk:
     """A `CallSource`: one queue, and the calls that its workers have fetched from it."""
@@ -199,6 +210,7 @@ class _Desk:
         meter: LoadMeter,
         lock: threading.Lock,
         clock: Callable[[], float],
+        observer: Observer,
     ) -> None:
         self.queue = queue
         self.workers = workers
@@ -207,6 +219,7 @@ class _Desk:
         self._meter = meter
         self._lock = lock
         self._clock = clock
+        self._observer = observer
 
     def next_calls(self, at_most: int = 1) -> list[Call]:
         calls: list[Call] = []
@@ -227,13 +240,14 @@ class _Desk:
 
     def receive_outcome(self, call: Call, outcome: Outcome) -> bool:
         with self._lock:
-            begun = self._begun.pop(call, None)
+            begun, now = self._begun.pop(call, None), self._clock()
             if begun is None:
                 return False
             try:
-                _note_call(self._meter, begun, outcome, self._clock())
+                _note_call(self._meter, begun, outcome, now)
             finally:  # whatever is wrong with the figures, the stream does not wait for ever
                 begun.lane.answer(call.request, outcome)
+        self._observer.note_call(_describe(begun, outcome, now))
         return True
 
     def give_up(self, call: Call, fault: ServerFault) -> bool:
@@ -247,8 +261,7 @@ class _Desk:
 
 
 def _note_call(meter: LoadMeter, begun: _Begun, outcome: Outcome, now: float) -> None:
-    job, lane, busy_s = begun.job, begun.lane, now - begun.at
-    is_ahead = job.due_at > begun.at + AHEAD_S
+    job, lane, busy_s, is_ahead = begun.job, begun.lane, now - begun.at, begun.is_ahead
     if is_ahead:
         meter.note_ahead(busy_s, now)
     elif job.is_partial:
@@ -261,6 +274,17 @@ def _note_call(meter: LoadMeter, begun: _Begun, outcome: Outcome, now: float) ->
         meter.note_stream_work(lane.cost, busy_s, now, speech=lane.speech, is_ahead=is_ahead)
         if isinstance(job.request, DecodeRequest):
             meter.note_final_call(lane.cost, busy_s, speech=lane.speech, is_ahead=is_ahead)
+
+
+def _describe(begun: _Begun, outcome: Outcome, now: float) -> CallNote:
+    return CallNote(
+        kind=kind_of(begun.job.request),
+        speech=begun.lane.speech,
+        waited_s=begun.at - begun.job.asked_at,
+        busy_s=now - begun.at,
+        is_ahead=begun.is_ahead,
+        has_failed=isinstance(outcome, Exception),
+    )
 
 
 def _judged(request: VadRequest, outcome: Outcome, *, is_ahead: bool) -> Judged:

@@ -8,8 +8,9 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from scribewire.errors import ModelFault, ServerFault
-from scribewire.events import Final
+from scribewire.events import Final, Partial
 from scribewire.recognition.requests import DecodeRequest, StreamRequest
+from scribewire.runtime.observer import UNOBSERVED_STREAM, StreamObserver
 from scribewire.runtime.stream_clock import StreamClock
 from scribewire.types import SAMPLE_RATE
 
@@ -43,7 +44,9 @@ class Stream:
         speech: SpeechEngine,
         *,
         loading: asyncio.Future[None] | None = None,
+        observer: StreamObserver = UNOBSERVED_STREAM,
     ) -> None:
+        self._observer = observer
         self._recognizer = recognizer
         self._scheduler = scheduler
         self._lane = scheduler.open_lane(self._receive, speech=speech)
@@ -136,6 +139,7 @@ class Stream:
 
     def _receive_audio(self, samples: Samples) -> None:
         self._stream_clock.receive(len(samples), self._now())
+        self._observer.note_audio(len(samples) / SAMPLE_RATE)
         self._recognizer.receive_audio(samples)
 
     def _pump(self) -> None:
@@ -145,6 +149,8 @@ class Stream:
             self._events.append(event)
             if isinstance(event, Final):
                 self._note_final(event)
+            elif isinstance(event, Partial):
+                self._observer.note_partial(self._waited_s(event.end_sample))
         self._wake()
 
     def _submit(self, request: Request) -> None:
@@ -175,14 +181,19 @@ class Stream:
         return self._stream_clock.due_at(self._recognizer.judged_samples)
 
     def _note_final(self, final: Final) -> None:
+        latency_s = self._waited_s(final.decided_sample)
+        self._observer.note_final(final, latency_s)
+        if latency_s is not None:
+            self._scheduler.note_final(latency_s)
+
+    def _waited_s(self, position: int) -> float | None:
+        """Return how long ago audio came; None where nobody waits for what is made of it."""
         now = self._now()
-        arrived_at = self._stream_clock.arrived_at(final.decided_sample)
+        arrived_at = self._stream_clock.arrived_at(position)
         if arrived_at is None or self._stream_clock.is_ahead(now):
-            return
-        if (
-            arrived_at >= self._loaded_at
-        ):  # else it was the model that it waited for, not the workers
-            self._scheduler.note_final(now - arrived_at)
+            return None
+        # Before, it was the model that it waited for, not the workers.
+        return now - arrived_at if arrived_at >= self._loaded_at else None
 
     @property
     def _is_live(self) -> bool:

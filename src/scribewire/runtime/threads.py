@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from scribewire.errors import ServerFault
 from scribewire.runtime.cores import available_cores
+from scribewire.runtime.observer import UNOBSERVED, Observer
 from scribewire.runtime.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ _log = logging.getLogger("scribewire.threads")
 
 
 def schedule_on_threads(
-    engines: Engines, *, workers: int | None = None, max_call_s: float = MAX_CALL_S
+    engines: Engines,
+    *,
+    workers: int | None = None,
+    max_call_s: float = MAX_CALL_S,
+    observer: Observer = UNOBSERVED,
 ) -> Scheduler:
     """Return a scheduler whose calls run on threads; close it before the engines.
 
@@ -51,6 +56,7 @@ def schedule_on_threads(
             count=1 + count // CORES_PER_LISTENER,
             max_call_s=min(max_call_s, MAX_FRAMES_S),
         ),
+        observer=observer,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import secrets
 from typing import TYPE_CHECKING
@@ -55,6 +56,7 @@ def make_app(services: Services) -> Starlette:
         refusal = _refuse(websocket, opening, services)
         if refusal is not None:
             log_refusal(refusal.status_code)
+            services.observer.note_refusal(_reason_of(refusal))
             await websocket.send_denial_response(refusal)
             return
         assert opening is not None
@@ -120,6 +122,7 @@ async def _serve_client(
         begin_session,
         name=session_id,
         before_sending=watch.before_sending,
+        note_close=services.observer.note_close,
     )
     services.attachments.add(attachment)
     try:
@@ -139,6 +142,7 @@ def _take_place(services: Services, wishes: Wishes, name: str) -> AbstractContex
     refusal = services.admission.refusal(services.scheduler.loads(), speech=speech)
     if refusal is not None:
         _session_log.info("%s x no place: %s", name, refusal.figures)
+        services.observer.note_refusal("too many sessions")
         raise BusyFault(refusal.message)
     return services.admission.session(speech=speech)
 
@@ -200,6 +204,12 @@ def _refuse(
         return None
     _log.info("x no place: %s", busy.figures)
     return answer_fault(unavailable("too many sessions", busy.message))
+
+
+def _reason_of(refusal: Response) -> str:
+    """Return what its body says for programs, which is a text of ours."""
+    reason: str = json.loads(bytes(refusal.body))["error"]
+    return reason
 
 
 def _speech_for(wishes: Wishes, services: Services) -> SpeechEngine:

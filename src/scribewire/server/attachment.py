@@ -24,6 +24,7 @@ from scribewire.protocol.dialogue import (
     SessionAborted,
     SessionStarted,
 )
+from scribewire.runtime.observer import UNOBSERVED
 from scribewire.server.concurrency import OneTask
 from scribewire.server.session import EngineLoaded, SourceEnded
 from scribewire.server.websocket_talk import HALF_CLOSED
@@ -66,6 +67,7 @@ class Attachment:
         after: int = 0,
         loading_interval_s: float = LOADING_INTERVAL_S,
         before_sending: Callable[[], Awaitable[None]] | None = None,
+        note_close: Callable[[int], None] = UNOBSERVED.note_close,
     ) -> None:
         self.name = name  # in the log
         self.has_ended = asyncio.Event()
@@ -73,6 +75,7 @@ class Attachment:
         self._dialogue = dialogue
         self._find_session = find_session
         self._before_sending = before_sending  # keeps an answer back
+        self._note_close = note_close
         self._session: Session | None = None  # found once the dialogue has started one
         self._loading_interval_s = loading_interval_s  # how often to say that a model is loaded
         self._told = after  # the number of the last result that the client has
@@ -252,6 +255,7 @@ class Attachment:
         if isinstance(message, Close):
             reason = message.reason if message.logged is None else message.logged
             _log.info("%s x closed %d %s", self.name, message.code, reason)
+            self._note_close(message.code)
             await self._websocket.close(message.code, message.reason)
         elif isinstance(message, str):
             await self._websocket.send_text(message)

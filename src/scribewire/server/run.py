@@ -26,12 +26,15 @@ from scribewire.protocol.policy import ServerPolicy
 from scribewire.runtime.admission import NO_COSTS, Admission, CallCosts, assumed_costs
 from scribewire.runtime.look_up import LookUpThreads
 from scribewire.runtime.memory import held_bytes
+from scribewire.runtime.observer import UNOBSERVED
 from scribewire.runtime.residence import Residence
 from scribewire.runtime.self_measurement import measure_costs
 from scribewire.runtime.threads import count_workers, schedule_on_threads
 from scribewire.server.address import Address, listen
 from scribewire.server.app import make_app
 from scribewire.server.listener import Listener, count_strangers_allowed
+from scribewire.server.metrics.counters import Counters
+from scribewire.server.metrics.page import serving_page
 from scribewire.server.services import Services
 from scribewire.server.wrong_keys import WrongKeys
 from scribewire.sources.configured import configured_sources
@@ -40,6 +43,7 @@ from scribewire.sources.http.urls import host_of
 if TYPE_CHECKING:
     from scribewire.engines.engines import Engines
     from scribewire.engines.protocols import SpeechEngine
+    from scribewire.runtime.observer import Observer
     from scribewire.runtime.scheduler import Scheduler
     from scribewire.server.attachment import Attachment
     from scribewire.settings import Settings
@@ -99,9 +103,14 @@ async def serving(
     """
     listening = listen(settings.host, settings.port)
     host, port = listening.getsockname()[:2]
-    scheduler = schedule_on_threads(engines, workers=settings.workers)
+    is_counted = settings.metrics_port is not None
+    counters = Counters(engines.default_language) if is_counted else None
+    observer = counters or UNOBSERVED
+    scheduler = schedule_on_threads(engines, workers=settings.workers, observer=observer)
     async with configured_sources(settings, named=named_source, look_up=LookUpThreads()) as sources:
-        services = _make_services(settings, engines, costs or {}, scheduler, sources)
+        services = _make_services(
+            settings, engines, costs or {}, scheduler, sources=sources, observer=observer
+        )
         listener = Listener(
             listening,
             make_app(services),
@@ -110,9 +119,10 @@ async def serving(
         )
         listener.start()
         try:
-            yield Address(host, port), services
-            listener.hurry_strangers()
-            await _drain(services, unix_time, cut_off or asyncio.Event())
+            async with serving_page(counters, services):
+                yield Address(host, port), services
+                listener.hurry_strangers()
+                await _drain(services, unix_time, cut_off or asyncio.Event())
         finally:
             await listener.aclose()
             await scheduler.aclose()
@@ -124,7 +134,9 @@ def _make_services(
     engines: Engines,
     costs: Mapping[SpeechEngine, CallCosts],
     scheduler: Scheduler,
+    *,
     sources: Sources,
+    observer: Observer,
 ) -> Services:
     admission = Admission(
         {engine: costs.get(engine, _assumed(engine)) for engine in engines.speech},
@@ -158,6 +170,7 @@ def _make_services(
         admission=admission,
         residence=Residence(engines, admission.learn),
         sources=sources,
+        observer=observer,
     )
 
 

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scribewire.runtime.observer import UNOBSERVED, Observer
+
 if TYPE_CHECKING:
     from scribewire.engines.engines import Engines
     from scribewire.keys.tokens import Tokens
@@ -44,6 +46,8 @@ class Services:
     """Loads the models that are not in memory yet."""
     sources: Sources
     """Pulls the audio of stream mode."""
+    observer: Observer = UNOBSERVED
+    """Is told what happens."""
     attachments: set[Attachment] = field(default_factory=set)
     """The clients that are being served."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)

@@ -15,18 +15,21 @@ from scribewire.audio.wire import WireDecoder
 from scribewire.errors import ClientFault, ServerFault
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
+from scribewire.runtime.observer import UNOBSERVED_STREAM
 from scribewire.runtime.stream import Stream
 from scribewire.server.allowance import AudioAllowance
 from scribewire.server.concurrency import OneTask
 from scribewire.server.digits import write_as_wished
 from scribewire.server.pulling import pace_events, write_silence
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened, SourceTrack
+from scribewire.sources.faults import SourceFault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from scribewire.events import TranscriptEvent
     from scribewire.protocol.dialogue import AudioFormat, SessionStarted
+    from scribewire.runtime.observer import SessionObserver
     from scribewire.server.services import Services
     from scribewire.sources.events import SourceEvent
     from scribewire.sources.pulled import Sources
@@ -81,14 +84,18 @@ def open_session(session_id: str, started: SessionStarted, services: Services) -
         max_utterance_ms=services.settings.max_utterance_ms,
     )
     loading = services.residence.bring(speech)
+    observer = services.observer.open_session(session_id, wishes)
     return Session(
         session_id,
         wishes,
-        stream=Stream(Recognizer(rules), services.scheduler, speech, loading=loading),
+        stream=Stream(
+            Recognizer(rules), services.scheduler, speech, loading=loading, observer=observer
+        ),
         decoder=_DECODERS[started.audio_format](),
         source=_pull(services.sources, wishes),
         loading=loading,
         max_audio_s=started.grant.max_audio_s,
+        observer=observer,
     )
 
 
@@ -117,8 +124,10 @@ class Session:
         source: AsyncGenerator[SourceEvent, None] | None = None,
         loading: asyncio.Future[None] | None = None,
         max_audio_s: float | None = None,
+        observer: SessionObserver = UNOBSERVED_STREAM,
     ) -> None:
         self.id = session_id
+        self._observer = observer
         self.wishes = wishes
         self.received_bytes = 0
         self.has_news = stream.has_news  # set whenever the attachment has to look
@@ -188,6 +197,7 @@ class Session:
             await asyncio.gather(self._pulling, return_exceptions=True)
         rejected = self._stream.rejected_hypotheses
         _log.info("%s = %d hypotheses rejected, as of no speech", self.id, rejected)
+        self._observer.close()
 
     # Results.
 
@@ -256,6 +266,8 @@ class Session:
                     await self._write_event(event)
         except ClientFault as fault:
             _log.info("%s x %s", self.id, fault.logged)
+            if isinstance(fault, SourceFault):
+                self._observer.note_source_fault(fault.cause)
             return fault
         return None
 
@@ -275,6 +287,7 @@ class Session:
                 await self._write(decode_pcm(pcm, WIRE_PCM))
             case SourceLost(cause=cause):
                 _log.info("%s ! source lost: %s", self.id, cause)
+                self._observer.note_source_loss()
                 self.is_read = False
                 self._tell(event)
             case SourceGap(seconds=seconds):

@@ -10,6 +10,14 @@ from typing import Final
 from scribewire.errors import ClientFault, CloseCode
 
 NOT_FOUND: Final = 404
+CAUSES: Final = (
+    "invalid stream",
+    "stream requires authentication",
+    "unsupported format",
+    "stream address not allowed",
+    "connection timeout",
+)
+"""The rows of the table: what each message begins with."""
 
 
 class SourceFault(ClientFault):
@@ -41,6 +49,11 @@ class SourceFault(ClientFault):
         if getattr(self, "_is_complete", False) and not name.startswith("__"):
             raise AttributeError(f"a fault does not change: {name}")
         super().__setattr__(name, value)
+
+    @property
+    def cause(self) -> str:
+        """Which row of the table it is, for who counts; `other` for none."""
+        return next((cause for cause in CAUSES if self.message.startswith(f"{cause}:")), "other")
 
     @property
     def may_pass(self) -> bool:

@@ -52,6 +52,7 @@ class ServedPath:
             answer = await self._answer(request)
         except RestFault as fault:
             log_refusal(fault.status)
+            self._services.observer.note_refusal(fault.error)
             answer = _as_answer(fault)
         await write(answer, shared)(scope, receive, send)
 

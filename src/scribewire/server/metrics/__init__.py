@@ -1,0 +1,1 @@
+"""What Prometheus reads: what is counted, what is looked up when it asks, and the page for it."""

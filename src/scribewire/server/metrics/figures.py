@@ -1,0 +1,84 @@
+"""What is read when Prometheus asks: load, queues, models, memory, and what is running here."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from scribewire import __version__
+from scribewire.engines.on_demand import is_resident
+from scribewire.engines.served import name_of
+from scribewire.server.readiness import OBSTACLES, find_hindrances
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from prometheus_client.core import Metric
+
+    from scribewire.server.services import Services
+
+
+class Figures(Collector):
+    """Reads how a server does. Belongs to the thread of its event loop."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def collect(self) -> Iterator[Metric]:
+        """Return every figure as it is now."""
+        scheduler = self._services.scheduler
+        load = scheduler.load()
+        yield _labelled(
+            "build_info",
+            "What is running; always 1.",
+            ("version", "python"),
+            [((__version__, platform.python_version()), 1)],
+        )
+        yield from self._readiness()
+        yield _plain("connections_open", "WebSockets open.", len(self._services.attachments))
+        yield _plain("workers", "Threads that decode.", scheduler.capacity)
+        yield _plain("live_streams", "Audio received per second of time.", load.live_streams)
+        shares = [
+            (("required",), load.required_share),
+            (("partial",), load.partial_share),
+            (("ahead",), load.ahead_share),
+        ]
+        about = "What the workers were busy with in the last seconds, 0 to 1 in all."
+        yield _labelled("load_ratio", about, ("work",), shares)
+        yield _plain("jobs_waiting", "Engine calls no worker has begun.", scheduler.waiting_jobs)
+        stuck = CounterMetricFamily(
+            "scribewire_calls_stuck", "Engine calls that were given up: they did not come back."
+        )
+        stuck.add_metric((), scheduler.stuck_calls)
+        yield stuck
+        yield self._models()
+
+    def _readiness(self) -> Iterator[Metric]:
+        found = {one.obstacle for one in find_hindrances(self._services)}
+        yield _plain("ready", "Whether one more session should come: 0 or 1.", int(not found))
+        hindrances = [((name,), float(name in found)) for name in OBSTACLES]
+        yield _labelled(
+            "hindrance", "Why none should, as in /readyz: 0 or 1.", ("reason",), hindrances
+        )
+
+    def _models(self) -> Metric:
+        serving = self._services.engines.table.serving
+        resident = [((name_of(engine),), float(is_resident(engine))) for engine in serving]
+        about = "Whether a model that serves is in memory: 0 or 1."
+        return _labelled("model_resident", about, ("model",), resident)
+
+
+def _plain(name: str, about: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"scribewire_{name}", about, value)
+
+
+def _labelled(
+    name: str, about: str, labels: Sequence[str], values: Iterable[tuple[Sequence[str], float]]
+) -> Metric:
+    family = GaugeMetricFamily(f"scribewire_{name}", about, labels=labels)
+    for at, value in values:
+        family.add_metric(at, value)
+    return family
