@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -70,6 +71,19 @@ class Settings(ServerLimits):
         description="Secret of 32 characters or more that tokens are signed with, the same on "
         "servers that share them; none: one for each run.",
         repr=False,
+    )
+    tls_cert: Path | None = Field(
+        default=None,
+        description="PEM file with the server's certificate and those that it is signed by; none: "
+        "no TLS.",
+    )
+    tls_key: Path | None = Field(
+        default=None,
+        description="PEM file with the key to the certificate; none: it is in the same file.",
+    )
+    forwarded_allow_ips: Several = Field(
+        default=("127.0.0.1", "::1"),
+        description="Address or network (CIDR) of a proxy that is believed on who asks.",
     )
     allow_origin: Several = Field(
         default=(),
@@ -171,7 +185,15 @@ class Settings(ServerLimits):
             raise ValueError("be an address or a name; 0.0.0.0 for every network")
         return bare
 
-    @field_validator("keys", "allow_origin", "allow_source", "deny_source", "models", mode="before")
+    @field_validator(
+        "keys",
+        "forwarded_allow_ips",
+        "allow_origin",
+        "allow_source",
+        "deny_source",
+        "models",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -182,6 +204,16 @@ class Settings(ServerLimits):
     @classmethod
     def _read_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(parse_allowed(origin) for origin in origins)
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _check_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"be addresses or networks, as 10.0.0.0/8: {error}") from None
+        return proxies
 
     @field_validator("languages", mode="before")
     @classmethod

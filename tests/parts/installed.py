@@ -26,6 +26,8 @@ _REMEDIES: Final = {
     "postgres": "install the package postgresql",
     "initdb": "install the package postgresql",
     "systemd-analyze": "install the package systemd",
+    "nginx": "install the package nginx",
+    "caddy": "install the package caddy",
     "node": "install Node.js 20 or newer",
     "azurite-blob": "install Node.js and run `npm ci --prefix tests/parts --ignore-scripts`",
 }

@@ -8,6 +8,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from scribewire.server.address import listen
+from scribewire.server.forwarding import TrustedProxies
 from scribewire.server.listener import Listener
 from scribewire.testing.running import RunningServer, run_server
 from tests.parts.raw_websocket import RawSocket, connect_raw, upgrade
@@ -105,7 +106,8 @@ async def test_of_a_proxy_only_an_address_is_believed(forwarded: bytes, host: st
         await send({"type": "http.response.body"})
 
     listening = listen("127.0.0.1", 0)
-    listener = Listener(listening, app, start_timeout_s=5)
+    proxies = TrustedProxies.read(["127.0.0.1"])
+    listener = Listener(listening, app, start_timeout_s=5, proxies=proxies)
     listener.start()
     async with connect_raw(*listening.getsockname()[:2]) as raw:
         await raw.send(GET + b"X-Forwarded-For: " + forwarded + b"\r\n\r\n")

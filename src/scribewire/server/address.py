@@ -35,12 +35,14 @@ class Address:
 
     host: str
     port: int
+    is_secure: bool = False
+    """Whether it speaks TLS."""
 
     @property
     def url(self) -> str:
         """The base address for clients, without a path."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"ws://{host}:{self.port}"
+        return f"{'wss' if self.is_secure else 'ws'}://{host}:{self.port}"
 
 
 def listen(host: str, port: int) -> socket.socket:

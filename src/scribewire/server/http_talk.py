@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from scribewire.server.link import Hold
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from scribewire.server.forwarding import TrustedProxies
     from scribewire.server.link import Link
 
 _log = logging.getLogger("scribewire.server")
@@ -38,6 +38,8 @@ class House:
     """For a request to be complete, and for a session to start after it."""
     on_known: Callable[[Link], None]
     """Called once a client has shown a valid key."""
+    proxies: TrustedProxies
+    """Whose word is believed on who asks."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     """The application at work, once for each request."""
 
@@ -104,7 +106,6 @@ class HttpTalk:
         link.speak(talk)
         scope = self._scope(head) | {
             "type": "websocket",
-            "scheme": "ws",
             "subprotocols": _subprotocols(head),
             "extensions": {"websocket.http.response": {}},
             SCOPE_KEY: talk,
@@ -131,7 +132,7 @@ class HttpTalk:
             else:
                 body += message.get("body", b"")
 
-        scope = self._scope(head) | {"type": "http", "scheme": "http"}
+        scope = self._scope(head) | {"type": "http"}
         try:
             await self._house.app(scope, receive, send)
             answer = HttpAnswer(status, headers, body)
@@ -145,12 +146,19 @@ class HttpTalk:
         self._link.close()
 
     def _scope(self, head: RequestHead) -> dict[str, Any]:
+        client, is_secure = self._link.peer, self._link.is_secure
+        if client is not None:
+            behind = self._house.proxies.look_behind(client[0], head.headers)
+            client = client if behind.host == client[0] else (behind.host, 0)
+            is_secure = is_secure if behind.is_secure is None else behind.is_secure
+        scheme = "ws" if head.is_upgrade else "http"
         return {
+            "scheme": scheme + "s" if is_secure else scheme,
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": head.version,
             "method": head.method,
             "server": self._link.local,
-            "client": _client(self._link, head),
+            "client": client,
             "root_path": "",
             "path": head.path,
             "raw_path": head.target.partition(b"?")[0],
@@ -158,18 +166,6 @@ class HttpTalk:
             "headers": head.headers,
             "state": {},
         }
-
-
-def _client(link: Link, head: RequestHead) -> tuple[str, int] | None:
-    """Return who asks: of a proxy on this machine, the one it speaks for, if that is an address."""
-    forwarded = [value for name, value in head.headers if name == b"x-forwarded-for"]
-    if not forwarded or link.peer is None or link.peer[0] not in ("127.0.0.1", "::1"):
-        return link.peer
-    name = forwarded[-1].rpartition(b",")[2].strip().decode("latin-1")
-    try:
-        return str(ip_address(name)), 0
-    except ValueError:  # whatever it is, it may be a secret, and no log is to have it
-        return link.peer
 
 
 def _subprotocols(head: RequestHead) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Protocol as Contract
 
 READ_BYTES = 16_384  # one turn of the event loop: 2,700 empty frames, 15 ms
 _LOOK_S = 0.25  # how often a client that does not read is looked at
+_QUIET_S = 0.05  # over TLS, which cannot end one way alone: then nothing more comes
 _LINGER_S = 2.0  # for the client to read our last words before its own are refused
 PATIENCE_BYTES = 1024 * 1024  # the largest message may be under way when its sender is told
 
@@ -68,6 +69,7 @@ class Link(asyncio.BufferedProtocol):
         self._buffer = buffer
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None  # set while connected
+        self.is_secure = False  # over TLS; set once connected
         self._talk: Talk | None = None  # set once connected
         self._holds: set[Hold] = set()
         self._written_bytes = 0
@@ -75,6 +77,7 @@ class Link(asyncio.BufferedProtocol):
         self._taken_at = 0.0
         self._write_timer: asyncio.TimerHandle | None = None  # while there is something to write
         self._deadline: asyncio.TimerHandle | None = None
+        self._has_heard = False  # since it was last asked, while lingering
         self._is_lingering = False  # all has been said; what still comes is thrown away
         self._patience_bytes = 0
         self._rests_until = 0.0
@@ -179,6 +182,7 @@ class Link(asyncio.BufferedProtocol):
         self._transport = transport
         self.peer = _address(transport.get_extra_info("peername"))
         self.local = _address(transport.get_extra_info("sockname"))
+        self.is_secure = transport.get_extra_info("ssl_object") is not None
         self._talk = self._meet(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -188,6 +192,7 @@ class Link(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Pass on what came."""
         if self._is_lingering:
+            self._has_heard = True
             self._patience_bytes -= nbytes
             if self._patience_bytes < 0:
                 self.abort()
@@ -200,7 +205,7 @@ class Link(asyncio.BufferedProtocol):
             self.close_now()
         else:
             self._talk.receive_eof()
-        return True
+        return not self.is_secure  # TLS ends both ways at once
 
     def pause_writing(self) -> None:
         """Wait with more until the client has read."""
@@ -228,10 +233,23 @@ class Link(asyncio.BufferedProtocol):
         """Let the client read that this was all, and stop by itself."""
         assert self._transport is not None
         self.give_up_in(_LINGER_S)
+        if self.is_secure:
+            self._loop.call_later(_QUIET_S, self._close_when_quiet)
+            return
         try:
             self._transport.write_eof()
         except OSError:  # it has gone, and we have not been told yet
             self.abort()
+
+    def _close_when_quiet(self) -> None:
+        """Close over TLS, unless the client still sends: that would take our last words from it."""
+        if self._transport is None:
+            return
+        if not self._has_heard:
+            self._transport.close()
+            return
+        self._has_heard = False
+        self._loop.call_later(_QUIET_S, self._close_when_quiet)
 
     def _end_rest(self) -> None:
         if self._loop.time() < self._rests_until:

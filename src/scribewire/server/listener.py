@@ -7,14 +7,20 @@ import contextlib
 import errno
 import logging
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from scribewire.server.forwarding import NO_PROXIES
 from scribewire.server.http_talk import House, HttpTalk
 from scribewire.server.link import READ_BYTES, Link
 from scribewire.server.strangers import Strangers
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp
+
+    from scribewire.server.forwarding import TrustedProxies
 
 MOST_STRANGERS = 512  # 32 MB at the most, by what each may send; a room's reconnect at once is less
 STRANGERS_SHARE = 0.25  # of the file descriptors
@@ -24,6 +30,7 @@ _HURRIED_STRANGER_S = 0.5
 _CLOSE_S = 1.0  # at the end: for closes to be answered
 _READ_S = 5.0  # and for what was written to be read
 _TIDY_S = 5.0  # and for what served them to end by itself
+_TLS_END_S = 2.0  # for the client to say that it has read our end
 _ACCEPTED_AT_ONCE = 16  # so that those who are let go of have gone before the next ones come
 _RETRY_S = 0.25  # when there is no descriptor left and no stranger either
 _REPORT_S = 60.0  # such news at most this often
@@ -33,8 +40,29 @@ _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _log = logging.getLogger("scribewire.server")
 
 
+class _Connection(Protocol):
+    """What takes a descriptor, and can be made to give it back."""
+
+    def abort(self) -> None:
+        """Cut it off."""
+
+
+class _Handshake:
+    """A connection whose TLS has not been agreed on."""
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self._task = task
+
+    def abort(self) -> None:
+        """Cut it off."""
+        self._task.cancel()
+
+
 class Listener:
-    """Serve an application on a listening socket, from `start` until `aclose`."""
+    """Serve an application on a listening socket, from `start` until `aclose`.
+
+    With `tls`, which is asked for every connection, over TLS.
+    """
 
     def __init__(
         self,
@@ -43,14 +71,21 @@ class Listener:
         *,
         start_timeout_s: float,
         most_strangers: int = MOST_STRANGERS,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+        proxies: TrustedProxies = NO_PROXIES,
     ) -> None:
         self._listening = listening
+        self._tls = tls
+        self._handshakes: set[_Handshake] = set()
         self._loop = asyncio.get_running_loop()
-        self._strangers: Strangers[Link] = Strangers(most_strangers)
+        self._strangers: Strangers[_Connection] = Strangers(most_strangers)
         self._links: set[Link] = set()
         self._buffer = memoryview(bytearray(READ_BYTES))
         self._house = House(
-            app=app, start_timeout_s=start_timeout_s, on_known=self._strangers.forget
+            app=app,
+            start_timeout_s=start_timeout_s,
+            on_known=self._strangers.forget,
+            proxies=proxies,
         )
         self._reported_at = -_REPORT_S
         self._is_closed = False
@@ -74,6 +109,8 @@ class Listener:
         self._loop.remove_reader(self._listening)
         self._listening.close()
         self.hurry_strangers()
+        for handshake in list(self._handshakes):
+            handshake.abort()
         for link in list(self._links):
             link.shut_down()
         await self._wait(_CLOSE_S)
@@ -115,9 +152,34 @@ class Listener:
 
     async def _connect(self, accepted: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._make_link, accepted)
+            if self._tls is None:
+                await self._loop.connect_accepted_socket(self._make_link, accepted)
+            else:
+                await self._agree_on_tls(accepted, self._tls())
         except OSError:  # it was reset meanwhile; macOS says so here
             accepted.close()
+
+    async def _agree_on_tls(self, accepted: socket.socket, tls: ssl.SSLContext) -> None:
+        """Make a link once TLS is agreed on; who does not get there is a stranger too."""
+        task = asyncio.current_task()
+        assert task is not None
+        handshake = _Handshake(task)
+        self._handshakes.add(handshake)
+        self._add_stranger(handshake, accepted.getpeername()[0])
+        try:
+            await self._loop.connect_accepted_socket(
+                self._make_link,
+                accepted,
+                ssl=tls,
+                ssl_handshake_timeout=self._house.start_timeout_s,
+                ssl_shutdown_timeout=_TLS_END_S,
+            )
+        except asyncio.CancelledError:  # made to go; the rest is the transport's
+            accepted.close()
+            raise
+        finally:
+            self._handshakes.discard(handshake)
+            self._strangers.forget(handshake)
 
     def _make_link(self) -> Link:
         return Link(self._meet, self._part, buffer=self._buffer, write_timeout_s=_WRITE_TIMEOUT_S)
@@ -125,10 +187,13 @@ class Listener:
     def _meet(self, link: Link) -> HttpTalk:
         self._links.add(link)
         self._is_empty.clear()
-        leaving = self._strangers.add(link, link.peer[0] if link.peer else "")
+        self._add_stranger(link, link.peer[0] if link.peer else "")
+        return HttpTalk(link, self._house)
+
+    def _add_stranger(self, who: _Connection, host: str) -> None:
+        leaving = self._strangers.add(who, host)
         if leaving is not None:
             self._let_go(leaving)
-        return HttpTalk(link, self._house)
 
     def _part(self, link: Link) -> None:
         self._links.discard(link)
@@ -136,9 +201,9 @@ class Listener:
         if not self._links:
             self._is_empty.set()
 
-    def _let_go(self, link: Link) -> None:
-        self._strangers.forget(link)
-        link.abort()
+    def _let_go(self, who: _Connection) -> None:
+        self._strangers.forget(who)
+        who.abort()
         self._report("! too many clients without a key: the oldest are cut off")
 
     def _make_room(self, error: OSError) -> None:

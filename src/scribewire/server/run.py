@@ -17,7 +17,7 @@ from scribewire.engines.families import choose_device
 from scribewire.engines.loader import configured_engines
 from scribewire.engines.on_demand import OnDemandEngine, is_resident, load_engine
 from scribewire.engines.served import languages_by_model, name_of
-from scribewire.errors import CloseCode
+from scribewire.errors import CloseCode, ServerFault
 from scribewire.keys.configured import ConfiguredKeys
 from scribewire.keys.tokens import Tokens, make_secret
 from scribewire.models.cache import ModelCache
@@ -32,6 +32,8 @@ from scribewire.runtime.self_measurement import measure_costs
 from scribewire.runtime.threads import count_workers, schedule_on_threads
 from scribewire.server.address import Address, listen
 from scribewire.server.app import make_app
+from scribewire.server.certificate import ServerCertificate
+from scribewire.server.forwarding import TrustedProxies
 from scribewire.server.listener import Listener, count_strangers_allowed
 from scribewire.server.metrics.counters import Counters
 from scribewire.server.metrics.page import serving_page
@@ -101,6 +103,7 @@ async def serving(
     whose host clients may be told all about, wherever it is. Leaving the context drains it:
     sessions are told so and get their finals, within the drain timeout and until `cut_off` is set.
     """
+    certificate = _read_certificate(settings)
     listening = listen(settings.host, settings.port)
     host, port = listening.getsockname()[:2]
     is_counted = settings.metrics_port is not None
@@ -116,17 +119,27 @@ async def serving(
             make_app(services),
             start_timeout_s=settings.start_timeout_ms / 1000,
             most_strangers=count_strangers_allowed(),
+            tls=None if certificate is None else certificate.context,
+            proxies=TrustedProxies.read(settings.forwarded_allow_ips),
         )
         listener.start()
         try:
             async with serving_page(counters, services):
-                yield Address(host, port), services
+                yield Address(host, port, certificate is not None), services
                 listener.hurry_strangers()
                 await _drain(services, unix_time, cut_off or asyncio.Event())
         finally:
             await listener.aclose()
             await scheduler.aclose()
             await services.residence.aclose()
+
+
+def _read_certificate(settings: Settings) -> ServerCertificate | None:
+    if settings.tls_cert is None:
+        if settings.tls_key is not None:
+            raise ServerFault("--tls-key without --tls-cert: name the certificate too")
+        return None
+    return ServerCertificate(settings.tls_cert, settings.tls_key)
 
 
 def _make_services(

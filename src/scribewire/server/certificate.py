@@ -1,0 +1,109 @@
+"""The certificate that the server shows, read again when its files change.
+
+Whoever has a connection keeps it; a new one is met with the certificate of that moment. A pair that
+cannot be used, such as one of which a half has been written, changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from scribewire.errors import ServerFault
+
+LOOK_INTERVAL_S = 1.0
+"""How old a look at the files may be when somebody connects."""
+
+_State = tuple[tuple[int, int, int], ...]
+
+_log = logging.getLogger("scribewire.server")
+
+
+class ServerCertificate:
+    """A certificate with what it is signed by, and the key to it, in files."""
+
+    def __init__(
+        self,
+        certificate: Path,
+        key: Path | None = None,
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Read them; without `key` it is in the same file. Raises ServerFault."""
+        self._certificate = certificate
+        self._key = certificate if key is None else key
+        self._now = now
+        self._looked_at = now()
+        self._state = self._read_state()
+        self._context = self._load()
+
+    def context(self) -> ssl.SSLContext:
+        """Return what the next connection is met with."""
+        now = self._now()
+        if now - self._looked_at >= LOOK_INTERVAL_S:
+            self._looked_at = now
+            self._look()
+        return self._context
+
+    def _look(self) -> None:
+        try:
+            state = self._read_state()
+        except ServerFault as fault:
+            self._stay(fault, ())
+            return
+        if state == self._state:
+            return
+        try:
+            self._context = self._load()
+        except ServerFault as fault:
+            self._stay(fault, state)
+            return
+        self._state = state
+        _log.info("= the certificate has changed")
+
+    def _stay(self, fault: ServerFault, state: _State) -> None:
+        """Go on with the certificate of before, and say so once for each state of the files."""
+        if state != self._state:
+            _log.warning("! the certificate stays as it was: %s", fault)
+        self._state = state
+
+    def _read_state(self) -> _State:
+        """Return what changes when one of the files does."""
+        try:
+            found = [file.stat() for file in (self._certificate, self._key)]
+        except OSError as error:
+            raise ServerFault(f"TLS: {error.filename}: {error.strerror}") from error
+        return tuple((one.st_ino, one.st_size, one.st_mtime_ns) for one in found)
+
+    def _load(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        try:
+            context.load_cert_chain(self._certificate, self._key, password=_refuse_password)
+            ends_at = x509.load_pem_x509_certificate(
+                self._certificate.read_bytes()
+            ).not_valid_after_utc
+        except (OSError, ValueError) as error:  # ssl.SSLError is the first of them
+            raise ServerFault(self._explain(error)) from error
+        if ends_at < datetime.now(UTC):
+            _log.warning("! %s has expired on %s", self._certificate, ends_at.date())
+        return context
+
+    def _explain(self, error: Exception) -> str:
+        files = " and ".join(str(file) for file in dict.fromkeys((self._certificate, self._key)))
+        if isinstance(error, ssl.SSLError):
+            reason = (error.reason or "not in PEM").replace("_", " ").lower()
+            return f"TLS: {files} are no certificate and the key to it, in PEM: {reason}"
+        reason = error.strerror or "" if isinstance(error, OSError) else str(error)
+        return f"TLS: {files}: {reason}"
+
+
+def _refuse_password() -> str:
+    raise ValueError("the key is encrypted; nobody is there to type its password: decrypt it")

@@ -1,0 +1,82 @@
+"""Behind nginx and Caddy, by the files in deploy/: TLS there, and everything else as without."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
+
+from scribewire import client
+from scribewire.testing.running import KEYS, RawClient, RunningServer
+from scribewire.testing.scripted import draw_pcm
+from tests.parts.certificates import certify
+from tests.parts.installed import need_part
+from tests.parts.proxies import run_caddy, run_nginx
+
+PROXIES: dict[str, Callable[..., Any]] = {"nginx": run_nginx, "caddy": run_caddy}
+SPOKEN = draw_pcm("..SSSSSSSSSSSSSSSSSSSS")
+PAUSE = draw_pcm("............")
+FROM = "127.0.0.5"  # not one of those that are taken for a proxy
+
+
+@pytest.fixture(params=sorted(PROXIES))
+async def proxied(
+    request: pytest.FixtureRequest,
+    server: RunningServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[str]:
+    """The address of a proxy in front of the server, with a certificate that is trusted."""
+    need_part(request.param)
+    root = certify("A test authority", is_authority=True)
+    own = certify("127.0.0.1", by=root)
+    pem, authority = tmp_path / "proxy.pem", tmp_path / "ca.pem"
+    pem.write_bytes(own.pem + own.key_pem)
+    authority.write_bytes(root.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    run = PROXIES[request.param]
+    async with run(tmp_path, server_port=server.address.port, pem=pem) as port:
+        yield f"wss://127.0.0.1:{port}"
+
+
+@pytest.mark.slow
+async def test_results_come_through_as_they_are_made_and_the_client_is_known(
+    proxied: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "scribewire.session")
+    url = f"{proxied}/v2/realtime?token={KEYS[0]}"
+    async with connect(url, proxy=None, local_addr=(FROM, 0)) as websocket, asyncio.timeout(30):
+        one = RawClient(websocket)
+        await one.send('{"action":"start"}', SPOKEN)
+        while not any("is_final" in message for message in one.messages):
+            await one.next()  # though nothing more is said: nobody holds anything back
+        await one.send(PAUSE, '{"action":"stop"}')
+        assert await one.until_closed() == 1000
+
+    assert one.finals
+    assert f"client {FROM}" in caplog.text
+
+    async with client.connect(proxied, key=KEYS[0]) as other:
+        await other.send_audio(SPOKEN + PAUSE)
+        await other.stop()
+        heard = [message async for message in other]
+    assert [m.text for m in heard if isinstance(m, client.FinalResult)] == one.finals
+
+
+@pytest.mark.slow
+async def test_pages_of_the_same_origin_are_known_behind_a_proxy(proxied: str) -> None:
+    host = proxied.removeprefix("wss://")
+    url = f"{proxied}/v2/realtime?token={KEYS[0]}"
+
+    async with connect(url, proxy=None, origin=Origin(f"https://{host}")):
+        pass
+    with pytest.raises(InvalidStatus, match="403"):
+        async with connect(url, proxy=None, origin=Origin("https://a.example")):
+            pass
