@@ -15,7 +15,8 @@ from typing import Final
 
 import pytest
 
-from scribewire.testing.running import RunningServer
+from scribewire.testing.running import RunningServer, run_server
+from tests.parts.certificates import certify
 from tests.parts.programs import find_free_port
 
 ROOT: Final = Path(__file__).parents[2]
@@ -128,18 +129,29 @@ def test_a_secret_that_is_missing_keeps_it_from_starting() -> None:
     assert "/nowhere" in done.stderr
 
 
-async def check_health(port: int) -> int:
+async def check_health(port: int, **environment: str) -> int:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(ROOT / "scripts/healthcheck.py")),
-        env={**os.environ, "SCRIBEWIRE_PORT": str(port)},
+        env={**os.environ, "SCRIBEWIRE_PORT": str(port), **environment},
         stderr=DEVNULL,
     )
     return await process.wait()
 
 
-@pytest.mark.slow  # starts Python twice
+@pytest.mark.slow  # starts Python four times
 async def test_the_check_tells_a_server_that_answers_from_one_that_does_not(
-    server: RunningServer,
+    server: RunningServer, tmp_path: Path
 ) -> None:
-    assert await check_health(server.address.port) == 0
-    assert await check_health(find_free_port()) == 1
+    certificate = tmp_path / "server.pem"
+    own = certify("stt.example")
+    certificate.write_bytes(own.key_pem + own.pem)
+
+    async with run_server(tls_cert=certificate) as secure:
+        found = [
+            await check_health(server.address.port),
+            await check_health(find_free_port()),
+            await check_health(secure.address.port, SCRIBEWIRE_TLS_CERT=str(certificate)),
+            await check_health(secure.address.port),
+        ]
+
+    assert found == [0, 1, 0, 1]
