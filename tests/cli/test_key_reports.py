@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-from scribewire.cli.key_reports import describe, explain, table
+from datetime import date
+
+from scribewire.cli.key_reports import describe, describe_usage, explain, table, usage_table
 from scribewire.grants import Grant
 from scribewire.keys.store import KeyRecord
+from scribewire.keys.usage import KeyUsage
 
 PLAIN = KeyRecord(grant=Grant(key_id="sw_k3v9q2m7tx", name="lobby"), created_at=0)
 LIMITED = KeyRecord(
@@ -71,3 +74,23 @@ def test_a_list_has_a_line_for_each_key() -> None:
         "sw_k3v9q2m7tx  active  never                 lobby",
         "sw_0000000000  active  1970-01-01T00:01:00Z  hall",
     ]
+
+
+def test_use_is_told_by_day_and_in_all() -> None:
+    usages = [
+        KeyUsage(key_id="sw_k3v9q2m7tx", day=date(2030, 1, 31), audio_ms=90_000, sessions=2),
+        KeyUsage(key_id="1f3870be", day=date(2030, 2, 1), audio_ms=1_500, sessions=1),
+    ]
+
+    assert usage_table(usages) == [
+        "DAY         KEY            MINUTES  SESSIONS",
+        "2030-01-31  sw_k3v9q2m7tx  1.5      2",
+        "2030-02-01  1f3870be       0.0      1",
+        "all                        1.5      3",
+    ]
+    assert describe_usage(usages[1]) == {
+        "key_id": "1f3870be",
+        "day": "2030-02-01",
+        "audio_s": 1.5,
+        "sessions": 1,
+    }

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from scribewire.grants import Grant
-from scribewire.keys.database import Database, DatabaseFault, default_url, open_database
+from scribewire.keys.database import Database, DatabaseFault, open_database
 from scribewire.keys.store import KeyStore
 from tests.parts.postgresql import PostgreSql
 from tests.parts.programs import find_free_port
@@ -76,12 +76,3 @@ def test_what_fails_half_way_has_not_happened(store: KeyStore, database: Databas
         fail_half_way(database)
 
     assert store.all_keys() == [made.record]
-
-
-def test_the_usual_place_is_the_users_data_folder(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-
-    assert default_url() == f"sqlite:///{tmp_path}/scribewire/keys.sqlite3"
-    assert not list(tmp_path.iterdir())

@@ -7,7 +7,8 @@ from sqlalchemy import text
 
 from scribewire.grants import Grant
 from scribewire.keys.database import Database
-from scribewire.keys.store import KeyIsOver, KeyStore, KnownKey, NoSuchKey
+from scribewire.keys.known import KnownKey
+from scribewire.keys.store import KeyIsOver, KeyStore, NoSuchKey
 
 EVERYTHING = Grant(
     name="lobby",

@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 
 from scribewire.errors import ClientFault
+from scribewire.grants import Grant
+from scribewire.keys.access import KeyAccess
+from scribewire.keys.configured import ConfiguredKeys
+from scribewire.keys.usage import UsageLedger
 from scribewire.server.allowance import AudioAllowance
 
 
@@ -29,3 +33,14 @@ def test_without_a_limit_all_of_it_is() -> None:
         assert len(allowance.let_through(np.zeros(16_000, np.float32))) == 16_000
         allowance.check()
     assert allowance.received_samples == 48_000
+
+
+def test_sessions_of_one_key_share_what_it_may_have_in_a_day() -> None:
+    access = KeyAccess(ConfiguredKeys([]), UsageLedger())
+    grant = Grant(key_id="one", max_audio_s_per_day=1.5)
+    one, other = (AudioAllowance(None, access.begin(grant, lambda _: None)) for _ in range(2))
+    second = np.zeros(16_000, np.float32)
+
+    assert [len(one.let_through(second)), len(other.let_through(second))] == [16_000, 8_000]
+    with pytest.raises(ClientFault, match="minutes used up: "):
+        one.check()

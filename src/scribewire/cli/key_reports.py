@@ -9,6 +9,7 @@ from scribewire.cli.durations import format_time
 
 if TYPE_CHECKING:
     from scribewire.keys.store import KeyRecord
+    from scribewire.keys.usage import KeyUsage
     from scribewire.protocol.strict_json import Fields
 
 
@@ -71,6 +72,28 @@ def table(records: Sequence[KeyRecord], now: float) -> list[str]:
         )
         for record in records
     ]
+    return aligned(rows)
+
+
+def describe_usage(usage: KeyUsage) -> Fields:
+    """Return what a key was used for on a day, for a program."""
+    return {
+        "key_id": usage.key_id,
+        "day": usage.day.isoformat(),
+        "audio_s": usage.audio_ms / 1000,
+        "sessions": usage.sessions,
+    }
+
+
+def usage_table(usages: Sequence[KeyUsage]) -> list[str]:
+    """Return a line for each key and day, with a head, and their sum below."""
+    rows = [("DAY", "KEY", "MINUTES", "SESSIONS")]
+    rows += [
+        (one.day.isoformat(), one.key_id, f"{one.audio_ms / 60_000:.1f}", str(one.sessions))
+        for one in usages
+    ]
+    minutes = sum(one.audio_ms for one in usages) / 60_000
+    rows.append(("all", "", f"{minutes:.1f}", str(sum(one.sessions for one in usages))))
     return aligned(rows)
 
 

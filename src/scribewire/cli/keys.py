@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -16,6 +17,7 @@ from scribewire.cli.options import Format, Given, read_settings, with_settings
 from scribewire.errors import ClientFault
 
 if TYPE_CHECKING:
+    from scribewire.keys.books import KeyBooks
     from scribewire.keys.store import KeyStore, MadeKey
 
 keys = typer.Typer(
@@ -180,25 +182,59 @@ def rotate(
         _print_made(store.rotate(key_id, now=time.time(), grace_s=grace_s), output)
 
 
+@keys.command()
+@with_settings("database")
+def usage(
+    key_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="What names a key.", show_default="all")
+    ] = None,
+    *,
+    days: Annotated[
+        int, typer.Option(min=1, max=3660, help="How many days of UTC, today among them.")
+    ] = 31,
+    settings: Given,
+    output: _Output = "text",
+) -> None:
+    """Tell what keys were used for: minutes of audio and sessions, by day.
+
+    A server that runs writes them every second. Keys that were given
+    on its command line are told by their fingerprints.
+    """
+    from scribewire.cli.key_reports import describe_usage, usage_table
+
+    with _open_books(settings) as books:
+        found = books.usage.by_day(key_id=key_id, today=datetime.now(UTC).date(), days=days)
+        if key_id is not None and not found:
+            books.store.find(key_id)  # or it says that there is none
+    if output == "json":
+        typer.echo(json.dumps({"usage": [describe_usage(one) for one in found]}))
+    else:
+        typer.echo("\n".join(usage_table(found)))
+
+
 @contextmanager
 def _open_store(given: Given, *, makes: bool = False) -> Iterator[KeyStore]:
+    with _open_books(given, makes=makes) as books:
+        yield books.store
+
+
+@contextmanager
+def _open_books(given: Given, *, makes: bool = False) -> Iterator[KeyBooks]:
     """Open the database that was named, or the default one; only `makes` makes that."""
-    from scribewire.keys.database import default_database, default_url, open_database
-    from scribewire.keys.store import KeyStore
-    from scribewire.keys.upgrade import upgrade
+    from scribewire.keys.books import KeyBooks
+    from scribewire.keys.place import default_database, default_url
 
     url = read_settings(given).database
     if url is None and not makes and not default_database().exists():
         told = f"there are no keys yet in {default_database()}: make one with "
         raise CommandFault(f"{told}`scribewire keys create NAME`, or name a --database")
-    database = open_database(default_url() if url is None else url)
+    books = KeyBooks.open(default_url() if url is None else url)
     try:
-        upgrade(database)
-        yield KeyStore(database)
+        yield books
     except ClientFault as fault:
         raise CommandFault(fault.message, ExitCode.USAGE) from None
     finally:
-        database.close()
+        books.close()
 
 
 def _print_made(made: MadeKey, output: Format) -> None:

@@ -37,11 +37,12 @@ def serve(settings: Given) -> None:
 
 
 def run_server(settings: Settings) -> None:
-    """Serve with these settings; without a key among them, make one and show it."""
+    """Serve with these settings; where there are no keys, make one and show it."""
     from scribewire.keys.configured import make_key
+    from scribewire.keys.place import database_of
     from scribewire.server.run import serve as serve_until_signal
 
-    made_key = None if settings.keys else make_key()
+    made_key = None if settings.keys or database_of(settings) else make_key()
     if made_key is not None:
         settings = settings.model_copy(update={"keys": (made_key,)})
     number = serve_until_signal(

@@ -7,9 +7,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import platformdirs
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
-FILE: Final = "keys.sqlite3"
-
 _EXPECTED = "expected sqlite:///keys.sqlite3 or postgresql://USER:PASSWORD@HOST/NAME"
 _NO_DRIVER = "PostgreSQL needs its driver: install scribewire[postgresql]"
 _PATIENCE_S = 10  # with another process that writes, with a database that does not answer
@@ -31,16 +28,6 @@ _BEGIN = "sqlite_begin"
 
 class DatabaseFault(ServerFault):
     """The key database cannot be used; the message says why, and names no password."""
-
-
-def default_database() -> Path:
-    """Return the file that holds the keys where nobody has named a database."""
-    return platformdirs.user_data_path("scribewire", appauthor=False) / FILE
-
-
-def default_url() -> str:
-    """Return the same as a URL."""
-    return URL.create("sqlite", database=str(default_database())).render_as_string()
 
 
 class Database:

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from scribewire.errors import ClientFault
 from scribewire.grants import Grant
 from scribewire.keys.key_text import KeyText, id_of, make_key_id, make_key_text
+from scribewire.keys.known import KnownKey
 from scribewire.keys.schema import KeyRow, RevisionRow
 
 if TYPE_CHECKING:
@@ -58,17 +59,6 @@ class MadeKey:
 
     record: KeyRecord
     key: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownKey:
-    """What a server needs to know of a key that has not been revoked."""
-
-    grant: Grant
-    digest: bytes = field(repr=False)
-    previous_digest: bytes | None = field(default=None, repr=False)
-    """Of the secret before, which is taken until then."""
-    previous_until: int = 0
 
 
 class KeyStore:

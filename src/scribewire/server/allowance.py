@@ -8,15 +8,20 @@ from scribewire.errors import ClientFault
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
+    from scribewire.keys.access import KeyUse
     from scribewire.types import Samples
 
 
 class AudioAllowance:
-    """Counts the audio of one session, up to what its key or its token allows."""
+    """Counts the audio of one session, up to what its key or its token allows.
 
-    def __init__(self, max_audio_s: float | None) -> None:
+    `use` counts it for the key, whose sessions share what they may have in a day.
+    """
+
+    def __init__(self, max_audio_s: float | None, use: KeyUse | None = None) -> None:
         self.received_samples = 0
         """What was let through."""
+        self._use = use
         self._max_audio_s = max_audio_s
         self._max_samples = None if max_audio_s is None else round(max_audio_s * SAMPLE_RATE)
 
@@ -24,6 +29,8 @@ class AudioAllowance:
         """Return what of this audio may be heard."""
         if self._max_samples is not None:
             samples = samples[: self._max_samples - self.received_samples]
+        if self._use is not None:
+            samples = samples[: self._use.admit(len(samples))]
         self.received_samples += len(samples)
         return samples
 
@@ -34,3 +41,5 @@ class AudioAllowance:
             raise ClientFault(
                 f"minutes: this key allows {minutes} of audio in a session, which have been heard"
             )
+        if self._use is not None:
+            self._use.check()

@@ -20,7 +20,12 @@ from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import choose_subprotocol, refuse_keys
 from scribewire.server.attachment import Attachment
 from scribewire.server.key_watch import KeyWatch
-from scribewire.server.rest.access import check_pages, host_of_client, unknown_key
+from scribewire.server.rest.access import (
+    check_key_limits,
+    check_pages,
+    host_of_client,
+    unknown_key,
+)
 from scribewire.server.rest.cors import check_origin, origin_of
 from scribewire.server.rest.faults import RestFault, not_found, unavailable
 from scribewire.server.rest.realtime import DRAINING
@@ -64,11 +69,12 @@ def make_app(services: Services) -> Starlette:
         if talk is not None and opening.keys:
             talk.know_client()
         async with contextlib.AsyncExitStack() as owned:
+            held = _take_key_place(opening, services, owned)
             if opening.keys:
                 speech = _speech_for(opening.wishes, services)
                 owned.enter_context(services.admission.session(speech=speech))
             await websocket.accept(choose_subprotocol(opening.subprotocols, services.policy))
-            await _serve_client(websocket, opening, services, owned)
+            await _serve_client(websocket, opening, services, owned, held=held)
 
     app = Starlette(
         routes=[*rest_routes(services), WebSocketRoute("/{path:path}", serve_websocket)]
@@ -96,12 +102,24 @@ async def _serve_client(
     opening: OpeningRequest,
     services: Services,
     owned: contextlib.AsyncExitStack,
+    *,
+    held: str | None,
 ) -> None:
-    """Serve one client; `owned` takes its session, which for now ends with its socket."""
+    """Serve one client; `owned` takes its session, which for now ends with its socket.
+
+    `held` is the key that it has a place of.
+    """
     session_id = secrets.token_hex(16)
     _log_opening(session_id, opening)
 
     def begin_session(started: SessionStarted) -> Session:
+        access = services.keys.access
+        has_place = started.grant.key_id == held
+        refusal = access.refusal(started.grant, has_place=has_place)
+        if refusal is not None:
+            raise refusal.fault
+        if not has_place:
+            owned.enter_context(access.take_place(started.grant))
         if not opening.keys:  # it came with a key only now, and has no place yet
             owned.enter_context(_take_place(services, started.wishes, session_id))
         started.grant.check_origin(_page_of(websocket))  # the key may have come only now
@@ -110,7 +128,9 @@ async def _serve_client(
         if talk is not None:
             talk.begin_session()
         _log_client(session_id, websocket, started)
-        session = open_session(session_id, started, services)
+        use = access.begin(started.grant, end=attachment.reject)
+        owned.callback(use.close)
+        session = open_session(session_id, started, services, use)
         owned.push_async_callback(session.aclose)
         return session
 
@@ -129,6 +149,17 @@ async def _serve_client(
         await attachment.run()
     finally:
         services.attachments.discard(attachment)
+
+
+def _take_key_place(
+    opening: OpeningRequest, services: Services, owned: contextlib.AsyncExitStack
+) -> str | None:
+    """Count the connection for the key that it came with, and return what names that."""
+    grant = services.policy.grant_of(opening.keys[0]) if opening.keys else None
+    if grant is None:
+        return None
+    owned.enter_context(services.keys.access.take_place(grant))
+    return grant.key_id
 
 
 def _page_of(websocket: WebSocket) -> str | None:
@@ -192,8 +223,10 @@ def _refuse(
         check_origin(websocket, services.origins)
         if refuse_keys(opening.keys, services.policy) is not None:
             raise unknown_key(websocket, services.wrong_keys)
-        grants = [services.policy.grant_of(key) for key in opening.keys]
-        check_pages((one for one in grants if one is not None), origin_of(websocket))
+        known = [services.policy.grant_of(key) for key in opening.keys]
+        grants = [one for one in known if one is not None]
+        check_pages(grants, origin_of(websocket))
+        check_key_limits(grants, services.keys.access)
     except RestFault as fault:
         return answer_fault(fault)
     if not opening.keys:  # who has shown none takes no place from those who have

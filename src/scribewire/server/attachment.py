@@ -52,8 +52,8 @@ _log = logging.getLogger("scribewire.session")
 class Attachment:
     """Carry a session to a client for as long as both are there.
 
-    `run` is for one task, once, and it alone sends on the WebSocket. `announce_shutdown` and `end`
-    any task of the same event loop may call. The session stays when the attachment has gone,
+    `run` is for one task, once, and it alone sends on the WebSocket. What ends it any task of the
+    same event loop may call. The session stays when the attachment has gone,
     unless the dialogue says that nobody will come back to it.
     """
 
@@ -108,6 +108,11 @@ class Attachment:
     def end(self, code: CloseCode) -> None:
         """End as if the client had sent `stop`, because the server is going down."""
         self._dialogue.end_session(code)
+        self._act()
+
+    def reject(self, fault: ClientFault) -> None:
+        """End with the finals because the client may not go on; it is told why."""
+        self._dialogue.reject(fault)
         self._act()
 
     def cut_off(self, code: CloseCode, *, at: int) -> None:

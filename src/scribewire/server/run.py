@@ -18,7 +18,6 @@ from scribewire.engines.loader import configured_engines
 from scribewire.engines.on_demand import OnDemandEngine, is_resident, load_engine
 from scribewire.engines.served import languages_by_model, name_of
 from scribewire.errors import CloseCode, ServerFault
-from scribewire.keys.configured import ConfiguredKeys
 from scribewire.keys.tokens import Tokens, make_secret
 from scribewire.models.cache import ModelCache
 from scribewire.origins import AllowedOrigins
@@ -34,6 +33,7 @@ from scribewire.server.address import Address, listen
 from scribewire.server.app import make_app
 from scribewire.server.certificate import ServerCertificate
 from scribewire.server.forwarding import TrustedProxies
+from scribewire.server.key_keeper import KeyKeeper, keep_keys
 from scribewire.server.listener import Listener, count_strangers_allowed
 from scribewire.server.metrics.counters import Counters
 from scribewire.server.metrics.page import serving_page
@@ -103,6 +103,31 @@ async def serving(
     whose host clients may be told all about, wherever it is. Leaving the context drains it:
     sessions are told so and get their finals, within the drain timeout and until `cut_off` is set.
     """
+    async with keep_keys(settings) as keys:
+        running = _serving_with(
+            keys,
+            settings,
+            engines,
+            costs or {},
+            unix_time=unix_time,
+            named_source=named_source,
+            cut_off=cut_off or asyncio.Event(),
+        )
+        async with running as (address, services):
+            yield address, services
+
+
+@contextlib.asynccontextmanager
+async def _serving_with(
+    keys: KeyKeeper,
+    settings: Settings,
+    engines: Engines,
+    costs: Mapping[SpeechEngine, CallCosts],
+    *,
+    unix_time: Callable[[], float],
+    named_source: HttpUrl | None,
+    cut_off: asyncio.Event,
+) -> AsyncIterator[tuple[Address, Services]]:
     certificate = _read_certificate(settings)
     listening = listen(settings.host, settings.port)
     host, port = listening.getsockname()[:2]
@@ -112,7 +137,7 @@ async def serving(
     scheduler = schedule_on_threads(engines, workers=settings.workers, observer=observer)
     async with configured_sources(settings, named=named_source, look_up=LookUpThreads()) as sources:
         services = _make_services(
-            settings, engines, costs or {}, scheduler, sources=sources, observer=observer
+            settings, keys, engines, costs, scheduler=scheduler, sources=sources, observer=observer
         )
         listener = Listener(
             listening,
@@ -127,7 +152,7 @@ async def serving(
             async with serving_page(counters, services):
                 yield Address(host, port, certificate is not None), services
                 listener.hurry_strangers()
-                await _drain(services, unix_time, cut_off or asyncio.Event())
+                await _drain(services, unix_time, cut_off)
         finally:
             await listener.aclose()
             await scheduler.aclose()
@@ -144,6 +169,7 @@ def _read_certificate(settings: Settings) -> ServerCertificate | None:
 
 def _make_services(
     settings: Settings,
+    keys: KeyKeeper,
     engines: Engines,
     costs: Mapping[SpeechEngine, CallCosts],
     scheduler: Scheduler,
@@ -158,7 +184,7 @@ def _make_services(
         max_sessions=settings.max_sessions,
     )
     secret = settings.token_secret.encode() if settings.token_secret else make_secret()
-    tokens = Tokens(ConfiguredKeys(settings.keys), secret)
+    tokens = Tokens(keys.ring, secret)
     return Services(
         settings=settings,
         policy=ServerPolicy(
@@ -171,6 +197,7 @@ def _make_services(
             shape_name=settings.results,
             serves_streams=True,
         ),
+        keys=keys,
         tokens=tokens,
         origins=AllowedOrigins(frozenset(settings.allow_origin)),
         wrong_keys=WrongKeys(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scribewire.runtime.residence import Residence
     from scribewire.runtime.scheduler import Scheduler
     from scribewire.server.attachment import Attachment
+    from scribewire.server.key_keeper import KeyKeeper
     from scribewire.server.wrong_keys import WrongKeys
     from scribewire.settings import Settings
     from scribewire.sources.pulled import Sources
@@ -30,6 +31,8 @@ class Services:
     """What the operator chose."""
     policy: ServerPolicy
     """What the protocol core must know: keys, languages, limits."""
+    keys: KeyKeeper
+    """The keys, their use and their sessions."""
     tokens: Tokens
     """Stand for keys for a while; `policy` knows both."""
     origins: AllowedOrigins

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from scribewire.events import TranscriptEvent
+    from scribewire.keys.access import KeyUse
     from scribewire.protocol.dialogue import AudioFormat, SessionStarted
     from scribewire.runtime.observer import SessionObserver
     from scribewire.server.services import Services
@@ -72,8 +73,13 @@ class EngineLoaded:
 SessionNews: TypeAlias = SourceOpened | SourceLost | SourceEnded | EngineLoaded
 
 
-def open_session(session_id: str, started: SessionStarted, services: Services) -> Session:
-    """Return a session as it was asked for, ready for audio; the caller owes it `aclose`."""
+def open_session(
+    session_id: str, started: SessionStarted, services: Services, use: KeyUse | None = None
+) -> Session:
+    """Return a session as it was asked for, ready for audio; the caller owes it `aclose`.
+
+    `use` counts its audio for its key.
+    """
     wishes, engines = started.wishes, services.engines
     speech = engines.speech_for(wishes.language, wishes.mode, wishes.languages)
     granted = replace(wishes, speakers=wishes.speakers and engines.voices is not None)
@@ -94,7 +100,7 @@ def open_session(session_id: str, started: SessionStarted, services: Services) -
         decoder=_DECODERS[started.audio_format](),
         source=_pull(services.sources, wishes),
         loading=loading,
-        max_audio_s=started.grant.max_audio_s,
+        allowance=AudioAllowance(started.grant.max_audio_s, use),
         observer=observer,
     )
 
@@ -123,7 +129,7 @@ class Session:
         decoder: WireDecoder,
         source: AsyncGenerator[SourceEvent, None] | None = None,
         loading: asyncio.Future[None] | None = None,
-        max_audio_s: float | None = None,
+        allowance: AudioAllowance | None = None,
         observer: SessionObserver = UNOBSERVED_STREAM,
     ) -> None:
         self.id = session_id
@@ -136,7 +142,7 @@ class Session:
         self.may_pull.set()
         self._stream = stream
         self._decoder = decoder
-        self._allowance = AudioAllowance(max_audio_s)
+        self._allowance = allowance or AudioAllowance(None)
         self._outbox: deque[NumberedResult] = deque(maxlen=MAX_KEPT_RESULTS)
         self._last = 0  # the number of the newest result
         self._news: deque[SessionNews] = deque(maxlen=MAX_NEWS)
@@ -183,7 +189,7 @@ class Session:
         """Take no more audio; the remaining results follow. Again does nothing."""
         self._stop_pulling()
         if not self._stream.has_all_audio:
-            self._stream.end(self._decoder.receive_end())
+            self._stream.end(self._allowance.let_through(self._decoder.receive_end()))
 
     def abort(self) -> None:
         """Drop everything: nothing more is pulled, decoded or put out."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
     from scribewire.grants import Grant
+    from scribewire.keys.access import KeyAccess
     from scribewire.protocol.policy import ServerPolicy
     from scribewire.server.wrong_keys import WrongKeys
 
@@ -81,6 +82,15 @@ def check_pages(grants: Iterable[Grant], origin: str | None) -> None:
             grant.check_origin(None if origin is None else normalise_origin(origin))
     except ClientFault as fault:
         raise RestFault(403, "origin not allowed", fault.message) from None
+
+
+def check_key_limits(grants: Iterable[Grant], access: KeyAccess) -> None:
+    """Raise RestFault (429) if the first of these, which counts, can have no session now."""
+    grant = next(iter(grants), None)
+    refusal = None if grant is None else access.refusal(grant)
+    if refusal is not None:
+        retry = {"Retry-After": str(refusal.retry_after_s)}
+        raise RestFault(429, refusal.error, refusal.message, headers=retry)
 
 
 def require_admin(grant: Grant) -> None:

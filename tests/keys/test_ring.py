@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+
+from scribewire.grants import Grant
+from scribewire.keys.configured import ConfiguredKeys, fingerprint
+from scribewire.keys.key_text import digest_of, make_key_text
+from scribewire.keys.known import KnownKey
+from scribewire.keys.ring import KeyRing
+
+OLD, NEW = make_key_text("sw_k3v9q2m7tx"), make_key_text("sw_k3v9q2m7tx")
+GRANT = Grant(key_id="sw_k3v9q2m7tx", name="lobby", expires_at=1000)
+OTHER = make_key_text("sw_0000000000")
+
+
+class Clock:
+    """A time that stands until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ring(clock: Clock) -> KeyRing:
+    ring = KeyRing(ConfiguredKeys(["configured"]), now=clock)
+    rotated = KnownKey(
+        grant=GRANT, digest=NEW.digest, previous_digest=OLD.digest, previous_until=100
+    )
+    ring.replace([rotated])
+    return ring
+
+
+def test_a_key_brings_its_grant(ring: KeyRing) -> None:
+    assert ring.grant_of(NEW.whole) == GRANT
+    assert ring.grant_of_id("sw_k3v9q2m7tx") == GRANT
+
+
+def test_configured_keys_are_known_beside_those_of_a_database(ring: KeyRing) -> None:
+    key_id = fingerprint("configured")
+
+    assert ring.grant_of("configured") == Grant(key_id=key_id)
+    assert ring.grant_of_id(key_id) == Grant(key_id=key_id)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "",
+        "sw_k3v9q2m7tx",
+        "sw_k3v9q2m7tx_",
+        NEW.whole[:-1],
+        NEW.whole + "a",
+        OTHER.whole,
+        OTHER.key_id + "_" + NEW.secret,
+        digest_of(NEW.whole).hex(),
+        "\udcff",
+    ],
+)
+def test_what_is_no_key_brings_nothing(ring: KeyRing, shown: str) -> None:
+    assert ring.grant_of(shown) is None
+
+
+def test_the_secret_before_is_taken_for_its_grace(ring: KeyRing, clock: Clock) -> None:
+    clock.now = 99
+    assert ring.grant_of(OLD.whole) == GRANT
+    clock.now = 100
+    assert ring.grant_of(OLD.whole) is None
+    assert ring.grant_of(NEW.whole) == GRANT
+
+
+def test_a_key_ends_when_it_expires(ring: KeyRing, clock: Clock) -> None:
+    clock.now = 999.9
+    assert ring.grant_of(NEW.whole) == GRANT
+    clock.now = 1000
+    assert ring.grant_of(NEW.whole) is None
+    assert ring.grant_of_id("sw_k3v9q2m7tx") is None
+
+
+def test_a_key_that_the_database_has_no_more_is_none(ring: KeyRing) -> None:
+    ring.replace([KnownKey(grant=Grant(key_id=OTHER.key_id), digest=OTHER.digest)])
+
+    assert ring.grant_of(NEW.whole) is None
+    assert ring.grant_of_id("sw_k3v9q2m7tx") is None
+    assert ring.grant_of(OTHER.whole) == Grant(key_id=OTHER.key_id)
