@@ -20,6 +20,9 @@ from scribewire.limits import ServerLimits
 from scribewire.origins import parse_allowed
 from scribewire.types import DeviceWish, ShapeName
 
+LogFormat = Literal["text", "json"]
+"""A sentence a line, or an object a line."""
+
 Several = Annotated[tuple[str, ...], NoDecode]
 """Any number of texts: separated by commas in a variable, one each time an option is given."""
 
@@ -173,6 +176,9 @@ class Settings(ServerLimits):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="How much is logged, on stderr."
+    )
+    log_format: LogFormat = Field(
+        default="text", description="How lines are written: `text` for people, `json` for programs."
     )
 
     @field_validator("host", "metrics_host")

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Iterator
 
 import pytest
+from structlog.contextvars import bound_contextvars
 
 from scribewire.cli.logs import SecretFilter, configure_logs, hide_secrets
+from scribewire.log_line import LogLine
 
 HIDDEN = [
     # what a library might write, what may stand in the log
@@ -103,3 +106,56 @@ def test_libraries_are_heard_only_when_something_is_wrong(
 
     lines = [line.partition(" ")[2] for line in capsys.readouterr().err.splitlines()]
     assert lines == ["WARNING odd", "DEBUG a detail"]
+
+
+OPENED = LogLine("opened", "= open {path} {count:d}", session="5e55", path="/a?token=x", count=2)
+
+
+def log_everything() -> None:
+    """Log a line of a session, one with a fault, and lines of a library, in a session and not."""
+    logging.getLogger("scribewire.session").info(OPENED)
+    error = ValueError("token=s3cret")
+    line = LogLine("failed", "! {error}", error=error)
+    logging.getLogger("scribewire.server").error(line, exc_info=error)
+    with bound_contextvars(session="5e55"):
+        logging.getLogger("websockets").warning("odd\n%s", "?key=s3cret")
+    logging.getLogger("websockets").warning("odd")
+
+
+@pytest.mark.usefixtures("restored_logs")
+def test_as_text_a_line_is_a_sentence_behind_its_session(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("info")
+
+    log_everything()
+
+    lines = [line.partition(" ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert lines[0] == "INFO 5e55 = open /a?[hidden] 2"
+    assert lines[1] == "ERROR ! token=[hidden]"
+    assert lines[-2:] == ["WARNING 5e55 odd\\n?[hidden]", "WARNING odd"]
+
+
+@pytest.mark.usefixtures("restored_logs")
+def test_as_json_each_line_is_an_object_with_its_event_values_and_session(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("info", "json")
+
+    log_everything()
+
+    opened, failed, odd, other = map(json.loads, capsys.readouterr().err.splitlines())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", opened.pop("timestamp"))
+    assert opened == {
+        "level": "info",
+        "logger": "scribewire.session",
+        "event": "opened",
+        "session": "5e55",
+        "path": "/a?[hidden]",
+        "count": 2,
+        "text": "= open /a?[hidden] 2",
+    }
+    assert (failed["event"], failed["error"]) == ("failed", "token=[hidden]")
+    assert failed["exception"].splitlines()[-1] == "ValueError: token=[hidden]"
+    assert (odd["event"], odd["session"], odd["text"]) == ("websockets", "5e55", "odd\\n?[hidden]")
+    assert "session" not in other

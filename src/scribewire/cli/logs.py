@@ -12,6 +12,11 @@ import re
 import sys
 from typing import Final
 
+import structlog
+
+from scribewire.log_line import LogLine
+from scribewire.settings import LogFormat
+
 _HIDDEN: Final = "[hidden]"
 _HEADERS: Final = r"(?:(?:x-)?api-key|x-zoom-s2t-key|authorization)"
 _VALUE: Final = r"(?!\[hidden)[^\s\"'&,;)\]}]+"
@@ -43,12 +48,25 @@ _SECRETS: Final = tuple(
 
 
 class SecretFilter(logging.Filter):
-    """Take secrets out of every record, and line breaks, so that no client can forge a line."""
+    """Take secrets out of every record, and line breaks, so that no client can forge a line.
+
+    A line that is written while a session is served, by whomever, gets the session's id. What
+    programs read of it is kept in `record.facts`.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Change the record's text in place; let every record pass."""
-        record.msg = hide_secrets(record.getMessage()).replace("\r", "\\r").replace("\n", "\\n")
-        record.args = ()
+        """Change the record in place; let every record pass."""
+        line, session = record.msg, structlog.contextvars.get_contextvars().get("session")
+        if isinstance(line, LogLine):
+            session = line.session or session
+            facts = {name: _clean_value(value) for name, value in line.values.items()}
+            sentence, facts = _clean(line.sentence), {"event": line.event, **facts}
+        else:
+            sentence, facts = _clean(record.getMessage()), {"event": record.name}
+        if session is not None:
+            facts["session"] = session
+        vars(record)["facts"] = {**facts, "text": sentence}
+        record.msg, record.args = sentence if session is None else f"{session} {sentence}", ()
         if record.exc_info:
             record.exc_text = hide_secrets(logging.Formatter().formatException(record.exc_info))
         return True
@@ -61,13 +79,51 @@ def hide_secrets(text: str) -> str:
     return text
 
 
-def configure_logs(level: str) -> None:
+def configure_logs(level: str, log_format: LogFormat = "text") -> None:
     """Send our lines from `level` up, and those of libraries from `warning` up, to stderr."""
     lines = logging.StreamHandler(sys.stderr)
-    lines.setFormatter(
-        logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(message)s", "%H:%M:%S")
-    )
+    lines.setFormatter(_json_formatter() if log_format == "json" else _text_formatter())
     lines.addFilter(SecretFilter())
     own = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(handlers=[lines], level=max(own, logging.WARNING), force=True)
     logging.getLogger("scribewire").setLevel(own)
+
+
+def _text_formatter() -> logging.Formatter:
+    return logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(message)s", "%H:%M:%S")
+
+
+def _json_formatter() -> logging.Formatter:
+    processors = structlog.processors
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            processors.TimeStamper(fmt="iso", utc=True),
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            _take_facts,
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            processors.JSONRenderer(ensure_ascii=False),
+        ],
+    )
+
+
+def _take_facts(
+    _logger: object, _method: str, fields: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Replace the sentence by what `SecretFilter` has kept; nothing of it is read again."""
+    record = fields["_record"]
+    fields.pop("exc_info", None)
+    fields.update(vars(record)["facts"])
+    if record.exc_text:
+        fields["exception"] = record.exc_text
+    return fields
+
+
+def _clean_value(value: object) -> object:
+    return value if isinstance(value, int | float) or value is None else _clean(str(value))
+
+
+def _clean(text: str) -> str:
+    return hide_secrets(text).replace("\r", "\\r").replace("\n", "\\n")

@@ -117,7 +117,8 @@ def meaning_of(name: str) -> tuple[str, str]:
     field = Settings.model_fields[name]
     assert field.description is not None
     meaning, _, default = field.description.removesuffix(".").partition("; none: ")
-    return meaning, default or str(field.default)
+    usual = field.default
+    return meaning, default or (", ".join(usual) if isinstance(usual, tuple) else str(usual))
 
 
 def _parameter(option: str, name: str) -> inspect.Parameter:

@@ -32,7 +32,7 @@ def serve(settings: Given) -> None:
     --key SCRIBEWIRE_KEYS, and so on.
     """
     chosen = read_settings(settings)
-    configure_logs(chosen.log_level)
+    configure_logs(chosen.log_level, chosen.log_format)
     run_server(chosen)
 
 

@@ -17,6 +17,7 @@ from scribewire.engines.silero import SileroVad
 from scribewire.engines.speaker_embedding import SpeakerEmbedder
 from scribewire.engines.speaker_turns import SpeakerTurns
 from scribewire.errors import ModelFault
+from scribewire.log_line import LogLine
 from scribewire.models.cache import ModelCache
 from scribewire.models.catalog import SILERO_VAD
 from scribewire.recognition.requests import FRAME_SAMPLES, VadRequest
@@ -162,5 +163,6 @@ def load_voices(
         turns = SpeakerTurns.load(model_dir, cache)
         return Voices(own or SpeakerEmbedder.load_default(model_dir, cache), turns)
     except ModelFault as fault:
-        _log.warning("! finals will name no speakers: %s", fault)
+        words = "! finals will name no speakers: {reason}"
+        _log.warning(LogLine("no_speakers", words, reason=fault))
         return None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from scribewire.engines.on_demand import OnDemandEngine
 from scribewire.errors import ModelFault
+from scribewire.log_line import LogLine
 from scribewire.runtime.self_measurement import measure_costs
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.runtime.admission import CallCosts
 
+_LOADED = "= model {model}: loaded in {took_s:.1f} s; a typical final takes {final_ms:.0f} ms here"
 CLOSE_PATIENCE_S = 5.0  # for a load under way when the server stops
 
 _log = logging.getLogger("scribewire.engines")
@@ -60,7 +62,7 @@ class Residence:
             with contextlib.suppress(RuntimeError):  # a loop that ended has nobody waiting
                 loop.call_soon_threadsafe(self._tell, speech, outcome)
 
-        _log.info("= model %s: loading", speech.model.name)
+        _log.info(LogLine("model_loading", "= model {model}: loading", model=speech.model.name))
         Thread(target=load, name=f"load-{speech.model.name}", daemon=True).start()
         return done
 
@@ -82,8 +84,8 @@ class Residence:
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
             return _explain(speech, error)
         took_s, final_ms = time.monotonic() - began_at, costs.final_s * 1000
-        words = "= model %s: loaded in %.1f s; a typical final takes %.0f ms here"
-        _log.info(words, name, took_s, final_ms)
+        line = LogLine("model_loaded", _LOADED, model=name, took_s=took_s, final_ms=final_ms)
+        _log.info(line)
         return costs
 
     def _tell(self, speech: SpeechEngine, outcome: CallCosts | ModelFault) -> None:
@@ -100,10 +102,13 @@ def _explain(speech: OnDemandEngine, error: Exception) -> ModelFault:
     """Say once in the log why a load failed, and return it for those who wait."""
     name = speech.model.name
     if speech.is_closed:
-        _log.info("= model %s: not loaded, the server has stopped", name)
+        words = "= model {model}: not loaded, the server has stopped"
+        _log.info(LogLine("model_not_loaded", words, model=name))
         return ModelFault(f"model {name} was not loaded: {error}")
     if isinstance(error, ModelFault):
-        _log.error("! %s", error if f"model {name}" in str(error) else f"model {name}: {error}")
+        told = str(error) if f"model {name}" in str(error) else f"model {name}: {error}"
+        _log.error(LogLine("model_failed", "! {error}", error=told, model=name))
         return error
-    _log.error("! model %s: %s", name, error, exc_info=error)
+    line = LogLine("model_failed", "! model {model}: {error}", model=name, error=error)
+    _log.error(line, exc_info=error)
     return ModelFault(f"model {name} cannot be loaded: {type(error).__name__}: {error}")

@@ -18,6 +18,7 @@ import time
 from typing import TYPE_CHECKING
 
 from scribewire.errors import ServerFault
+from scribewire.log_line import LogLine
 from scribewire.runtime.cores import available_cores
 from scribewire.runtime.observer import UNOBSERVED, Observer
 from scribewire.runtime.scheduler import Scheduler
@@ -104,7 +105,8 @@ class Threads:
         for thread in threads:
             thread.join(max(give_up_at - time.monotonic(), 0.0))
         if any(thread.is_alive() for thread in threads):
-            _log.warning("! an engine call did not end: its thread is left behind")
+            words = "! an engine call did not end: its thread is left behind"
+            _log.warning(LogLine("thread_left", words))
 
     def _add_thread(self, source: CallSource) -> None:
         self._begin_thread(threading.Thread(target=self._work, args=(source,)))
@@ -148,7 +150,11 @@ class Threads:
             for call in self._take_overdue():
                 fault = ServerFault(f"an engine did not answer within {self._max_call_s:g} s")
                 if source.give_up(call, fault):
-                    _log.error("! an engine call did not come back within %g s", self._max_call_s)
+                    words, max_s = (
+                        "! an engine call did not come back within {max_s:g} s",
+                        self._max_call_s,
+                    )
+                    _log.error(LogLine("call_stuck", words, max_s=max_s))
                     self._add_thread(source)
 
     def _take_overdue(self) -> list[Call]:

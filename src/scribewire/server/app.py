@@ -13,8 +13,10 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
+from structlog.contextvars import bound_contextvars
 
 from scribewire.errors import BusyFault, ClientFault
+from scribewire.log_line import LogLine
 from scribewire.origins import normalise_origin
 from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import choose_subprotocol, refuse_keys
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("scribewire.server")
 _session_log = logging.getLogger("scribewire.session")
 
+_FULL = "x no place: {figures}"
 _UPGRADE = "this address speaks WebSocket: connect with ws:// or wss://"
 _NO_SUCH_PATH = f"no such address here: expected {' or '.join(one.usage for one in DIALECTS)}"
 
@@ -110,6 +113,8 @@ async def _serve_client(
     `held` is the key that it has a place of.
     """
     session_id = secrets.token_hex(16)
+    # Whatever is logged while it is served, by whomever, is of this session.
+    owned.enter_context(bound_contextvars(session=session_id))
     _log_opening(session_id, opening)
 
     def begin_session(started: SessionStarted) -> Session:
@@ -172,29 +177,33 @@ def _take_place(services: Services, wishes: Wishes, name: str) -> AbstractContex
     speech = _speech_for(wishes, services)
     refusal = services.admission.refusal(services.scheduler.loads(), speech=speech)
     if refusal is not None:
-        _session_log.info("%s x no place: %s", name, refusal.figures)
+        words, figures = _FULL, refusal.figures
+        _session_log.info(LogLine("no_place", words, session=name, figures=figures))
         services.observer.note_refusal("too many sessions")
         raise BusyFault(refusal.message)
     return services.admission.session(speech=speech)
 
 
 def _log_opening(session_id: str, opening: OpeningRequest) -> None:
-    _session_log.info("%s = open %s %s", session_id, opening.path, opening.wishes.mode)
+    words, path, mode = "= open {path} {mode}", opening.path, opening.wishes.mode
+    _session_log.info(LogLine("opened", words, session=session_id, path=path, mode=mode))
     if opening.unknown_parameters:
         # Not their names: a key may stand there by mistake.
         count = len(opening.unknown_parameters)
-        _session_log.debug("%s = ignored %d parameters", session_id, count)
+        words = "= ignored {count:d} parameters"
+        _session_log.debug(LogLine("parameters_ignored", words, session=session_id, count=count))
 
 
 def _log_client(session_id: str, websocket: WebSocket, started: SessionStarted) -> None:
     """Say whose session it is, and where its audio comes from: no key, no path, no query."""
     peer = websocket.client.host if websocket.client else "unknown"
-    told = [f"client {peer}", f"key {started.grant.key_id}"]
+    told = {"client": peer, "key": started.grant.key_id}
     if started.grant.token_id is not None:
-        told.append(f"token {started.grant.token_id}")
+        told["token"] = started.grant.token_id
     if started.wishes.url is not None:
-        told.append(f"source {host_of(started.wishes.url)}")
-    _session_log.info("%s = %s", session_id, ", ".join(told))
+        told["source"] = host_of(started.wishes.url)
+    words = "= " + ", ".join(f"{name} {{{name}}}" for name in told)
+    _session_log.info(LogLine("admitted", words, session=session_id, **told))
 
 
 def _read_opening(websocket: WebSocket) -> OpeningRequest | None:
@@ -235,7 +244,7 @@ def _refuse(
     busy = services.admission.refusal(services.scheduler.loads(), speech=speech)
     if busy is None:
         return None
-    _log.info("x no place: %s", busy.figures)
+    _log.info(LogLine("no_place", _FULL, figures=busy.figures))
     return answer_fault(unavailable("too many sessions", busy.message))
 
 

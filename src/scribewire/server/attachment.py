@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, assert_never
 from starlette.websockets import WebSocketDisconnect
 
 from scribewire.errors import BusyFault, ClientFault, CloseCode, ModelFault
+from scribewire.log_line import LogLine
 from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
@@ -155,7 +156,7 @@ class Attachment:
                 self._only_reads = True  # it has said all, and waits for the finals
                 return
             if not self._dialogue.is_over:
-                _log.info("%s x the client has gone", self.name)
+                _log.info(LogLine("client_gone", "x the client has gone", session=self.name))
             self._outgoing.clear()
             self._dialogue.receive_disconnect()
         elif text is not None:
@@ -176,7 +177,7 @@ class Attachment:
         try:
             await self._write_until_over()
         except (WebSocketDisconnect, OSError):
-            _log.info("%s x the client has gone", self.name)
+            _log.info(LogLine("client_gone", "x the client has gone", session=self.name))
             self._dialogue.receive_disconnect()
             self._act()
 
@@ -259,7 +260,8 @@ class Attachment:
     async def _send(self, message: str | bytes | Close) -> None:
         if isinstance(message, Close):
             reason = message.reason if message.logged is None else message.logged
-            _log.info("%s x closed %d %s", self.name, message.code, reason)
+            words, code = "x closed {code:d} {reason}", message.code
+            _log.info(LogLine("closed", words, session=self.name, code=code, reason=reason))
             self._note_close(message.code)
             await self._websocket.close(message.code, message.reason)
         elif isinstance(message, str):
@@ -312,7 +314,7 @@ class Attachment:
         self._session = session
         self._has_news.set()
         self._has_news = session.has_news
-        _log.info("%s < start", self.name)
+        _log.info(LogLine("started", "< start", session=self.name))
         if session.is_read and not session.is_loading:
             self._dialogue.send_listening()
         elif session.is_read:
@@ -333,10 +335,12 @@ class Attachment:
         """Log what went wrong, and tell the client if it is still there."""
         if not self._dialogue.is_over:
             if isinstance(mistake, ModelFault):  # the load has said why, once for all who wait
-                _log.error("%s ! its model cannot be loaded", self.name)
+                words = "! its model cannot be loaded"
+                _log.error(LogLine("model_missing", words, session=self.name))
                 self._dialogue.fail(_NO_MODEL)
             else:
-                _log.error("%s ! %s", self.name, mistake, exc_info=mistake)
+                line = LogLine("session_failed", "! {error}", session=self.name, error=mistake)
+                _log.error(line, exc_info=mistake)
                 self._dialogue.fail(_OUR_FAULT)
             self._wake_writer()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from cryptography import x509
 
 from scribewire.errors import ServerFault
+from scribewire.log_line import LogLine
 
 LOOK_INTERVAL_S = 1.0
 """How old a look at the files may be when somebody connects."""
@@ -65,12 +66,13 @@ class ServerCertificate:
             self._stay(fault, state)
             return
         self._state = state
-        _log.info("= the certificate has changed")
+        _log.info(LogLine("certificate_changed", "= the certificate has changed"))
 
     def _stay(self, fault: ServerFault, state: _State) -> None:
         """Go on with the certificate of before, and say so once for each state of the files."""
         if state != self._state:
-            _log.warning("! the certificate stays as it was: %s", fault)
+            words = "! the certificate stays as it was: {reason}"
+            _log.warning(LogLine("certificate_kept", words, reason=fault))
         self._state = state
 
     def _read_state(self) -> _State:
@@ -93,7 +95,9 @@ class ServerCertificate:
         except (OSError, ValueError) as error:  # ssl.SSLError is the first of them
             raise ServerFault(self._explain(error)) from error
         if ends_at < datetime.now(UTC):
-            _log.warning("! %s has expired on %s", self._certificate, ends_at.date())
+            words, ended_on = "! {file} has expired on {ended_on}", ends_at.date()
+            file = self._certificate
+            _log.warning(LogLine("certificate_expired", words, file=file, ended_on=ended_on))
         return context
 
     def _explain(self, error: Exception) -> str:

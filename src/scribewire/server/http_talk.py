@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from scribewire.log_line import LogLine
 from scribewire.server.link import Hold
 from scribewire.server.requests import (
     HttpAnswer,
@@ -137,7 +138,7 @@ class HttpTalk:
             await self._house.app(scope, receive, send)
             answer = HttpAnswer(status, headers, body)
         except Exception:  # noqa: BLE001 - ours: the client is told, not left alone
-            _log.exception("! the application failed")
+            _log.exception(LogLine("application_failed", "! the application failed"))
             answer = refuse(500, "a fault of the server")
         self._answer(answer)
 

@@ -9,6 +9,7 @@ import logging
 import socket
 from typing import TYPE_CHECKING, Protocol
 
+from scribewire.log_line import LogLine
 from scribewire.server.forwarding import NO_PROXIES
 from scribewire.server.http_talk import House, HttpTalk
 from scribewire.server.link import READ_BYTES, Link
@@ -204,11 +205,13 @@ class Listener:
     def _let_go(self, who: _Connection) -> None:
         self._strangers.forget(who)
         who.abort()
-        self._report("! too many clients without a key: the oldest are cut off")
+        words = "! too many clients without a key: the oldest are cut off"
+        self._report(LogLine("strangers_cut_off", words))
 
     def _make_room(self, error: OSError) -> None:
         """Let a stranger go for the one who waits, or wait until somebody leaves."""
-        self._report(f"! no connection can be accepted: {error.strerror or error}")
+        words, reason = "! no connection can be accepted: {reason}", error.strerror or error
+        self._report(LogLine("cannot_accept", words, reason=reason))
         leaving = self._strangers.next_to_go()
         if error.errno in _NO_ROOM and leaving is not None:
             self._let_go(leaving)
@@ -220,11 +223,11 @@ class Listener:
         if not self._is_closed:
             self._loop.add_reader(self._listening, self._accept)
 
-    def _report(self, message: str) -> None:
+    def _report(self, line: LogLine) -> None:
         now = self._loop.time()
         if now - self._reported_at >= _REPORT_S:
             self._reported_at = now
-            _log.warning(message)
+            _log.warning(line)
 
 
 def count_strangers_allowed() -> int:

@@ -19,6 +19,7 @@ from scribewire.engines.on_demand import OnDemandEngine, is_resident, load_engin
 from scribewire.engines.served import languages_by_model, name_of
 from scribewire.errors import CloseCode, ServerFault
 from scribewire.keys.tokens import Tokens, make_secret
+from scribewire.log_line import LogLine
 from scribewire.models.cache import ModelCache
 from scribewire.origins import AllowedOrigins
 from scribewire.protocol.policy import ServerPolicy
@@ -58,6 +59,7 @@ there, many times for one final: at Python's usual 5 ms, finals beside sources t
 111 ms later, at this 54 to 87 ms (medians of `bench hostile_bodies`)."""
 
 _CUT_OFF_S = 1.0  # for the word to go out to those who read
+_MEASURED = "= model {model}: a typical final takes {final_ms:.0f} ms here"
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 _log = logging.getLogger("scribewire.server")
@@ -73,14 +75,14 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> sig
         settings, _model_cache(settings), threads=count_workers(settings.workers)
     )
     for why in engines.missing:
-        _log.info("= not served: %s", why)
+        _log.info(LogLine("not_served", "= not served: {reason}", reason=why))
     try:
         load_first(engines, settings)
         costs = measure_costs(engines)
         log_models(engines)
         for engine, cost in costs.items():
-            words = "= model %s: a typical final takes %.0f ms here"
-            _log.info(words, name_of(engine), cost.final_s * 1000)
+            words, final_ms = _MEASURED, cost.final_s * 1000
+            _log.info(LogLine("measured", words, model=name_of(engine), final_ms=final_ms))
         prepare_process()
         return asyncio.run(_serve_until_signal(settings, engines, costs, on_listening))
     finally:
@@ -229,8 +231,8 @@ def _assumed(engine: SpeechEngine) -> CallCosts:
 def _model_cache(settings: Settings) -> ModelCache:
     return ModelCache(
         directory=settings.cache_dir,
-        on_progress=lambda text: _log.info("= %s", text),
-        on_warning=lambda text: _log.warning("! %s", text),
+        on_progress=lambda text: _log.info(LogLine("model_files", "= {text}", text=text)),
+        on_warning=lambda text: _log.warning(LogLine("model_files", "! {text}", text=text)),
     )
 
 
@@ -248,12 +250,15 @@ def log_models(engines: Engines) -> None:
         name = name_of(engine)
         told = ", ".join(codes[name])
         if is_resident(engine):
-            _log.info("= model %s: %s", name, told)
+            line = LogLine("model", "= model {model}: {serves}", model=name, serves=told)
         else:
             more_mb = engine.model.memory_mb if isinstance(engine, OnDemandEngine) else None
             grows = "" if more_mb is None else f", about {more_mb} MB more"
-            _log.info("= model %s: %s; loaded when it is needed%s", name, told, grows)
-    _log.info("= %.0f MB of memory are held", held_bytes() / 10**6)
+            words = f"= model {{model}}: {{serves}}; loaded when it is needed{grows}"
+            line = LogLine("model", words, model=name, serves=told)
+        _log.info(line)
+    held_mb = held_bytes() / 10**6
+    _log.info(LogLine("memory", "= {held_mb:.0f} MB of memory are held", held_mb=held_mb))
 
 
 async def _serve_until_signal(
@@ -283,7 +288,7 @@ async def _serve_until_signal(
     async with serving(settings, engines, costs, cut_off=cut_off) as (address, _):
         on_listening(address)
         await stop.wait()
-        _log.info("= stopping")
+        _log.info(LogLine("stopping", "= stopping"))
     return received[1] if cut_off.is_set() else None
 
 
@@ -315,7 +320,8 @@ async def _drain(
         attachment.announce_shutdown(math.ceil(unix_time() + timeout_s))
         attachment.end(CloseCode.RESTART)
     if not await _have_ended(attachments, timeout_s=timeout_s, cut_off=cut_off):
-        _log.warning("! %d sessions did not end in time", len(services.attachments))
+        words = "! {count:d} sessions did not end in time"
+        _log.warning(LogLine("cut_off", words, count=len(services.attachments)))
         left = list(services.attachments)
         for attachment in left:
             attachment.cut_off(CloseCode.RESTART, at=math.floor(unix_time()))

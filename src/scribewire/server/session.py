@@ -13,6 +13,7 @@ from scribewire.audio.container import TrackWish
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.audio.wire import WireDecoder
 from scribewire.errors import ClientFault, ServerFault
+from scribewire.log_line import LogLine
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.observer import UNOBSERVED_STREAM
@@ -201,8 +202,8 @@ class Session:
         self.abort()
         if self._pulling is not None:
             await asyncio.gather(self._pulling, return_exceptions=True)
-        rejected = self._stream.rejected_hypotheses
-        _log.info("%s = %d hypotheses rejected, as of no speech", self.id, rejected)
+        words = "= {rejected:d} hypotheses rejected, as of no speech"
+        self._log("session_ended", words, rejected=self._stream.rejected_hypotheses)
         self._observer.close()
 
     # Results.
@@ -271,7 +272,7 @@ class Session:
                 async for event in pace_events(source, self.wishes.pace, holds_live=True):
                     await self._write_event(event)
         except ClientFault as fault:
-            _log.info("%s x %s", self.id, fault.logged)
+            self._log("source_failed", "x {reason}", reason=fault.logged)
             if isinstance(fault, SourceFault):
                 self._observer.note_source_fault(fault.cause)
             return fault
@@ -281,24 +282,27 @@ class Session:
         await self.may_pull.wait()
         match event:
             case SourceOpened(info=info):
-                _log.info("%s = %s %s", self.id, info.container, info.codec)
+                words = "= {container} {codec}"
+                self._log("source_opened", words, container=info.container, codec=info.codec)
                 self.is_read = True
                 self._tell(event)
             case SourceTrack(info=info):
-                _log.info(
-                    "%s = silent so far, track %d is heard: %s", self.id, info.track, info.codec
-                )
+                words = "= silent so far, track {track:d} is heard: {codec}"
+                self._log("source_track", words, track=info.track, codec=info.codec)
             case SourceAudio(pcm=pcm):
                 self.received_bytes += len(pcm)
                 await self._write(decode_pcm(pcm, WIRE_PCM))
             case SourceLost(cause=cause):
-                _log.info("%s ! source lost: %s", self.id, cause)
+                self._log("source_lost", "! source lost: {reason}", reason=cause)
                 self._observer.note_source_loss()
                 self.is_read = False
                 self._tell(event)
             case SourceGap(seconds=seconds):
                 self._stream.end_utterance()
                 await write_silence(self._stream, seconds)
+
+    def _log(self, event: str, words: str, **values: object) -> None:
+        _log.info(LogLine(event, words, session=self.id, **values))
 
     def _receive_engine(self, loading: asyncio.Future[None]) -> None:
         is_told_soon = any(isinstance(news, SourceOpened) for news in self._news)

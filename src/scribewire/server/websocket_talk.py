@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.websockets import WebSocketDisconnect
 
 from scribewire.errors import CloseCode
+from scribewire.log_line import LogLine
 from scribewire.server.frames import Frames
 from scribewire.server.link import PATIENCE_BYTES, Hold
 from scribewire.server.requests import HttpAnswer, HttpExchange, refuse
@@ -118,7 +119,7 @@ class WebSocketTalk:
         except (ClientGoneError, WebSocketDisconnect):
             pass
         except Exception:  # noqa: BLE001 - ours: the client is told, not left alone
-            _log.exception("! the application failed")
+            _log.exception(LogLine("application_failed", "! the application failed"))
         finally:
             self._finish()
 

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
 from scribewire.errors import ModelFault
+from scribewire.log_line import LogLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,5 +65,6 @@ def load_on_device(
         if wish == "cuda":
             raise ModelFault(f"device cuda: {fault}; `auto` goes on without the GPU") from fault
         loaded = load("cpu")  # if that fails too, it is not the GPU's fault
-        _log.warning("! the GPU cannot be used, the processor is: %s", fault)
+        words = "! the GPU cannot be used, the processor is: {reason}"
+        _log.warning(LogLine("no_gpu", words, reason=fault))
         return loaded

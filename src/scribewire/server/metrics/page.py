@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from scribewire.errors import ServerFault
+from scribewire.log_line import LogLine
 from scribewire.server.address import listen
 from scribewire.server.listener import Listener
 from scribewire.server.metrics.figures import Figures
@@ -52,7 +53,9 @@ async def serving_page(counters: Counters | None, services: Services) -> AsyncIt
         most_strangers=MOST_CLIENTS,
     )
     listener.start()
-    _log.info("= metrics at http://%s:%d/metrics", f"[{host}]" if ":" in host else host, port)
+    where = f"[{host}]" if ":" in host else host
+    url = f"http://{where}:{port}/metrics"
+    _log.info(LogLine("metrics_served", "= metrics at {url}", url=url))
     try:
         yield
     finally:

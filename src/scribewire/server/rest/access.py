@@ -8,6 +8,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from scribewire.errors import ClientFault
+from scribewire.log_line import LogLine
 from scribewire.origins import normalise_origin
 from scribewire.protocol.dialects import read_keys
 from scribewire.server.rest.cors import origin_of
@@ -63,9 +64,8 @@ def unknown_key(connection: HTTPConnection, wrong_keys: WrongKeys) -> RestFault:
     waits_s = wrong_keys.receive(host)
     if not waits_s:
         if wrong_keys.wait_s(host):
-            _log.info(
-                "! too many wrong keys from %s: it waits %.0f s", host, wrong_keys.wait_s(host)
-            )
+            words = "! too many wrong keys from {host}: it waits {wait_s:.0f} s"
+            _log.info(LogLine("wrong_keys", words, host=host, wait_s=wrong_keys.wait_s(host)))
         return RestFault(401, "unknown token", _UNKNOWN, headers=_HINT)
     return too_many("too many wrong keys", _TOO_MANY, retry_after_s=ceil(waits_s))
 

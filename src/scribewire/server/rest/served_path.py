@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from scribewire.errors import BusyFault, ClientFault
 from scribewire.grants import NO_LIMITS, Grant
+from scribewire.log_line import LogLine
 from scribewire.server.rest.access import authorize, require_admin
 from scribewire.server.rest.cors import check_origin, origin_of, preflight, shared_with
 from scribewire.server.rest.faults import RestFault, bad_request, unavailable
@@ -102,7 +103,7 @@ def answer_fault(fault: RestFault) -> Response:
 def log_refusal(status: int) -> None:
     """Log that a request was refused; of an address that has to wait only for those who look."""
     level = logging.DEBUG if status == HTTPStatus.TOO_MANY_REQUESTS else logging.INFO
-    _log.log(level, "x refused with %d", status)
+    _log.log(level, LogLine("refused", "x refused with {status:d}", status=status))
 
 
 def not_allowed(allowed: str) -> RestFault:

@@ -10,6 +10,7 @@ from pydantic import Field
 from scribewire.errors import ClientFault
 from scribewire.grants import Grant
 from scribewire.keys.tokens import MAX_LIFETIME_S, MIN_LIFETIME_S
+from scribewire.log_line import LogLine
 from scribewire.origins import ORIGIN, normalise_origin
 from scribewire.server.rest.faults import forbidden
 from scribewire.server.rest.table import Answer, AnswerModel, BodyModel, RestCall, Route
@@ -91,7 +92,14 @@ async def _make_token(call: RestCall) -> Answer:
         )
     except ClientFault as fault:
         raise forbidden(fault.message) from None
-    _log.info("= token %s of key %s", issued.token_id, call.grant.key_id)
+    _log.info(
+        LogLine(
+            "token_issued",
+            "= token {token} of key {key}",
+            token=issued.token_id,
+            key=call.grant.key_id,
+        )
+    )
     made = MadeToken(token=issued.token, token_id=issued.token_id, expires_at=issued.expires_at)
     return Answer(body=made, status=201)
 
