@@ -18,6 +18,23 @@ class ServerLimits(BaseSettings):
         description="New sessions are refused while finals would come later than this after the "
         "silence that ends them; 0 refuses none.",
     )
+    max_message_bytes: int = Field(
+        default=1_048_576,  # 32 s of audio; the largest that clients are seen to send are 64 KB
+        ge=16_384,
+        le=1_048_576,
+        description="Largest message of a client.",
+    )
+    max_unread_bytes: int = Field(
+        default=65_536,  # some 300 results
+        ge=4_096,
+        description="What is held for a client that does not read, besides what its system "
+        "holds; beyond it nothing more is taken from it.",
+    )
+    unread_timeout_ms: int = Field(
+        default=120_000,  # a notebook's lid, a change of networks, a breakpoint
+        ge=100,
+        description="How long a client with a session may read nothing of what waits for it.",
+    )
     max_wrong_keys: int = Field(
         default=10,
         ge=1,

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import zlib
+
 import pytest
 
 from scribewire.server.frames import JOINED_BYTES, ClientClose, Frames
 from tests.parts.raw_websocket import BINARY, CONTINUATION, PING, PONG, TEXT, close, frame
+
+
+def compressed(data: bytes) -> bytes:
+    """Mark a frame as packed, as only those who have agreed on it may."""
+    return bytes([data[0] | 0x40]) + data[1:]
 
 
 def received(data: bytes, frames: Frames | None = None) -> list[str | bytes]:
@@ -70,6 +77,26 @@ def test_what_ends_the_messages_is_told_with_its_code(data: bytes, code: int) ->
     assert frames.data_to_send()[2:4] == code.to_bytes(2, "big")
     frames.receive_data(data)  # what follows changes nothing
     assert frames.data_to_send() == b""
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (frame(BINARY, bytes(16)), None),
+        (frame(BINARY, bytes(17)), 1009),
+        (frame(BINARY, bytes(9), is_last=False) + frame(CONTINUATION, bytes(8)), 1009),
+        (frame(BINARY, bytes(17))[:8], 1009),  # it is not waited for
+        (compressed(frame(BINARY, zlib.compress(bytes(100_000))[:16])), 1002),
+    ],
+    ids=["fits", "too large", "in parts", "announced", "a bomb"],
+)
+def test_a_message_has_a_size_that_is_known_before_it_is_there(
+    data: bytes, code: int | None
+) -> None:
+    frames = Frames(max_message_bytes=16)
+    frames.receive_data(data)
+
+    assert (frames.ended and frames.ended.code) == code
 
 
 def test_text_that_is_not_utf8_while_a_close_is_under_way_is_thrown_away() -> None:

@@ -29,6 +29,9 @@ class Ears:
     def may_write(self) -> None:
         self._end("read")
 
+    def stop_waiting(self) -> None:
+        self._end("not waited for")
+
     def lose(self) -> None:
         self._end("lost")
 
@@ -89,6 +92,9 @@ async def test_a_client_that_reads_nothing_is_cut_off() -> None:
     async with linked(write_timeout_s=0.1) as (link, ears, _):
         link.write(bytes(1_000_000))
         assert not link.can_be_written.is_set()
+        await ears.hear("not waited for")
+        link.write(b"last words")
+        link.close()
         await ears.hear("lost")
 
         assert link.is_gone

@@ -161,6 +161,17 @@ def test_what_a_hasty_client_sends_behind_its_handshake_is_of_the_next_protocol(
     assert exchange.take_rest() == b"frames"
 
 
+def test_nobody_is_let_send_what_is_packed() -> None:
+    """Of 1 MB that was sent, 1 GB would have to be looked at."""
+    offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
+    head = read(upgrade("/v2/realtime", offer))
+
+    assert isinstance(head, RequestHead)
+    accepting = shake_hands(head)
+    assert isinstance(accepting, list)
+    assert "sec-websocket-extensions" not in [name.decode().lower() for name, _ in accepting]
+
+
 def test_a_refusal_says_what_is_wrong() -> None:
     answer = refuse(431, "too long")
 

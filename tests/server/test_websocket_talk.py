@@ -218,3 +218,33 @@ async def test_who_closes_the_sending_side_without_stop_has_left(server: Running
 
     assert b"stopped" not in b"".join(payload for _, payload in frames)
     assert not server.services.attachments
+
+
+@pytest.mark.slow
+async def test_a_session_whose_client_reads_nothing_is_closed_behind_what_waits_for_it() -> None:
+    asking = frame(TEXT, b'{"action":"' + b"dance" * 100 + b'"}')
+    async with (
+        run_server(unread_timeout_ms=300, max_unread_bytes=4096) as server,
+        dial_raw(server, receive_buffer_bytes=4096) as raw,
+    ):
+        await raw.send(STARTED)
+        await raw.next_frame()
+        await raw.send(asking * 200)
+        async with asyncio.timeout(10):
+            (attachment,) = server.services.attachments
+            await attachment.has_ended.wait()  # though what waits has not been read
+        frames = await raw.until_closed()
+
+    assert close_code(frames) == 1008
+    assert b"read all messages as they come" in frames[-1][1]
+    assert sum(len(payload) for _, payload in frames) < 40_000  # with what systems hold
+
+
+@pytest.mark.parametrize(("length", "code"), [(16_384, 1000), (16_385, 1009)])
+async def test_a_message_may_be_as_large_as_the_operator_lets_it(length: int, code: int) -> None:
+    async with run_server(max_message_bytes=16_384) as server, dial_raw(server) as raw:
+        await raw.send(STARTED)
+        await raw.next_frame()
+        await raw.send(frame(BINARY, bytes(length)) + STOP)
+
+        assert close_code(await raw.until_closed()) == code

@@ -43,11 +43,11 @@ class Frames:
     After `receive_data`: write `data_to_send`, take the messages, and look at `ended`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self.ended: ClientClose | None = None  # set once no message will follow
         self.idle_frames = 0  # that brought nothing: pings, pongs, and data without a byte
         self.pong_owed: bytes | None = None  # answers the latest ping, and so all before it
-        self._websocket = Protocol(SERVER, state=OPEN, max_size=MAX_MESSAGE_BYTES, logger=_log)
+        self._websocket = Protocol(SERVER, state=OPEN, max_size=max_message_bytes, logger=_log)
         self._written: list[bytes] = []
         self._messages: deque[str | bytearray] = deque()
         self._message = bytearray()  # the fragments of a message that has begun

@@ -16,7 +16,7 @@ from scribewire.server.requests import (
     refuse,
     shake_hands,
 )
-from scribewire.server.websocket_talk import SCOPE_KEY, WebSocketTalk
+from scribewire.server.websocket_talk import SCOPE_KEY, WebSocketLimits, WebSocketTalk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, MutableMapping
@@ -41,6 +41,8 @@ class House:
     """Called once a client has shown a valid key."""
     proxies: TrustedProxies
     """Whose word is believed on who asks."""
+    limits: WebSocketLimits
+    """For a session's connection."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     """The application at work, once for each request."""
 
@@ -83,6 +85,10 @@ class HttpTalk:
     def may_write(self) -> None:
         """Go on: nothing waits for this."""
 
+    def stop_waiting(self) -> None:
+        """Cut off: there are no last words."""
+        self._link.abort()
+
     def lose(self) -> None:
         """Let the application know."""
         self._gone.set()
@@ -102,6 +108,7 @@ class HttpTalk:
             self._exchange,
             accepting,
             start_timeout_s=house.start_timeout_s,
+            limits=house.limits,
             on_known=lambda: house.on_known(link),
         )
         link.speak(talk)

@@ -15,6 +15,7 @@ READ_BYTES = 16_384  # one turn of the event loop: 2,700 empty frames, 15 ms
 _LOOK_S = 0.25  # how often a client that does not read is looked at
 _QUIET_S = 0.05  # over TLS, which cannot end one way alone: then nothing more comes
 _LINGER_S = 2.0  # for the client to read our last words before its own are refused
+UNREAD_BYTES = 65_536  # written that the client's system has not taken; then writers wait
 PATIENCE_BYTES = 1024 * 1024  # the largest message may be under way when its sender is told
 
 
@@ -38,6 +39,9 @@ class Talk(Contract):
     def may_write(self) -> None:
         """Take note that the client has read all."""
 
+    def stop_waiting(self) -> None:
+        """End, because the client has read nothing for too long."""
+
     def lose(self) -> None:
         """Take note that the connection is gone."""
 
@@ -59,6 +63,7 @@ class Link(asyncio.BufferedProtocol):
         *,
         buffer: memoryview,
         write_timeout_s: float,
+        max_unread_bytes: int = UNREAD_BYTES,
     ) -> None:
         self.write_timeout_s = write_timeout_s  # without a byte that the client takes
         self.peer: tuple[str, int] | None = None  # set once connected
@@ -67,6 +72,7 @@ class Link(asyncio.BufferedProtocol):
         self._meet = meet
         self._part = part
         self._buffer = buffer
+        self._max_unread_bytes = max_unread_bytes
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None  # set while connected
         self.is_secure = False  # over TLS; set once connected
@@ -155,6 +161,7 @@ class Link(asyncio.BufferedProtocol):
         self._is_lingering = True
         self._patience_bytes = patience_bytes
         self._holds.clear()
+        self.can_be_written.set()  # who waits for it has nothing more to say
         self._transport.resume_reading()
         if not self.unread_bytes:
             self._say_end()
@@ -180,6 +187,7 @@ class Link(asyncio.BufferedProtocol):
         """Begin to speak."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        transport.set_write_buffer_limits(high=self._max_unread_bytes)
         self.peer = _address(transport.get_extra_info("peername"))
         self.local = _address(transport.get_extra_info("sockname"))
         self.is_secure = transport.get_extra_info("ssl_object") is not None
@@ -257,6 +265,16 @@ class Link(asyncio.BufferedProtocol):
         else:
             self.release(Hold.PACE)
 
+    def _stop_waiting(self, now: float) -> None:
+        """Let the last words be said, for a client that reads again now, then cut it off."""
+        if self._is_lingering or self._talk is None:
+            self.abort()
+            return
+        self._taken_at = now
+        self.write_timeout_s = min(self.write_timeout_s, _LINGER_S)
+        self._write_timer = self._loop.call_later(_LOOK_S, self._look_at_writing)
+        self._talk.stop_waiting()
+
     def _look_at_writing(self) -> None:
         """Cut off a client that has not read anything for too long."""
         self._write_timer = None
@@ -271,7 +289,7 @@ class Link(asyncio.BufferedProtocol):
         if self._written_bytes - unread > self._taken_bytes:
             self._taken_bytes, self._taken_at = self._written_bytes - unread, now
         elif now - self._taken_at >= self.write_timeout_s:
-            self.abort()
+            self._stop_waiting(now)
             return
         self._write_timer = self._loop.call_later(_LOOK_S, self._look_at_writing)
 

@@ -14,6 +14,7 @@ from scribewire.server.forwarding import NO_PROXIES
 from scribewire.server.http_talk import House, HttpTalk
 from scribewire.server.link import READ_BYTES, Link
 from scribewire.server.strangers import Strangers
+from scribewire.server.websocket_talk import WebSocketLimits
 
 if TYPE_CHECKING:
     import ssl
@@ -74,6 +75,7 @@ class Listener:
         most_strangers: int = MOST_STRANGERS,
         tls: Callable[[], ssl.SSLContext] | None = None,
         proxies: TrustedProxies = NO_PROXIES,
+        limits: WebSocketLimits | None = None,
     ) -> None:
         self._listening = listening
         self._tls = tls
@@ -87,6 +89,7 @@ class Listener:
             start_timeout_s=start_timeout_s,
             on_known=self._strangers.forget,
             proxies=proxies,
+            limits=limits or WebSocketLimits(),
         )
         self._reported_at = -_REPORT_S
         self._is_closed = False
@@ -152,7 +155,10 @@ class Listener:
             self._house.run(self._connect(accepted))
 
     async def _connect(self, accepted: socket.socket) -> None:
+        unread_bytes = self._house.limits.max_unread_bytes
         try:
+            # Without this the system holds up to megabytes for each client that does not read.
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, unread_bytes)
             if self._tls is None:
                 await self._loop.connect_accepted_socket(self._make_link, accepted)
             else:
@@ -183,7 +189,13 @@ class Listener:
             self._strangers.forget(handshake)
 
     def _make_link(self) -> Link:
-        return Link(self._meet, self._part, buffer=self._buffer, write_timeout_s=_WRITE_TIMEOUT_S)
+        return Link(
+            self._meet,
+            self._part,
+            buffer=self._buffer,
+            write_timeout_s=_WRITE_TIMEOUT_S,
+            max_unread_bytes=self._house.limits.max_unread_bytes,
+        )
 
     def _meet(self, link: Link) -> HttpTalk:
         self._links.add(link)

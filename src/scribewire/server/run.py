@@ -39,6 +39,7 @@ from scribewire.server.listener import Listener, count_strangers_allowed
 from scribewire.server.metrics.counters import Counters
 from scribewire.server.metrics.page import serving_page
 from scribewire.server.services import Services
+from scribewire.server.websocket_talk import WebSocketLimits
 from scribewire.server.wrong_keys import WrongKeys
 from scribewire.sources.configured import configured_sources
 from scribewire.sources.http.urls import host_of
@@ -148,6 +149,11 @@ async def _serving_with(
             most_strangers=count_strangers_allowed(),
             tls=None if certificate is None else certificate.context,
             proxies=TrustedProxies.read(settings.forwarded_allow_ips),
+            limits=WebSocketLimits(
+                max_message_bytes=settings.max_message_bytes,
+                max_unread_bytes=settings.max_unread_bytes,
+                unread_timeout_s=settings.unread_timeout_ms / 1000,
+            ),
         )
         listener.start()
         try:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocketDisconnect
 
 from scribewire.errors import CloseCode
 from scribewire.log_line import LogLine
+from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 from scribewire.server.frames import Frames
-from scribewire.server.link import PATIENCE_BYTES, Hold
+from scribewire.server.link import PATIENCE_BYTES, UNREAD_BYTES, Hold
 from scribewire.server.requests import HttpAnswer, HttpExchange, refuse
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ PING_INTERVAL_S = 20.0  # shorter than the idle limit of any proxy in common use
 PING_TIMEOUT_S = 300.0  # a client that is being slowed down answers late, behind its own audio
 CLOSE_TIMEOUT_S = 5.0  # for the client to answer a close
 START_GRACE_S = 1.0  # for it to read that its time to start is over
-WRITE_TIMEOUT_S = 120.0  # without a byte: a notebook's lid, a change of networks, a breakpoint
 
 # What `start` needs is one message of 100 bytes. As much audio as was under way with it is in the
 # same reading, so the allowance is that and a few mistakes.
@@ -52,9 +53,22 @@ TEXT_REST_S = 0.01  # after each further one: 1.5 % of a core
 TEXT_REST_S_PER_CHARACTER = 1e-5  # and for its length: 1 % of a core to parse
 
 _TOO_MUCH = 'too much before `start`: expected {"action":"start"} first'
+_NOT_READ = "nothing of what waits for you was read for too long: read all messages as they come"
 _NO_ANSWER = "the application gave no answer"
 
 _log = logging.getLogger("scribewire.server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSocketLimits:
+    """What the connection of a session may hold, and for how long."""
+
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    """Of a client."""
+    max_unread_bytes: int = UNREAD_BYTES
+    """Written that the client's system has not taken; nothing more is taken from it then."""
+    unread_timeout_s: float = 120.0
+    """Without a byte that it takes."""
 
 
 class ClientGoneError(OSError):
@@ -74,6 +88,7 @@ class WebSocketTalk:
         accepting: HeaderList,
         *,
         start_timeout_s: float,
+        limits: WebSocketLimits,
         on_known: Callable[[], None],
     ) -> None:
         self._link = link
@@ -81,7 +96,8 @@ class WebSocketTalk:
         self._accepting = accepting
         self._start_timeout_s = start_timeout_s
         self._on_known = on_known
-        self._frames = Frames()
+        self._limits = limits
+        self._frames = Frames(limits.max_message_bytes)
         self._loop = asyncio.get_running_loop()
         self._is_connecting = True  # until the application has been told of the client
         self._is_open = False  # once the handshake has been answered with yes
@@ -108,7 +124,7 @@ class WebSocketTalk:
             self._has_started = True
             self._on_known()
             self._link.give_up_in(None)
-            self._link.write_timeout_s = WRITE_TIMEOUT_S
+            self._link.write_timeout_s = self._limits.unread_timeout_s
 
     # The application.
 
@@ -264,6 +280,13 @@ class WebSocketTalk:
         self._send_pong()
         if self._frames.has_sent_close:
             self._set_timer(CLOSE_TIMEOUT_S, self._link.close)
+
+    def stop_waiting(self) -> None:
+        """Close, behind what the client has not read."""
+        if self._is_open:
+            self._fail(CloseCode.CLIENT_FAULT, _NOT_READ)
+        else:
+            self._link.abort()
 
     def lose(self) -> None:
         """Tell the application that the client is gone."""
