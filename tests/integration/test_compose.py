@@ -7,15 +7,21 @@ check-jsonschema 0.39.0 carries it. No Docker runs here.
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
 import yaml
 
 from scribewire.settings import Settings, unknown_variables
+from tests.parts.installed import need_part
+from tests.parts.postgresql import run_postgresql
 
 ROOT: Final = Path(__file__).parents[2]
 FILE: Final = ROOT / "deploy/compose.yaml"
@@ -99,3 +105,28 @@ def test_prometheus_asks_where_the_server_counts_and_grafana_asks_prometheus() -
     ]
     assert targets == [f"scribewire:{port}"]
     assert source["url"] == "http://prometheus:9090"
+
+
+@pytest.mark.slow  # starts PostgreSQL and Python
+def test_the_password_of_the_database_comes_from_its_file(tmp_path: Path) -> None:
+    need_part("initdb", "postgres")
+    with run_postgresql() as postgresql:
+        address = urlsplit(postgresql.new_database())
+        assert address.password is not None
+        (tmp_path / "password").write_text(address.password)
+        bare = address._replace(netloc=address.netloc.replace(f":{address.password}@", "@"))
+
+        done = subprocess.run(
+            [str(FILE.parent / "entrypoint"), "keys", "create", "lobby", "--format", "json"],
+            env={
+                "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+                "SCRIBEWIRE_DATABASE": bare.geturl(),
+                "PGPASSWORD_FILE": str(tmp_path / "password"),
+            },
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["name"] == "lobby"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
@@ -27,7 +29,6 @@ from tests.parts.units import Unit
 
 ROOT: Final = Path(__file__).parents[2]
 UNIT: Final = ROOT / "deploy/scribewire.service"
-KEY: Final = "confined-key"
 CAP_SYS_ADMIN: Final = 21
 ASSETS: Final = Path(str(distribution("moonshine-voice").locate_file("moonshine_voice/assets")))
 
@@ -127,50 +128,59 @@ def test_it_waits_for_the_last_finals_and_keeps_the_decoders_until_then(unit: Un
     assert Path(unit.value("ExecStart").split()[0]).is_relative_to(CHECKOUT)
 
 
-def confined(tmp_path: Path, *arguments: str) -> list[str]:
-    """Return what runs Python confined, with the models that this run of the tests has made."""
+@dataclass(frozen=True)
+class Confined:
+    """Runs Python as the unit does, with folders of its own."""
+
+    state: Path
+    cache: Path
+
+    def command(self, *arguments: str) -> list[str]:
+        module = (sys.executable, "-m", "tests.parts.confined")
+        return [*module, str(UNIT), str(self.state), str(self.cache), *arguments]
+
+    def run(self, *arguments: str) -> tuple[str, str]:
+        """Return what it says on both outputs."""
+        command = self.command(*arguments)
+        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+        return done.stdout, done.stderr
+
+
+@pytest.fixture
+def confined(tmp_path: Path) -> Confined:
+    """Have the models that this run of the tests has made."""
     if sys.platform != "linux":
         raise SkipTest("units are for Linux")
     need_rights()
     need_part("systemd-analyze")
-    state, cache = tmp_path / "state", tmp_path / "cache"
-    state.mkdir()
+    found = Confined(tmp_path / "state", tmp_path / "cache")
+    found.state.mkdir()
     made = Path(os.environ["XDG_CACHE_HOME"]) / "scribewire"
     if made.is_dir():
-        shutil.copytree(made, cache)
-    cache.mkdir(exist_ok=True)
-    for path in (cache, *cache.rglob("*")):
+        shutil.copytree(made, found.cache)
+    found.cache.mkdir(exist_ok=True)
+    for path in (found.cache, *found.cache.rglob("*")):
         os.chown(path, USER, USER)
-    module = (sys.executable, "-m", "tests.parts.confined")
-    return [*module, str(UNIT), str(state), str(cache), *arguments]
+    return found
 
 
 @pytest.mark.slow  # starts Python twice
-def test_who_takes_over_the_server_reaches_its_own_folders_alone(tmp_path: Path) -> None:
-    command = confined(tmp_path, "-c", TRIES)
-
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-
-    assert (done.stdout, done.stderr) == (IN_REACH, "")
+def test_who_takes_over_the_server_reaches_its_own_folders_alone(confined: Confined) -> None:
+    assert confined.run("-c", TRIES) == (IN_REACH, "")
 
 
 @contextlib.asynccontextmanager
-async def serving(tmp_path: Path) -> AsyncIterator[tuple[Process, str]]:
+async def serving(confined: Confined, log: Path) -> AsyncIterator[tuple[Process, str]]:
     """Run the server as the unit does; give its process and its address."""
     serve = ("-m", "scribewire", "serve", "--port", "0", "--allow-source", "127.0.0.1")
-    with (tmp_path / "log").open("wb") as log:
+    with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
-            *confined(tmp_path, *serve),
-            cwd=ROOT,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=log,
-            env={**os.environ, "SCRIBEWIRE_KEYS": KEY},
+            *confined.command(*serve), cwd=ROOT, stdin=DEVNULL, stdout=PIPE, stderr=file
         )
     assert process.stdout is not None
     try:
         line = (await process.stdout.readline()).decode()
-        assert line.startswith("listening: "), (tmp_path / "log").read_text()
+        assert line.startswith("listening: "), f"see {log}"
         yield process, line.split()[1]
     finally:
         if process.returncode is None:
@@ -178,15 +188,15 @@ async def serving(tmp_path: Path) -> AsyncIterator[tuple[Process, str]]:
         await process.wait()
 
 
-async def hear(address: str, language: str) -> str:
-    async with connect(address, key=KEY, language=language) as client:
+async def hear(address: str, key: str, language: str) -> str:
+    async with connect(address, key=key, language=language) as client:
         await client.send_audio((ASSETS / "beckett.wav").read_bytes()[: 2 * 48_000 * 3])
         await client.stop()
         return " ".join([one.text async for one in client if isinstance(one, FinalResult)])
 
 
-async def hear_url(address: str, url: str) -> str:
-    async with connect(address, key=KEY, url=url) as client:
+async def hear_url(address: str, key: str, url: str) -> str:
+    async with connect(address, key=key, url=url) as client:
         return " ".join([one.text async for one in client if isinstance(one, FinalResult)])
 
 
@@ -207,16 +217,23 @@ def networks_below(pid: int) -> set[str]:
 
 
 @pytest.mark.slow  # loads both engines
-async def test_confined_it_hears_both_engines_and_decodes_urls_without_a_network(
-    tmp_path: Path,
+async def test_confined_it_keeps_keys_hears_both_engines_and_decodes_urls_without_a_network(
+    confined: Confined, tmp_path: Path
 ) -> None:
-    async with run_origin(ASSETS) as origin, serving(tmp_path) as (process, address):
+    said, fault = confined.run("-m", "scribewire", "keys", "create", "lobby", "--format", "json")
+    assert fault == ""
+    key = json.loads(said)["key"]
+
+    log = tmp_path / "log"
+    async with run_origin(ASSETS) as origin, serving(confined, log) as (process, address):
         texts = await asyncio.gather(
-            hear(address, "en"), hear(address, "nl"), hear_url(address, origin.url("/beckett.wav"))
+            hear(address, key, "en"),
+            hear(address, key, "nl"),
+            hear_url(address, key, origin.url("/beckett.wav")),
         )
         others = networks_below(process.pid) - {network(process.pid)}
         process.terminate()
         code = await process.wait()
 
-    assert all("Ever" in text for text in texts), (texts, (tmp_path / "log").read_text())
+    assert all("Ever" in text for text in texts), (texts, f"see {log}")
     assert (len(others), code) == (1, 0)
