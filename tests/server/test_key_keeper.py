@@ -272,6 +272,43 @@ async def test_a_database_that_is_down_leaves_the_keys_in_force(
     await keeper.aclose()
 
 
+class MistakenBooks(KeyBooks):
+    """Books with a mistake in them, at first."""
+
+    mistakes = 1
+
+    def synchronise(
+        self, batch: UsageBatch | None, *, revision: int | None, now: float
+    ) -> KeySnapshot:
+        if revision is not None and self.mistakes:
+            self.mistakes -= 1
+            raise ZeroDivisionError
+        return super().synchronise(batch, revision=revision, now=now)
+
+
+async def test_a_mistake_of_ours_does_not_end_the_keeping(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"sqlite:///{tmp_path / 'keys.sqlite3'}"
+    KeyBooks.open(url).close()
+    books = MistakenBooks(open_database(url))
+    made = books.store.create(Grant(name="one"), now=0)
+    keeper = KeyKeeper(ConfiguredKeys([]), books, interval_s=0.01)
+    await keeper.synchronise()
+    caplog.set_level("INFO", "scribewire.server")
+    ended = asyncio.Event()
+    keeper.access.begin(made.record.grant, lambda _: ended.set())
+    running = asyncio.create_task(keeper.run())
+    await told(caplog, "a fault of ours")
+
+    books.store.revoke(made.record.grant.key_id, now=1)
+    async with asyncio.timeout(10):
+        await ended.wait()
+    assert "ZeroDivisionError" in caplog.text
+    running.cancel()
+    await keeper.aclose()
+
+
 async def told(caplog: pytest.LogCaptureFixture, words: str) -> None:
     """Wait until the log says it."""
     async with asyncio.timeout(10):

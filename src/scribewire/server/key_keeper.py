@@ -108,14 +108,20 @@ class KeyKeeper:
         try:
             await self.synchronise()
         except ServerFault as fault:
-            if not self._is_down:
-                _log.warning("! %s; the keys that were known last stay in force", fault)
-            self._is_down = True
-            self.access.end_lost()  # what ends by time does
+            self._note_down("! %s; the keys that were known last stay in force", fault)
+        except Exception:  # noqa: BLE001 - ours: without the next one no key would end any more
+            self._note_down("! a fault of ours; the keys that were known last stay in force")
         else:
             if self._is_down:
                 _log.info("= the key database answers again")
             self._is_down = False
+
+    def _note_down(self, words: str, fault: ServerFault | None = None) -> None:
+        """Say once that the database is not followed; what ends by time ends all the same."""
+        if not self._is_down:
+            _log.warning(words, *(() if fault is None else (fault,)), exc_info=fault is None)
+        self._is_down = True
+        self.access.end_lost()
 
     async def _call(self, function: Callable[[KeyBooks], Result]) -> Result:
         assert self._thread is not None
