@@ -35,6 +35,17 @@ class ServerLimits(BaseSettings):
         ge=100,
         description="How long a client with a session may read nothing of what waits for it.",
     )
+    max_session_ms: int | None = Field(
+        default=None,
+        ge=100,
+        description="How long a session may last; none: as long as its client likes.",
+    )
+    idle_timeout_ms: int | None = Field(
+        default=None,
+        ge=100,
+        description="How long a session whose audio is sent may go on without any; none: as long "
+        "as its client likes.",
+    )
     max_wrong_keys: int = Field(
         default=10,
         ge=1,

@@ -9,9 +9,11 @@ import pytest
 
 from scribewire.cli.app import main
 from scribewire.cli.checks import Check
-from scribewire.cli.doctor import describe, sum_up
+from scribewire.cli.doctor import describe, limits_in_force, print_report, sum_up
 from scribewire.cli.exits import ExitCode
 from scribewire.engines.families import FAMILIES
+from scribewire.limits import ServerLimits
+from scribewire.settings import Settings
 
 GOOD = Check("cache", "ok", "can be written")
 POOR = Check("isolation", "warning", "keeps its network")
@@ -42,10 +44,30 @@ def test_the_verdict_counts_what_is_wrong(checks: list[Check], verdict: str) -> 
     assert sum_up(checks) == verdict
 
 
+def test_every_limit_is_shown_with_the_value_in_force(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCRIBEWIRE_MAX_SESSIONS", "40")
+
+    print_report([GOOD], Settings())
+
+    shown = dict(
+        line.split(maxsplit=2)[1:]
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("limit ")
+    )
+    assert list(shown) == list(ServerLimits.model_fields)
+    assert (shown["max_sessions"], shown["max_wrong_keys"]) == ("40", "10")
+    assert shown["max_session_ms"] == "as long as its client likes"
+
+
 def test_json_has_every_check() -> None:
-    assert describe([GOOD, BAD], None) == {
+    settings = Settings(max_sessions=40)
+
+    assert describe([GOOD, BAD], None, settings) == {
         "served": None,
         "has_failed": True,
+        "limits": {**limits_in_force(Settings()), "max_sessions": 40},
         "checks": [
             {"name": "cache", "status": "ok", "words": "can be written"},
             {"name": "silero-vad", "status": "failed", "words": "no such file"},
@@ -61,7 +83,7 @@ def test_a_sound_installation_has_a_line_for_each_part_and_nothing_failed(
 
     out, err = capsys.readouterr()
     *lines, verdict = out.splitlines()
-    assert all(re.match(r"(ok|warning) +\S+ +\S", line) for line in lines)
+    assert all(re.match(r"(ok|warning|limit) +\S+ +\S", line) for line in lines)
     assert [line.split()[1] for line in lines] == [
         *(
             "python",
@@ -75,6 +97,7 @@ def test_a_sound_installation_has_a_line_for_each_part_and_nothing_failed(
             "ffmpeg",
         ),
         *("decoder", "isolation", "certificates", "cores", "descriptors", "keys"),
+        *ServerLimits.model_fields,
     ]
     assert verdict == "all is well" or verdict.startswith("0 failed, ")
     assert err == ""

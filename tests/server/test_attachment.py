@@ -23,9 +23,10 @@ from scribewire.protocol.dialogue import (
     DialogueEvent,
     SessionStarted,
 )
-from scribewire.server.attachment import LOADING_INTERVAL_S, Attachment
+from scribewire.server.attachment import Attachment
 from scribewire.server.concurrency import ConcurrencyError
 from scribewire.server.session import Session, open_session
+from scribewire.server.session_clock import USUAL_TIMES, SessionTimes
 from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import ScriptedVad, draw_pcm
@@ -261,7 +262,7 @@ class Wire:
                 self.sent.put_nowait(reason)
 
     async def attach(
-        self, session: Session, *, after: int = 0, loading_interval_s: float = LOADING_INTERVAL_S
+        self, session: Session, *, after: int = 0, times: SessionTimes = USUAL_TIMES
     ) -> Attachment:
         websocket = WebSocket({"type": "websocket"}, self.incoming.get, self.send)
         await websocket.accept()
@@ -271,7 +272,7 @@ class Wire:
             lambda _: session,
             name="5e55",
             after=after,
-            loading_interval_s=loading_interval_s,
+            times=times,
         )
 
     async def receive(self, count: int) -> list[str | bytes]:
@@ -310,7 +311,7 @@ async def test_a_model_that_takes_long_to_load_is_told_again_and_again() -> None
     engines = Engines(ScriptedVad(), (scripted_on_demand(model.load),))
     async with run_server(engines) as server:
         session = open_session("5e55", SessionStarted(Wishes(language="en")), server.services)
-        attachment = await wire.attach(session, loading_interval_s=0.01)
+        attachment = await wire.attach(session, times=SessionTimes(loading_interval_s=0.01))
         running = asyncio.create_task(attachment.run())
 
         told = await wire.receive(4)
@@ -355,3 +356,19 @@ async def test_two_tasks_that_run_one_attachment_are_an_error(server: RunningSer
     wire.leave()
     await running
     await session.aclose()
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [("max_session_ms", "this session has lasted"), ("idle_timeout_ms", "no audio for 0.15 s")],
+)
+async def test_a_session_that_goes_on_for_too_long_gets_its_finals_and_is_told_why(
+    limit: str, words: str
+) -> None:
+    options: dict[str, Any] = {limit: 150}
+    async with run_server(**options) as server, server.dial() as dialogue:
+        await dialogue.send(START, draw_pcm("..hello"))
+
+        assert await dialogue.until_closed() == 1008
+        assert dialogue.finals == ["hello"]
+        assert dialogue.errors[0].startswith(words)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.cli.options import Format, read_values, variable_of
+from scribewire.cli.options import Format, meaning_of, read_values, variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,23 +36,23 @@ def doctor(
     open files, certificates. Connects to nothing.
 
     Each line says ok, warning (it runs, and less well) or failed. One that
-    failed makes exit code 1.
+    failed makes exit code 1. Behind them are the limits in force.
     """
     try:
-        checks, table = asyncio.run(examine())
+        checks, table, settings = asyncio.run(examine())
     except KeyboardInterrupt:
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if output == "json":
-        typer.echo(json.dumps(describe(checks, table), indent=1))
+        typer.echo(json.dumps(describe(checks, table, settings), indent=1))
     else:
-        _print(checks)
+        print_report(checks, settings)
     raise typer.Exit(ExitCode.FAILED if _count(checks, "failed") else ExitCode.DONE)
 
 
-async def examine() -> tuple[list[Check], LanguageTable | None]:
+async def examine() -> tuple[list[Check], LanguageTable | None, Settings]:
     """Make every check, in the order in which a start needs what they are about.
 
-    Beside them is what would be served, if anything.
+    Beside them is what would be served, if anything, and by which settings.
     """
     from scribewire.cli import checks
     from scribewire.cli.model_checks import check_models
@@ -77,7 +77,7 @@ async def examine() -> tuple[list[Check], LanguageTable | None]:
         checks.check_descriptors(),
         checks.check_keys(settings.keys),
     ]
-    return made, table
+    return made, table, settings
 
 
 def _read_settings() -> tuple[Settings, Check]:
@@ -95,12 +95,27 @@ def _read_settings() -> tuple[Settings, Check]:
     return settings, Check("settings", "ok", words)
 
 
-def _print(checks: Sequence[Check]) -> None:
-    width = max(len(check.name) for check in checks)
+def print_report(checks: Sequence[Check], settings: Settings) -> None:
+    """Print every check and every limit for people, and the verdict."""
+    limits = limits_in_force(settings)
+    width = max(len(name) for name in (*limits, *(check.name for check in checks)))
     for check in checks:
         status = typer.style(f"{check.status:<7}", fg=_COLOURS[check.status])
         typer.echo(f"{status}  {check.name:<{width}}  {check.words}")
+    for name, value in limits.items():
+        typer.echo(f"{'limit':<7}  {name:<{width}}  {_shown(name, value)}")
     typer.echo(sum_up(checks))
+
+
+def limits_in_force(settings: Settings) -> dict[str, int | None]:
+    """Return what bounds the server, by the names of the settings; None: nothing does."""
+    from scribewire.limits import ServerLimits
+
+    return {name: getattr(settings, name) for name in ServerLimits.model_fields}
+
+
+def _shown(name: str, value: int | None) -> str:
+    return meaning_of(name)[1] if value is None else str(value)
 
 
 def sum_up(checks: Sequence[Check]) -> str:
@@ -111,7 +126,9 @@ def sum_up(checks: Sequence[Check]) -> str:
     return f"{failed} failed, {warnings} warning{'' if warnings == 1 else 's'}"
 
 
-def describe(checks: Sequence[Check], table: LanguageTable | None) -> dict[str, object]:
+def describe(
+    checks: Sequence[Check], table: LanguageTable | None, settings: Settings
+) -> dict[str, object]:
     """Return every check for a program, and what would be served; None: nothing."""
     from dataclasses import asdict
 
@@ -120,6 +137,7 @@ def describe(checks: Sequence[Check], table: LanguageTable | None) -> dict[str, 
     return {
         "served": None if table is None else describe_table(table),
         "has_failed": bool(_count(checks, "failed")),
+        "limits": limits_in_force(settings),
         "checks": [asdict(check) for check in checks],
     }
 

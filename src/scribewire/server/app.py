@@ -34,6 +34,7 @@ from scribewire.server.rest.realtime import DRAINING
 from scribewire.server.rest.routes import rest_routes
 from scribewire.server.rest.served_path import answer_fault, log_refusal, not_allowed
 from scribewire.server.session import open_session
+from scribewire.server.session_clock import SessionTimes
 from scribewire.server.websocket_talk import SCOPE_KEY, WebSocketTalk
 from scribewire.sources.http.urls import host_of
 
@@ -146,6 +147,9 @@ async def _serve_client(
         dialogue,
         begin_session,
         name=session_id,
+        times=SessionTimes.of_settings(
+            services.settings.max_session_ms, services.settings.idle_timeout_ms
+        ),
         before_sending=watch.before_sending,
         note_close=services.observer.note_close,
     )

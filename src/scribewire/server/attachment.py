@@ -28,6 +28,7 @@ from scribewire.protocol.dialogue import (
 from scribewire.runtime.observer import UNOBSERVED
 from scribewire.server.concurrency import OneTask
 from scribewire.server.session import EngineLoaded, SourceEnded
+from scribewire.server.session_clock import USUAL_TIMES, SessionClock, SessionTimes
 from scribewire.server.websocket_talk import HALF_CLOSED
 from scribewire.sources.events import SourceLost, SourceOpened
 
@@ -44,7 +45,6 @@ _NO_MODEL = (
     "the model of this session cannot be loaded: a fault of the server, whose log says why; "
     "connect again, or ask who runs it"
 )
-LOADING_INTERVAL_S = 5.0  # clients wait 15 s for a word of us: one that is late does no harm
 _OUR_FAULT = "recognition failed: a fault of the server, not of the audio; connect again"
 
 _log = logging.getLogger("scribewire.session")
@@ -66,7 +66,7 @@ class Attachment:
         *,
         name: str,
         after: int = 0,
-        loading_interval_s: float = LOADING_INTERVAL_S,
+        times: SessionTimes = USUAL_TIMES,
         before_sending: Callable[[], Awaitable[None]] | None = None,
         note_close: Callable[[int], None] = UNOBSERVED.note_close,
     ) -> None:
@@ -75,10 +75,11 @@ class Attachment:
         self._websocket = websocket
         self._dialogue = dialogue
         self._find_session = find_session
+        self._times = times
+        self._clock: SessionClock | None = None  # once there is a session
         self._before_sending = before_sending  # keeps an answer back
         self._note_close = note_close
         self._session: Session | None = None  # found once the dialogue has started one
-        self._loading_interval_s = loading_interval_s  # how often to say that a model is loaded
         self._told = after  # the number of the last result that the client has
         self._only_reads = False  # the client: it has closed its sending side
         self._owes_finish = False  # the dialogue waits for the remaining results
@@ -136,18 +137,32 @@ class Attachment:
     async def _receive(self) -> None:
         """Take the next message, or note that it has not come in time, and act on it."""
         try:
-            async with asyncio.timeout_at(self._dialogue.timer_at):
+            async with asyncio.timeout_at(self._next_timer_at()):
                 message = await self._websocket.receive()
         except TimeoutError:
             self._dialogue.handle_timer(_now())
         else:
             self._accept(message)
+        self._look_at_clock()
         while (event := self._dialogue.next_event()) is not None:
             if isinstance(event, AudioReceived):
                 await self._receive_audio(event.pcm)
             else:
                 self._follow(event)
         self._wake_writer()
+
+    def _next_timer_at(self) -> float | None:
+        """Return when the dialogue or the clock has to be asked, unless a message comes first."""
+        timers = [self._dialogue.timer_at]
+        if self._clock is not None and not self._owes_finish:
+            timers.append(self._clock.ends_at)
+        return min((one for one in timers if one is not None), default=None)
+
+    def _look_at_clock(self) -> None:
+        """End a session that has gone on for too long."""
+        fault = None if self._clock is None else self._clock.fault(_now())
+        if fault is not None and not self._owes_finish:
+            self._dialogue.reject(fault)
 
     def _accept(self, message: Message) -> None:
         text: str | None = message.get("text")
@@ -170,6 +185,8 @@ class Attachment:
             await self._session.receive_audio(pcm)
         except ClientFault as fault:
             self._dialogue.reject(fault)
+        if self._clock is not None:
+            self._clock.receive_audio(_now())
 
     # The writer.
 
@@ -203,7 +220,7 @@ class Attachment:
         session = self._session
         is_loading = session is not None and session.is_read and session.is_loading
         try:
-            async with asyncio.timeout(self._loading_interval_s if is_loading else None):
+            async with asyncio.timeout(self._times.loading_interval_s if is_loading else None):
                 await self._has_news.wait()
         except TimeoutError:
             self._dialogue.send_loading()
@@ -312,6 +329,8 @@ class Attachment:
     def _attach(self, session: Session) -> None:
         session.attach()
         self._session = session
+        is_pushed = session.wishes.url is None
+        self._clock = SessionClock(self._times if is_pushed else self._times.of_pulled, now=_now())
         self._has_news.set()
         self._has_news = session.has_news
         _log.info(LogLine("started", "< start", session=self.name))

@@ -1,0 +1,81 @@
+"""How long a session may last, and how long it may go on without audio: a core without I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from scribewire.errors import ClientFault
+
+LOADING_INTERVAL_S = 5.0  # clients wait 15 s for a word of us: one that is late does no harm
+
+_OVER = "this session has lasted the {minutes:g} minutes that it may: connect again to go on"
+_IDLE = (
+    "no audio for {seconds:g} s: send silence as it is, or end the session and connect again when "
+    "there is something to hear"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionTimes:
+    """What an operator allows sessions. None: no limit."""
+
+    max_session_s: float | None = None
+    """From its start to the end of its audio."""
+    idle_timeout_s: float | None = None
+    """Without audio, where it is sent; silence is audio."""
+    loading_interval_s: float = LOADING_INTERVAL_S
+    """How often a client is told that its model is being loaded."""
+
+    @property
+    def of_pulled(self) -> SessionTimes:
+        """The same where the audio is pulled: a source has patience of its own."""
+        return replace(self, idle_timeout_s=None)
+
+    @classmethod
+    def of_settings(cls, max_session_ms: int | None, idle_timeout_ms: int | None) -> SessionTimes:
+        """Return what these milliseconds say."""
+        return cls(
+            max_session_s=None if max_session_ms is None else max_session_ms / 1000,
+            idle_timeout_s=None if idle_timeout_ms is None else idle_timeout_ms / 1000,
+        )
+
+
+USUAL_TIMES: Final = SessionTimes()
+"""Those of a server that was told nothing else."""
+
+
+class SessionClock:
+    """The times of one session, in seconds on the clock of its caller."""
+
+    def __init__(self, times: SessionTimes, *, now: float) -> None:
+        self._times = times
+        self._started_at = now
+        self._heard_at = now
+
+    @property
+    def ends_at(self) -> float | None:
+        """When `fault` is to be asked for again; None for never."""
+        times = self._times
+        ends = [
+            since + seconds
+            for since, seconds in (
+                (self._started_at, times.max_session_s),
+                (self._heard_at, times.idle_timeout_s),
+            )
+            if seconds is not None
+        ]
+        return min(ends, default=None)
+
+    def receive_audio(self, now: float) -> None:
+        """Take note that audio came."""
+        self._heard_at = now
+
+    def fault(self, now: float) -> ClientFault | None:
+        """Return why the session has to end; None while it need not."""
+        longest_s, idle_s = self._times.max_session_s, self._times.idle_timeout_s
+        if longest_s is not None and now >= self._started_at + longest_s:
+            return ClientFault(_OVER.format(minutes=longest_s / 60))
+        if idle_s is not None and now >= self._heard_at + idle_s:
+            return ClientFault(_IDLE.format(seconds=idle_s))
+        return None
