@@ -72,7 +72,7 @@ class Settings(ServerLimits):
         default=None,
         min_length=32,  # characters; as bytes they are what HMAC-SHA-256 is as strong as
         description="Secret of 32 characters or more that tokens are signed with, the same on "
-        "servers that share them; none: one for each run.",
+        "servers that share them; none: the key database's, or one for each run.",
         repr=False,
     )
     tls_cert: Path | None = Field(

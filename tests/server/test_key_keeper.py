@@ -22,6 +22,7 @@ from scribewire.server.key_keeper import KeyKeeper
 from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.origin import run_origin
+from tests.parts.plain_http import ask
 from tests.parts.postgresql import PostgreSql
 from tests.parts.wav import wav
 
@@ -314,3 +315,24 @@ async def told(caplog: pytest.LogCaptureFixture, words: str) -> None:
     async with asyncio.timeout(10):
         while not any(words in line for line in caplog.messages):  # noqa: ASYNC110 - logs set no Event
             await asyncio.sleep(0.01)
+
+
+async def test_servers_of_one_database_share_tokens_and_a_restart_ends_none(
+    database_url: str,
+) -> None:
+    async with run_server(keys=(), database=database_url) as first:
+        made = await make(first)
+        token = await make_token(first, made.key)
+    async with run_server(keys=(), database=database_url) as second:
+        async with second.dial(f"/v2/realtime?token={token}") as client:
+            await client.send(START, STOP)
+            assert await client.until_closed() == 1000
+        await revoke(second, made)
+
+        assert (await refused(second, token))[:2] == (401, "unknown token")
+
+
+async def make_token(server: RunningServer, key: str) -> str:
+    answer = await ask(server.address.port, "/v1/tokens", {"x-api-key": key}, method="POST")
+    token: str = json.loads(answer.body)["token"]
+    return token

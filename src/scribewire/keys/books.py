@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from scribewire.keys.database import open_database
 from scribewire.keys.known import KeySnapshot
 from scribewire.keys.store import KeyStore
+from scribewire.keys.token_secret import read_token_secret
 from scribewire.keys.upgrade import upgrade
 from scribewire.keys.usage_tables import UsageTables
 
@@ -23,6 +24,10 @@ class KeyBooks:
         self._database = database
         self.store = KeyStore(database)
         self.usage = UsageTables(database)
+
+    def token_secret(self) -> bytes:
+        """Return what tokens are signed with on all servers of the database."""
+        return read_token_secret(self._database)
 
     @classmethod
     def open(cls, url: str) -> KeyBooks:

@@ -80,3 +80,12 @@ class WriterRow(KeyTables):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     sequence: Mapped[int]
     seen_at: Mapped[int]
+
+
+class TokenSecretRow(KeyTables):
+    """One row: what tokens are signed with."""
+
+    __tablename__ = "token_secret"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    secret: Mapped[bytes] = mapped_column(LargeBinary(32))

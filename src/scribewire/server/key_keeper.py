@@ -22,6 +22,7 @@ from scribewire.keys.access import KeyAccess
 from scribewire.keys.configured import ConfiguredKeys
 from scribewire.keys.place import database_of
 from scribewire.keys.ring import KeyRing
+from scribewire.keys.tokens import make_secret
 from scribewire.keys.usage import UsageLedger
 from scribewire.runtime.one_thread import OneThread
 
@@ -55,6 +56,7 @@ class KeyKeeper:
         self._ledger = None if books is None else UsageLedger()
         self.access = KeyAccess(self.ring, self._ledger, now=now)
         self.books = books
+        self.token_secret = make_secret() if books is None else books.token_secret()
         self._now = now
         self._interval_s = interval_s
         self._thread = None if books is None else OneThread("keys")

@@ -18,7 +18,7 @@ from scribewire.engines.loader import configured_engines
 from scribewire.engines.on_demand import OnDemandEngine, is_resident, load_engine
 from scribewire.engines.served import languages_by_model, name_of
 from scribewire.errors import CloseCode, ServerFault
-from scribewire.keys.tokens import Tokens, make_secret
+from scribewire.keys.tokens import Tokens
 from scribewire.log_line import LogLine
 from scribewire.models.cache import ModelCache
 from scribewire.origins import AllowedOrigins
@@ -191,7 +191,7 @@ def _make_services(
         max_final_latency_s=settings.max_final_latency_ms / 1000,
         max_sessions=settings.max_sessions,
     )
-    secret = settings.token_secret.encode() if settings.token_secret else make_secret()
+    secret = settings.token_secret.encode() if settings.token_secret else keys.token_secret
     tokens = Tokens(keys.ring, secret)
     return Services(
         settings=settings,
