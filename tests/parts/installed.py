@@ -22,6 +22,8 @@ _REMEDIES: Final = {
     "ffmpeg": "install the package ffmpeg",
     "strace": "install the package strace",
     "icecast2": "install the package icecast2",
+    "prometheus": "install the package prometheus",
+    "promtool": "install the package prometheus",
     "espeak-ng": "install the package espeak-ng",
     "postgres": "install the package postgresql",
     "initdb": "install the package postgresql",
