@@ -88,9 +88,10 @@ def read_tokens(samples: Samples) -> list[Token]:
     edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
     tokens: list[Token] = []
     for start, end in pairwise(edges):
-        count = round((end - start) / FRAME_SAMPLES) if start < end and codes[start] else 0
-        cuts = np.linspace(start, end, count + 1).round().astype(int).tolist() if count else []
-        letters = [_letter(int(codes[start]), *cut) for cut in pairwise(cuts)]
+        code = int(codes[start]) if start < end else 0
+        count = round((end - start) / FRAME_SAMPLES) if code else 0
+        cuts = [*(round(start + number * (end - start) / count) for number in range(count)), end]
+        letters = [_letter(code, *cut) for cut in pairwise(cuts)]
         if letters and tokens and tokens[-1].end != start:
             letters[0] = replace(letters[0], text=f" {letters[0].text}")
         tokens += letters
@@ -99,6 +100,10 @@ def read_tokens(samples: Samples) -> list[Token]:
 
 def _letter(code: int, start: int, end: int) -> Token:
     return Token(code, logprob=-0.1, text=chr(code), start=start, end=end)
+
+
+def _untimed(token: Token) -> Token:
+    return Token(token.id, logprob=token.logprob, text=token.text)
 
 
 class ScriptedVad:
@@ -203,7 +208,7 @@ class ScriptedEngine:
         assert is_known, f"the prefix {request.prefix} is not in the audio: {known}"
         tokens = tokens[len(request.prefix) :]
         if not request.wants_times:
-            tokens = [replace(token, start=None, end=None) for token in tokens]
+            tokens = [_untimed(token) for token in tokens]
         text = "".join(token.text for token in tokens).strip()
         return DecodeResult(Hypothesis(text, tuple(tokens)))
 
@@ -228,7 +233,7 @@ class ScriptedStreamingEngine(ScriptedEngine):
         self.stream_requests.append(request)
         known = np.frombuffer(request.state or b"", np.float32)
         samples = np.concatenate([known, request.samples])
-        tokens = tuple(replace(token, start=None, end=None) for token in read_tokens(samples))
+        tokens = tuple(_untimed(token) for token in read_tokens(samples))
         text = "".join(token.text for token in tokens).strip()
         return StreamResult(Hypothesis(text, tokens), samples.tobytes())
 
@@ -276,6 +281,8 @@ def _voice_of(letter: str) -> int:
 
 
 def _finite(samples: Samples) -> Samples:
+    if np.isfinite(samples).all():
+        return samples  # nearly always, and sooner found out than replaced
     return np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
 
 

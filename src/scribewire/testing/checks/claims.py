@@ -33,13 +33,16 @@ def check_claims(engine: SpeechEngine, speech: Samples) -> None:
 
 
 def _check_widths(engine: SpeechEngine, speech: Samples) -> None:
-    for width in range(1, engine.traits.max_width + 1):
+    widest = engine.traits.max_width
+    for width in range(1, widest + 1):
         name = f"a width of {width}"
         request = replace(request_for(speech), width=width)
         found = decode(engine, name, request)
-        assert decode(engine, name, request) == found, f"{name}: the same samples, another text"
+        if width in (2, widest):  # each costs a search; of 1 it has been asked
+            again = decode(engine, name, request)
+            assert again == found, f"{name}: the same samples, another text"
     for what in ("silence", "one sample", "no samples"):
-        wide = replace(request_for(inputs()[what]), width=engine.traits.max_width)
+        wide = replace(request_for(inputs()[what]), width=widest)
         decode(engine, f"{what} at the greatest width", wide)
 
 
