@@ -111,7 +111,7 @@ def test_two_voices_get_two_numbers_and_the_chunks_do_not_matter(engines: Engine
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cuts=st.lists(st.integers(1, 10 * SAMPLE_RATE), max_size=300), is_first_kept=st.booleans())
 def test_neither_chunks_nor_dropped_partials_change_the_finals(
     engines: Engines, beckett: Samples, alone: list[Final], cuts: list[int], is_first_kept: bool
