@@ -73,6 +73,14 @@ async def test_its_own_pages_and_programs_may_ask(server: RunningServer) -> None
     ]
 
 
+async def test_a_server_behind_tls_knows_its_own_pages(server: RunningServer) -> None:
+    behind = {"Host": "stt.example", "X-Forwarded-Proto": "https", "Origin": "https://stt.example"}
+
+    assert (await ask(server.address.port, "/healthz", behind)).status == 200
+    behind["Origin"] = "https://stt.example.evil.example"
+    assert (await ask(server.address.port, "/healthz", behind)).status == 403
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [(None, 101), (PAGE, 101), ("own", 101), ("https://evil.example", 403), ("null", 403)],

@@ -63,6 +63,14 @@ async def test_what_is_in_memory_is_ready(server: RunningServer, path: str) -> N
     assert named["endpoint"] == "ws://stt.example/v2/realtime"
 
 
+async def test_the_address_is_the_one_that_the_client_knows(server: RunningServer) -> None:
+    behind_tls = {"Host": "stt.example", "X-Forwarded-Proto": "https"}
+
+    assert (await call(server, STATUS, **behind_tls))[1]["endpoint"] == (
+        "wss://stt.example/v2/realtime"
+    )
+
+
 async def test_what_is_not_in_memory_is_loaded_when_that_is_asked() -> None:
     model = ScriptedModel(is_open=False)
     async with with_dutch(model) as (server, dutch):
