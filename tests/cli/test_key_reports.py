@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from scribewire.cli.key_reports import describe, describe_usage, explain, table, usage_table
+from scribewire.cli.key_reports import explain, table, usage_table
 from scribewire.grants import Grant
-from scribewire.keys.store import KeyRecord
+from scribewire.keys.records import KeyRecord
 from scribewire.keys.usage import KeyUsage
 
 PLAIN = KeyRecord(grant=Grant(key_id="sw_k3v9q2m7tx", name="lobby"), created_at=0)
@@ -47,27 +47,6 @@ def test_a_person_is_told_what_is_limited() -> None:
     ]
 
 
-def test_a_program_is_told_everything() -> None:
-    assert describe(LIMITED, 0) == {
-        "id": "sw_0000000000",
-        "name": "hall",
-        "state": "active",
-        "is_admin": True,
-        "types": ["fast", "quality"],
-        "languages": None,
-        "origins": None,
-        "source_hosts": [],
-        "max_sessions": 2,
-        "minutes_per_day": 1.5,
-        "minutes_per_month": None,
-        "created_at": 0,
-        "expires_at": 86_400,
-        "rotated_at": None,
-        "revoked_at": None,
-        "last_used_at": 60,
-    }
-
-
 def test_a_list_has_a_line_for_each_key() -> None:
     assert table([PLAIN, LIMITED], 0) == [
         "ID             STATE   LAST USED             NAME",
@@ -88,9 +67,3 @@ def test_use_is_told_by_day_and_in_all() -> None:
         "2030-02-01  1f3870be       0.0      1",
         "all                        1.5      3",
     ]
-    assert describe_usage(usages[1]) == {
-        "key_id": "1f3870be",
-        "day": "2030-02-01",
-        "audio_s": 1.5,
-        "sessions": 1,
-    }

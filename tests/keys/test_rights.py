@@ -10,7 +10,7 @@ from scribewire.keys.rights import WantedRights
 
 
 def test_what_is_not_limited_is_not_limited() -> None:
-    assert WantedRights(name=" lobby ").as_grant(now=0) == Grant(name="lobby")
+    assert WantedRights(name="lobby").as_grant(now=0) == Grant(name="lobby")
 
 
 def test_rights_are_read_as_servers_compare_them() -> None:
@@ -42,7 +42,8 @@ def test_rights_are_read_as_servers_compare_them() -> None:
     [
         ({"name": " "}, "name: expected 1 to 200 characters"),
         ({"name": "a" * 201}, "name: expected 1 to 200 characters"),
-        ({"name": "one\ntwo"}, "name: expected characters that can be seen"),
+        ({"name": "one\ntwo"}, "name: expected 1 to 200 characters that can be seen, on one line"),
+        ({"name": "\udcff"}, "name: expected 1 to 200 characters"),
         ({"types": ["slow"]}, "type 'slow': expected one of fast, quality"),
         ({"languages": ["Dutch"]}, "language 'dutch': expected a code"),
         ({"origins": ["captions.example"]}, "origin 'captions.example': expected a page's"),
@@ -50,6 +51,9 @@ def test_rights_are_read_as_servers_compare_them() -> None:
         ({"source_hosts": ["http://a.example"]}, "source host 'http://a.example': expected"),
         ({"max_sessions": 0}, "max_sessions: expected more than 0"),
         ({"minutes_per_day": -1}, "minutes_per_day: expected more than 0"),
+        ({"max_sessions": 10**30}, "max_sessions: expected more than 0, at most 1000000"),
+        ({"minutes_per_day": float("inf")}, "minutes_per_day: expected more than 0"),
+        ({"expires_at": 10**30}, "expiry: expected a time to come, before"),
         ({"minutes_per_month": float("nan")}, "minutes_per_month: expected more than 0"),
         ({"expires_at": 5}, "expiry: expected a time to come"),
     ],

@@ -5,7 +5,7 @@ import pytest
 from scribewire.grants import Grant
 from scribewire.keys.configured import ConfiguredKeys, fingerprint
 from scribewire.keys.key_text import digest_of, make_key_text
-from scribewire.keys.known import KnownKey
+from scribewire.keys.records import KnownKey
 from scribewire.keys.ring import KeyRing
 
 OLD, NEW = make_key_text("sw_k3v9q2m7tx"), make_key_text("sw_k3v9q2m7tx")

@@ -7,8 +7,8 @@ from sqlalchemy import text
 
 from scribewire.grants import Grant
 from scribewire.keys.database import Database
-from scribewire.keys.known import KnownKey
-from scribewire.keys.store import KeyIsOver, KeyStore, NoSuchKey
+from scribewire.keys.records import KeyIsOver, KnownKey, NoSuchKey
+from scribewire.keys.store import KeyStore
 
 EVERYTHING = Grant(
     name="lobby",

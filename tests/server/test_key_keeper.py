@@ -14,9 +14,8 @@ from scribewire.grants import Grant
 from scribewire.keys.books import KeyBooks
 from scribewire.keys.configured import ConfiguredKeys
 from scribewire.keys.database import DatabaseFault, open_database
-from scribewire.keys.known import KeySnapshot
 from scribewire.keys.place import default_database
-from scribewire.keys.store import MadeKey
+from scribewire.keys.records import KeySnapshot, MadeKey
 from scribewire.keys.usage import UsageBatch
 from scribewire.server.key_keeper import KeyKeeper
 from scribewire.testing.running import RawClient, RunningServer, run_server

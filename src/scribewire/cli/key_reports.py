@@ -6,34 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from scribewire.cli.durations import format_time
+from scribewire.keys.description import minutes_of
 
 if TYPE_CHECKING:
-    from scribewire.keys.store import KeyRecord
+    from scribewire.keys.records import KeyRecord
     from scribewire.keys.usage import KeyUsage
-    from scribewire.protocol.strict_json import Fields
-
-
-def describe(record: KeyRecord, now: float) -> Fields:
-    """Return a key for a program; null: no limit, or never. Times are Unix seconds."""
-    grant = record.grant
-    return {
-        "id": grant.key_id,
-        "name": grant.name,
-        "state": record.state(now),
-        "is_admin": grant.is_admin,
-        "types": _sorted(grant.modes),
-        "languages": _sorted(grant.languages),
-        "origins": _sorted(grant.origins),
-        "source_hosts": _sorted(grant.source_hosts),
-        "max_sessions": grant.max_sessions,
-        "minutes_per_day": _minutes(grant.max_audio_s_per_day),
-        "minutes_per_month": _minutes(grant.max_audio_s_per_month),
-        "created_at": record.created_at,
-        "expires_at": grant.expires_at,
-        "rotated_at": record.rotated_at,
-        "revoked_at": record.revoked_at,
-        "last_used_at": record.last_used_at,
-    }
 
 
 def explain(record: KeyRecord, now: float) -> list[str]:
@@ -49,8 +26,8 @@ def explain(record: KeyRecord, now: float) -> list[str]:
         ("origins", _joined(grant.origins)),
         ("source hosts", _joined(grant.source_hosts)),
         ("sessions", _most(grant.max_sessions, "at once")),
-        ("audio", _most(_minutes(grant.max_audio_s_per_day), "minutes a day")),
-        ("audio", _most(_minutes(grant.max_audio_s_per_month), "minutes a month")),
+        ("audio", _most(minutes_of(grant.max_audio_s_per_day), "minutes a day")),
+        ("audio", _most(minutes_of(grant.max_audio_s_per_month), "minutes a month")),
         ("created", format_time(record.created_at)),
         ("expires", format_time(grant.expires_at)),
         ("rotated", format_time(record.rotated_at)),
@@ -75,16 +52,6 @@ def table(records: Sequence[KeyRecord], now: float) -> list[str]:
     return aligned(rows)
 
 
-def describe_usage(usage: KeyUsage) -> Fields:
-    """Return what a key was used for on a day, for a program."""
-    return {
-        "key_id": usage.key_id,
-        "day": usage.day.isoformat(),
-        "audio_s": usage.audio_ms / 1000,
-        "sessions": usage.sessions,
-    }
-
-
 def usage_table(usages: Sequence[KeyUsage]) -> list[str]:
     """Return a line for each key and day, with a head, and their sum below."""
     rows = [("DAY", "KEY", "MINUTES", "SESSIONS")]
@@ -106,16 +73,8 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def _sorted(names: Iterable[str] | None) -> list[str] | None:
-    return None if names is None else sorted(names)
-
-
 def _joined(names: Iterable[str] | None) -> str | None:
     return None if names is None else ", ".join(sorted(names)) or "none"
-
-
-def _minutes(seconds: float | None) -> float | None:
-    return None if seconds is None else seconds / 60
 
 
 def _most(number: float | None, what: str) -> str | None:

@@ -18,7 +18,8 @@ from scribewire.errors import ClientFault
 
 if TYPE_CHECKING:
     from scribewire.keys.books import KeyBooks
-    from scribewire.keys.store import KeyStore, MadeKey
+    from scribewire.keys.records import MadeKey
+    from scribewire.keys.store import KeyStore
 
 keys = typer.Typer(
     help="Make, look at and end the keys that clients connect with.",
@@ -119,7 +120,8 @@ def list_keys(
     output: _Output = "text",
 ) -> None:
     """List the keys that can be used, the oldest first."""
-    from scribewire.cli.key_reports import describe, table
+    from scribewire.cli.key_reports import table
+    from scribewire.keys.description import describe
 
     now = time.time()
     with _open_store(settings) as store:
@@ -134,7 +136,8 @@ def list_keys(
 @with_settings("database")
 def show(key_id: _KeyId, *, settings: Given, output: _Output = "text") -> None:
     """Show what a key may do and what became of it."""
-    from scribewire.cli.key_reports import describe, explain
+    from scribewire.cli.key_reports import explain
+    from scribewire.keys.description import describe
 
     with _open_store(settings) as store:
         record = store.find(key_id)
@@ -152,7 +155,7 @@ def revoke(key_id: _KeyId, *, settings: Given, output: _Output = "text") -> None
     Its sessions are told so within seconds, get the finals of what was said
     until then, and are closed. Its use stays in the books.
     """
-    from scribewire.cli.key_reports import describe
+    from scribewire.keys.description import describe
 
     with _open_store(settings) as store:
         record = store.revoke(key_id, now=time.time())
@@ -200,7 +203,8 @@ def usage(
     A server that runs writes them every second. Keys that were given
     on its command line are told by their fingerprints.
     """
-    from scribewire.cli.key_reports import describe_usage, usage_table
+    from scribewire.cli.key_reports import usage_table
+    from scribewire.keys.description import describe_usage
 
     with _open_books(settings) as books:
         found = books.usage.by_day(key_id=key_id, today=datetime.now(UTC).date(), days=days)
@@ -238,7 +242,8 @@ def _open_books(given: Given, *, makes: bool = False) -> Iterator[KeyBooks]:
 
 
 def _print_made(made: MadeKey, output: Format) -> None:
-    from scribewire.cli.key_reports import describe, explain
+    from scribewire.cli.key_reports import explain
+    from scribewire.keys.description import describe
 
     now = time.time()
     if output == "json":

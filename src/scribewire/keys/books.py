@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from scribewire.keys.database import open_database
-from scribewire.keys.known import KeySnapshot
+from scribewire.keys.records import KeySnapshot
 from scribewire.keys.store import KeyStore
 from scribewire.keys.token_secret import read_token_secret
 from scribewire.keys.upgrade import upgrade

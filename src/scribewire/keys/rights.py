@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from math import inf
 from typing import Final, cast, get_args
 
 from scribewire.errors import ClientFault
 from scribewire.grants import Grant
-from scribewire.keys.schema import MAX_NAME_CHARACTERS
 from scribewire.origins import ORIGIN, normalise_origin
 from scribewire.types import Mode
+
+_HIDDEN = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+NAME: Final = rf"^[^{_HIDDEN}]*[^\s{_HIDDEN}][^{_HIDDEN}]*$"
+"""On one line, and not blank."""
+MAX_NAME_CHARACTERS: Final = 200
+MAX_SESSIONS: Final = 1_000_000
+MAX_MINUTES: Final = 100_000_000
+"""Nobody means more, and databases hold no more than so many digits."""
+LATEST: Final = 253_402_300_799
+"""The last second of the year 9999, in Unix seconds."""
 
 LANGUAGE: Final = r"^[a-z]{2}$"
 SOURCE_HOST: Final = (
@@ -40,22 +48,23 @@ class WantedRights:
 
     def as_grant(self, *, now: float) -> Grant:
         """Return the rights. Raises ClientFault for what cannot be."""
-        if not self.name.strip() or len(self.name) > MAX_NAME_CHARACTERS:
-            raise ClientFault(f"name: expected 1 to {MAX_NAME_CHARACTERS} characters")
-        if not self.name.isprintable():
-            raise ClientFault("name: expected characters that can be seen, on one line")
-        if self.expires_at is not None and self.expires_at <= now:
-            raise ClientFault("expiry: expected a time to come")
-        for what, least in (
-            ("max_sessions", self.max_sessions),
-            ("minutes_per_day", self.minutes_per_day),
-            ("minutes_per_month", self.minutes_per_month),
+        is_told = re.fullmatch(NAME, self.name) and _is_unicode(self.name)
+        if not is_told or len(self.name) > MAX_NAME_CHARACTERS:
+            told = f"name: expected 1 to {MAX_NAME_CHARACTERS} characters that can be seen"
+            raise ClientFault(f"{told}, on one line")
+        if self.expires_at is not None and not now < self.expires_at <= LATEST:
+            raise ClientFault("expiry: expected a time to come, before the year 10000")
+        for what, given, most in (
+            ("max_sessions", self.max_sessions, MAX_SESSIONS),
+            ("minutes_per_day", self.minutes_per_day, MAX_MINUTES),
+            ("minutes_per_month", self.minutes_per_month, MAX_MINUTES),
         ):
-            if least is not None and not 0 < least < inf:
-                raise ClientFault(f"{what}: expected more than 0; to end a key, revoke it")
+            if given is not None and not 0 < given <= most:
+                told = f"{what}: expected more than 0, at most {most}"
+                raise ClientFault(f"{told}; to end a key, revoke it")
         modes = _read("type", self.types, _is_mode, f"one of {', '.join(_MODES)}")
         return Grant(
-            name=self.name.strip(),
+            name=self.name,
             is_admin=self.is_admin,
             modes=cast("frozenset[Mode] | None", modes),  # `_is_mode` has said so
             languages=_read("language", self.languages, _matches(LANGUAGE), "a code as `nl`"),
@@ -85,6 +94,11 @@ def _read(
         if not is_one(name):
             raise ClientFault(f"{what} {name!r}: expected {expected}")
     return names
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether it can be written; what stood for bytes on a command line cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _is_mode(name: str) -> bool:

@@ -19,7 +19,7 @@ from scribewire.keys.key_text import digest_of, id_of
 if TYPE_CHECKING:
     from scribewire.grants import Grant
     from scribewire.keys.configured import ConfiguredKeys
-    from scribewire.keys.known import KnownKey
+    from scribewire.keys.records import KnownKey
 
 
 class KeyRing:

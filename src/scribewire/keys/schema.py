@@ -6,12 +6,11 @@ Times are Unix seconds and days are of UTC. A change here needs a migration besi
 from __future__ import annotations
 
 from datetime import date
-from typing import Final
 
 from sqlalchemy import JSON, BigInteger, LargeBinary, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-MAX_NAME_CHARACTERS: Final = 200
+from scribewire.keys.rights import MAX_NAME_CHARACTERS
 
 _Names = list[str] | None
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import select, update
 
-from scribewire.errors import ClientFault
 from scribewire.grants import Grant
-from scribewire.keys.key_text import KeyText, id_of, make_key_id, make_key_text
-from scribewire.keys.known import KnownKey
+from scribewire.keys.key_text import KEY_ID, KeyText, id_of, make_key_id, make_key_text
+from scribewire.keys.records import KeyIsOver, KeyRecord, KnownKey, MadeKey, NoSuchKey
 from scribewire.keys.schema import KeyRow, RevisionRow
 
 if TYPE_CHECKING:
@@ -20,45 +18,6 @@ if TYPE_CHECKING:
 
     from scribewire.keys.database import Database
     from scribewire.types import Mode
-
-KeyState = Literal["active", "expired", "revoked"]
-
-
-class NoSuchKey(ClientFault):
-    """No key of the database has that name."""
-
-
-class KeyIsOver(ClientFault):
-    """What was asked for needs a key that has not been revoked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRecord:
-    """What is known of a key, without its secret. Times are Unix seconds."""
-
-    grant: Grant
-    """Its name and its rights."""
-    created_at: int
-    rotated_at: int | None = None
-    """When it got the secret that it has; None: the first."""
-    revoked_at: int | None = None
-    last_used_at: int | None = None
-    """When a session last began with it, a few seconds late."""
-
-    def state(self, now: float) -> KeyState:
-        """Return whether it can be used."""
-        if self.revoked_at is not None:
-            return "revoked"
-        expires_at = self.grant.expires_at
-        return "active" if expires_at is None or now < expires_at else "expired"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeKey:
-    """A key that has just got a secret, which nobody can tell again."""
-
-    record: KeyRecord
-    key: str = field(repr=False)
 
 
 class KeyStore:
@@ -127,7 +86,8 @@ class KeyStore:
 
 
 def _row(session: Session, key_id: str) -> KeyRow:
-    row = session.get(KeyRow, key_id, with_for_update=True)
+    is_one = KEY_ID.fullmatch(key_id) is not None  # else PostgreSQL may not even read it
+    row = session.get(KeyRow, key_id, with_for_update=True) if is_one else None
     if row is None:
         # A whole key by mistake: its secret is not repeated.
         near = id_of(key_id)

@@ -28,7 +28,7 @@ from scribewire.runtime.one_thread import OneThread
 
 if TYPE_CHECKING:
     from scribewire.keys.books import KeyBooks
-    from scribewire.keys.known import KeySnapshot
+    from scribewire.keys.records import KeySnapshot
     from scribewire.settings import Settings
 
 INTERVAL_S: Final = 1.0
@@ -70,7 +70,7 @@ class KeyKeeper:
         Raises DatabaseFault, and what the function raises. Only with `books`.
         """
         result = await self._call(function)
-        await self.synchronise()
+        await self._try_to_synchronise()  # it has been done, whatever comes of this
         return result
 
     async def synchronise(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import RootModel
 from starlette.routing import Route as PathRoute
 
+from scribewire.server.rest.admin import ADMIN_ROUTES
 from scribewire.server.rest.document import describe
 from scribewire.server.rest.health import HEALTH_ROUTES
 from scribewire.server.rest.realtime import REALTIME_ROUTES
@@ -36,6 +37,7 @@ def _document() -> Document:
 ROUTES: Final = (
     *HEALTH_ROUTES,
     *TOKEN_ROUTES,
+    *ADMIN_ROUTES,
     *REALTIME_ROUTES,
     Route(
         method="GET",

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from scribewire.errors import ClientFault
 from scribewire.grants import Grant
+from scribewire.keys.rights import LANGUAGE, SOURCE_HOST
 from scribewire.keys.tokens import MAX_LIFETIME_S, MIN_LIFETIME_S
 from scribewire.log_line import LogLine
 from scribewire.origins import ORIGIN, normalise_origin
@@ -18,13 +19,12 @@ from scribewire.types import Mode
 
 USUAL_LIFETIME_S = 60  # to open a page's socket; what has begun goes on
 _MOST = 20  # of a list: the token has to fit into a request
-_HOST = r"^(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_\-]*\.)*[A-Za-z0-9_\-]*$|^\[[0-9A-Fa-f:.]+\]$"
 
 _log = logging.getLogger("scribewire.server")
 
 _Origin = Annotated[str, Field(pattern=ORIGIN, max_length=200)]
-_Language = Annotated[str, Field(pattern="^[a-z]{2}$")]
-_Host = Annotated[str, Field(pattern=_HOST, max_length=200)]
+_Language = Annotated[str, Field(pattern=LANGUAGE)]
+_Host = Annotated[str, Field(pattern=SOURCE_HOST, max_length=200)]
 
 
 class TokenWishes(BodyModel):

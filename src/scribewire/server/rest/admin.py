@@ -1,0 +1,291 @@
+"""`/v1/admin`: what `scribewire keys` does, for a key that may manage keys."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+from pydantic import Field
+
+from scribewire.errors import ServerFault
+from scribewire.keys.description import describe, describe_usage
+from scribewire.keys.records import KeyIsOver, KeyState, NoSuchKey
+from scribewire.keys.rights import (
+    LANGUAGE,
+    MAX_MINUTES,
+    MAX_NAME_CHARACTERS,
+    MAX_SESSIONS,
+    NAME,
+    SOURCE_HOST,
+    WantedRights,
+)
+from scribewire.origins import ORIGIN
+from scribewire.server.rest.faults import conflict, not_found, unavailable
+from scribewire.server.rest.table import (
+    Answer,
+    AnswerModel,
+    BodyModel,
+    QueryModel,
+    RestCall,
+    Route,
+)
+from scribewire.types import Mode
+
+if TYPE_CHECKING:
+    from scribewire.keys.books import KeyBooks
+    from scribewire.keys.records import KeyRecord, MadeKey
+
+_MOST = 100  # of a list
+_LONGEST_GRACE_S = 90 * 86_400
+_LONGEST_LIFE_S = 100 * 366 * 86_400
+_AWAY = "the database of keys does not answer: try again a little later"
+
+_Origin = Annotated[str, Field(pattern=ORIGIN, max_length=200)]
+_Language = Annotated[str, Field(pattern=LANGUAGE)]
+_Host = Annotated[str, Field(pattern=SOURCE_HOST, max_length=200)]
+_Minutes = Annotated[float, Field(gt=0, le=MAX_MINUTES)]
+_Result = TypeVar("_Result")
+
+_log = logging.getLogger("scribewire.server")
+
+
+class KeyWishes(BodyModel):
+    """A key to make: what is not limited here is not limited."""
+
+    name: str = Field(
+        pattern=NAME, max_length=MAX_NAME_CHARACTERS, description="What it is called: who has it."
+    )
+    types: list[Mode] | None = Field(default=None, max_length=_MOST)
+    languages: list[_Language] | None = Field(default=None, max_length=_MOST)
+    origins: list[_Origin] | None = Field(
+        default=None, max_length=_MOST, description="Web pages that it may be used from."
+    )
+    source_hosts: list[_Host] | None = Field(
+        default=None, max_length=_MOST, description="Hosts that stream URLs may lead to."
+    )
+    max_sessions: int | None = Field(default=None, ge=1, le=MAX_SESSIONS)
+    minutes_per_day: _Minutes | None = None
+    minutes_per_month: _Minutes | None = None
+    expires_in_s: int | None = Field(
+        default=None, ge=1, le=_LONGEST_LIFE_S, description="When it ends, in seconds from now."
+    )
+    is_admin: bool = Field(default=False, description="It may manage keys.")
+
+
+class RotateWishes(BodyModel):
+    """How a key gets a new secret."""
+
+    grace_s: int = Field(
+        default=0,
+        ge=0,
+        le=_LONGEST_GRACE_S,
+        description="How long the old secret is taken too, in seconds.",
+    )
+
+
+class KeyDescription(AnswerModel):
+    """A key without its secret; null: no limit, or never. Times are Unix seconds."""
+
+    id: str
+    name: str
+    state: KeyState
+    is_admin: bool
+    types: list[Mode] | None
+    languages: list[str] | None
+    origins: list[str] | None
+    source_hosts: list[str] | None
+    max_sessions: int | None
+    minutes_per_day: float | None
+    minutes_per_month: float | None
+    created_at: int
+    expires_at: int | None
+    rotated_at: int | None
+    revoked_at: int | None
+    last_used_at: int | None
+
+
+class KeyWithSecret(KeyDescription):
+    """A key that has just got its secret, which is told this once."""
+
+    key: str
+
+
+class KeyList(AnswerModel):
+    """Keys, the oldest first."""
+
+    keys: list[KeyDescription]
+
+
+class ListQuery(QueryModel):
+    """Which keys are listed."""
+
+    all: bool = Field(default=False, description="Those that are over too.")
+
+
+class UsageQuery(QueryModel):
+    """Whose use is told."""
+
+    days: int = Field(default=31, ge=1, le=3660, description="How many, today among them; of UTC.")
+    key_id: str | None = Field(
+        default=None, pattern="^[0-9a-z_]{0,16}$", description="None: of all."
+    )
+
+
+class DayOfKey(AnswerModel):
+    """What one key was used for on one day of UTC."""
+
+    key_id: str
+    day: date
+    audio_s: float
+    sessions: int
+
+
+class UsageList(AnswerModel):
+    """The use of keys, by day and key."""
+
+    usage: list[DayOfKey]
+
+
+async def _list_keys(call: RestCall) -> Answer:
+    wants_all = call.read_query(ListQuery).all
+    now = time.time()
+    records = await _ask(call, lambda books: books.store.all_keys())
+    told = [_describe(one, now) for one in records if wants_all or one.state(now) == "active"]
+    return Answer(body=KeyList(keys=told))
+
+
+async def _create_key(call: RestCall) -> Answer:
+    wishes, now = call.read_body(KeyWishes), time.time()
+    said = wishes.model_dump(exclude={"expires_in_s"})
+    ends_at = None if wishes.expires_in_s is None else int(now) + wishes.expires_in_s
+    rights = WantedRights(**said, expires_at=ends_at).as_grant(now=now)
+    made = await _ask(call, lambda books: books.store.create(rights, now=now))
+    _note(call, "made", made.record.grant.key_id)
+    return Answer(body=_with_secret(made), status=201)
+
+
+async def _show_key(call: RestCall) -> Answer:
+    key_id = call.path["key_id"]
+    record = await _ask(call, lambda books: books.store.find(key_id))
+    return Answer(body=_describe(record, time.time()))
+
+
+async def _revoke_key(call: RestCall) -> Answer:
+    key_id, now = call.path["key_id"], time.time()
+    if key_id == call.grant.key_id:
+        raise conflict("a key does not revoke itself, by mistake: use another one")
+    record = await _ask(call, lambda books: books.store.revoke(key_id, now=now))
+    _note(call, "revoked", key_id)
+    return Answer(body=_describe(record, now))
+
+
+async def _rotate_key(call: RestCall) -> Answer:
+    key_id, now = call.path["key_id"], time.time()
+    grace_s = call.read_body(RotateWishes).grace_s
+    made = await _ask(call, lambda books: books.store.rotate(key_id, now=now, grace_s=grace_s))
+    _note(call, "rotated", key_id)
+    return Answer(body=_with_secret(made))
+
+
+async def _tell_usage(call: RestCall) -> Answer:
+    query, today = call.read_query(UsageQuery), datetime.now(UTC).date()
+    counts = await _ask(
+        call,
+        lambda books: books.usage.by_day(key_id=query.key_id, today=today, days=query.days),
+    )
+    told = [DayOfKey.model_validate(describe_usage(one)) for one in counts]
+    return Answer(body=UsageList(usage=told))
+
+
+async def _ask(call: RestCall, function: Callable[[KeyBooks], _Result]) -> _Result:
+    """Ask the database; what has changed acts on this server when it returns."""
+    try:
+        return await call.services.keys.call(function)
+    except NoSuchKey as fault:
+        raise not_found(fault.message) from None
+    except KeyIsOver as fault:
+        raise conflict(fault.message) from None
+    except ServerFault as fault:
+        _log.warning("! %s", fault)
+        raise unavailable("database unavailable", _AWAY) from None
+
+
+def _describe(record: KeyRecord, now: float) -> KeyDescription:
+    return KeyDescription.model_validate(describe(record, now))
+
+
+def _with_secret(made: MadeKey) -> KeyWithSecret:
+    told = describe(made.record, time.time())
+    return KeyWithSecret.model_validate({"key": made.key, **told})
+
+
+def _note(call: RestCall, what: str, key_id: str) -> None:
+    _log.info("= key %s %s by key %s", key_id, what, call.grant.key_id)
+
+
+_KEYS, _KEY = "/v1/admin/keys", "/v1/admin/keys/{key_id}"
+_AWAY_TOO = frozenset({503})
+
+ADMIN_ROUTES = (
+    Route(
+        method="GET",
+        path=_KEYS,
+        summary="List the keys.",
+        access="admin",
+        answers={200: KeyList},
+        query=ListQuery,
+        refusals=_AWAY_TOO,
+        handle=_list_keys,
+    ),
+    Route(
+        method="POST",
+        path=_KEYS,
+        summary="Make a key, which is told this once.",
+        access="admin",
+        answers={201: KeyWithSecret},
+        body=KeyWishes,
+        refusals=_AWAY_TOO,
+        handle=_create_key,
+    ),
+    Route(
+        method="GET",
+        path=_KEY,
+        summary="Tell what a key may do and what became of it.",
+        access="admin",
+        answers={200: KeyDescription},
+        refusals=_AWAY_TOO,
+        handle=_show_key,
+    ),
+    Route(
+        method="DELETE",
+        path=_KEY,
+        summary="Revoke a key: its sessions end with their finals.",
+        access="admin",
+        answers={200: KeyDescription},
+        refusals=_AWAY_TOO | {409},
+        handle=_revoke_key,
+    ),
+    Route(
+        method="POST",
+        path=_KEY + "/rotate",
+        summary="Give a key a new secret, which is told this once.",
+        access="admin",
+        answers={200: KeyWithSecret},
+        body=RotateWishes,
+        refusals=_AWAY_TOO | {409},
+        handle=_rotate_key,
+    ),
+    Route(
+        method="GET",
+        path="/v1/admin/usage",
+        summary="Tell what keys were used for, by day.",
+        access="admin",
+        answers={200: UsageList},
+        query=UsageQuery,
+        refusals=_AWAY_TOO,
+        handle=_tell_usage,
+    ),
+)

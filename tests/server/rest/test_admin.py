@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from scribewire.grants import Grant
+from scribewire.testing.running import RunningServer, run_server
+from scribewire.testing.scripted import draw_pcm
+from tests.parts.plain_http import ask
+from tests.parts.postgresql import PostgreSql
+
+START, STOP = '{"action":"start"}', '{"action":"stop"}'
+KEYS = "/v1/admin/keys"
+
+
+@dataclass
+class Operator:
+    """Asks a server with a key that may manage keys."""
+
+    server: RunningServer
+    key: str
+
+    @property
+    def key_id(self) -> str:
+        return self.key[:13]
+
+    async def ask(
+        self, method: str, path: str, body: object = None, *, key: str | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        fields = {"Authorization": f"Bearer {key or self.key}"}
+        fields |= {} if body is None else {"Content-Type": "application/json"}
+        answer = await ask(
+            self.server.address.port,
+            path,
+            fields,
+            method=method,
+            body=b"" if body is None else json.dumps(body).encode(),
+        )
+        return answer.status, json.loads(answer.body)
+
+    async def make(self, **wishes: object) -> dict[str, Any]:
+        status, made = await self.ask("POST", KEYS, {"name": "lobby", **wishes})
+        assert status == 201, made
+        return made
+
+
+async def admin_of(server: RunningServer) -> Operator:
+    rights = Grant(name="operator", is_admin=True)
+    made = await server.services.keys.call(
+        lambda books: books.store.create(rights, now=time.time() - 60)
+    )
+    return Operator(server, made.key)
+
+
+@pytest.fixture
+async def operator(database_url: str) -> AsyncIterator[Operator]:
+    async with run_server(database=database_url) as server:
+        yield await admin_of(server)
+
+
+async def test_a_key_is_made_and_connects_at_once(operator: Operator) -> None:
+    made = await operator.make(
+        types=["fast"], languages=["en"], minutes_per_day=1.5, expires_in_s=60
+    )
+
+    assert made["expires_at"] == made["created_at"] + 60
+    assert made["key"].startswith(made["id"] + "_")
+    assert (made["state"], made["types"], made["minutes_per_day"]) == ("active", ["fast"], 1.5)
+    async with operator.server.dial(f"/v2/realtime?token={made['key']}") as client:
+        await client.send(START, draw_pcm("." * 5 + "hello" * 3), STOP)
+        assert await client.until_closed() == 1000
+    assert client.finals == ["hello" * 3]
+
+
+async def test_a_key_is_shown_and_listed_without_its_secret(operator: Operator) -> None:
+    made = await operator.make()
+    key = made.pop("key")
+
+    assert await operator.ask("GET", f"{KEYS}/{made['id']}") == (200, made)
+    status, listed = await operator.ask("GET", KEYS)
+    assert status == 200
+    assert [one["id"] for one in listed["keys"]] == [operator.key_id, made["id"]]
+    assert key[14:] not in json.dumps(listed)
+
+
+async def test_a_key_that_is_revoked_ends_its_session_before_the_answer(
+    operator: Operator,
+) -> None:
+    made = await operator.make()
+    async with operator.server.dial(f"/v2/realtime?token={made['key']}") as client:
+        await client.send(START, draw_pcm("." * 5 + "hello" * 3))
+        await client.next()
+        status, revoked = await operator.ask("DELETE", f"{KEYS}/{made['id']}")
+
+        assert (status, revoked["state"]) == (200, "revoked")
+        assert await client.until_closed() == 1008
+
+    assert (await operator.ask("GET", KEYS))[1]["keys"][-1]["id"] == operator.key_id
+    assert len((await operator.ask("GET", f"{KEYS}?all=true"))[1]["keys"]) == 2
+    assert (await operator.ask("POST", f"{KEYS}/{made['id']}/rotate", {}))[0] == 409
+
+
+async def test_a_key_gets_a_new_secret_with_grace_for_the_old_one(operator: Operator) -> None:
+    made = await operator.make(is_admin=True)
+    status, again = await operator.ask("POST", f"{KEYS}/{made['id']}/rotate", {"grace_s": 60})
+
+    assert (status, again["id"]) == (200, made["id"])
+    for key in (made["key"], again["key"]):
+        assert (await operator.ask("GET", KEYS, key=key))[0] == 200
+    await operator.ask("POST", f"{KEYS}/{made['id']}/rotate")
+    assert (await operator.ask("GET", KEYS, key=made["key"]))[0] == 401
+
+
+async def test_use_is_told_by_day(operator: Operator) -> None:
+    made = await operator.make()
+    async with operator.server.dial(f"/v2/realtime?token={made['key']}") as client:
+        await client.send(START, draw_pcm("hello"), STOP)
+        await client.until_closed()
+    await operator.server.services.keys.synchronise()
+
+    status, told = await operator.ask("GET", f"/v1/admin/usage?days=2&key_id={made['id']}")
+
+    assert status == 200
+    (day,) = told["usage"]
+    assert (day["key_id"], day["audio_s"], day["sessions"]) == (made["id"], 0.16, 1)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", f"{KEYS}/sw_k3v9q2m7tx", None, 404),
+        ("DELETE", f"{KEYS}/%00", None, 404),
+        ("POST", f"{KEYS}/lobby/rotate", {}, 404),
+        ("POST", KEYS, {}, 400),
+        ("POST", KEYS, {"name": " "}, 400),
+        ("POST", KEYS, {"name": "lobby", "types": ["slow"]}, 400),
+        ("POST", KEYS, {"name": "lobby", "expires_in_s": 0}, 400),
+        ("POST", KEYS, {"name": "lobby", "max_sessions": 10**30}, 400),
+        ("POST", KEYS, {"name": "lobby", "max_session": 1}, 400),
+        ("GET", "/v1/admin/usage?days=0", None, 400),
+    ],
+)
+async def test_what_cannot_be_done_is_refused(
+    operator: Operator, method: str, path: str, body: object, status: int
+) -> None:
+    assert (await operator.ask(method, path, body))[0] == status
+
+
+async def test_only_a_key_that_may_manage_keys_manages_them(operator: Operator) -> None:
+    made = await operator.make()
+    status, token = await operator.ask("POST", "/v1/tokens", {})
+    assert status == 201
+
+    for key in (made["key"], "key-1", token["token"]):
+        status, told = await operator.ask("GET", KEYS, key=key)
+        assert (status, told["error"]) == (403, "forbidden")
+
+
+async def test_a_key_does_not_revoke_itself_by_mistake(operator: Operator) -> None:
+    assert (await operator.ask("DELETE", f"{KEYS}/{operator.key_id}"))[0] == 409
+
+
+async def test_a_database_that_is_away_is_told(postgresql: PostgreSql) -> None:
+    async with run_server(database=postgresql.new_database()) as server:
+        operator = await admin_of(server)
+        postgresql.stop()
+        status, told = await operator.ask("GET", KEYS)
+        postgresql.start()
+
+        assert (status, told["error"]) == (503, "database unavailable")
+        assert (await operator.ask("GET", KEYS))[0] == 200
+
+
+async def test_the_log_says_who_changed_a_key_and_holds_no_secret(
+    operator: Operator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "scribewire")
+    made = await operator.make()
+    await operator.ask("DELETE", f"{KEYS}/{made['id']}")
+
+    assert f"= key {made['id']} made by key {operator.key_id}" in caplog.messages
+    assert f"= key {made['id']} revoked by key {operator.key_id}" in caplog.messages
+    assert not any(made["key"][14:] in line for line in caplog.messages)
