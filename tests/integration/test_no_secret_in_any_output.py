@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from scribewire.cli.logs import configure_logs
+from scribewire.server.spans import Spans
 from scribewire.settings import LogFormat
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
@@ -51,12 +54,17 @@ async def make_token(server: RunningServer) -> str:
 
 
 async def put_out(log_format: LogFormat) -> tuple[str, str]:
-    """Have everything said that there is to say; return the page of metrics, and a token."""
+    """Have everything said that there is to say; return metrics and traces, and a token."""
     configure_logs("debug", log_format)
     port, dead = find_free_port(), find_free_port()
     source = f"http://user:{PASSWORD}@127.0.0.1:{dead}/{SPOKEN}?sig={SIGNATURE}"
+    exporter = InMemorySpanExporter()
     async with run_server(
-        keys=(KEY,), metrics_port=port, allow_source=("127.0.0.1",), source_retry_ms=0
+        keys=(KEY,),
+        metrics_port=port,
+        allow_source=("127.0.0.1",),
+        source_retry_ms=0,
+        observer=Spans(SimpleSpanProcessor(exporter), {}),
     ) as server:
         token = await make_token(server)
         await hold(server, f"/v2/realtime?token={KEY}&{KEY}=1")
@@ -66,13 +74,15 @@ async def put_out(log_format: LogFormat) -> tuple[str, str]:
         for attachment in list(server.services.attachments):
             await attachment.has_ended.wait()
         page = (await ask(port, "/metrics")).body.decode()
-    return page, token
+    spans = [span.to_json() for span in exporter.get_finished_spans()]
+    assert len(spans) == 5  # three sessions, two finals
+    return page + "".join(spans), token
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("restored_logs")
 @pytest.mark.parametrize("log_format", ["text", "json"])
-async def test_neither_log_nor_metrics_hold_what_is_secret(
+async def test_neither_log_nor_metrics_nor_traces_hold_what_is_secret(
     log_format: LogFormat, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page, token = await put_out(log_format)

@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from tests.parts.collector import run_collector
 from tests.parts.plain_http import ask
 
 START, STOP = '{"action":"start"}', '{"action":"stop"}'
@@ -136,6 +137,30 @@ async def test_without_a_key_one_is_made_printed_once_and_works() -> None:
     assert "listening" in str(answer)
     assert (head + line + output).count(made[1]) == 1
     assert made[1] not in log
+
+
+async def test_what_a_collector_and_prometheus_are_told_holds_no_key() -> None:
+    posts: list[bytes] = []
+    options = ("--key", PLANTED, "--metrics-port", "0", "--log-format", "json")
+    async with (
+        run_collector(posts) as collector,
+        serving(*options, OTEL_EXPORTER_OTLP_ENDPOINT=collector) as (process, url, _),
+    ):
+        async with connect(f"{url}/v2/realtime?token={PLANTED}") as websocket:
+            await websocket.send(START)
+            await websocket.send(STOP)
+            await read_all(websocket)
+        _, log = await end(process)
+
+    lines = [json.loads(line) for line in log.splitlines()]
+    events = [line["event"] for line in lines]
+    assert {"traces", "metrics_served", "opened", "started", "closed", "stopping"} <= {*events}
+    (session,) = {line["session"] for line in lines if "session" in line}
+    (post,) = posts
+    assert session.encode() in post
+    assert PLANTED not in log
+    assert PLANTED.encode() not in post
+    assert process.returncode == 0
 
 
 async def test_sigterm_gives_an_open_session_its_finals() -> None:

@@ -120,6 +120,63 @@ UNOBSERVED: Final[Observer] = _NOBODY
 UNOBSERVED_STREAM: Final[SessionObserver] = _NOBODY
 
 
+def together(*observers: Observer | None) -> Observer:
+    """Return who tells all of them; None stands for nobody."""
+    listening = tuple(one for one in observers if one is not None and one is not UNOBSERVED)
+    if not listening:
+        return UNOBSERVED
+    return listening[0] if len(listening) == 1 else _All(listening)
+
+
+class _All:
+    def __init__(self, observers: tuple[Observer, ...]) -> None:
+        self._observers = observers
+
+    def open_session(self, session_id: str, wishes: Wishes) -> SessionObserver:
+        return _AllOfSession(tuple(one.open_session(session_id, wishes) for one in self._observers))
+
+    def note_call(self, note: CallNote) -> None:
+        for one in self._observers:
+            one.note_call(note)
+
+    def note_refusal(self, reason: str) -> None:
+        for one in self._observers:
+            one.note_refusal(reason)
+
+    def note_close(self, code: int) -> None:
+        for one in self._observers:
+            one.note_close(code)
+
+
+class _AllOfSession:
+    def __init__(self, observers: tuple[SessionObserver, ...]) -> None:
+        self._observers = observers
+
+    def note_audio(self, seconds: float) -> None:
+        for one in self._observers:
+            one.note_audio(seconds)
+
+    def note_partial(self, lag_s: float | None) -> None:
+        for one in self._observers:
+            one.note_partial(lag_s)
+
+    def note_final(self, final: FinalEvent, latency_s: float | None) -> None:
+        for one in self._observers:
+            one.note_final(final, latency_s)
+
+    def note_source_loss(self) -> None:
+        for one in self._observers:
+            one.note_source_loss()
+
+    def note_source_fault(self, cause: str) -> None:
+        for one in self._observers:
+            one.note_source_fault(cause)
+
+    def close(self) -> None:
+        for one in self._observers:
+            one.close()
+
+
 def kind_of(request: Request) -> CallKind:
     """Return what a request is for."""
     if isinstance(request, VadRequest):

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 import math
+import os
 import signal
 import sys
 import time
@@ -26,7 +27,7 @@ from scribewire.protocol.policy import ServerPolicy
 from scribewire.runtime.admission import NO_COSTS, Admission, CallCosts, assumed_costs
 from scribewire.runtime.look_up import LookUpThreads
 from scribewire.runtime.memory import held_bytes
-from scribewire.runtime.observer import UNOBSERVED
+from scribewire.runtime.observer import together
 from scribewire.runtime.residence import Residence
 from scribewire.runtime.self_measurement import measure_costs
 from scribewire.runtime.threads import count_workers, schedule_on_threads
@@ -39,6 +40,7 @@ from scribewire.server.listener import Listener, count_strangers_allowed
 from scribewire.server.metrics.counters import Counters
 from scribewire.server.metrics.page import serving_page
 from scribewire.server.services import Services
+from scribewire.server.tracing import start_tracing
 from scribewire.server.websocket_talk import WebSocketLimits
 from scribewire.server.wrong_keys import WrongKeys
 from scribewire.sources.configured import configured_sources
@@ -85,9 +87,24 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> sig
             words, final_ms = _MEASURED, cost.final_s * 1000
             _log.info(LogLine("measured", words, model=name_of(engine), final_ms=final_ms))
         prepare_process()
-        return asyncio.run(_serve_until_signal(settings, engines, costs, on_listening))
+        return _serve_observed(settings, engines, costs, on_listening)
     finally:
         engines.close()
+
+
+def _serve_observed(
+    settings: Settings,
+    engines: Engines,
+    costs: Mapping[SpeechEngine, CallCosts],
+    on_listening: Callable[[Address], None],
+) -> signal.Signals | None:
+    spans = start_tracing(os.environ)
+    serving_all = _serve_until_signal(settings, engines, costs, on_listening, observer=spans)
+    try:
+        return asyncio.run(serving_all)
+    finally:
+        if spans is not None:
+            spans.close()
 
 
 @contextlib.asynccontextmanager
@@ -99,11 +116,13 @@ async def serving(
     unix_time: Callable[[], float] = time.time,
     named_source: HttpUrl | None = None,
     cut_off: asyncio.Event | None = None,
+    observer: Observer | None = None,
 ) -> AsyncIterator[tuple[Address, Services]]:
     """Run a server inside the present event loop for as long as the context is open.
 
     `costs` are what admission goes by until there are streams to measure, `named_source` is a URL
-    whose host clients may be told all about, wherever it is. Leaving the context drains it:
+    whose host clients may be told all about, wherever it is; `observer` is told what happens, as
+    are the metrics if they are asked for. Leaving the context drains it:
     sessions are told so and get their finals, within the drain timeout and until `cut_off` is set.
     """
     async with keep_keys(settings) as keys:
@@ -115,6 +134,7 @@ async def serving(
             unix_time=unix_time,
             named_source=named_source,
             cut_off=cut_off or asyncio.Event(),
+            observer=observer,
         )
         async with running as (address, services):
             yield address, services
@@ -130,13 +150,14 @@ async def _serving_with(
     unix_time: Callable[[], float],
     named_source: HttpUrl | None,
     cut_off: asyncio.Event,
+    observer: Observer | None,
 ) -> AsyncIterator[tuple[Address, Services]]:
     certificate = _read_certificate(settings)
     listening = listen(settings.host, settings.port)
     host, port = listening.getsockname()[:2]
     is_counted = settings.metrics_port is not None
     counters = Counters(engines.default_language) if is_counted else None
-    observer = counters or UNOBSERVED
+    observer = together(counters, observer)
     scheduler = schedule_on_threads(engines, workers=settings.workers, observer=observer)
     async with configured_sources(settings, named=named_source, look_up=LookUpThreads()) as sources:
         services = _make_services(
@@ -272,6 +293,8 @@ async def _serve_until_signal(
     engines: Engines,
     costs: Mapping[SpeechEngine, CallCosts],
     on_listening: Callable[[Address], None],
+    *,
+    observer: Observer | None,
 ) -> signal.Signals | None:
     stop, cut_off = asyncio.Event(), asyncio.Event()
     received: list[signal.Signals] = []
@@ -291,7 +314,10 @@ async def _serve_until_signal(
 
     for one in _ENDING:
         loop.add_signal_handler(one, receive, one)
-    async with serving(settings, engines, costs, cut_off=cut_off) as (address, _):
+    async with serving(settings, engines, costs, cut_off=cut_off, observer=observer) as (
+        address,
+        _,
+    ):
         on_listening(address)
         await stop.wait()
         _log.info(LogLine("stopping", "= stopping"))

@@ -20,6 +20,7 @@ from scribewire.testing.scripted import ScriptedEngine, ScriptedVad
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from scribewire.runtime.observer import Observer
     from scribewire.server.address import Address
     from scribewire.server.services import Services
 
@@ -29,7 +30,11 @@ KEYS = ("key-1", "key-2")
 
 @contextlib.asynccontextmanager
 async def run_server(
-    engines: Engines | None = None, *, named_source: str | None = None, **options: object
+    engines: Engines | None = None,
+    *,
+    named_source: str | None = None,
+    observer: Observer | None = None,
+    **options: object,
 ) -> AsyncIterator[RunningServer]:
     """Run a server on a free port; without engines it hears what `draw_pcm` draws.
 
@@ -41,7 +46,7 @@ async def run_server(
     settings = Settings.model_validate({**defaults, **options})
     engines = engines or Engines(ScriptedVad(), (ScriptedEngine(),))
     named = None if named_source is None else check_url(named_source)
-    async with serving(settings, engines, named_source=named) as running:
+    async with serving(settings, engines, named_source=named, observer=observer) as running:
         yield RunningServer(*running)
 
 
