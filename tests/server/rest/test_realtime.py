@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from scribewire.engines.engines import Engines
 from scribewire.engines.on_demand import OnDemandEngine
 from scribewire.errors import ModelFault
+from scribewire.grants import Grant
 from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, ScriptedVad
@@ -162,3 +165,19 @@ async def test_a_server_that_has_no_place_is_not_ready() -> None:
         (503, "too many sessions"),
         (503, "shutting down"),
     ]
+
+
+async def test_a_key_that_has_all_its_sessions_is_told_so(tmp_path: Path) -> None:
+    grant = Grant(name="one", max_sessions=1)
+    async with run_server(database=f"sqlite:///{tmp_path / 'keys.sqlite3'}") as server:
+        made = await server.services.keys.call(
+            lambda books: books.store.create(grant, now=time.time())
+        )
+        async with server.dial(f"/v2/realtime?token={made.key}") as dialogue:
+            await dialogue.send('{"action":"start"}')
+            await dialogue.next()
+            full = await call(server, STATUS, **{"x-api-key": made.key})
+        other = await call(server, STATUS)
+
+    assert (full[0], full[1]["error"]) == (429, "too many sessions")
+    assert other[0] == 200

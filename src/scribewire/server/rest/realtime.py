@@ -10,6 +10,7 @@ from scribewire.engines.on_demand import is_resident
 from scribewire.engines.served import name_of
 from scribewire.errors import ClientFault
 from scribewire.protocol.dialects import MAIN_PATH, read_wishes
+from scribewire.server.rest.access import check_key_limits
 from scribewire.server.rest.faults import bad_request, forbidden, not_found, unavailable
 from scribewire.server.rest.table import Answer, AnswerModel, QueryModel, RestCall, Route
 from scribewire.types import Mode
@@ -83,6 +84,7 @@ def _find_engine(call: RestCall) -> SpeechEngine:
         call.grant.check(wishes, host=None)
     except ClientFault as fault:
         raise forbidden(fault.message) from None
+    check_key_limits([call.grant], services.keys.access)
     speech = services.engines.speech_for(wishes.language, wishes.mode, wishes.languages)
     busy = services.admission.refusal(services.scheduler.loads(), speech=speech)
     if busy is not None:
@@ -115,7 +117,7 @@ REALTIME_ROUTES = (
         access="key",
         answers={200: WarmUpStatus},
         query=SessionQuery,
-        refusals=frozenset({404, 503}),
+        refusals=frozenset({404, 429, 503}),
         handle=_initialize,
     ),
     Route(
@@ -125,7 +127,7 @@ REALTIME_ROUTES = (
         access="key",
         answers={200: WarmUpStatus},
         query=SessionQuery,
-        refusals=frozenset({404, 503}),
+        refusals=frozenset({404, 429, 503}),
         handle=_look,
     ),
 )
