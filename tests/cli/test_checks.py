@@ -209,3 +209,12 @@ def test_keys_are_counted_and_never_shown(keys: tuple[str, ...], status: str, wo
     assert check.status == status
     assert words in check.words
     assert "cret" not in check.words
+
+
+def test_a_database_of_keys_is_told_beside_keys_and_without() -> None:
+    assert check_keys((), "the database k").words == (
+        "those of the database k, which is not opened here"
+    )
+    assert check_keys(("one",), "the database k").words.startswith(
+        "1 in SCRIBEWIRE_KEYS, and those of the database k"
+    )

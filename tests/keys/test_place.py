@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scribewire.keys.place import database_of, default_database, default_url
+from scribewire.keys.place import database_of, default_database, default_url, words_for_database
 from scribewire.settings import Settings
 
 
@@ -32,3 +32,15 @@ def test_the_usual_database_is_used_once_it_is_there_and_no_key_was_given() -> N
 
     assert database_of(Settings()) == default_url()
     assert database_of(Settings(keys=("one",))) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (Settings(), None),
+        (Settings(database="sqlite:////srv/keys.sqlite3"), "the database /srv/keys.sqlite3"),
+        (Settings(database="postgresql://u:planted@host/d"), "the database of --database"),
+    ],
+)
+def test_a_database_is_told_without_its_password(settings: Settings, words: str | None) -> None:
+    assert words_for_database(settings) == words

@@ -249,9 +249,14 @@ def _descriptor_limits() -> tuple[int, int] | None:
     return soft, -1 if hard == resource.RLIM_INFINITY else hard
 
 
-def check_keys(keys: Iterable[str]) -> Check:
-    """Tell where keys come from, and whether a client could send them. No key is shown."""
+def check_keys(keys: Iterable[str], database: str | None = None) -> Check:
+    """Tell where keys come from, and whether a client could send them. No key is shown.
+
+    `database` is what holds keys, in words.
+    """
     configured = tuple(keys)
+    if not configured and database is not None:
+        return Check("keys", "ok", f"those of {database}, which is not opened here")
     if not configured:
         return Check(
             "keys", "ok", "none in SCRIBEWIRE_KEYS: `scribewire serve` makes one at each start"
@@ -263,4 +268,5 @@ def check_keys(keys: Iterable[str]) -> Check:
             "failed",
             f"{len(unfit)} of {len(configured)} in SCRIBEWIRE_KEYS can be sent by no client; {FIT}",
         )
-    return Check("keys", "ok", f"{len(configured)} in SCRIBEWIRE_KEYS")
+    beside = "" if database is None else f", and those of {database}, which is not opened here"
+    return Check("keys", "ok", f"{len(configured)} in SCRIBEWIRE_KEYS{beside}")

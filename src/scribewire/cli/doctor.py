@@ -56,6 +56,7 @@ async def examine() -> tuple[list[Check], LanguageTable | None, Settings]:
     """
     from scribewire.cli import checks
     from scribewire.cli.model_checks import check_models
+    from scribewire.keys.place import words_for_database
     from scribewire.models.cache import ModelCache
     from scribewire.runtime.cores import available_cores
 
@@ -75,7 +76,7 @@ async def examine() -> tuple[list[Check], LanguageTable | None, Settings]:
         checks.check_certificates(),
         checks.check_cores(settings, available_cores()),
         checks.check_descriptors(),
-        checks.check_keys(settings.keys),
+        checks.check_keys(settings.keys, words_for_database(settings)),
     ]
     return made, table, settings
 

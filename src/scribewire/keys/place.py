@@ -34,3 +34,12 @@ def database_of(settings: Settings) -> str | None:
     if settings.keys or not default_database().exists():
         return None
     return default_url()
+
+
+def words_for_database(settings: Settings) -> str | None:
+    """Return the same for people: no address, since a password may stand in it."""
+    url = database_of(settings)
+    if url is None:
+        return None
+    scheme, _, file = url.partition(":///")
+    return f"the database {file}" if scheme == "sqlite" and file else "the database of --database"
