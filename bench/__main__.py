@@ -8,6 +8,7 @@ from importlib import import_module
 # Each is a module of this package with `main(arguments)`, loaded when it is asked for: some need
 # packages that only they need.
 BENCHES = {
+    "abuse": "the abuse drill: all that a network can do to a server, beside live sessions",
     "accuracy": "word error beside the whole clip and moonshine-voice",
     "admission": "how many are let in, however they come (simulated, needs no manifest)",
     "chunkings": "the same finals however the audio was cut",

@@ -48,7 +48,13 @@ class Flood:
     port: int
     counts: Counter[str] = field(default_factory=Counter)
 
-    async def endure(self, name: str, attack: Callable[[RawSocket], Awaitable[None]]) -> None:
+    async def endure(
+        self,
+        name: str,
+        attack: Callable[[RawSocket], Awaitable[None]],
+        *,
+        break_s: float = BREAK_S,
+    ) -> None:
         """Attack over one connection after another."""
         while True:
             self.counts[f"{name}: connections"] += 1
@@ -63,7 +69,7 @@ class Flood:
                 self.counts[f"{name}: closed by the server"] += 1
             except TimeoutError:
                 self.counts[f"{name}: not answered"] += 1
-            await asyncio.sleep(BREAK_S)
+            await asyncio.sleep(break_s)
 
     async def repeat(self, name: str, data: bytes, *, first: bytes = b"") -> None:
         """Open WebSockets and send the same again and again, reading nothing."""

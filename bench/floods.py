@@ -110,18 +110,18 @@ async def _measure(speeches: Sequence[Speech], seconds: float) -> Report:
     return Report(
         sessions=len(speeches),
         seconds=seconds,
-        undisturbed_p95_ms=_p95(calm, speeches, window),
-        flooded_p95_ms=_p95(flooded, speeches, window),
+        undisturbed_p95_ms=p95_of(calm, speeches, window),
+        flooded_p95_ms=p95_of(flooded, speeches, window),
         unfinished=sum(one.ended_s is None for one in flooded),
         finals=sum(len(one.finals) for one in flooded),
         differing=tuple(one for one in differences if one is not None),
         undisturbed_cpu_s=round(calm_found.cpu_s, 1),
         flooded_cpu_s=round(found.cpu_s, 1),
-        undisturbed_rss_before_mb=_mb(calm_found.before_bytes),
-        undisturbed_rss_peak_mb=_mb(max(calm_found.rss_bytes)),
-        rss_before_mb=_mb(found.before_bytes),
-        rss_peak_mb=_mb(max(found.rss_bytes)),
-        rss_after_mb=_mb(found.rss_bytes[-1]),
+        undisturbed_rss_before_mb=in_mb(calm_found.before_bytes),
+        undisturbed_rss_peak_mb=in_mb(max(calm_found.rss_bytes)),
+        rss_before_mb=in_mb(found.before_bytes),
+        rss_peak_mb=in_mb(max(found.rss_bytes)),
+        rss_after_mb=in_mb(found.rss_bytes[-1]),
         drain_s=round(found.drain_s, 2),
         last_finals=found.last_finals,
         probes=len(found.probe_ms) + len(found.refused),
@@ -134,7 +134,7 @@ async def _measure(speeches: Sequence[Speech], seconds: float) -> Report:
 async def _run_undisturbed(speeches: Sequence[Speech]) -> tuple[Sequence[StreamRecord], _Flooded]:
     found = _Flooded()
     async with run_server_process() as server:
-        loading = asyncio.create_task(run_load(server.target, _sources(speeches)))
+        loading = asyncio.create_task(run_load(server.target, sources_of(speeches)))
         await asyncio.sleep(FLOOD_AT_S)
         found.before_bytes = (await server.usage()).rss_bytes
         watching = asyncio.create_task(_watch(server, found))
@@ -149,7 +149,7 @@ async def _run_flooded(speeches: Sequence[Speech]) -> tuple[Sequence[StreamRecor
     found = _Flooded()
     async with contextlib.AsyncExitStack() as running:
         server = await running.enter_async_context(run_server_process())
-        loading = asyncio.create_task(run_load(server.target, _sources(speeches)))
+        loading = asyncio.create_task(run_load(server.target, sources_of(speeches)))
         speaker = connect(server.url, key=server.key, **ENGLISH.fields())
         last = await running.enter_async_context(speaker)
         await asyncio.sleep(FLOOD_AT_S)
@@ -215,17 +215,20 @@ async def _come_and_go(server: ServerProcess) -> None:
             pass
 
 
-def _sources(speeches: Sequence[Speech]) -> list[Source]:
+def sources_of(speeches: Sequence[Speech]) -> list[Source]:
+    """Return the load that says these, one after the other."""
     starts = plan_starts(len(speeches), spread_s=SPREAD_S)
     return [Source(pcm=one.pcm, starts_s=at) for one, at in zip(speeches, starts, strict=True)]
 
 
-def _p95(
+def p95_of(
     records: Sequence[StreamRecord], speeches: Sequence[Speech], window: Window
 ) -> float | None:
+    """Return the time from the end of the last word to the final, 95th percentile, in ms."""
     found = distribution(measure(records, speeches, window).speech_to_final_ms)
     return None if found is None else round(found.p95)
 
 
-def _mb(count: int) -> float:
+def in_mb(count: int) -> float:
+    """Return bytes in megabytes, for a report."""
     return round(count / 1e6, 1)
