@@ -23,6 +23,7 @@ BENCHES = {
     "cuts": "what cutting long speech costs",
     "english_unchanged": "English of an earlier version and of this one, side by side",
     "floods": "clients without a key that do all they can, beside live sessions",
+    "fuzz": "mutated messages by the million, to the protocol core and to a server",
     "hostile_bodies": "sources that make work for the event loop, beside live sessions",
     "hostile_media": "broken media and the decoder process: crashes, time-outs, what is left",
     "mutations": "mutated dialogues: no traceback, nothing left behind",

@@ -28,7 +28,7 @@ REFUSED_URL = "http://127.0.0.1:9/a"  # stream mode connects nowhere: not an all
 LARGEST_BYTES = 200_000  # of one message: beyond this only size is tried, and that has a test
 
 
-_ODD_TEXTS = (
+ODD_TEXTS = (
     *("{}", "[]", "", "nul", "[" * 500, "1e999", '"\\ud800"', '{"a":1,"a":2}'),
     *('{"action":"start"}', '{"action":"stop"}', '{"action":null}', '{"action":"start","key":1}'),
 )
@@ -107,7 +107,7 @@ def _bad_text(frames: list[bytes], random: Random) -> None:
 
 
 def _odd_text(frames: list[bytes], random: Random) -> None:
-    _add(frames, random, frame(TEXT, random.choice(_ODD_TEXTS).encode()))
+    _add(frames, random, frame(TEXT, random.choice(ODD_TEXTS).encode()))
 
 
 def _bad_opcode(frames: list[bytes], random: Random) -> None:

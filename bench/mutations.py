@@ -83,15 +83,15 @@ async def run_mutations(count: int, seed: int, folder: Path) -> Report:
         assert serves_before, "the server does not serve before anything was sent"
         descriptors, rss_bytes = server.descriptors, server.rss_bytes
         began_at = time.monotonic()
-        answers = await _send_all(server, [random.choice(scripts) for _ in range(count)], seed)
+        answers = await send_all(server, [random.choice(scripts) for _ in range(count)], seed)
         seconds = time.monotonic() - began_at
-        descriptors_left, sessions_left = await _settle(server, descriptors)
+        descriptors_left, sessions_left = await settle(server, descriptors)
         return Report(
             count=count,
             seed=seed,
             seconds=round(seconds, 1),
             tracebacks=server.log.read_bytes().count(b"Traceback"),
-            errors=_errors(server.log),
+            errors=errors_of(server.log),
             answers=dict(sorted(answers.items())),
             sessions_left=sessions_left,
             descriptors_left=descriptors_left,
@@ -101,7 +101,8 @@ async def run_mutations(count: int, seed: int, folder: Path) -> Report:
         )
 
 
-async def _send_all(server: ScriptedServer, scripts: list[Script], seed: int) -> Counter[str]:
+async def send_all(server: ScriptedServer, scripts: list[Script], seed: int) -> Counter[str]:
+    """Send each of them, mutated; return how often a client was answered how."""
     answers: Counter[str] = Counter()
     waiting = iter(enumerate(scripts))
 
@@ -167,7 +168,7 @@ async def _serves(server: ScriptedServer) -> bool:
     return finals == ["hello"]
 
 
-async def _settle(server: ScriptedServer, before: int) -> tuple[int, int]:
+async def settle(server: ScriptedServer, before: int) -> tuple[int, int]:
     """Return how many descriptors and sessions are left, once none is or none may be."""
     until = time.monotonic() + SETTLED_S
     while True:
@@ -188,6 +189,7 @@ def _sessions(server: ScriptedServer) -> int:
         connection.close()
 
 
-def _errors(log: Path) -> tuple[str, ...]:
+def errors_of(log: Path) -> tuple[str, ...]:
+    """Return the first lines of a log at `error`."""
     lines = log.read_text("utf-8", "replace").splitlines()
     return tuple(line for line in lines if line.startswith(("ERROR", "CRITICAL")))[:5]
