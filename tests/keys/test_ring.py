@@ -68,6 +68,12 @@ def test_what_is_no_key_brings_nothing(ring: KeyRing, shown: str) -> None:
     assert ring.grant_of(shown) is None
 
 
+def test_a_ring_is_empty_where_nobody_could_connect(ring: KeyRing) -> None:
+    assert not ring.is_empty
+    assert not KeyRing(ConfiguredKeys(["one"])).is_empty
+    assert KeyRing(ConfiguredKeys([])).is_empty
+
+
 def test_the_secret_before_is_taken_for_its_grace(ring: KeyRing, clock: Clock) -> None:
     clock.now = 99
     assert ring.grant_of(OLD.whole) == GRANT

@@ -185,6 +185,16 @@ async def test_configured_keys_are_counted_beside_those_of_a_database(database_u
     assert (len(key_id), audio_ms, sessions) == (8, SPEECH_MS, 1)
 
 
+@pytest.mark.parametrize("keys", [(), ("key-1",)])
+async def test_a_server_that_no_key_can_connect_to_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, keys: tuple[str, ...]
+) -> None:
+    async with run_server(keys=keys, database=f"sqlite:///{tmp_path / 'keys.sqlite3'}"):
+        pass
+
+    assert any("no key can connect yet" in line for line in caplog.messages) == (not keys)
+
+
 async def test_a_server_writes_the_last_use_when_it_ends(database_url: str) -> None:
     async with run_server(keys=(), database=database_url) as server:
         made = await make(server)

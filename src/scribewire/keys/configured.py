@@ -51,6 +51,11 @@ class ConfiguredKeys:
         self._digests = tuple(_digest(key) for key in keys)
         self._ids = frozenset(_name(digest) for digest in self._digests)
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._ids)
+
     def grant_of(self, key: str) -> Grant | None:
         """Return what the key may do, which is everything, or None if it is none of ours.
 

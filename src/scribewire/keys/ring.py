@@ -31,6 +31,11 @@ class KeyRing:
         self._now = now
         self._nobodys = secrets.token_bytes(32)  # compared with where there is nothing to compare
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody could connect."""
+        return not self._known and not self._configured.count
+
     def replace(self, known: Iterable[KnownKey]) -> None:
         """Know these keys of a database from now on, and no others of it."""
         self._known = {one.grant.key_id: one for one in known}

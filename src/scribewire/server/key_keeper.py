@@ -149,6 +149,8 @@ async def keep_keys(
     running: asyncio.Task[None] | None = None
     try:
         await keeper.synchronise()
+        if keeper.ring.is_empty:
+            _log.warning("! no key can connect yet: make one with `scribewire keys create`")
         running = asyncio.create_task(keeper.run())
         yield keeper
     finally:
