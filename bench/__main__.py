@@ -28,6 +28,7 @@ BENCHES = {
     "hostile_media": "broken media and the decoder process: crashes, time-outs, what is left",
     "mutations": "mutated dialogues: no traceback, nothing left behind",
     "noise": "what is made of audio without speech",
+    "observability_cost": "what metrics and logs take of the processor (needs no manifest)",
     "partials": "how calm partials are, how early, and what their stability means",
     "speakers": "diarization error rate",
     "streams": "stream mode: parity, live HLS, faults, many sources at once",
