@@ -34,7 +34,10 @@ MOST_P95_MS = 1500.0
 SETTLED_S = 10.0  # by when what was taken is to be given back
 LOOK_S = 0.25
 SPARE_MB = 32.0  # what memory may differ by between two runs of the same speech
-UNREAD_TIMEOUT_MS = 5_000  # of the server: readers that never read are seen to go within the drill
+OF_READERS = {  # those that never read are to be seen to go within the drill
+    "SCRIBEWIRE_UNREAD_TIMEOUT_MS": "5000",
+    "SCRIBEWIRE_MAX_UNREAD_BYTES": "16384",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +142,7 @@ async def _run(
     speeches: Sequence[Speech], window: Window, *, scale: float | None
 ) -> tuple[Sequence[StreamRecord], Run, dict[str, int]]:
     """Load a fresh server; with a scale, abuse it meanwhile."""
-    environment = {**ADMIT_ALL, "SCRIBEWIRE_UNREAD_TIMEOUT_MS": str(UNREAD_TIMEOUT_MS)}
+    environment = {**ADMIT_ALL, **OF_READERS}
     async with run_server_process(environment) as server:
         await push(server.target, bytes(2 * SAMPLE_RATE))
         before = await _hold(server)

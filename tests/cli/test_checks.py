@@ -196,7 +196,8 @@ def test_few_open_files_are_warned_of() -> None:
 
 KEYS = [
     ((), "ok", "`scribewire serve` makes one"),
-    (("one", "two"), "ok", "2 in SCRIBEWIRE_KEYS"),
+    (("a" * 20, "b" * 20), "ok", "2 in SCRIBEWIRE_KEYS"),
+    (("a" * 20, "b" * 19), "warning", "2 in SCRIBEWIRE_KEYS; 1 under 20 characters"),
     (("one", "sécret"), "failed", "1 of 2 in SCRIBEWIRE_KEYS"),
     (("my secret",), "failed", "visible ASCII"),
 ]

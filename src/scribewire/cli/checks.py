@@ -249,8 +249,13 @@ def _descriptor_limits() -> tuple[int, int] | None:
     return soft, -1 if hard == resource.RLIM_INFINITY else hard
 
 
+LEAST_KEY_CHARACTERS = 20  # at random, 100 bits and more: no number of guesses comes near
+
+
 def check_keys(keys: Iterable[str], database: str | None = None) -> Check:
-    """Tell where keys come from, and whether a client could send them. No key is shown.
+    """Tell where keys come from, whether a client could send them, and anybody guess them.
+
+    No key is shown.
 
     `database` is what holds keys, in words.
     """
@@ -269,4 +274,9 @@ def check_keys(keys: Iterable[str], database: str | None = None) -> Check:
             f"{len(unfit)} of {len(configured)} in SCRIBEWIRE_KEYS can be sent by no client; {FIT}",
         )
     beside = "" if database is None else f", and those of {database}, which is not opened here"
-    return Check("keys", "ok", f"{len(configured)} in SCRIBEWIRE_KEYS{beside}")
+    told = f"{len(configured)} in SCRIBEWIRE_KEYS{beside}"
+    short = sum(len(key) < LEAST_KEY_CHARACTERS for key in configured)
+    if not short:
+        return Check("keys", "ok", told)
+    words = f"{told}; {short} under {LEAST_KEY_CHARACTERS} characters, which can be guessed"
+    return Check("keys", "warning", f"{words}: `scribewire serve` without a key makes a good one")
