@@ -24,6 +24,7 @@ from scribewire.keys.place import database_of
 from scribewire.keys.ring import KeyRing
 from scribewire.keys.tokens import make_secret
 from scribewire.keys.usage import UsageLedger
+from scribewire.log_line import LogLine
 from scribewire.runtime.one_thread import OneThread
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ class KeyKeeper:
             async with asyncio.timeout(_LAST_PATIENCE_S):
                 await self.synchronise()
         except (ServerFault, TimeoutError) as fault:
-            _log.warning("! the last use of keys is not written: %s", fault)
+            words = "! the last use of keys is not written: {reason}"
+            _log.warning(LogLine("use_not_written", words, reason=fault))
         if self.books is not None:
             self._thread.call_last(self.books.close)
 
@@ -110,18 +112,19 @@ class KeyKeeper:
         try:
             await self.synchronise()
         except ServerFault as fault:
-            self._note_down("! %s; the keys that were known last stay in force", fault)
+            self._note_down(str(fault))
         except Exception:  # noqa: BLE001 - ours: without the next one no key would end any more
-            self._note_down("! a fault of ours; the keys that were known last stay in force")
+            self._note_down("a fault of ours", is_ours=True)
         else:
             if self._is_down:
-                _log.info("= the key database answers again")
+                _log.info(LogLine("keys_back", "= the key database answers again"))
             self._is_down = False
 
-    def _note_down(self, words: str, fault: ServerFault | None = None) -> None:
+    def _note_down(self, reason: str, *, is_ours: bool = False) -> None:
         """Say once that the database is not followed; what ends by time ends all the same."""
         if not self._is_down:
-            _log.warning(words, *(() if fault is None else (fault,)), exc_info=fault is None)
+            words = "! {reason}; the keys that were known last stay in force"
+            _log.warning(LogLine("keys_away", words, reason=reason), exc_info=is_ours)
         self._is_down = True
         self.access.end_lost()
 
@@ -150,7 +153,8 @@ async def keep_keys(
     try:
         await keeper.synchronise()
         if keeper.ring.is_empty:
-            _log.warning("! no key can connect yet: make one with `scribewire keys create`")
+            words = "! no key can connect yet: make one with `scribewire keys create`"
+            _log.warning(LogLine("no_keys", words))
         running = asyncio.create_task(keeper.run())
         yield keeper
     finally:

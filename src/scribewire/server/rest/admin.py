@@ -22,6 +22,7 @@ from scribewire.keys.rights import (
     SOURCE_HOST,
     WantedRights,
 )
+from scribewire.log_line import LogLine
 from scribewire.origins import ORIGIN
 from scribewire.server.rest.faults import conflict, not_found, unavailable
 from scribewire.server.rest.table import (
@@ -209,7 +210,7 @@ async def _ask(call: RestCall, function: Callable[[KeyBooks], _Result]) -> _Resu
     except KeyIsOver as fault:
         raise conflict(fault.message) from None
     except ServerFault as fault:
-        _log.warning("! %s", fault)
+        _log.warning(LogLine("keys_away", "! {reason}", reason=fault))
         raise unavailable("database unavailable", _AWAY) from None
 
 
@@ -223,7 +224,8 @@ def _with_secret(made: MadeKey) -> KeyWithSecret:
 
 
 def _note(call: RestCall, what: str, key_id: str) -> None:
-    _log.info("= key %s %s by key %s", key_id, what, call.grant.key_id)
+    words, by = "= key {key} {what} by key {by}", call.grant.key_id
+    _log.info(LogLine("key_changed", words, key=key_id, what=what, by=by))
 
 
 _KEYS, _KEY = "/v1/admin/keys", "/v1/admin/keys/{key_id}"
