@@ -16,6 +16,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from scribewire.errors import ServerFault
 from scribewire.grants import Grant
 from scribewire.keys.books import KeyBooks
 from scribewire.testing.running import RawClient
@@ -45,10 +46,15 @@ class KeyedServer:
         self._program = await Program.start(command, self._log, environment=environment)
 
         async def is_ready() -> bool:
-            self._address = next(iter(self._log.read_text().splitlines()), "")
-            return self._address.startswith("ws://")
+            lines = self._log.read_text().splitlines()  # its log is among them
+            self._address = next((line for line in lines if line.startswith("ws://")), "")
+            return bool(self._address)
 
-        await self._program.wait_until(is_ready)
+        try:
+            await self._program.wait_until(is_ready)
+        except ServerFault:
+            await self._program.kill()
+            raise
 
     async def kill(self) -> None:
         assert self._program is not None
