@@ -5,35 +5,44 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
-from websockets.typing import Origin
+from websockets.typing import Origin, Subprotocol
 
 from scribewire import client
 from scribewire.testing.running import KEYS, RawClient, RunningServer
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.certificates import certify
 from tests.parts.installed import need_part
+from tests.parts.programs import find_free_port
 from tests.parts.proxies import run_caddy, run_nginx
 
-PROXIES: dict[str, Callable[..., Any]] = {"nginx": run_nginx, "caddy": run_caddy}
+RunProxy: TypeAlias = Callable[..., AbstractAsyncContextManager[int]]
+
+PROXIES: dict[str, RunProxy] = {"nginx": run_nginx, "caddy": run_caddy}
 SPOKEN = draw_pcm("..SSSSSSSSSSSSSSSSSSSS")
 PAUSE = draw_pcm("............")
+PLANTED = "planted-key-7c1f"
+SHOWN: list[tuple[str, dict[str, Any]]] = [  # wherever a key may stand
+    (f"/v2/realtime?token={PLANTED}", {}),
+    (f"/v2/client/{PLANTED}?url=http://a.example/?key={PLANTED}", {}),
+    ("/v2/realtime", {"additional_headers": {"X-Api-Key": PLANTED, "Referer": f"?key={PLANTED}"}}),
+    ("/v2/realtime", {"subprotocols": [Subprotocol("token"), Subprotocol(PLANTED)]}),
+]
 FROM = "127.0.0.5"  # not one of those that are taken for a proxy
 
 
 @pytest.fixture(params=sorted(PROXIES))
-async def proxied(
-    request: pytest.FixtureRequest,
-    server: RunningServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[str]:
-    """The address of a proxy in front of the server, with a certificate that is trusted."""
+def run_proxy(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> RunProxy:
+    """What runs a proxy, with a certificate that is trusted, in front of a port."""
     need_part(request.param)
     root = certify("A test authority", is_authority=True)
     own = certify("127.0.0.1", by=root)
@@ -41,8 +50,13 @@ async def proxied(
     pem.write_bytes(own.pem + own.key_pem)
     authority.write_bytes(root.pem)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-    run = PROXIES[request.param]
-    async with run(tmp_path, server_port=server.address.port, pem=pem) as port:
+    return partial(PROXIES[request.param], tmp_path, pem=pem)
+
+
+@pytest.fixture
+async def proxied(run_proxy: RunProxy, server: RunningServer) -> AsyncIterator[str]:
+    """The address of a proxy in front of the server."""
+    async with run_proxy(server_port=server.address.port) as port:
         yield f"wss://127.0.0.1:{port}"
 
 
@@ -80,3 +94,24 @@ async def test_pages_of_the_same_origin_are_known_behind_a_proxy(proxied: str) -
     with pytest.raises(InvalidStatus, match="403"):
         async with connect(url, proxy=None, origin=Origin("https://a.example")):
             pass
+
+
+@pytest.mark.slow
+async def test_no_log_of_a_proxy_holds_a_key_though_its_server_is_down(
+    run_proxy: RunProxy, tmp_path: Path
+) -> None:
+    async with run_proxy(server_port=find_free_port()) as port:
+        for target, shown in SHOWN:
+            with pytest.raises(InvalidStatus, match="502"):
+                await connect(f"wss://127.0.0.1:{port}{target}", proxy=None, **shown)
+
+    names, holding = read_everything(tmp_path)
+    assert any(name.endswith(".log") for name in names)
+    assert holding == []
+
+
+def read_everything(folder: Path) -> tuple[list[str], list[str]]:
+    """Return which files there are, and which of them hold the key."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    holding = [path.name for path in files if PLANTED.encode() in path.read_bytes()]
+    return [path.name for path in files], holding

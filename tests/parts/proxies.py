@@ -31,7 +31,6 @@ http {{
     include {folder}/site.conf;
 }}
 """
-_CADDY: Final = "{\n\tadmin off\n\tauto_https off\n}\n"
 
 
 def changed(text: str, **values: str) -> str:
@@ -71,11 +70,12 @@ async def run_caddy(folder: Path, *, server_port: int, pem: Path) -> AsyncIterat
     site = changed(
         (DEPLOY / "Caddyfile").read_text("utf-8"),
         **{
+            "\tlog {": "\tadmin off\n\tauto_https off\n\tlog {",
             "captions.example {": f"https://127.0.0.1:{port} {{\n\ttls {pem} {pem}",
             "127.0.0.1:8000": f"127.0.0.1:{server_port}",
         },
     )
-    (folder / "Caddyfile").write_text(_CADDY + site, "utf-8")
+    (folder / "Caddyfile").write_text(site, "utf-8")
     command = [find_part("caddy"), "run", "--adapter", "caddyfile"]
     command += ["--config", str(folder / "Caddyfile")]
     async with _running(command, folder / "caddy.log", port):
