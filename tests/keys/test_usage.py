@@ -69,6 +69,25 @@ def test_what_a_key_has_used_is_what_was_written_and_what_was_not() -> None:
     assert ledger.used_audio_s("nobody", now=NOON) == (0.0, 0.0)
 
 
+def test_what_nobody_has_acknowledged_is_told_by_day_and_key() -> None:
+    ledger = UsageLedger("me")
+    ledger.begin_session("one", now=NOON)
+    ledger.add_audio("one", SECOND, now=NOON)
+    batch = ledger.next_batch(now=NOON)
+    ledger.add_audio("one", 2 * SECOND, now=NOON)
+    ledger.add_audio("a", SECOND, now=NOON + DAY_S)
+    ledger.add_audio("less than a millisecond", 1, now=NOON)
+    later = KeyUsage(key_id="a", day=date(2030, 2, 1), audio_ms=1000, sessions=0)
+
+    assert ledger.unwritten() == [
+        KeyUsage(key_id="one", day=TODAY, audio_ms=3000, sessions=1),
+        later,
+    ]
+    ledger.acknowledge(batch, {})
+    ledger.acknowledge(ledger.next_batch(now=NOON + DAY_S), {})
+    assert ledger.unwritten() == []
+
+
 def test_a_new_day_and_a_new_month_begin_at_nothing() -> None:
     ledger = UsageLedger("me")
     ledger.acknowledge(None, {"one": UsedAudio(60_000, 120_000, date(2030, 1, 30))})

@@ -258,6 +258,50 @@ async def test_what_was_written_and_not_confirmed_is_not_counted_twice(database_
     await keeper.aclose()
 
 
+async def test_all_use_is_written_at_the_end_though_an_answer_was_lost(database_url: str) -> None:
+    KeyBooks.open(database_url).close()
+    books = ForgetfulBooks(open_database(database_url))
+    keeper = KeyKeeper(ConfiguredKeys(["one"]), books)
+    use = keeper.access.begin(Grant(key_id="one"), lambda _: None)
+    use.admit(16_000)
+    with pytest.raises(DatabaseFault):
+        await keeper.synchronise()
+    use.admit(48_000)
+
+    await keeper.aclose()
+
+    after = KeyBooks.open(database_url)
+    (count,) = after.usage.by_day(today=datetime.now(UTC).date(), days=2)
+    after.close()
+    assert (count.audio_ms, count.sessions) == (4000, 1)
+
+
+async def test_the_log_says_whose_last_use_is_not_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"sqlite:///{tmp_path / 'keys.sqlite3'}"
+    KeyBooks.open(url).close()
+    books = ForgetfulBooks(open_database(url))
+    books.losses = 1000
+    noon = datetime(2030, 1, 31, 12, tzinfo=UTC).timestamp()
+    keeper = KeyKeeper(
+        ConfiguredKeys(["one", "two"]), books, now=lambda: noon, last_patience_s=0.05
+    )
+    use = keeper.access.begin(Grant(key_id="one"), lambda _: None)
+    with pytest.raises(DatabaseFault):
+        await keeper.synchronise()
+    use.admit(24_000)
+    keeper.access.begin(Grant(key_id="two"), lambda _: None)
+
+    await keeper.aclose()
+
+    why = "are not written: key database: the connection was lost at the commit"
+    assert caplog.messages == [
+        f"! 1.500 s of audio and 1 sessions of key one on 2030-01-31 {why}",
+        f"! 0.000 s of audio and 1 sessions of key two on 2030-01-31 {why}",
+    ]
+
+
 async def test_a_database_that_is_down_leaves_the_keys_in_force(
     postgresql: PostgreSql, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -125,6 +125,21 @@ class UsageLedger:
                 month_ms += audio_ms
         return today_ms / 1000, month_ms / 1000
 
+    def unwritten(self) -> list[KeyUsage]:
+        """Return what nobody has acknowledged, by day and key."""
+        sums: dict[tuple[date, str], tuple[float, int]] = {}
+        for key_id in self._counted:
+            for day, count in self._counted[key_id].items():
+                sums[day, key_id] = (count.samples / _SAMPLES_PER_MS, count.sessions)
+        for one in self._batch.counts if self._batch is not None else ():
+            audio_ms, sessions = sums.get((one.day, one.key_id), (0, 0))
+            sums[one.day, one.key_id] = (audio_ms + one.audio_ms, sessions + one.sessions)
+        return [
+            KeyUsage(key_id=key_id, day=day, audio_ms=int(audio_ms), sessions=sessions)
+            for (day, key_id), (audio_ms, sessions) in sorted(sums.items())
+            if audio_ms >= 1 or sessions
+        ]
+
     def _unwritten(self, key_id: str) -> Iterator[tuple[date, float]]:
         for day, count in self._counted.get(key_id, {}).items():
             yield day, count.samples / _SAMPLES_PER_MS

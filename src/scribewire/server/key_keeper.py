@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 INTERVAL_S: Final = 1.0
 """Changes act, and use is written, within this and what the database takes."""
 
-_LAST_PATIENCE_S = 5.0  # with the database, when the server ends
+LAST_PATIENCE_S: Final = 5.0
+"""With the database, when the server ends and there is use to be written."""
+
+_PAUSE_S = 0.1  # before the last use is tried again
 
 Result = TypeVar("Result")
 
@@ -52,6 +55,7 @@ class KeyKeeper:
         *,
         now: Callable[[], float] = time.time,
         interval_s: float = INTERVAL_S,
+        last_patience_s: float = LAST_PATIENCE_S,
     ) -> None:
         self.ring = KeyRing(configured, now=now)
         self._ledger = None if books is None else UsageLedger()
@@ -60,9 +64,11 @@ class KeyKeeper:
         self.token_secret = make_secret() if books is None else books.token_secret()
         self._now = now
         self._interval_s = interval_s
+        self._last_patience_s = last_patience_s
         self._thread = None if books is None else OneThread("keys")
         self._revision: int | None = None
         self._is_down = False
+        self._reason = ""  # why the last use could not be written
         self._synchronising = asyncio.Lock()
 
     async def call(self, function: Callable[[KeyBooks], Result]) -> Result:
@@ -96,17 +102,36 @@ class KeyKeeper:
             await self._try_to_synchronise()
 
     async def aclose(self) -> None:
-        """Write what has not been written yet, if the database takes it now."""
-        if self._thread is None:
+        """Write what has not been written yet, and say what the database does not take in time."""
+        if self._thread is None or self._ledger is None or self.books is None:
             return
-        try:
-            async with asyncio.timeout(_LAST_PATIENCE_S):
+        self._reason = "the key database does not answer"
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._last_patience_s):
+                await self._write_all(self._ledger)
+        for lost in self._ledger.unwritten():
+            words = "! {audio_s:.3f} s of audio and {sessions} sessions of key {key} on {day}"
+            _log.warning(
+                LogLine(
+                    "use_not_written",
+                    words + " are not written: {reason}",
+                    audio_s=lost.audio_ms / 1000,
+                    sessions=lost.sessions,
+                    key=lost.key_id,
+                    day=lost.day.isoformat(),
+                    reason=self._reason,
+                )
+            )
+        self._thread.call_last(self.books.close)
+
+    async def _write_all(self, ledger: UsageLedger) -> None:
+        """Write batch after batch: one that failed before comes first, then what came since."""
+        while ledger.next_batch(now=self._now()) is not None:
+            try:
                 await self.synchronise()
-        except (ServerFault, TimeoutError) as fault:
-            words = "! the last use of keys is not written: {reason}"
-            _log.warning(LogLine("use_not_written", words, reason=fault))
-        if self.books is not None:
-            self._thread.call_last(self.books.close)
+            except ServerFault as fault:
+                self._reason = str(fault)
+                await asyncio.sleep(_PAUSE_S)
 
     async def _try_to_synchronise(self) -> None:
         try:
