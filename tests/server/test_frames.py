@@ -139,3 +139,18 @@ def test_frames_that_bring_nothing_are_counted(data: bytes, idle_frames: int) ->
     frames.receive_data(data)
 
     assert frames.idle_frames == idle_frames
+
+
+@pytest.mark.parametrize(
+    ("received_first", "own"),
+    [(close(1001), None), (frame(TEXT, b"\xff"), 1007), (b"", 1000)],
+)
+def test_a_close_is_our_own_unless_it_answers_theirs(
+    received_first: bytes, own: int | None
+) -> None:
+    frames = Frames()
+    frames.receive_data(received_first)
+    frames.send_close(1000)
+    frames.receive_data(close(1000))
+
+    assert frames.own_close == own

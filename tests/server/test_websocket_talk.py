@@ -7,8 +7,11 @@ import contextlib
 import json
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from scribewire.engines.engines import Engines
+from scribewire.server.address import listen
+from scribewire.server.listener import Listener
 from scribewire.server.websocket_talk import (
     ALLOWED_BYTES,
     ALLOWED_IDLE_FRAMES,
@@ -16,6 +19,7 @@ from scribewire.server.websocket_talk import (
     FREE_TEXTS,
 )
 from scribewire.testing.faulty import StuckEngine
+from scribewire.testing.observing import RememberingObserver
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import ScriptedVad, draw_pcm
 from tests.parts.raw_websocket import (
@@ -76,6 +80,42 @@ async def test_before_start_there_is_an_allowance(
 
     assert close_code(frames) == code
     assert len(frames) <= ALLOWED_MESSAGES + 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (frame(TEXT, b"{}") * (ALLOWED_MESSAGES + 1), ["close 1008"]),
+        (frame(CONTINUATION), ["close 1002"]),
+        (frame(TEXT, b"\xff"), ["close 1007"]),
+        (close(1000), []),  # theirs, not ours
+    ],
+)
+async def test_a_close_of_this_layer_is_counted_once(sent: bytes, told: list[str]) -> None:
+    observer = RememberingObserver()
+    async with run_server(observer=observer) as server, dial_raw(server, KEYLESS) as raw:
+        await raw.send(sent)
+        await raw.until_closed()
+
+    assert observer.told == told
+
+
+async def test_a_fault_of_the_application_is_counted() -> None:
+    async def accept_and_fail(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        raise LookupError
+
+    codes: list[int] = []
+    sock = listen("127.0.0.1", 0)
+    listener = Listener(sock, accept_and_fail, start_timeout_s=15, note_close=codes.append)
+    listener.start()
+    host, port = sock.getsockname()
+    async with open_raw(host, port, KEYLESS) as raw:
+        frames = await raw.until_closed()
+    await listener.aclose()
+
+    assert (close_code(frames), codes) == (1011, [1011])
 
 
 async def test_what_is_under_way_with_the_start_needs_no_allowance(server: RunningServer) -> None:

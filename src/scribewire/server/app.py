@@ -151,7 +151,6 @@ async def _serve_client(
             services.settings.max_session_ms, services.settings.idle_timeout_ms
         ),
         before_sending=watch.before_sending,
-        note_close=services.observer.note_close,
     )
     services.attachments.add(attachment)
     try:

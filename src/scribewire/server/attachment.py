@@ -25,7 +25,6 @@ from scribewire.protocol.dialogue import (
     SessionAborted,
     SessionStarted,
 )
-from scribewire.runtime.observer import UNOBSERVED
 from scribewire.server.concurrency import OneTask
 from scribewire.server.session import EngineLoaded, SourceEnded
 from scribewire.server.session_clock import USUAL_TIMES, SessionClock, SessionTimes
@@ -68,7 +67,6 @@ class Attachment:
         after: int = 0,
         times: SessionTimes = USUAL_TIMES,
         before_sending: Callable[[], Awaitable[None]] | None = None,
-        note_close: Callable[[int], None] = UNOBSERVED.note_close,
     ) -> None:
         self.name = name  # in the log
         self.has_ended = asyncio.Event()
@@ -78,7 +76,6 @@ class Attachment:
         self._times = times
         self._clock: SessionClock | None = None  # once there is a session
         self._before_sending = before_sending  # keeps an answer back
-        self._note_close = note_close
         self._session: Session | None = None  # found once the dialogue has started one
         self._told = after  # the number of the last result that the client has
         self._only_reads = False  # the client: it has closed its sending side
@@ -279,7 +276,6 @@ class Attachment:
             reason = message.reason if message.logged is None else message.logged
             words, code = "x closed {code:d} {reason}", message.code
             _log.info(LogLine("closed", words, session=self.name, code=code, reason=reason))
-            self._note_close(message.code)
             await self._websocket.close(message.code, message.reason)
         elif isinstance(message, str):
             await self._websocket.send_text(message)

@@ -69,6 +69,12 @@ class Frames:
         """Whether our close has been put out: nothing but it may follow."""
         return self._websocket.close_sent is not None
 
+    @property
+    def own_close(self) -> int | None:
+        """The code of our close, once it has been put out; None too for an answer to theirs."""
+        sent = self._websocket.close_sent
+        return None if sent is None or self._websocket.close_rcvd_then_sent else int(sent.code)
+
     # What came in.
 
     def receive_data(self, data: bytes) -> None:

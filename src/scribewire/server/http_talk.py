@@ -39,6 +39,8 @@ class House:
     """For a request to be complete, and for a session to start after it."""
     on_known: Callable[[Link], None]
     """Called once a client has shown a valid key."""
+    note_close: Callable[[int], None]
+    """Called once we have closed a WebSocket, with the code."""
     proxies: TrustedProxies
     """Whose word is believed on who asks."""
     limits: WebSocketLimits
@@ -110,6 +112,7 @@ class HttpTalk:
             start_timeout_s=house.start_timeout_s,
             limits=house.limits,
             on_known=lambda: house.on_known(link),
+            note_close=house.note_close,
         )
         link.speak(talk)
         scope = self._scope(head) | {

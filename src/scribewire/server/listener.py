@@ -10,6 +10,7 @@ import socket
 from typing import TYPE_CHECKING, Protocol
 
 from scribewire.log_line import LogLine
+from scribewire.runtime.observer import UNOBSERVED
 from scribewire.server.forwarding import NO_PROXIES
 from scribewire.server.http_talk import House, HttpTalk
 from scribewire.server.link import READ_BYTES, Link
@@ -76,6 +77,7 @@ class Listener:
         tls: Callable[[], ssl.SSLContext] | None = None,
         proxies: TrustedProxies = NO_PROXIES,
         limits: WebSocketLimits | None = None,
+        note_close: Callable[[int], None] = UNOBSERVED.note_close,
     ) -> None:
         self._listening = listening
         self._tls = tls
@@ -88,6 +90,7 @@ class Listener:
             app=app,
             start_timeout_s=start_timeout_s,
             on_known=self._strangers.forget,
+            note_close=note_close,
             proxies=proxies,
             limits=limits or WebSocketLimits(),
         )

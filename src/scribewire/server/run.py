@@ -175,6 +175,7 @@ async def _serving_with(
                 max_unread_bytes=settings.max_unread_bytes,
                 unread_timeout_s=settings.unread_timeout_ms / 1000,
             ),
+            note_close=observer.note_close,
         )
         listener.start()
         try:

@@ -90,12 +90,14 @@ class WebSocketTalk:
         start_timeout_s: float,
         limits: WebSocketLimits,
         on_known: Callable[[], None],
+        note_close: Callable[[int], None],
     ) -> None:
         self._link = link
         self._exchange = exchange
         self._accepting = accepting
         self._start_timeout_s = start_timeout_s
         self._on_known = on_known
+        self._note_close = note_close
         self._limits = limits
         self._frames = Frames(limits.max_message_bytes)
         self._loop = asyncio.get_running_loop()
@@ -103,6 +105,7 @@ class WebSocketTalk:
         self._is_open = False  # once the handshake has been answered with yes
         self._has_started = False
         self._is_over = False  # no message will come, and none is awaited
+        self._has_noted_close = False  # or it is none to be noted
         self._denial: HttpAnswer | None = None  # the beginning of an answer that is a refusal
         self._news = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None  # to ping, then to close
@@ -318,6 +321,7 @@ class WebSocketTalk:
         if self._link.is_held or self._is_half_closed:
             self._heard_at = now  # its answer would not be read, or cannot be given
         elif now - self._heard_at > PING_INTERVAL_S + PING_TIMEOUT_S:
+            self._has_noted_close = True  # nobody is there to be told, and nothing is wrong here
             self._fail(CloseCode.SERVER_FAULT, "no answer to pings")
             return
         if not self._link.unread_bytes:
@@ -331,6 +335,10 @@ class WebSocketTalk:
 
     def _flush(self) -> None:
         self._link.write(self._frames.data_to_send())
+        code = self._frames.own_close
+        if code is not None and not self._has_noted_close:
+            self._has_noted_close = True
+            self._note_close(code)
 
     def _fail(self, code: int, reason: str, *, patience_bytes: int = PATIENCE_BYTES) -> None:
         """End for a reason of this layer; the application is told as of any disconnect."""

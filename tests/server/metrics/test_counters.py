@@ -6,6 +6,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from scribewire.engines.protocols import SpeechEngine
+from scribewire.errors import CloseCode
 from scribewire.events import Final
 from scribewire.runtime.observer import CallKind, CallNote
 from scribewire.server.metrics.counters import Counters
@@ -116,6 +117,12 @@ def test_refusals_closes_and_sources_are_counted_by_cause(counters: Counters) ->
     assert value(counters, "source_faults_total", cause="invalid stream") == 1
     assert value(counters, "refusals_total", reason="unknown token") == 1
     assert value(counters, "closes_total", code="1011") == 1
+
+
+def test_every_code_is_there_before_the_first_close_so_that_the_first_is_an_increase(
+    counters: Counters,
+) -> None:
+    assert {value(counters, "closes_total", code=str(int(code))) for code in CloseCode} == {0}
 
 
 def test_a_session_leaves_neither_its_id_nor_its_words(counters: Counters) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from scribewire.engines.served import name_of
+from scribewire.errors import CloseCode
 
 if TYPE_CHECKING:
     from scribewire.engines.protocols import SpeechEngine
@@ -52,6 +53,8 @@ class Counters:
             ("code",),
             registry=self.registry,
         )
+        for code in CloseCode:  # from 0 on, or nobody sees the first one increase it
+            self._closes.labels(str(int(code)))
 
     def _make_session_metrics(self) -> None:
         registry = self.registry
