@@ -52,6 +52,30 @@ def test_a_wrong_password_is_a_fault_that_does_not_repeat_it(postgresql: Postgre
     assert "planted" not in str(caught.value)
 
 
+def test_no_wait_for_postgresql_is_without_an_end(postgresql: PostgreSql) -> None:
+    database = open_database(postgresql.new_database() + "?keepalives_idle=7")
+    with database.reading() as session:
+        shown = [
+            session.execute(text(f"SHOW {name}")).scalar()
+            for name in ("statement_timeout", "idle_in_transaction_session_timeout")
+        ]
+        driver = session.connection().connection.driver_connection
+        assert driver is not None
+        limits = driver.info.get_parameters()
+    database.close()
+
+    assert shown == ["10s", "10s"]
+    expected = {
+        "connect_timeout": "5",
+        "tcp_user_timeout": "10000",
+        "keepalives": "1",
+        "keepalives_idle": "7",  # who names it in the URL has it
+        "keepalives_interval": "5",
+        "keepalives_count": "2",
+    }
+    assert {name: limits.get(name) for name in expected} == expected
+
+
 def test_a_file_is_for_its_owner_alone_and_survives_a_crash(tmp_path: Path) -> None:
     file = tmp_path / "folder" / "keys.sqlite3"
     database = open_database(f"sqlite:///{file}")

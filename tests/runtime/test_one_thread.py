@@ -41,10 +41,12 @@ async def test_a_call_that_nobody_waits_for_is_made_all_the_same() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await thread.call(hang)
+    assert thread.unfinished == 1
     may_go.set()
     await thread.call(lambda: None)
 
     assert has_gone.is_set()
+    assert thread.unfinished == 0
     thread.call_last(lambda: None)
 
 

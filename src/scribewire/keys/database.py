@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _EXPECTED = "expected sqlite:///keys.sqlite3 or postgresql://USER:PASSWORD@HOST/NAME"
 _NO_DRIVER = "PostgreSQL needs its driver: install scribewire[postgresql]"
 _PATIENCE_S = 10  # with another process that writes, with a database that does not answer
+_PROBE_S = _PATIENCE_S // 2  # of silence, then between questions whether the machine is there
 _BEGIN = "sqlite_begin"
 
 
@@ -104,7 +105,12 @@ def _begin_sqlite(connection: Connection) -> None:
 def _open_postgresql(url: URL) -> Engine:
     limits = {
         "connect_timeout": _PATIENCE_S // 2,
+        # Of a machine that is gone: what is sent has no answer, or nothing is sent and it is asked.
         "tcp_user_timeout": _PATIENCE_S * 1000,
+        "keepalives": 1,
+        "keepalives_idle": _PROBE_S,
+        "keepalives_interval": _PROBE_S,
+        "keepalives_count": 2,
         "application_name": "scribewire",
     }
     try:
@@ -123,7 +129,8 @@ def _open_postgresql(url: URL) -> Engine:
 
 def _prepare_postgresql(connection: DBAPIConnection, _record: object) -> None:
     cursor = connection.cursor()
-    cursor.execute(f"SET statement_timeout = '{_PATIENCE_S}s'")
+    for what in ("statement_timeout", "idle_in_transaction_session_timeout"):
+        cursor.execute(f"SET {what} = '{_PATIENCE_S}s'")
     cursor.close()
     connection.commit()
 

@@ -20,6 +20,8 @@ class OneThread:
     """
 
     def __init__(self, name: str) -> None:
+        self.unfinished = 0
+        """Calls that were made and have not ended, whether or not somebody waits; for the loop."""
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -33,6 +35,7 @@ class OneThread:
         answer: asyncio.Future[Result] = loop.create_future()
 
         def tell(outcome: Result | None, mistake: Exception | None) -> None:
+            self.unfinished -= 1
             if answer.done():
                 return
             if mistake is not None:
@@ -50,6 +53,7 @@ class OneThread:
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(tell, outcome, mistake)
 
+        self.unfinished += 1
         self._calls.put(ask)
         return await answer
 

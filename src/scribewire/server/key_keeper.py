@@ -4,7 +4,8 @@ Theory of operation. All that is asked in the middle of a session lies in memory
 event loop: the ring of valid keys, the ledger of their use, who has a session. Every second a
 thread of its own takes what was counted to the database and brings back what has changed there. A
 call that fails is made again, with the same batch; until one succeeds the server goes on with
-what it knows.
+what it knows. Beside it, sessions are ended each second by what is known, whatever a call does; one
+that hangs is not waited for longer than it may take.
 """
 
 from __future__ import annotations
@@ -35,9 +36,13 @@ if TYPE_CHECKING:
 INTERVAL_S: Final = 1.0
 """Changes act, and use is written, within this and what the database takes."""
 
+CALL_PATIENCE_S: Final = 15.0
+"""With one call: longer than the database itself lets one of its steps take."""
+
 LAST_PATIENCE_S: Final = 5.0
 """With the database, when the server ends and there is use to be written."""
 
+_HANGS = "key database: a call to it hangs"
 _PAUSE_S = 0.1  # before the last use is tried again
 
 Result = TypeVar("Result")
@@ -55,6 +60,7 @@ class KeyKeeper:
         *,
         now: Callable[[], float] = time.time,
         interval_s: float = INTERVAL_S,
+        call_patience_s: float = CALL_PATIENCE_S,
         last_patience_s: float = LAST_PATIENCE_S,
     ) -> None:
         self.ring = KeyRing(configured, now=now)
@@ -64,10 +70,12 @@ class KeyKeeper:
         self.token_secret = make_secret() if books is None else books.token_secret()
         self._now = now
         self._interval_s = interval_s
+        self._call_patience_s = call_patience_s
         self._last_patience_s = last_patience_s
         self._thread = None if books is None else OneThread("keys")
         self._revision: int | None = None
         self._is_down = False
+        self._is_hung = False  # a call has taken too long, and the thread may still be in it
         self._reason = ""  # why the last use could not be written
         self._synchronising = asyncio.Lock()
 
@@ -96,10 +104,24 @@ class KeyKeeper:
             self.access.end_lost()
 
     async def run(self) -> None:
-        """Synchronise again and again, until it is cancelled."""
+        """Synchronise, and end what may not go on, again and again, until it is cancelled."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._follow())
+            both.create_task(self._watch())
+
+    async def _follow(self) -> None:
         while True:
             await asyncio.sleep(self._interval_s)
             await self._try_to_synchronise()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval_s)
+            try:
+                self.access.end_lost()
+            except Exception:  # noqa: BLE001 - ours: the other sessions must end all the same
+                words = "! a session of a key that is lost may go on: a fault of ours"
+                _log.warning(LogLine("key_watch_failed", words), exc_info=True)
 
     async def aclose(self) -> None:
         """Write what has not been written yet, and say what the database does not take in time."""
@@ -146,17 +168,24 @@ class KeyKeeper:
             self._is_down = False
 
     def _note_down(self, reason: str, *, is_ours: bool = False) -> None:
-        """Say once that the database is not followed; what ends by time ends all the same."""
+        """Say once that the database is not followed."""
         if not self._is_down:
             words = "! {reason}; the keys that were known last stay in force"
             _log.warning(LogLine("keys_away", words, reason=reason), exc_info=is_ours)
         self._is_down = True
-        self.access.end_lost()
 
     async def _call(self, function: Callable[[KeyBooks], Result]) -> Result:
         assert self._thread is not None
         assert self.books is not None
-        return await self._thread.call(partial(function, self.books))
+        if self._is_hung and self._thread.unfinished:
+            raise ServerFault(_HANGS)  # or calls would pile up behind it
+        self._is_hung = False
+        try:
+            async with asyncio.timeout(self._call_patience_s):
+                return await self._thread.call(partial(function, self.books))
+        except TimeoutError:
+            self._is_hung = True
+            raise ServerFault(_HANGS) from None
 
 
 @contextlib.asynccontextmanager
