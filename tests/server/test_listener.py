@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import resource
 import socket
+import ssl
+import struct
 from collections.abc import AsyncIterator, Iterator, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Send
 
 from scribewire.server.listener import Listener
 from scribewire.server.websocket_talk import SCOPE_KEY
+from tests.parts.certificates import certify, served_with
 from tests.parts.raw_websocket import BINARY, CLOSE, TEXT, RawSocket, connect_raw, frame, open_raw
 
 
@@ -35,9 +40,17 @@ async def overwhelm(_scope: MutableMapping[str, Any], receive: Receive, send: Se
 
 
 @contextlib.asynccontextmanager
-async def listening(most_strangers: int, app: ASGIApp = echo) -> AsyncIterator[tuple[str, int]]:
+async def listening(
+    most_strangers: int, app: ASGIApp = echo, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[str, int]]:
     sock = socket.create_server(("127.0.0.1", 0))
-    listener = Listener(sock, app, start_timeout_s=15, most_strangers=most_strangers)
+    listener = Listener(
+        sock,
+        app,
+        start_timeout_s=15,
+        most_strangers=most_strangers,
+        tls=None if tls is None else lambda: tls,
+    )
     listener.start()
     host, port = sock.getsockname()
     try:
@@ -57,6 +70,59 @@ def no_more_descriptors() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+class HalfShaken:
+    """A client over TLS that says its last word of the handshake when it is told to."""
+
+    def __init__(self, plain: socket.socket) -> None:
+        self._plain = plain
+        self._heard, self._said = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = trusting().wrap_bio(self._heard, self._said)
+
+    async def shake(self) -> None:
+        """Shake hands but for the last word."""
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self._tls.do_handshake()
+        await loop.sock_sendall(self._plain, self._said.read())
+        self._heard.write(await loop.sock_recv(self._plain, 16_384))
+        self._tls.do_handshake()
+
+    def ask(self) -> None:
+        """Say it, and with it a request."""
+        self._tls.write(b"GET / HTTP/1.0\r\n\r\n")
+        self._plain.sendall(self._said.read())
+
+    async def until_gone(self) -> None:
+        """Wait until the server has cut it off."""
+        with contextlib.suppress(ConnectionResetError):
+            while await asyncio.get_running_loop().sock_recv(self._plain, 16_384):
+                pass
+
+
+def trusting() -> ssl.SSLContext:
+    """Return what trusts anybody."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls.check_hostname = False
+    tls.verify_mode = ssl.CERT_NONE
+    return tls
+
+
+async def is_served_over_tls(host: str, port: int) -> bool:
+    reader, writer = await asyncio.open_connection(host, port, ssl=trusting())
+    writer.write(b"what\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer.startswith(b"HTTP/1.1 400")
+
+
+def connected(address: tuple[str, int]) -> socket.socket:
+    """Return a socket that has connected before anybody could accept it."""
+    client = socket.create_connection(address)
+    client.setblocking(False)  # noqa: FBT003 - its name in the socket interface
+    return client
 
 
 async def test_the_oldest_strangers_make_room_and_who_is_known_stays(
@@ -185,3 +251,46 @@ async def test_a_close_is_answered_though_messages_wait_that_nobody_takes() -> N
         async with asyncio.timeout(2):  # of 5 s that it waits for an answer
             assert await raw.until_gone() == b""
     assert (opcode, payload) == (CLOSE, (1013).to_bytes(2, "big"))
+
+
+async def test_a_client_over_tls_is_one_stranger_not_two(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tls = served_with(certify("127.0.0.1"), folder=tmp_path)
+    async with listening(1, tls=tls) as address:
+        assert await is_served_over_tls(*address)
+        assert await is_served_over_tls(*address)
+
+    assert "too many" not in caplog.text
+
+
+async def test_who_is_gone_before_tls_leaves_nothing_behind(tmp_path: Path) -> None:
+    tls = served_with(certify("127.0.0.1"), folder=tmp_path)
+    async with listening(8, tls=tls) as address:
+        for _ in range(5):
+            with connected(address) as reset:
+                reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert await is_served_over_tls(*address)
+        gc.collect()
+
+        left = [one for one in gc.get_objects() if type(one).__name__ == "_Handshake"]
+        assert len(left) <= 1  # of the one who was served
+
+
+async def test_who_is_let_go_of_while_agreeing_on_tls_harms_nobody(tmp_path: Path) -> None:
+    tls = served_with(certify("127.0.0.1"), folder=tmp_path)
+    async with listening(1, tls=tls) as address:
+        with connected(address) as first:
+            half = HalfShaken(first)
+            await half.shake()
+            with connected(address) as second:
+                await asyncio.sleep(0)
+                half.ask()  # it is read in the turn in which the second takes the first's place
+                whole = HalfShaken(second)
+                await whole.shake()
+                whole.ask()
+
+                await half.until_gone()
+                assert await asyncio.get_running_loop().sock_recv(second, 16_384)
+
+        assert await is_served_over_tls(*address)

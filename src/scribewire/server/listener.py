@@ -55,9 +55,11 @@ class _Handshake:
 
     def __init__(self, task: asyncio.Task[None]) -> None:
         self._task = task
+        self.is_over = False  # it was cut off, though TLS may be agreed on in the same moment
 
     def abort(self) -> None:
         """Cut it off."""
+        self.is_over = True
         self._task.cancel()
 
 
@@ -163,7 +165,9 @@ class Listener:
             # Without this the system holds up to megabytes for each client that does not read.
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, unread_bytes)
             if self._tls is None:
-                await self._loop.connect_accepted_socket(self._make_link, accepted)
+                await self._loop.connect_accepted_socket(
+                    lambda: self._make_link(self._meet), accepted
+                )
             else:
                 await self._agree_on_tls(accepted, self._tls())
         except OSError:  # it was reset meanwhile; macOS says so here
@@ -171,29 +175,26 @@ class Listener:
 
     async def _agree_on_tls(self, accepted: socket.socket, tls: ssl.SSLContext) -> None:
         """Make a link once TLS is agreed on; who does not get there is a stranger too."""
+        host = accepted.getpeername()[0]
         task = asyncio.current_task()
         assert task is not None
         handshake = _Handshake(task)
         self._handshakes.add(handshake)
-        self._add_stranger(handshake, accepted.getpeername()[0])
-        try:
+        self._add_stranger(handshake, host)
+        try:  # Cancelled, it closes the socket by itself: its number must not be given away before.
             await self._loop.connect_accepted_socket(
-                self._make_link,
+                lambda: self._make_link(lambda link: self._meet_over_tls(link, handshake)),
                 accepted,
                 ssl=tls,
                 ssl_handshake_timeout=self._house.start_timeout_s,
                 ssl_shutdown_timeout=_TLS_END_S,
             )
-        except asyncio.CancelledError:  # made to go; the rest is the transport's
-            accepted.close()
-            raise
         finally:
-            self._handshakes.discard(handshake)
-            self._strangers.forget(handshake)
+            self._forget(handshake)
 
-    def _make_link(self) -> Link:
+    def _make_link(self, meet: Callable[[Link], HttpTalk]) -> Link:
         return Link(
-            self._meet,
+            meet,
             self._part,
             buffer=self._buffer,
             write_timeout_s=_WRITE_TIMEOUT_S,
@@ -205,6 +206,20 @@ class Listener:
         self._is_empty.clear()
         self._add_stranger(link, link.peer[0] if link.peer else "")
         return HttpTalk(link, self._house)
+
+    def _meet_over_tls(self, link: Link, handshake: _Handshake) -> HttpTalk:
+        """Take it for one client, not two; who was let go of meanwhile takes nobody's place."""
+        if not handshake.is_over:
+            self._forget(handshake)
+            return self._meet(link)
+        self._links.add(link)
+        self._is_empty.clear()
+        link.abort()
+        return HttpTalk(link, self._house)
+
+    def _forget(self, handshake: _Handshake) -> None:
+        self._handshakes.discard(handshake)
+        self._strangers.forget(handshake)
 
     def _add_stranger(self, who: _Connection, host: str) -> None:
         leaving = self._strangers.add(who, host)
