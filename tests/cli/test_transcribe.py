@@ -3,11 +3,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -22,12 +25,19 @@ from tests.parts.wav import FOREVER, wav
 
 COMMAND = [sys.executable, "-m", "scribewire", "transcribe"]
 WORDS = "Ever tried. Ever failed."
+SILENCE = wav(bytes(64_000))
+BEFORE_ITS_END = 400_000  # bytes of the recording
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SCRIBEWIRE_")]:
+    for name in own_names():
         monkeypatch.delenv(name)
+
+
+def own_names() -> list[str]:
+    """Return the variables that would be settings of the command."""
+    return [name for name in os.environ if name.startswith("SCRIBEWIRE_")]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +52,7 @@ def _prepared_models() -> None:
 @pytest.fixture
 def silence(tmp_path: Path) -> Path:
     path = tmp_path / "silence.wav"
-    path.write_bytes(wav(bytes(64_000)))
+    path.write_bytes(SILENCE)
     return path
 
 
@@ -130,111 +140,125 @@ def test_a_setting_of_the_environment_that_is_wrong_is_a_usage_error(
     assert transcribe(str(silence)) == ExitCode.USAGE
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("_prepared_models")
-def test_silence_gives_no_lines_and_says_so(
-    silence: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert transcribe(str(silence)) == ExitCode.DONE
-    assert capsys.readouterr() == ("", "no speech heard\n")
+@dataclass(frozen=True)
+class Told:
+    """What a command has written, and the code it ended with."""
+
+    output: str
+    log: str
+    code: int | None
+
+    @property
+    def words(self) -> str:
+        return self.output.replace("\n", " ")
+
+
+async def run(*arguments: str, given: bytes | None = None) -> Told:
+    """Run the command to its end; `given` is what is piped into it."""
+    process = await start(*arguments)
+    output, log = await process.communicate(given)
+    return Told(output.decode(), log.decode(), process.returncode)
+
+
+async def run_without_a_reader(*arguments: str) -> Told:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "wb") as closed:
+        process = await start(*arguments, output=closed)
+        _, log = await process.communicate()
+    return Told("", log.decode(), process.returncode)
+
+
+async def run_all(silence: str, beckett: str, pcm: bytes) -> dict[str, Told]:
+    async with run_raw_origin(ok(wav(pcm))) as media:
+        ways = {
+            "silence": run(silence),
+            "file, URL and pipe": run(beckett, media.url("/talk.wav"), "-", given=wav(pcm)),
+            "json": run(beckett, "--format", "json"),
+            "no reader": run_without_a_reader(beckett),
+        }
+        return dict(zip(ways, await asyncio.gather(*ways.values()), strict=True))
+
+
+@pytest.fixture(scope="module")
+def told(
+    beckett: Path,
+    beckett_pcm: bytes,
+    _prepared_models: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Told]:
+    """What each way to run it tells. They run at once: most of each is loading the models."""
+    path = tmp_path_factory.mktemp("silence") / "silence.wav"
+    path.write_bytes(SILENCE)
+    return asyncio.run(run_all(str(path), str(beckett), beckett_pcm))
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_prepared_models")
-def test_a_file_becomes_lines(beckett: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert transcribe(str(beckett)) == ExitCode.DONE
-
-    out, err = capsys.readouterr()
-    assert " ".join(out.splitlines()).startswith(WORDS)
-    assert err == ""
+def test_silence_gives_no_lines_and_says_so(told: dict[str, Told]) -> None:
+    assert told["silence"] == Told("", "no speech heard\n", ExitCode.DONE)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_prepared_models")
-def test_json_is_the_finals_of_the_wire(beckett: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert transcribe(str(beckett), "--format", "json") == ExitCode.DONE
+def test_a_file_becomes_lines_and_a_url_and_a_pipe_of_it_the_same(told: dict[str, Told]) -> None:
+    several = told["file, URL and pipe"]
+    of_file, of_url, of_pipe = re.split(r"^==> .* <==\n", several.output, flags=re.MULTILINE)[1:]
 
-    messages = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert of_file.replace("\n", " ").startswith(WORDS)
+    assert of_file == of_url == f"{of_pipe}\n"
+    assert (several.log, several.code) == ("", ExitCode.DONE)
+
+
+@pytest.mark.slow
+def test_a_reader_that_leaves_is_no_reason_to_complain(told: dict[str, Told]) -> None:
+    assert told["no reader"] == Told("", "", ExitCode.DONE)
+
+
+@pytest.mark.slow
+def test_json_is_the_finals_of_the_wire(told: dict[str, Told]) -> None:
+    messages = [json.loads(line) for line in told["json"].output.splitlines()]
+
     assert " ".join(message["text"] for message in messages).startswith(WORDS)
     assert {message["is_final"] for message in messages} == {True}
+    assert told["json"].code == ExitCode.DONE
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_prepared_models")
-def test_json_has_partials_when_they_are_asked_for(beckett: Path) -> None:
-    command = [*COMMAND, "-", "--format", "json", "--partials", "--endpointing", "5000"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(beckett.read_bytes()[:400_000])
-        process.stdin.flush()
-        first = json.loads(process.stdout.readline())
-        process.stdin.close()
-        last = json.loads(process.stdout.read().splitlines()[-1])
+async def test_json_has_partials_when_they_are_asked_for(beckett_pcm: bytes) -> None:
+    process = await start("-", "--format", "json", "--partials", "--endpointing", "5000")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(wav(beckett_pcm)[:BEFORE_ITS_END])
+    first = json.loads(await process.stdout.readline())
+    process.stdin.close()
+    rest, _ = await process.communicate()
 
-    assert (first["is_final"], last["is_final"]) == (False, True)
+    assert (first["is_final"], json.loads(rest.splitlines()[-1])["is_final"]) == (False, True)
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("_prepared_models")
-def test_a_pipe_of_a_wav_gives_what_the_file_gives(
-    beckett: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    transcribe(str(beckett))
-
-    piped = subprocess.run(
-        [*COMMAND, "-"], input=beckett.read_bytes(), capture_output=True, check=False
-    )
-
-    assert piped.returncode == ExitCode.DONE
-    assert piped.stdout.decode() == capsys.readouterr().out
+async def interrupt(process: asyncio.subprocess.Process, given: bytes = b"") -> Told:
+    """Send Ctrl-C once it has written a line, while its standard input is open."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(given)
+    first = await process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    rest, log = await process.communicate()
+    return Told((first + rest).decode(), log.decode(), process.returncode)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_prepared_models")
-def test_a_live_pipe_shows_finals_before_it_ends_and_ctrl_c_keeps_them(beckett: Path) -> None:
-    with subprocess.Popen(
-        [*COMMAND, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(beckett.read_bytes())
-        process.stdin.flush()
-        first = process.stdout.readline().decode()
-
-        process.send_signal(signal.SIGINT)
-        rest, err = process.stdout.read().decode(), process.stderr.read() if process.stderr else b""
-
-    assert (first + rest).replace("\n", " ").startswith(WORDS)
-    assert (process.returncode, err) == (ExitCode.INTERRUPTED, b"")
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("_prepared_models")
-async def test_a_url_gives_what_the_file_gives(beckett: Path, beckett_pcm: bytes) -> None:
-    async with run_raw_origin(ok(wav(beckett_pcm))) as media:
-        pulled, read = await start(media.url("/talk.wav")), await start(str(beckett))
-        told, expected = await asyncio.gather(pulled.communicate(), read.communicate())
-
-    assert told == expected
-    assert told[0].decode().replace("\n", " ").startswith(WORDS)
-    assert pulled.returncode == ExitCode.DONE
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("_prepared_models")
-async def test_a_live_url_goes_on_until_ctrl_c_which_keeps_what_was_said(
+async def test_what_is_live_shows_finals_before_it_ends_and_ctrl_c_keeps_them(
     beckett_pcm: bytes,
 ) -> None:
     async with run_raw_origin((live(wav(beckett_pcm, size=FOREVER)), HANG)) as media:
-        process = await start(media.url("/talk.wav"))
-        assert process.stdout is not None
-        first = await process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        rest, err = await process.communicate()
+        piped, pulled = await start("-"), await start(media.url("/talk.wav"))
+        both = await asyncio.gather(interrupt(piped, wav(beckett_pcm)), interrupt(pulled))
 
-    assert (first + rest).decode().replace("\n", " ").startswith(WORDS)
-    assert (process.returncode, err) == (ExitCode.INTERRUPTED, b"")
+    for told in both:
+        assert told.words.startswith(WORDS)
+        assert (told.log, told.code) == ("", ExitCode.INTERRUPTED)
 
 
 @pytest.mark.slow
@@ -257,21 +281,15 @@ async def test_a_server_pulls_a_url_for_the_command() -> None:
     assert bad.returncode == ExitCode.FAILED
 
 
-async def start(*arguments: str) -> asyncio.subprocess.Process:
+async def start(
+    *arguments: str, output: int | IO[bytes] = subprocess.PIPE
+) -> asyncio.subprocess.Process:
+    environment = {name: value for name, value in os.environ.items() if name not in own_names()}
     return await asyncio.create_subprocess_exec(
-        *COMMAND, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        *COMMAND,
+        *arguments,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.PIPE,
+        env=environment,
     )
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("_prepared_models")
-def test_a_reader_that_leaves_is_no_reason_to_complain(beckett: Path) -> None:
-    read_end, write_end = os.pipe()
-    os.close(read_end)
-
-    with os.fdopen(write_end, "wb") as closed:
-        process = subprocess.run(
-            [*COMMAND, str(beckett)], stdout=closed, stderr=subprocess.PIPE, check=False
-        )
-
-    assert (process.returncode, process.stderr) == (ExitCode.DONE, b"")
