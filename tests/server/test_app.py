@@ -17,6 +17,7 @@ from scribewire.keys.configured import fingerprint
 from scribewire.runtime.admission import CallCosts
 from scribewire.server.run import serving
 from scribewire.settings import Settings
+from scribewire.testing.observing import RememberingObserver
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
 
@@ -93,7 +94,8 @@ async def test_after_too_many_wrong_keys_an_address_waits_and_a_valid_key_is_let
 
 
 async def test_after_too_many_wrong_keys_a_start_is_answered_late() -> None:
-    async with run_server(max_wrong_keys=1, max_wrong_key_wait_ms=60) as server:
+    observer = RememberingObserver()
+    async with run_server(observer=observer, max_wrong_keys=1, max_wrong_key_wait_ms=60) as server:
         took_s = []
         for _ in range(3):
             began_at = asyncio.get_running_loop().time()
@@ -108,6 +110,9 @@ async def test_after_too_many_wrong_keys_a_start_is_answered_late() -> None:
 
     assert took_s[0] < 0.06
     assert took_s[1] >= 0.06
+    assert [note for note in observer.told if note.startswith("refused")] == [
+        "refused: unknown token"
+    ] * 3
 
 
 @pytest.mark.parametrize(

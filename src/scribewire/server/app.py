@@ -140,7 +140,7 @@ async def _serve_client(
         owned.push_async_callback(session.aclose)
         return session
 
-    watch = KeyWatch(services.policy, services.wrong_keys, host_of_client(websocket))
+    watch = _watch_keys(websocket, services)
     dialogue = opening.begin(watch.policy, session_id, _now())
     attachment = Attachment(
         websocket,
@@ -157,6 +157,15 @@ async def _serve_client(
         await attachment.run()
     finally:
         services.attachments.discard(attachment)
+
+
+def _watch_keys(websocket: WebSocket, services: Services) -> KeyWatch:
+    return KeyWatch(
+        services.policy,
+        services.wrong_keys,
+        host_of_client(websocket),
+        note_refusal=services.observer.note_refusal,
+    )
 
 
 def _take_key_place(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from math import ceil
 from typing import TYPE_CHECKING
 
 from scribewire.errors import ClientFault
-from scribewire.log_line import LogLine
 from scribewire.origins import normalise_origin
 from scribewire.protocol.dialects import read_keys
+from scribewire.server import key_watch
 from scribewire.server.rest.cors import origin_of
 from scribewire.server.rest.faults import RestFault, forbidden, too_many
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from scribewire.keys.access import KeyAccess
     from scribewire.protocol.policy import ServerPolicy
     from scribewire.server.wrong_keys import WrongKeys
-
-_log = logging.getLogger("scribewire.server")
 
 _HINT = {"WWW-Authenticate": "Bearer"}
 _MISSING = (
@@ -60,14 +57,10 @@ def authorize(connection: HTTPConnection, policy: ServerPolicy, wrong_keys: Wron
 
 def unknown_key(connection: HTTPConnection, wrong_keys: WrongKeys) -> RestFault:
     """Take note of a wrong key; returns the refusal: 401, or 429 where its address has to wait."""
-    host = host_of_client(connection)
-    waits_s = wrong_keys.receive(host)
+    waits_s = key_watch.receive_wrong_key(wrong_keys, host_of_client(connection))
     if not waits_s:
-        if wrong_keys.wait_s(host):
-            words = "! too many wrong keys from {host}: it waits {wait_s:.0f} s"
-            _log.info(LogLine("wrong_keys", words, host=host, wait_s=wrong_keys.wait_s(host)))
-        return RestFault(401, "unknown token", _UNKNOWN, headers=_HINT)
-    return too_many("too many wrong keys", _TOO_MANY, retry_after_s=ceil(waits_s))
+        return RestFault(401, key_watch.UNKNOWN, _UNKNOWN, headers=_HINT)
+    return too_many(key_watch.TOO_MANY, _TOO_MANY, retry_after_s=ceil(waits_s))
 
 
 def host_of_client(connection: HTTPConnection) -> str:
