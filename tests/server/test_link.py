@@ -3,12 +3,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from scribewire.server.link import READ_BYTES, Hold, Link
+from scribewire.server.link import READ_BYTES, UNREAD_BYTES, Hold, Link
+from tests.parts.certificates import certify, served_with
 
 
 @dataclass
@@ -50,7 +53,12 @@ class Ears:
 
 
 @contextlib.asynccontextmanager
-async def linked(write_timeout_s: float = 5) -> AsyncIterator[tuple[Link, Ears, socket.socket]]:
+async def linked(
+    write_timeout_s: float = 5,
+    *,
+    max_unread_bytes: int = UNREAD_BYTES,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[tuple[Link, Ears, socket.socket]]:
     loop = asyncio.get_running_loop()
     ears = Ears()
     ours, theirs = socket.socketpair()
@@ -62,13 +70,36 @@ async def linked(write_timeout_s: float = 5) -> AsyncIterator[tuple[Link, Ears, 
 
         def make_link() -> Link:
             return Link(
-                lambda _: ears, lambda _: None, buffer=buffer, write_timeout_s=write_timeout_s
+                lambda _: ears,
+                lambda _: None,
+                buffer=buffer,
+                write_timeout_s=write_timeout_s,
+                max_unread_bytes=max_unread_bytes,
             )
 
-        transport, link = await loop.connect_accepted_socket(make_link, ours)
+        connecting = loop.connect_accepted_socket(make_link, ours, ssl=tls)
+        if tls is None:
+            transport, link = await connecting
+        else:
+            (transport, link), _ = await asyncio.gather(connecting, agree_on_tls(theirs))
         yield link, ears, theirs
         transport.abort()
         await ears.hear("lost")
+
+
+async def agree_on_tls(theirs: socket.socket) -> None:
+    """Do what a client over TLS does, until both agree."""
+    loop = asyncio.get_running_loop()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    heard, said = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(heard, said)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    await loop.sock_sendall(theirs, said.read())
+    heard.write(await loop.sock_recv(theirs, 16_384))
+    client.do_handshake()
+    await loop.sock_sendall(theirs, said.read())
 
 
 async def test_what_comes_is_passed_on_unless_it_is_held() -> None:
@@ -100,6 +131,40 @@ async def test_a_client_that_reads_nothing_is_cut_off() -> None:
         assert link.is_gone
         assert link.can_be_written.is_set()  # nobody waits for it
         link.write(b"late")
+
+
+@pytest.mark.slow
+async def test_a_client_over_tls_that_reads_nothing_is_cut_off_however_little_waits(
+    tmp_path: Path,
+) -> None:
+    tls = served_with(certify("127.0.0.1"), folder=tmp_path)
+    async with linked(0.1, tls=tls) as (link, ears, _):
+        link.write(bytes(30_000))
+        assert link.can_be_written.is_set()
+        await ears.hear("not waited for")
+
+        assert 0 < link.unread_bytes < 31_000
+
+
+async def test_over_tls_no_more_is_held_than_without(tmp_path: Path) -> None:
+    tls = served_with(certify("127.0.0.1"), folder=tmp_path)
+    async with linked(max_unread_bytes=16_384, tls=tls) as (link, ears, _):
+        written = 0
+        while link.can_be_written.is_set():
+            link.write(bytes(1_000))
+            written += 1_000
+
+        assert 16_384 <= written < 30_000  # with what the system holds
+        assert ears.ends == []
+
+
+async def test_over_tls_it_may_be_closed_twice(tmp_path: Path) -> None:
+    tls = served_with(certify("127.0.0.1"), folder=tmp_path)
+    async with linked(tls=tls) as (link, _, _):
+        link.close_now()
+        link.close_now()
+
+        assert link.unread_bytes == 0
 
 
 @pytest.mark.slow

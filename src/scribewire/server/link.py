@@ -75,6 +75,7 @@ class Link(asyncio.BufferedProtocol):
         self._max_unread_bytes = max_unread_bytes
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None  # set while connected
+        self._beneath: asyncio.Transport | None = None  # what TLS writes to; set once connected
         self.is_secure = False  # over TLS; set once connected
         self._talk: Talk | None = None  # set once connected
         self._holds: set[Hold] = set()
@@ -102,7 +103,10 @@ class Link(asyncio.BufferedProtocol):
     @property
     def unread_bytes(self) -> int:
         """How much was written that the client's system has not taken."""
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+        if self._transport is None:
+            return 0
+        beneath = 0 if self._beneath is None else self._beneath.get_write_buffer_size()
+        return beneath + self._transport.get_write_buffer_size()
 
     # What the talk does with it.
 
@@ -168,7 +172,8 @@ class Link(asyncio.BufferedProtocol):
 
     def close_now(self) -> None:
         """Close, once the client has read all; it has said that it sends nothing more."""
-        if self._transport is not None:
+        # Closed twice, a transport over TLS cannot be asked any more what it holds.
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.close()
 
     def abort(self) -> None:
@@ -187,10 +192,13 @@ class Link(asyncio.BufferedProtocol):
         """Begin to speak."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        transport.set_write_buffer_limits(high=self._max_unread_bytes)
         self.peer = _address(transport.get_extra_info("peername"))
         self.local = _address(transport.get_extra_info("sockname"))
         self.is_secure = transport.get_extra_info("ssl_object") is not None
+        self._beneath = _beneath(transport) if self.is_secure else None
+        holders = [one for one in (transport, self._beneath) if one is not None]
+        for one in holders:  # the upper holds what the lower does not take
+            one.set_write_buffer_limits(high=self._max_unread_bytes // len(holders))
         self._talk = self._meet(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -292,6 +300,15 @@ class Link(asyncio.BufferedProtocol):
             self._stop_waiting(now)
             return
         self._write_timer = self._loop.call_later(_LOOK_S, self._look_at_writing)
+
+
+def _beneath(transport: asyncio.Transport) -> asyncio.Transport | None:
+    """Return what a transport over TLS writes to.
+
+    It holds 64 KiB of which the one above says nothing, and asyncio has no public way to it.
+    """
+    beneath = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
+    return beneath if isinstance(beneath, asyncio.Transport) else None
 
 
 def _address(name: object) -> tuple[str, int] | None:
