@@ -130,6 +130,24 @@ def test_a_key_that_is_none_is_told_without_repeating_it(
         assert "planted" not in caught.value.message
 
 
+def test_keys_come_a_page_at_a_time(store: KeyStore) -> None:
+    made = [store.create(Grant(name=str(at)), now=at).record for at in (5, 7, 7, 7, 9)]
+    store.revoke(made[0].grant.key_id, now=10)
+    store.create(Grant(name="over", expires_at=8), now=8)
+    pages: list[list[str]] = []
+    cursor: str | None = None
+    while not pages or cursor:
+        page = store.page(cursor=cursor, limit=2, active_at=10)
+        pages.append([one.grant.key_id for one in page.items])
+        cursor = page.cursor
+
+    assert [len(page) for page in pages] == [2, 2]
+    assert sorted(one for page in pages for one in page) == sorted(
+        one.grant.key_id for one in made[1:]
+    )
+    assert len(store.page(cursor=None, limit=10).items) == 6
+
+
 def test_a_key_ends_when_it_expires(store: KeyStore) -> None:
     record = store.create(Grant(name="one", expires_at=100), now=0).record
 

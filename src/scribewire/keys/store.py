@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, tuple_, update
 
 from scribewire.grants import Grant
 from scribewire.keys.key_text import KEY_ID, KeyText, id_of, make_key_id, make_key_text
+from scribewire.keys.pages import Page, cut_page, read_cursor_of_keys
 from scribewire.keys.records import KeyIsOver, KeyRecord, KnownKey, MadeKey, NoSuchKey
 from scribewire.keys.schema import KeyRow, RevisionRow
 
@@ -40,6 +41,24 @@ class KeyStore:
         with self._database.reading() as session:
             rows = session.scalars(select(KeyRow).order_by(KeyRow.created_at, KeyRow.id))
             return [_record_of(row) for row in rows]
+
+    def page(
+        self, *, cursor: str | None, limit: int, active_at: float | None = None
+    ) -> Page[KeyRecord]:
+        """Return some keys, the oldest first, from where the last page ended.
+
+        With `active_at` those alone that can be used then.
+        """
+        asked = select(KeyRow).order_by(KeyRow.created_at, KeyRow.id).limit(limit + 1)
+        if cursor is not None:
+            made_at, key_id = read_cursor_of_keys(cursor)
+            asked = asked.where(tuple_(KeyRow.created_at, KeyRow.id) > (made_at, key_id))
+        if active_at is not None:
+            is_in_time = or_(KeyRow.expires_at.is_(None), KeyRow.expires_at > active_at)
+            asked = asked.where(KeyRow.revoked_at.is_(None), is_in_time)
+        with self._database.reading() as session:
+            found = [_record_of(row) for row in session.scalars(asked)]
+        return cut_page(found, limit, lambda one: f"{one.created_at}.{one.grant.key_id}")
 
     def find(self, key_id: str) -> KeyRecord:
         """Return the key of this name. Raises NoSuchKey."""

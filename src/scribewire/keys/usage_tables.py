@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import case, delete, func, or_, select, update
+from sqlalchemy import case, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from scribewire.keys.pages import Page, cut_page, read_cursor_of_usage
 from scribewire.keys.schema import KeyRow, UsageRow, WriterRow
 from scribewire.keys.usage import KeyUsage, UsedAudio
 
 if TYPE_CHECKING:
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from scribewire.keys.database import Database
@@ -58,13 +60,20 @@ class UsageTables:
 
     def by_day(self, *, key_id: str | None = None, today: date, days: int) -> list[KeyUsage]:
         """Return the use of one key, or of all, in the last days, today among them."""
-        asked = (
-            select(UsageRow)
-            .where(UsageRow.day > today - timedelta(days=days))
-            .order_by(UsageRow.day, UsageRow.key_id)
-        )
-        if key_id is not None:
-            asked = asked.where(UsageRow.key_id == key_id)
+        return self._read(_by_day(key_id, today, days))
+
+    def page_by_day(
+        self, *, key_id: str | None, today: date, days: int, cursor: str | None, limit: int
+    ) -> Page[KeyUsage]:
+        """Return a part of the same, from where the last page ended."""
+        asked = _by_day(key_id, today, days).limit(limit + 1)
+        if cursor is not None:
+            last = read_cursor_of_usage(cursor)
+            asked = asked.where(tuple_(UsageRow.day, UsageRow.key_id) > last)
+        found = self._read(asked)
+        return cut_page(found, limit, lambda one: f"{one.day.toordinal()}.{one.key_id}")
+
+    def _read(self, asked: Select[UsageRow]) -> list[KeyUsage]:
         with self._database.reading() as session:
             return [
                 KeyUsage(
@@ -72,6 +81,15 @@ class UsageTables:
                 )
                 for row in session.scalars(asked)
             ]
+
+
+def _by_day(key_id: str | None, today: date, days: int) -> Select[UsageRow]:
+    asked = (
+        select(UsageRow)
+        .where(UsageRow.day > today - timedelta(days=days))
+        .order_by(UsageRow.day, UsageRow.key_id)
+    )
+    return asked if key_id is None else asked.where(UsageRow.key_id == key_id)
 
 
 def _is_new(session: Session, batch: UsageBatch) -> bool:

@@ -130,6 +130,27 @@ async def test_use_is_told_by_day(operator: Operator) -> None:
     assert (day["key_id"], day["audio_s"], day["sessions"]) == (made["id"], 0.16, 1)
 
 
+async def test_long_answers_come_a_page_at_a_time(operator: Operator) -> None:
+    made = [await operator.make() for _ in range(3)]
+    ids = [operator.key_id, *(one["id"] for one in made)]
+    for one in ids:
+        operator.server.services.keys.access.begin(Grant(key_id=one), lambda _: None)
+
+    async def read_all(path: str, what: str) -> list[str]:
+        found: list[str] = []
+        after: str | None = ""
+        while after is not None:
+            status, page = await operator.ask("GET", f"{path}?limit=3&after={after}")
+            assert (status, 0 < len(page[what]) <= 3) == (200, True)
+            found += [one.get("id") or one["key_id"] for one in page[what]]
+            after = page["next"]
+        return found
+
+    assert sorted(await read_all(KEYS, "keys")) == sorted(ids)
+    await operator.server.services.keys.synchronise()
+    assert await read_all("/v1/admin/usage", "usage") == sorted(ids)
+
+
 REFUSED = [
     ("GET", f"{KEYS}/sw_k3v9q2m7tx", None, 404),
     ("DELETE", f"{KEYS}/%00", None, 404),
@@ -141,6 +162,9 @@ REFUSED = [
     ("POST", KEYS, {"name": "lobby", "max_sessions": 10**30}, 400),
     ("POST", KEYS, {"name": "lobby", "max_session": 1}, 400),
     ("GET", "/v1/admin/usage?days=0", None, 400),
+    ("GET", "/v1/admin/usage?after=today", None, 400),
+    ("GET", f"{KEYS}?after=sw_k3v9q2m7tx", None, 400),
+    ("GET", f"{KEYS}?limit=1001", None, 400),
 ]
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from scribewire.errors import ServerFault
 from scribewire.keys.description import describe, describe_usage
+from scribewire.keys.pages import CURSOR_OF_KEYS, CURSOR_OF_USAGE
 from scribewire.keys.records import KeyIsOver, KeyState, NoSuchKey
 from scribewire.keys.rights import (
     LANGUAGE,
@@ -40,9 +41,12 @@ if TYPE_CHECKING:
     from scribewire.keys.records import KeyRecord, MadeKey
 
 _MOST = 100  # of a list
+_PAGE, _LONGEST_PAGE = 500, 1000  # of an answer: a few milliseconds of the event loop
 _LONGEST_GRACE_S = 90 * 86_400
 _LONGEST_LIFE_S = 100 * 366 * 86_400
 _AWAY = "the database of keys does not answer: try again a little later"
+_HOW_MANY = "At most so many of them."
+_FROM_WHERE = "`next` of the page before; none: the first."
 
 _Origin = Annotated[str, Field(pattern=ORIGIN, max_length=200)]
 _Language = Annotated[str, Field(pattern=LANGUAGE)]
@@ -118,12 +122,15 @@ class KeyList(AnswerModel):
     """Keys, the oldest first."""
 
     keys: list[KeyDescription]
+    next: str | None = Field(description="`after` of the next page; null: this is the last.")
 
 
 class ListQuery(QueryModel):
     """Which keys are listed."""
 
     all: bool = Field(default=False, description="Those that are over too.")
+    limit: int = Field(default=_PAGE, ge=1, le=_LONGEST_PAGE, description=_HOW_MANY)
+    after: str | None = Field(default=None, pattern=CURSOR_OF_KEYS, description=_FROM_WHERE)
 
 
 class UsageQuery(QueryModel):
@@ -133,6 +140,8 @@ class UsageQuery(QueryModel):
     key_id: str | None = Field(
         default=None, pattern="^[0-9a-z_]{0,16}$", description="None: of all."
     )
+    limit: int = Field(default=_PAGE, ge=1, le=_LONGEST_PAGE, description=_HOW_MANY)
+    after: str | None = Field(default=None, pattern=CURSOR_OF_USAGE, description=_FROM_WHERE)
 
 
 class DayOfKey(AnswerModel):
@@ -148,14 +157,18 @@ class UsageList(AnswerModel):
     """The use of keys, by day and key."""
 
     usage: list[DayOfKey]
+    next: str | None = Field(description="`after` of the next page; null: this is the last.")
 
 
 async def _list_keys(call: RestCall) -> Answer:
-    wants_all = call.read_query(ListQuery).all
-    now = time.time()
-    records = await _ask(call, lambda books: books.store.all_keys())
-    told = [_describe(one, now) for one in records if wants_all or one.state(now) == "active"]
-    return Answer(body=KeyList(keys=told))
+    query, now = call.read_query(ListQuery), time.time()
+
+    def list_them(books: KeyBooks) -> KeyList:
+        active_at = None if query.all else now
+        page = books.store.page(cursor=query.after, limit=query.limit, active_at=active_at)
+        return KeyList(keys=[_describe(one, now) for one in page.items], next=page.cursor)
+
+    return Answer(body=await _ask(call, list_them))
 
 
 async def _create_key(call: RestCall) -> Answer:
@@ -193,12 +206,19 @@ async def _rotate_key(call: RestCall) -> Answer:
 
 async def _tell_usage(call: RestCall) -> Answer:
     query, today = call.read_query(UsageQuery), datetime.now(UTC).date()
-    counts = await _ask(
-        call,
-        lambda books: books.usage.by_day(key_id=query.key_id, today=today, days=query.days),
-    )
-    told = [DayOfKey.model_validate(describe_usage(one)) for one in counts]
-    return Answer(body=UsageList(usage=told))
+
+    def tell(books: KeyBooks) -> UsageList:
+        page = books.usage.page_by_day(
+            key_id=query.key_id,
+            today=today,
+            days=query.days,
+            cursor=query.after,
+            limit=query.limit,
+        )
+        told = [DayOfKey.model_validate(describe_usage(one)) for one in page.items]
+        return UsageList(usage=told, next=page.cursor)
+
+    return Answer(body=await _ask(call, tell))
 
 
 async def _ask(call: RestCall, function: Callable[[KeyBooks], _Result]) -> _Result:
