@@ -12,6 +12,7 @@ import pytest
 from scribewire.errors import ServerFault
 from scribewire.server.address import Address, explain, listen
 
+EVERY_NETWORK = "0.0.0.0"  # noqa: S104 - where this is warned of
 UNKNOWN = [
     # what a person types, as somebody may
     "nonsense.invalid",
@@ -31,10 +32,29 @@ UNKNOWN = [
     [
         (Address("127.0.0.1", 8000), "ws://127.0.0.1:8000"),
         (Address("::1", 80), "ws://[::1]:80"),
+        (Address("::1", 80, is_secure=True), "wss://[::1]:80"),
     ],
 )
 def test_an_address_has_a_url(address: Address, url: str) -> None:
     assert address.url == url
+
+
+@pytest.mark.parametrize(
+    ("address", "is_overheard"),
+    [
+        (Address("127.0.0.1", 8000), False),
+        (Address("::1", 8000), False),
+        (Address(EVERY_NETWORK, 8000), True),
+        (Address("::", 8000), True),
+        (Address("192.0.2.1", 8000), True),
+        (Address("fe80::1%eth0", 8000), True),
+        (Address(EVERY_NETWORK, 8000, is_secure=True), False),
+    ],
+)
+def test_without_tls_what_comes_from_elsewhere_is_overheard(
+    address: Address, *, is_overheard: bool
+) -> None:
+    assert address.is_overheard is is_overheard
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, ScriptedVad, draw_pcm
 
+EVERY_NETWORK = "0.0.0.0"  # noqa: S104 - where this is warned of
+
 
 async def test_a_port_that_is_taken_is_said_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -30,6 +32,25 @@ async def test_a_port_that_is_taken_is_said_so() -> None:
         with pytest.raises(ServerFault, match=rf"port {port}: .*choose another"):
             async with serving(Settings(port=port), Engines(ScriptedVad(), (ScriptedEngine(),))):
                 pass
+
+
+@pytest.mark.parametrize(
+    ("host", "proxies", "times"),
+    [
+        (EVERY_NETWORK, (), 1),
+        (EVERY_NETWORK, ("127.0.0.1", "::1"), 1),
+        (EVERY_NETWORK, ("127.0.0.1", "10.0.0.0/8"), 0),
+        ("127.0.0.1", (), 0),
+    ],
+)
+async def test_a_server_that_can_be_overheard_says_so(
+    host: str, proxies: tuple[str, ...], times: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with run_server(host=host, forwarded_allow_ips=proxies):
+        pass
+
+    told = [one for one in caplog.messages if "keys and speech come to ws://" in one]
+    assert len(told) == times
 
 
 def test_a_missing_model_is_found_before_the_port_opens(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from scribewire.errors import ServerFault
@@ -43,6 +44,11 @@ class Address:
         """The base address for clients, without a path."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'wss' if self.is_secure else 'ws'}://{host}:{self.port}"
+
+    @property
+    def is_overheard(self) -> bool:
+        """Whether others can read what comes to it: it is reached from elsewhere, without TLS."""
+        return not self.is_secure and not ip_address(self.host.partition("%")[0]).is_loopback
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -36,6 +36,11 @@ class TrustedProxies:
         """Read addresses and networks (CIDR). Raises ValueError."""
         return cls(tuple(ip_network(text.strip()) for text in texts))
 
+    @property
+    def are_elsewhere(self) -> bool:
+        """Whether any of them is on another machine."""
+        return not all(network.is_loopback for network in self.networks)
+
     def look_behind(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> Forwarded:
         """Return who is behind the connection from an address, by the headers of its request.
 

@@ -63,6 +63,10 @@ there, many times for one final: at Python's usual 5 ms, finals beside sources t
 
 _CUT_OFF_S = 1.0  # for the word to go out to those who read
 _MEASURED = "= model {model}: a typical final takes {final_ms:.0f} ms here"
+_OVERHEARD = (
+    "! keys and speech come to {url} unencrypted: give it a certificate with --tls-cert, or name "
+    "the proxy that does TLS with --forwarded-allow-ips"
+)
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 _log = logging.getLogger("scribewire.server")
@@ -155,6 +159,10 @@ async def _serving_with(
     certificate = _read_certificate(settings)
     listening = listen(settings.host, settings.port)
     host, port = listening.getsockname()[:2]
+    address = Address(host, port, is_secure=certificate is not None)
+    proxies = TrustedProxies.read(settings.forwarded_allow_ips)
+    if address.is_overheard and not proxies.are_elsewhere:
+        _log.warning(LogLine("overheard", _OVERHEARD, url=address.url))
     is_counted = settings.metrics_port is not None
     counters = Counters(engines.default_language) if is_counted else None
     observer = together(counters, observer)
@@ -169,7 +177,7 @@ async def _serving_with(
             start_timeout_s=settings.start_timeout_ms / 1000,
             most_strangers=count_strangers_allowed(),
             tls=None if certificate is None else certificate.context,
-            proxies=TrustedProxies.read(settings.forwarded_allow_ips),
+            proxies=proxies,
             limits=WebSocketLimits(
                 max_message_bytes=settings.max_message_bytes,
                 max_unread_bytes=settings.max_unread_bytes,
@@ -180,7 +188,7 @@ async def _serving_with(
         listener.start()
         try:
             async with serving_page(counters, services):
-                yield Address(host, port, certificate is not None), services
+                yield address, services
                 listener.hurry_strangers()
                 await _drain(services, unix_time, cut_off)
         finally:
