@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import logging
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from scribewire.errors import ServerFault
-from scribewire.server.certificate import LOOK_INTERVAL_S, ServerCertificate
+from scribewire.server.certificate import LOOK_INTERVAL_S, Lifetime, ServerCertificate, Standing
 from tests.parts.certificates import Certified, certify
 
 OLD, NEW = certify("old.example"), certify("new.example")
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Clock:
@@ -128,10 +129,62 @@ def test_what_is_wrong_with_the_files_is_said(tmp_path: Path) -> None:
     assert "no certificate and the key to it" in refusal(certificate, None)
 
 
-def test_one_that_has_expired_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    expired = certify("a.example", begins_days=-9, lasts_days=-1)
+YEAR, QUARTER, WEEK = (Lifetime(NEW_YEAR, NEW_YEAR + timedelta(days)) for days in (365, 90, 6))
 
-    with caplog.at_level(logging.WARNING):
-        ServerCertificate(*write(tmp_path, expired))
 
-    assert "has expired on" in caplog.text
+@pytest.mark.parametrize(
+    ("lifetime", "days_left", "standing"),
+    [
+        (YEAR, 300, Standing.GOOD),
+        (YEAR, 14, Standing.GOOD),
+        (YEAR, 13.9, Standing.ENDING),
+        (YEAR, 0, Standing.ENDING),
+        (YEAR, -0.1, Standing.EXPIRED),
+        (QUARTER, 30, Standing.GOOD),
+        (QUARTER, 13, Standing.ENDING),
+        (WEEK, 5, Standing.GOOD),
+        (WEEK, 1.9, Standing.ENDING),
+        (WEEK, -1, Standing.EXPIRED),
+    ],
+)
+def test_the_end_is_near_two_weeks_before_or_in_the_last_third(
+    lifetime: Lifetime, days_left: float, standing: Standing
+) -> None:
+    assert lifetime.standing(lifetime.ends_at - timedelta(days_left)) is standing
+
+
+def test_a_certificate_that_runs_out_is_told_once_before_and_once_when_it_has(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, calendar = Clock(), Clock()
+    own = certify("a.example", begins_days=-1, lasts_days=99)
+    ends_at = own.certificate.not_valid_after_utc
+    calendar.now_s = (ends_at - timedelta(90)).timestamp()
+    files = write(tmp_path, own)
+    watched = ServerCertificate(*files, now=clock, unix_time=calendar)
+    told = []
+
+    for days_left in (80, 15, 13, 12, 1, -1, -2):
+        calendar.now_s = (ends_at - timedelta(days_left)).timestamp()
+        clock.now_s += LOOK_INTERVAL_S
+        watched.context()
+        told.append(list(caplog.messages))
+        caplog.clear()
+
+    near = f"! {files[0]} expires on {ends_at.date()}, and has not been renewed"
+    over = f"! {files[0]} has expired on {ends_at.date()}"
+    assert told == [[], [], [near], [], [], [over], []]
+
+
+def test_the_end_of_the_next_certificate_is_told_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    expired = [certify("a.example", begins_days=-9, lasts_days=-days) for days in (1, 2)]
+    watched = ServerCertificate(*write(tmp_path, expired[0]), now=clock)
+
+    write(tmp_path, expired[1])
+    clock.now_s += LOOK_INTERVAL_S
+    watched.context()
+
+    assert caplog.text.count("has expired on") == 2
