@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from scribewire.errors import ClientFault
-from scribewire.grants import NO_LIMITS, Grant
+from scribewire.grants import NO_LIMITS, Grant, spell_host
 from scribewire.wishes import AUTO, Wishes
 
 
@@ -59,6 +59,31 @@ def test_streams_come_from_the_hosts_that_are_allowed(host: str, is_allowed: boo
     grant = Grant(source_hosts=frozenset({"radio.example", "*.tv.example"}))
 
     assert (refusal(grant, Wishes(language="en"), host) is None) == is_allowed
+
+
+@pytest.mark.parametrize(
+    ("allowed", "host"),
+    [
+        ("[2001:DB8::1]", "2001:db8::1"),
+        ("[2001:db8:0:0:0:0:0:1]", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("[::ffff:127.0.0.1]", "::ffff:127.0.0.1"),
+        ("Radio.Example.", "radio.example"),
+        ("*.Radio.example.", "a.radio.example"),
+    ],
+)
+def test_a_host_that_is_allowed_may_be_spelled_in_every_way(allowed: str, host: str) -> None:
+    grant = Grant(source_hosts=frozenset({allowed}))
+
+    assert refusal(grant, Wishes(language="en"), host) is None
+    assert refusal(grant, Wishes(language="en"), "2001:db8::2") is not None
+    both = grant.narrowed_to(Grant(source_hosts=frozenset({host})))
+    assert both.source_hosts == frozenset({spell_host(host)})
+
+
+@pytest.mark.parametrize("host", ["[::1", "[:]", "[1.2.3.4]", "::1%eth0", ""])
+def test_what_is_no_host_is_spelled_all_the_same(host: str) -> None:
+    assert spell_host(host).strip("[]") == host.strip("[]")
 
 
 def test_who_pushes_audio_needs_no_host() -> None:

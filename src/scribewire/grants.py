@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from ipaddress import IPv6Address
 from typing import Final, TypeVar
 
 from scribewire.errors import ClientFault
@@ -29,7 +30,7 @@ class Grant:
     origins: frozenset[str] | None = None
     """Web pages that it may be used from, as `https://captions.example`."""
     source_hosts: frozenset[str] | None = None
-    """Hosts that stream URLs may lead to; `*.example.org` is every host below it."""
+    """Hosts that stream URLs may lead to, spelled one way; `*.example.org` is every host below."""
     max_sessions: int | None = None
     """Sessions that may be open at once."""
     max_audio_s: float | None = None
@@ -44,6 +45,11 @@ class Grant:
     """Whether the token ends with the session that begins with it."""
     expires_at: float | None = None
     """Until when sessions may begin, in Unix seconds."""
+
+    def __post_init__(self) -> None:
+        """Have one spelling of each host, wherever the rights come from."""
+        if self.source_hosts is not None:
+            object.__setattr__(self, "source_hosts", frozenset(map(spell_host, self.source_hosts)))
 
     def narrowed_to(self, limits: Grant) -> Grant:
         """Return what both allow; whose key it is, and what counts for all its sessions, stays."""
@@ -86,7 +92,7 @@ class Grant:
     def _may_pull_from(self, host: str) -> bool:
         if self.source_hosts is None:
             return True
-        name = host.casefold().rstrip(".")
+        name = spell_host(host)
         return any(_covers(allowed, name) for allowed in self.source_hosts)
 
 
@@ -97,6 +103,17 @@ NO_LIMITS: Final = Grant()
 def _refusal(asked: str, allowed: frozenset[str] | frozenset[Mode]) -> ClientFault:
     listed = ", ".join(sorted(allowed)) or "none"
     return ClientFault(f"{asked}: this key may not ask for it; it may for {listed}")
+
+
+def spell_host(text: str) -> str:
+    """Return a host, or a pattern, in small letters, without a dot at its end, IPv6 in brackets."""
+    host = text.strip().lower().rstrip(".")
+    if ":" not in host:
+        return host
+    try:
+        return f"[{IPv6Address(host.removeprefix('[').removesuffix(']'))}]"
+    except ValueError:
+        return host  # which no URL names
 
 
 def _covers(allowed: str, host: str) -> bool:

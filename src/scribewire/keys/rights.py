@@ -75,7 +75,8 @@ class WantedRights:
                 "source host",
                 self.source_hosts,
                 _matches(SOURCE_HOST),
-                "a host as `radio.example`, or `*.example.org` for every host below it",
+                "a host as `radio.example` or `[2001:db8::1]`, in ASCII, or `*.example.org` for "
+                "every host below it",
             ),
             max_sessions=self.max_sessions,
             max_audio_s_per_day=_seconds(self.minutes_per_day),

@@ -63,12 +63,11 @@ class TokenWishes(BodyModel):
     def limits(self) -> Grant:
         """What it narrows its key to."""
         origins = None if self.origins is None else map(normalise_origin, self.origins)
-        hosts = None if self.source_hosts is None else map(str.lower, self.source_hosts)
         return Grant(
             modes=None if self.types is None else frozenset(self.types),
             languages=None if self.languages is None else frozenset(self.languages),
             origins=None if origins is None else frozenset(origins),
-            source_hosts=None if hosts is None else frozenset(hosts),
+            source_hosts=None if self.source_hosts is None else frozenset(self.source_hosts),
             max_audio_s=None if self.max_minutes is None else self.max_minutes * 60,
         )
 
