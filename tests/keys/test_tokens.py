@@ -150,6 +150,25 @@ def test_a_token_for_one_session_is_used_once() -> None:
         tokens.use(grant)  # it was shown twice before either session began
 
 
+def test_a_token_of_a_server_whose_clock_is_ahead_is_used_once() -> None:
+    clock = Clock()
+    theirs, ours = Tokens(Keys(), SECRET, now=lambda: NOW + 59.0), Tokens(Keys(), SECRET, now=clock)
+    token = issue(theirs, is_single_use=True, lifetime_s=3600).token
+
+    def begin() -> None:
+        grant = ours.grant_of(token)
+        if grant is not None:
+            ours.use(grant)
+
+    begin()
+    clock.now = NOW + 3601.0  # a name that is over is forgotten when another is noted
+    other = ours.grant_of(issue(ours, is_single_use=True).token)
+    assert other is not None
+    ours.use(other)
+
+    assert ours.grant_of(token) is None
+
+
 def test_others_are_used_as_often_as_wished() -> None:
     tokens = Tokens(Keys(), SECRET)
     grant = tokens.grant_of(issue(tokens).token)

@@ -155,7 +155,8 @@ class Tokens:
         self._used = {name: ends_at for name, ends_at in self._used.items() if ends_at > now}
         if grant.token_id in self._used:
             raise ClientFault("unknown token: it was for one session, which has begun")
-        self._used[grant.token_id] = now + MAX_LIFETIME_S
+        # One that another server has made may have been made later than it is here.
+        self._used[grant.token_id] = now + _CLOCK_SKEW_S + MAX_LIFETIME_S
 
     def _has_ended(self, claims: _Claims) -> bool:
         """Tell whether no session may begin with a token any more.
