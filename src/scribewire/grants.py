@@ -86,10 +86,11 @@ class Grant:
             for code in wishes.possible_languages:
                 if code not in self.languages:
                     raise _refusal(f"language {code}", self.languages)
-        if host is not None and not self._may_pull_from(host):
+        if host is not None and not self.may_pull_from(host):
             raise ClientFault("url: this key may not have streams of that host read")
 
-    def _may_pull_from(self, host: str) -> bool:
+    def may_pull_from(self, host: str) -> bool:
+        """Tell whether streams may come from this host, or by way of it."""
         if self.source_hosts is None:
             return True
         name = spell_host(host)

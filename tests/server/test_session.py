@@ -53,7 +53,10 @@ class ScriptedSources(Sources):
     events: Events
 
     def pull(
-        self, url: str | HttpUrl, wish: TrackWish | None = None
+        self,
+        url: str | HttpUrl,
+        wish: TrackWish | None = None,
+        may_reach: Callable[[str], bool] | None = None,
     ) -> AsyncGenerator[SourceEvent, None]:
         return self.events()
 

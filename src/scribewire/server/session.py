@@ -99,17 +99,19 @@ def open_session(
             Recognizer(rules), services.scheduler, speech, loading=loading, observer=observer
         ),
         decoder=_DECODERS[started.audio_format](),
-        source=_pull(services.sources, wishes),
+        source=_pull(services.sources, started),
         loading=loading,
         allowance=AudioAllowance(started.grant.max_audio_s, use),
         observer=observer,
     )
 
 
-def _pull(sources: Sources, wishes: Wishes) -> AsyncGenerator[SourceEvent, None] | None:
+def _pull(sources: Sources, started: SessionStarted) -> AsyncGenerator[SourceEvent, None] | None:
+    wishes = started.wishes
     if wishes.url is None:
         return None
-    return sources.pull(wishes.url, TrackWish(number=wishes.track, language=wishes.locked_language))
+    track = TrackWish(number=wishes.track, language=wishes.locked_language)
+    return sources.pull(wishes.url, track, started.grant.may_pull_from)
 
 
 class Session:

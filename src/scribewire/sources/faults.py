@@ -138,6 +138,15 @@ def address_not_allowed(cause: str) -> SourceFault:
     )
 
 
+def host_not_granted(host: str) -> SourceFault:
+    """Say that the key of the session leads no further."""
+    return SourceFault(
+        f"stream address not allowed: it leads to {host}, which this key may not have streams of; "
+        "ask for a key with that source host",
+        is_refusal=True,
+    )
+
+
 def scheme_not_allowed(scheme: str) -> SourceFault:
     """Say that only http and https are pulled, and how anything else may be pushed."""
     return SourceFault(

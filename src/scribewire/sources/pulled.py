@@ -16,7 +16,7 @@ from scribewire.sources.rules import PullRules
 from scribewire.sources.steps import Over, Tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from scribewire.sources.decoders import Decoders
     from scribewire.sources.events import SourceEvent
@@ -40,9 +40,14 @@ class Sources:
     """From connecting to the first audio."""
 
     def pull(
-        self, url: str | HttpUrl, wish: TrackWish = _ANY_TRACK
+        self,
+        url: str | HttpUrl,
+        wish: TrackWish = _ANY_TRACK,
+        may_reach: Callable[[str], bool] | None = None,
     ) -> AsyncGenerator[SourceEvent, None]:
         """Yield what a source gives of the track that is wished, until a finite one is over.
+
+        Every host on the way is one that `may_reach` allows; None: all that the policy does.
 
         Raises SourceFault: at once for a source that cannot be used, with close code 1011 for a
         live one that was lost for longer than `retry` allows.
@@ -55,7 +60,7 @@ class Sources:
             nesting=limits.playlist_nesting,
             language=wish.language,
         )
-        hands = Hands(self.fetcher.for_one_source(), self.decoders, wish)
+        hands = Hands(self.fetcher.for_one_source(may_reach), self.decoders, wish)
         return discreet(_pull(hands, url, rules))
 
 

@@ -1,10 +1,11 @@
 """Fetch what clients name, and reach nothing that they may not.
 
-Theory of operation. Each request, and each redirect as a new request, goes through three gates: its
-URL has been read (`urls.py`); `CheckedResolver` looks its name up once for each connection and has
-every address checked; the connection is made to those very addresses, so a name that changes
-afterwards changes nothing. Proxies of the environment take no part. A fetcher keeps nothing of
-what it fetches; `for_one_source` keeps the cookies of one source, and counts the work it makes.
+Theory of operation. Each request, and each redirect as a new request, goes through four gates: its
+URL has been read (`urls.py`); its host is one that this source may have; `CheckedResolver` looks
+its name up once for each connection and has every address checked; the connection is made to those
+very addresses, so a name that changes afterwards changes nothing. Proxies of the environment take
+no part. A fetcher keeps nothing of what it fetches; `for_one_source` keeps the cookies of one
+source, and counts the work it makes.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from scribewire import __version__
-from scribewire.sources.faults import connection_timeout, invalid_stream
+from scribewire.sources.faults import connection_timeout, host_not_granted, invalid_stream
 from scribewire.sources.http.addresses import AddressPolicy
 from scribewire.sources.http.connection import ask
 from scribewire.sources.http.cookies import CookieJar
@@ -50,6 +51,7 @@ class GuardedFetcher:
         self.limits = limits
         self._cookies: CookieJar | None = None
         self._effort: Effort | None = None
+        self._may_reach: Callable[[str], bool] = _everywhere
 
     async def __aenter__(self) -> Self:
         self._tls = trusting(self._extra_ca)
@@ -63,13 +65,15 @@ class GuardedFetcher:
     ) -> None:
         """Nothing is held open."""
 
-    def for_one_source(self) -> GuardedFetcher:
+    def for_one_source(self, may_reach: Callable[[str], bool] | None = None) -> GuardedFetcher:
         """Return one for all that one source leads to: it keeps its cookies, and counts its work.
 
-        It is good for as long as this one is open.
+        `may_reach` tells of each host whether this source may, besides what the policy says. It is
+        good for as long as this one is open.
         """
         one = copy.copy(self)
         one._cookies, one._effort = CookieJar(), Effort()  # noqa: SLF001 - its own
+        one._may_reach = may_reach or _everywhere  # noqa: SLF001
         return one
 
     async def spend(self, work_s: float) -> None:
@@ -127,6 +131,8 @@ class GuardedFetcher:
         raise invalid_stream(f"it redirects more than {self.limits.redirects} times")
 
     async def _ask(self, url: HttpUrl, fields: dict[str, str], attempt: AsyncExitStack) -> Reply:
+        if not self._may_reach(url.host):
+            raise host_not_granted(url.host)
         addresses = await self._resolver.addresses_of(url.host, url.port)
         if self._cookies is not None and (cookies := self._cookies.header_for(url, time.time())):
             fields = {**fields, "Cookie": cookies}
@@ -136,6 +142,10 @@ class GuardedFetcher:
             self._cookies.receive(url, answer.headers.all("set-cookie"), time.time())
         await self.spend(OPEN_S)
         return answer
+
+
+def _everywhere(_host: str) -> bool:
+    return True
 
 
 def _with_credentials(fields: dict[str, str], url: HttpUrl) -> dict[str, str]:
