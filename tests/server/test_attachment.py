@@ -13,8 +13,7 @@ from starlette.websockets import WebSocket
 
 from scribewire.engines.engines import Engines
 from scribewire.errors import ClientFault, CloseCode
-from scribewire.events import SpeechStarted, TranscriptEvent
-from scribewire.protocol.dialects import read_request
+from scribewire.events import Final, SpeechStarted, TranscriptEvent
 from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
@@ -27,43 +26,14 @@ from scribewire.server.attachment import Attachment
 from scribewire.server.concurrency import ConcurrencyError
 from scribewire.server.session import Session, open_session
 from scribewire.server.session_clock import USUAL_TIMES, SessionTimes
+from scribewire.testing.faulty import StuckEngine
 from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import ScriptedVad, draw_pcm
 from scribewire.wishes import Wishes
+from tests.parts.asgi_clients import DeafClient, EagerClient, SlowClient, WearyClient, attach_client
 
 START = '{"action":"start"}'
-
-
-class EagerClient:
-    """ASGI's side of a session whose messages are all there already; `send` fails if it is gone."""
-
-    def __init__(self, *messages: dict[str, Any], is_gone: bool = False) -> None:
-        self.waiting = deque([{"type": "websocket.connect"}, *messages])
-        self._is_gone = is_gone
-
-    async def receive(self) -> dict[str, Any]:
-        if not self.waiting:
-            await asyncio.Event().wait()
-        return self.waiting.popleft()
-
-    async def send(self, message: Any) -> None:  # noqa: ANN401 - as ASGI has it
-        if self._is_gone and message["type"] != "websocket.accept":
-            raise OSError("gone")
-
-
-async def serve(server: RunningServer, client: EagerClient) -> Attachment:
-    websocket = WebSocket({"type": "websocket"}, client.receive, client.send)
-    await websocket.accept()
-    opening = read_request("/v2/realtime", "token=key-1", [])
-    assert opening is not None
-    dialogue = opening.begin(server.services.policy, "5e55", asyncio.get_running_loop().time())
-    return Attachment(
-        websocket,
-        dialogue,
-        lambda started: open_session("5e55", started, server.services),
-        name="5e55",
-    )
 
 
 async def test_messages_that_came_together_leave_turns_to_other_sessions(
@@ -75,7 +45,7 @@ async def test_messages_that_came_together_leave_turns_to_other_sessions(
         *[empty] * 1000,
         {"type": "websocket.disconnect", "code": 1000},
     )
-    attachment = await serve(server, client)
+    attachment = await attach_client(server, client)
     running = asyncio.create_task(attachment.run())
     turns = 0
     while not running.done():
@@ -88,7 +58,7 @@ async def test_messages_that_came_together_leave_turns_to_other_sessions(
 async def test_a_client_that_has_gone_does_not_keep_a_server_from_ending_its_sessions(
     server: RunningServer,
 ) -> None:
-    attachment = await serve(server, EagerClient(is_gone=True))
+    attachment = await attach_client(server, EagerClient(is_gone=True))
     running = asyncio.create_task(attachment.run())
     await asyncio.sleep(0)
 
@@ -104,25 +74,17 @@ async def test_a_session_that_its_client_left_says_so_in_the_log(
 ) -> None:
     caplog.set_level("INFO", "scribewire")
     client = EagerClient({"type": "websocket.disconnect", "code": 1006})
-    attachment = await serve(server, client)
+    attachment = await attach_client(server, client)
 
     await attachment.run()
 
     assert "5e55 x the client has gone" in caplog.messages
 
 
-class DeafClient(EagerClient):
-    """A client that reads nothing of what it is sent."""
-
-    async def send(self, message: Any) -> None:  # noqa: ANN401 - as ASGI has it
-        if message["type"] != "websocket.accept":
-            await asyncio.Event().wait()
-
-
 async def test_a_client_that_does_not_read_is_not_read_from(server: RunningServer) -> None:
     asking = {"type": "websocket.receive", "text": '{"action":"dance"}'}
     client = DeafClient(*[asking] * 2000)
-    running = asyncio.create_task((await serve(server, client)).run())
+    running = asyncio.create_task((await attach_client(server, client)).run())
     for _ in range(100):
         await asyncio.sleep(0)
 
@@ -133,23 +95,10 @@ async def test_a_client_that_does_not_read_is_not_read_from(server: RunningServe
         await running
 
 
-class WearyClient(EagerClient):
-    """A client that reads up to the first final and nothing more."""
-
-    def __init__(self, *messages: dict[str, Any]) -> None:
-        super().__init__(*messages)
-        self.has_stopped = asyncio.Event()
-
-    async def send(self, message: Any) -> None:  # noqa: ANN401 - as ASGI has it
-        if '"is_final":true' in message.get("text", ""):
-            self.has_stopped.set()
-            await asyncio.Event().wait()
-
-
 async def test_a_client_that_reads_no_results_is_not_read_from(server: RunningServer) -> None:
     audio = {"type": "websocket.receive", "bytes": draw_pcm("..hello" + "." * 30)}
     client = WearyClient({"type": "websocket.receive", "text": START}, *[audio] * 300)
-    running = asyncio.create_task((await serve(server, client)).run())
+    running = asyncio.create_task((await attach_client(server, client)).run())
     await client.has_stopped.wait()
     left = len(client.waiting)
     for _ in range(300):
@@ -160,6 +109,67 @@ async def test_a_client_that_reads_no_results_is_not_read_from(server: RunningSe
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
+
+
+@pytest.mark.slow
+async def test_who_reads_slowly_and_sends_all_the_time_is_not_idle(server: RunningServer) -> None:
+    audio = {"type": "websocket.receive", "bytes": draw_pcm("..hello" + "." * 30)}
+    stop = {"type": "websocket.receive", "text": '{"action":"stop"}'}
+    start = {"type": "websocket.receive", "text": START}
+    client = SlowClient(start, *[audio] * 3, stop, takes_s=0.5)
+
+    await (await attach_client(server, client, SessionTimes(idle_timeout_s=0.4))).run()
+
+    assert client.close is not None
+    assert (client.close["code"], client.close["reason"]) == (1000, "")
+    assert not any("no audio" in text for text in client.read)
+
+
+async def test_the_longest_session_ends_though_its_client_does_not_read(
+    server: RunningServer,
+) -> None:
+    session = open_session("5e55", SessionStarted(Wishes(language="en")), server.services)
+    await session.receive_audio(draw_pcm("..hello"))
+    client = DeafClient({"type": "websocket.receive", "text": START})
+    attachment = await attach_client(
+        server, client, SessionTimes(max_session_s=0.1), session=session
+    )
+    running = asyncio.create_task(attachment.run())
+    async with asyncio.timeout(5):
+        assert await next_final(session) == "hello"  # so its audio has ended
+
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    await session.aclose()
+
+
+async def next_final(session: Session) -> str:
+    """Take results, for a client that does not, up to the first final."""
+    number = 0
+    while True:
+        session.has_news.clear()
+        while (result := session.result_after(number)) is not None:
+            number = result.number
+            if isinstance(result.event, Final):
+                return result.event.text
+        await session.has_news.wait()
+
+
+async def test_the_longest_session_ends_though_its_engine_is_too_far_behind() -> None:
+    engine = StuckEngine()
+    async with (
+        run_server(Engines(ScriptedVad(), (engine,)), max_session_ms=150) as server,
+        server.dial() as dialogue,
+    ):
+        await dialogue.send(START, draw_pcm("..hello" + "." * 400))
+        while not dialogue.errors:
+            await dialogue.next()
+        engine.release.set()
+
+        assert await dialogue.until_closed() == 1008
+        assert dialogue.finals == ["hello"]
+        assert dialogue.errors[0].startswith("this session has lasted")
 
 
 @dataclass

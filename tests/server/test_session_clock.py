@@ -38,3 +38,33 @@ def test_a_session_ends_when_its_time_is_over_and_not_before(
     fault = clock.fault(1000 + ends_at)
     assert fault is not None
     assert why in fault.message
+
+
+@pytest.mark.parametrize(
+    ("audio_at", "ends_at"),
+    [([], 150), ([10], 160), ([10, 50], 190), ([95], 190)],  # none, before, and meanwhile
+)
+def test_while_no_audio_is_taken_nobody_is_idle(audio_at: list[int], ends_at: int) -> None:
+    clock = SessionClock(IDLE, now=0)
+    for at in [now for now in audio_at if now < 40]:
+        clock.receive_audio(at)
+    clock.hold(40)
+    clock.hold(50)  # again: it is still the same
+    for at in [now for now in audio_at if now >= 40]:
+        clock.receive_audio(at)
+
+    assert (clock.ends_at, clock.fault(129)) == (None, None)
+
+    clock.go_on(130)
+    clock.go_on(140)
+    assert clock.ends_at == ends_at
+    assert clock.fault(ends_at - 1) is None
+    assert clock.fault(ends_at) is not None
+
+
+def test_the_longest_time_goes_on_whatever_is_waited_for() -> None:
+    clock = SessionClock(BOTH, now=0)
+    clock.hold(30)
+
+    assert (clock.over_at, clock.ends_at) == (600, 600)
+    assert clock.fault(600) is not None

@@ -118,6 +118,34 @@ async def test_a_fault_of_the_application_is_counted() -> None:
     assert (close_code(frames), codes) == (1011, [1011])
 
 
+async def test_the_application_waits_until_what_it_has_sent_may_be_followed() -> None:
+    sending, has_sent = asyncio.Event(), asyncio.Event()
+
+    async def say_much(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        sending.set()
+        await send({"type": "websocket.send", "bytes": bytes(1_000_000)})
+        has_sent.set()
+        await send({"type": "websocket.close"})
+
+    sock = listen("127.0.0.1", 0)
+    listener = Listener(sock, say_much, start_timeout_s=15)
+    listener.start()
+    host, port = sock.getsockname()
+    async with open_raw(host, port, KEYLESS, receive_buffer_bytes=4096) as raw:
+        await sending.wait()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        waits = not has_sent.is_set()
+        frames = await raw.until_closed()
+    await listener.aclose()
+
+    assert waits
+    assert has_sent.is_set()
+    assert len(frames) == 2
+
+
 async def test_what_is_under_way_with_the_start_needs_no_allowance(server: RunningServer) -> None:
     audio = b"".join(frame(BINARY, draw_pcm(".")) for _ in range(200))
     async with dial_raw(server) as raw:

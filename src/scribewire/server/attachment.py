@@ -124,7 +124,6 @@ class Attachment:
     async def _read(self) -> None:
         try:
             while not self._dialogue.is_over and not self._only_reads:
-                await self._may_read.wait()
                 await self._receive()
                 # Messages that came together wait for nothing: let the others have their turn.
                 await asyncio.sleep(0)
@@ -134,19 +133,29 @@ class Attachment:
     async def _receive(self) -> None:
         """Take the next message, or note that it has not come in time, and act on it."""
         try:
-            async with asyncio.timeout_at(self._next_timer_at()):
-                message = await self._websocket.receive()
+            message = await self._next_message()
         except TimeoutError:
             self._dialogue.handle_timer(_now())
         else:
             self._accept(message)
-        self._look_at_clock()
+        await self._follow_all()
+        self._look_at_clock()  # behind the audio that has just come
+        await self._follow_all()
+        self._wake_writer()
+
+    async def _next_message(self) -> Message:
+        """Wait until it may be read, and until it is there. Raises TimeoutError at a timer."""
+        async with asyncio.timeout_at(self._next_timer_at()):
+            await self._may_read.wait()
+        async with asyncio.timeout_at(self._next_timer_at()):
+            return await self._websocket.receive()
+
+    async def _follow_all(self) -> None:
         while (event := self._dialogue.next_event()) is not None:
             if isinstance(event, AudioReceived):
                 await self._receive_audio(event.pcm)
             else:
                 self._follow(event)
-        self._wake_writer()
 
     def _next_timer_at(self) -> float | None:
         """Return when the dialogue or the clock has to be asked, unless a message comes first."""
@@ -178,12 +187,15 @@ class Attachment:
 
     async def _receive_audio(self, pcm: bytes) -> None:
         assert self._session is not None
+        assert self._clock is not None, "a session has one"
         try:
-            await self._session.receive_audio(pcm)
+            async with asyncio.timeout_at(self._clock.over_at):
+                await self._session.receive_audio(pcm)
+        except TimeoutError:  # while it was too far behind: the clock says why it has to end
+            pass
         except ClientFault as fault:
             self._dialogue.reject(fault)
-        if self._clock is not None:
-            self._clock.receive_audio(_now())
+        self._clock.receive_audio(_now())
 
     # The writer.
 
@@ -262,12 +274,16 @@ class Attachment:
             await self._send(self._outgoing.popleft())
             self._collect_outgoing()
         self._may_read.set()
+        if self._clock is not None:
+            self._clock.go_on(_now())
         if self._session is not None:
             self._session.may_pull.set()
 
     def _hold(self) -> None:
         """Take no more audio while something waits to be sent."""
         self._may_read.clear()
+        if self._clock is not None:
+            self._clock.hold(_now())
         if self._session is not None:
             self._session.may_pull.clear()
 

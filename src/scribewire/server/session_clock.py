@@ -52,30 +52,43 @@ class SessionClock:
         self._times = times
         self._started_at = now
         self._heard_at = now
+        self._held_at: float | None = None  # since when no audio is taken, while that is so
+
+    @property
+    def over_at(self) -> float | None:
+        """When the session has to end whatever is waited for; None for never."""
+        longest_s = self._times.max_session_s
+        return None if longest_s is None else self._started_at + longest_s
 
     @property
     def ends_at(self) -> float | None:
         """When `fault` is to be asked for again; None for never."""
-        times = self._times
-        ends = [
-            since + seconds
-            for since, seconds in (
-                (self._started_at, times.max_session_s),
-                (self._heard_at, times.idle_timeout_s),
-            )
-            if seconds is not None
-        ]
-        return min(ends, default=None)
+        return min((at for at in (self.over_at, self._idle_at) if at is not None), default=None)
+
+    @property
+    def _idle_at(self) -> float | None:
+        idle_s = self._times.idle_timeout_s
+        return None if idle_s is None or self._held_at is not None else self._heard_at + idle_s
 
     def receive_audio(self, now: float) -> None:
         """Take note that audio came."""
         self._heard_at = now
 
+    def hold(self, now: float) -> None:
+        """Take note that no audio is taken: it is not the client that sends none."""
+        if self._held_at is None:
+            self._held_at = now
+
+    def go_on(self, now: float) -> None:
+        """Take note that audio is taken again."""
+        if self._held_at is not None:
+            self._heard_at = min(now, self._heard_at + now - self._held_at)
+            self._held_at = None
+
     def fault(self, now: float) -> ClientFault | None:
         """Return why the session has to end; None while it need not."""
-        longest_s, idle_s = self._times.max_session_s, self._times.idle_timeout_s
-        if longest_s is not None and now >= self._started_at + longest_s:
-            return ClientFault(_OVER.format(minutes=longest_s / 60))
-        if idle_s is not None and now >= self._heard_at + idle_s:
-            return ClientFault(_IDLE.format(seconds=idle_s))
+        if self.over_at is not None and now >= self.over_at:
+            return ClientFault(_OVER.format(minutes=(self._times.max_session_s or 0) / 60))
+        if self._idle_at is not None and now >= self._idle_at:
+            return ClientFault(_IDLE.format(seconds=self._times.idle_timeout_s))
         return None

@@ -184,6 +184,9 @@ class WebSocketTalk:
             case "websocket.http.response.body":
                 self._deny(message)
         self._flush()
+        if message["type"] == "websocket.send":
+            # The caller waits, not only for its next message: nothing is read meanwhile.
+            await self._link.can_be_written.wait()
 
     def _open(self, message: MutableMapping[str, Any]) -> None:
         headers = [*self._accepting, *message.get("headers", ())]
