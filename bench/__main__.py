@@ -30,6 +30,7 @@ BENCHES = {
     "noise": "what is made of audio without speech",
     "observability_cost": "what metrics and logs take of the processor (needs no manifest)",
     "partials": "how calm partials are, how early, and what their stability means",
+    "soak": "an hour of mixed sessions: memory, threads, processes, descriptors, errors",
     "speakers": "diarization error rate",
     "streams": "stream mode: parity, live HLS, faults, many sources at once",
     "timeline": "drift and memory over two hours",
