@@ -127,7 +127,25 @@ def test_a_failed_opening_is_explained(raised: Exception, expected: ClientError)
     assert "key-1" not in str(failure)
 
 
-def test_a_bad_certificate_is_named() -> None:
-    failure = explain_opening(ssl.SSLCertVerificationError(1, "self-signed certificate"), OPENING)
+@pytest.mark.parametrize(
+    ("code", "message", "words"),
+    [
+        (20, "unable to get local issuer certificate", "certificate; if the authority is your own"),
+        (10, "certificate has expired", "certificate has expired; connect by the name"),
+        (
+            64,
+            "IP address mismatch, certificate is not valid for '127.0.0.1'.",
+            "for '127.0.0.1'; connect by the name that it is for",
+        ),
+    ],
+)
+def test_a_certificate_that_is_not_trusted_is_told_with_what_to_do(
+    code: int, message: str, words: str
+) -> None:
+    raised = ssl.SSLCertVerificationError(1, message)
+    raised.verify_code, raised.verify_message = code, message
 
-    assert "self-signed certificate" in str(failure)
+    failure = str(explain_opening(raised, OPENING))
+
+    assert failure.startswith("the certificate of captions.example:8000 is not trusted: ")
+    assert words in failure

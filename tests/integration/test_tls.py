@@ -7,7 +7,9 @@ import contextlib
 import os
 import socket
 import ssl
+import sys
 import warnings
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from websockets.exceptions import ConnectionClosed
 
 from scribewire import client
+from scribewire.cli.exits import ExitCode
 from scribewire.client import blocking
 from scribewire.server.address import listen
 from scribewire.server.certificate import LOOK_INTERVAL_S
@@ -25,6 +28,7 @@ from scribewire.server.listener import Listener
 from scribewire.testing.running import KEYS, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.certificates import Certified, certify, served_with
+from tests.parts.wav import wav
 
 SPOKEN = draw_pcm("..SSSSSSSSSS............")
 ROOT = certify("A test authority", is_authority=True)
@@ -81,6 +85,35 @@ async def test_both_clients_speak_over_tls(secure: RunningServer) -> None:
     assert [
         m for m in await anyio.to_thread.run_sync(speak) if isinstance(m, client.FinalResult)
     ] == [m for m in heard if isinstance(m, client.FinalResult)]
+
+
+@pytest.mark.slow
+async def test_transcribe_trusts_an_authority_of_ones_own_once_it_is_told(tmp_path: Path) -> None:
+    authority, audio = tmp_path / "ca.pem", tmp_path / "a.wav"
+    authority.write_bytes(ROOT.pem)
+    audio.write_bytes(wav(SPOKEN))
+    async with run_server(tls_cert=write(tmp_path, certify("localhost", by=ROOT))) as server:
+        url = f"wss://localhost:{server.address.port}"
+        told, untold = await asyncio.gather(
+            transcribe(audio, url, {"SSL_CERT_FILE": str(authority)}), transcribe(audio, url, {})
+        )
+
+    assert told == (0, "SSSSSSSSSS\n", "")
+    code, heard, complaint = untold
+    assert (code, heard, complaint.count("\n")) == (ExitCode.UNREACHABLE, "", 1)
+    assert "is not trusted: unable to get local issuer certificate" in complaint
+    assert "set SSL_CERT_FILE to the file" in complaint
+
+
+async def transcribe(audio: Path, url: str, trust: dict[str, str]) -> tuple[int | None, str, str]:
+    """Run the command in an environment that names nobody else to trust."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SSL_CERT_")}
+    command = [sys.executable, "-m", "scribewire", "transcribe", str(audio)]
+    process = await asyncio.create_subprocess_exec(
+        *command, "--server", url, "--key", KEYS[0], env=kept | trust, stdout=PIPE, stderr=PIPE
+    )
+    output, complaint = await process.communicate()
+    return process.returncode, output.decode(), complaint.decode()
 
 
 async def test_the_certificate_changes_under_live_sessions_and_none_is_dropped(

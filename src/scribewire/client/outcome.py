@@ -25,6 +25,9 @@ from scribewire.protocol.scriptix.states import ConnectionState
 
 _REDIRECTS = range(300, 400)
 
+# By the codes of OpenSSL (x509_vfy.h): nobody who is trusted here vouches for the certificate.
+_UNVOUCHED = frozenset({2, 18, 19, 20, 21})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
@@ -72,6 +75,8 @@ def explain_opening(failure: Exception, opening: Opening) -> ClientError:
                 f"cannot reach {opening.address} through the proxy that the environment names: "
                 f"{failure}; set no_proxy to go around it"
             )
+        case ssl.SSLCertVerificationError():
+            return _explain_distrust(failure, opening)
         case OSError():
             return UnreachableError(
                 f"cannot reach {opening.address}: {_cause_of(failure)}; "
@@ -81,6 +86,19 @@ def explain_opening(failure: Exception, opening: Opening) -> ClientError:
             return UnreachableError(
                 f"no WebSocket server at {opening.address}: {failure}; check the address"
             )
+
+
+def _explain_distrust(failure: ssl.SSLCertVerificationError, opening: Opening) -> UnreachableError:
+    if failure.verify_code in _UNVOUCHED:
+        remedy = "if the authority is your own, set SSL_CERT_FILE to the file with its certificate"
+    else:
+        remedy = (
+            "connect by the name that it is for, or ask whoever runs the server for a valid one"
+        )
+    cause = failure.verify_message.rstrip(".")
+    return UnreachableError(
+        f"the certificate of {opening.address} is not trusted: {cause}; {remedy}"
+    )
 
 
 def _cause_of(failure: OSError) -> str:
