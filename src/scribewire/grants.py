@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address
 from typing import Final, TypeVar
 
@@ -39,6 +39,9 @@ class Grant:
     """Audio of all sessions in a day of UTC."""
     max_audio_s_per_month: float | None = None
     """Audio of all sessions in a calendar month of UTC."""
+    secret_id: str = field(default="", compare=False)
+    """Of the key's secret that was shown, where it may get another: tokens made of it end with it.
+    Not a right."""
     token_id: str | None = None
     """Of the token that was shown instead of the key."""
     is_single_use: bool = False

@@ -25,7 +25,7 @@ class Keys:
     def grant_of(self, key: str) -> Grant | None:
         return None
 
-    def grant_of_id(self, key_id: str) -> Grant | None:
+    def grant_of_id(self, key_id: str, *, secret_id: str | None = None) -> Grant | None:
         return Grant(key_id=key_id) if key_id in self.key_ids else None
 
 

@@ -7,6 +7,7 @@ from scribewire.keys.configured import ConfiguredKeys, fingerprint
 from scribewire.keys.key_text import digest_of, make_key_text
 from scribewire.keys.records import KnownKey
 from scribewire.keys.ring import KeyRing
+from scribewire.keys.tokens import Tokens, make_secret
 
 OLD, NEW = make_key_text("sw_k3v9q2m7tx"), make_key_text("sw_k3v9q2m7tx")
 GRANT = Grant(key_id="sw_k3v9q2m7tx", name="lobby", expires_at=1000)
@@ -80,6 +81,25 @@ def test_the_secret_before_is_taken_for_its_grace(ring: KeyRing, clock: Clock) -
     clock.now = 100
     assert ring.grant_of(OLD.whole) is None
     assert ring.grant_of(NEW.whole) == GRANT
+
+
+def test_a_token_ends_with_the_secret_that_it_was_made_with(ring: KeyRing, clock: Clock) -> None:
+    tokens = Tokens(ring, make_secret(), now=clock)
+    shown: dict[str, str] = {}
+    for name, key in (("old", OLD.whole), ("new", NEW.whole), ("configured", "configured")):
+        grant = tokens.grant_of(key)
+        assert grant is not None
+        shown[name] = tokens.issue(grant, Grant(), lifetime_s=3600).token
+
+    def valid() -> set[str]:
+        return {name for name, token in shown.items() if tokens.grant_of(token) is not None}
+
+    clock.now = 99
+    assert valid() == {"old", "new", "configured"}
+    clock.now = 100  # the grace of the old secret is over
+    assert valid() == {"new", "configured"}
+    ring.replace([KnownKey(grant=GRANT, digest=make_key_text(GRANT.key_id).digest)])
+    assert valid() == {"configured"}
 
 
 def test_a_key_ends_when_it_expires(ring: KeyRing, clock: Clock) -> None:

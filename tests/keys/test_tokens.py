@@ -25,7 +25,7 @@ class Keys:
     def grant_of(self, key: str) -> Grant | None:
         return self.grant if key == "key-1" else None
 
-    def grant_of_id(self, key_id: str) -> Grant | None:
+    def grant_of_id(self, key_id: str, *, secret_id: str | None = None) -> Grant | None:
         return self.grant if key_id == "k1" else None
 
 

@@ -65,8 +65,11 @@ class ConfiguredKeys:
         matches = [hmac.compare_digest(given, digest) for digest in self._digests]
         return Grant(key_id=_name(given)) if any(matches) else None
 
-    def grant_of_id(self, key_id: str) -> Grant | None:
-        """Return what the key of that name may do, or None if it is none of ours."""
+    def grant_of_id(self, key_id: str, *, secret_id: str | None = None) -> Grant | None:
+        """Return what the key of that name may do, or None if it is none of ours.
+
+        Each has one secret, so `secret_id` says nothing.
+        """
         return Grant(key_id=key_id) if key_id in self._ids else None
 
 

@@ -21,6 +21,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _ID_LENGTH = 10  # 50 bits: two of a billion keys may meet, and then the database says so
 _SECRET_BYTES = 24  # 192 bits: beyond guessing
 _ID_CHARACTERS = len("sw_") + _ID_LENGTH
+_SECRET_ID_CHARACTERS = 16  # 64 bits: among the few secrets of one key
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,11 @@ def id_of(key: str) -> str | None:
     """Return the name in what was shown as a key; None if it is not written as one of ours."""
     key_id, separator = key[:_ID_CHARACTERS], key[_ID_CHARACTERS : _ID_CHARACTERS + 1]
     return key_id if separator == "_" and KEY_ID.fullmatch(key_id) else None
+
+
+def secret_id_of(digest: bytes) -> str:
+    """Return what names a key's secret in a token, whose holder can read it: it opens nothing."""
+    return hashlib.sha256(digest).hexdigest()[:_SECRET_ID_CHARACTERS]
 
 
 def digest_of(key: str) -> bytes:

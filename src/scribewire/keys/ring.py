@@ -12,9 +12,10 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scribewire.keys.key_text import digest_of, id_of
+from scribewire.keys.key_text import digest_of, id_of, secret_id_of
 
 if TYPE_CHECKING:
     from scribewire.grants import Grant
@@ -55,15 +56,29 @@ class KeyRing:
         configured = self._configured.grant_of(key)
         if known is None or not (is_present or is_previous):
             return configured
-        is_over = not is_present and self._now() >= known.previous_until
-        return None if is_over else self._in_time(known.grant)
+        secret_id = secret_id_of(given)
+        if secret_id not in self._secret_ids(known):
+            return None
+        return self._in_time(replace(known.grant, secret_id=secret_id))
 
-    def grant_of_id(self, key_id: str) -> Grant | None:
-        """Return what may be done with the key of this name; None: nothing, or nothing any more."""
+    def grant_of_id(self, key_id: str, *, secret_id: str | None = None) -> Grant | None:
+        """Return what may be done with the key of this name; None: nothing, or nothing any more.
+
+        With `secret_id` nothing too, once that secret of it is not taken any more.
+        """
         known = self._known.get(key_id)
         if known is None:
             return self._configured.grant_of_id(key_id)
+        if secret_id is not None and secret_id not in self._secret_ids(known):
+            return None
         return self._in_time(known.grant)
+
+    def _secret_ids(self, known: KnownKey) -> list[str]:
+        """Return the secrets of a key that are taken now."""
+        taken = [known.digest]
+        if known.previous_digest is not None and self._now() < known.previous_until:
+            taken.append(known.previous_digest)
+        return list(map(secret_id_of, taken))
 
     def _in_time(self, grant: Grant) -> Grant | None:
         is_over = grant.expires_at is not None and self._now() >= grant.expires_at

@@ -3,7 +3,8 @@
 Theory of operation. A token is a JSON Web Token, signed with HMAC-SHA-256 by a secret of the
 server's, so nothing is stored when one is made. It says whose key it is and what it is limited to;
 what it allows is what its key allows at the moment it is shown, narrowed to that. So it ends with
-its key, and is never wider than it. What a used token leaves behind is its name, until it expires.
+its key, or with the secret of the key that it was made with, and is never wider than it. What a
+used token leaves behind is its name, until it expires.
 """
 
 from __future__ import annotations
@@ -48,8 +49,11 @@ class KeyGrants(Protocol):
     def grant_of(self, key: str) -> Grant | None:
         """Return what may be done with a key; None: nothing."""
 
-    def grant_of_id(self, key_id: str) -> Grant | None:
-        """Return the same for the key with this `Grant.key_id`, without the key."""
+    def grant_of_id(self, key_id: str, *, secret_id: str | None = None) -> Grant | None:
+        """Return the same for the key with this `Grant.key_id`, without the key.
+
+        None too where `secret_id` is of a secret of it that is not taken any more.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,7 @@ class _Claims(BaseModel):
     exp: int
     sub: str
     jti: str
+    secret_id: str = ""
     once: bool = False
     modes: frozenset[Mode] | None = None
     languages: frozenset[str] | None = None
@@ -125,6 +130,7 @@ class Tokens:
             exp=now + lifetime_s,
             sub=grant.key_id,
             jti=secrets.token_urlsafe(_ID_BYTES),
+            secret_id=grant.secret_id,
             once=is_single_use,
             modes=limits.modes,
             languages=limits.languages,
@@ -141,7 +147,7 @@ class Tokens:
         claims = self._read(shown)
         if claims is None:
             return self._keys.grant_of(shown)
-        grant = self._keys.grant_of_id(claims.sub)
+        grant = self._keys.grant_of_id(claims.sub, secret_id=claims.secret_id)
         if grant is None or self._has_ended(claims):
             return None
         narrowed = grant.narrowed_to(claims.limits)

@@ -116,6 +116,17 @@ async def test_a_key_gets_a_new_secret_with_grace_for_the_old_one(operator: Oper
     assert (await operator.ask("GET", KEYS, key=made["key"]))[0] == 401
 
 
+async def test_a_new_secret_ends_the_tokens_of_the_old_one(operator: Operator) -> None:
+    made = await operator.make()
+    token = (await operator.ask("POST", "/v1/tokens", {}, key=made["key"]))[1]["token"]
+    assert operator.server.services.tokens.grant_of(token) is not None
+    again = (await operator.ask("POST", f"{KEYS}/{made['id']}/rotate"))[1]
+
+    assert operator.server.services.tokens.grant_of(token) is None
+    status, _ = await operator.ask("POST", "/v1/tokens", {}, key=again["key"])
+    assert status == 201
+
+
 async def test_use_is_told_by_day(operator: Operator) -> None:
     made = await operator.make()
     async with operator.server.dial(f"/v2/realtime?token={made['key']}") as client:
