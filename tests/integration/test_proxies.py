@@ -18,8 +18,8 @@ from websockets.typing import Origin, Subprotocol
 from scribewire import client
 from scribewire.testing.running import KEYS, RawClient, RunningServer
 from scribewire.testing.scripted import draw_pcm
-from tests.parts.certificates import certify
 from tests.parts.installed import need_part
+from tests.parts.private_authority import PrivateAuthority
 from tests.parts.programs import find_free_port
 from tests.parts.proxies import run_caddy, run_nginx
 
@@ -43,14 +43,10 @@ def run_proxy(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> RunProxy:
     """What runs a proxy, with a certificate that is trusted, in front of a port."""
-    need_part(request.param)
-    root = certify("A test authority", is_authority=True)
-    own = certify("127.0.0.1", by=root)
-    pem, authority = tmp_path / "proxy.pem", tmp_path / "ca.pem"
-    pem.write_bytes(own.pem + own.key_pem)
-    authority.write_bytes(root.pem)
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-    return partial(PROXIES[request.param], tmp_path, pem=pem)
+    need_part(request.param, "openssl")
+    authority = PrivateAuthority.make(tmp_path / "authority")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.pem))
+    return partial(PROXIES[request.param], tmp_path, pem=authority.certify("127.0.0.1"))
 
 
 @pytest.fixture

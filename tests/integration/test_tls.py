@@ -28,6 +28,8 @@ from scribewire.server.listener import Listener
 from scribewire.testing.running import KEYS, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.certificates import Certified, certify, served_with
+from tests.parts.installed import need_part
+from tests.parts.private_authority import PrivateAuthority
 from tests.parts.wav import wav
 
 SPOKEN = draw_pcm("..SSSSSSSSSS............")
@@ -89,13 +91,15 @@ async def test_both_clients_speak_over_tls(secure: RunningServer) -> None:
 
 @pytest.mark.slow
 async def test_transcribe_trusts_an_authority_of_ones_own_once_it_is_told(tmp_path: Path) -> None:
-    authority, audio = tmp_path / "ca.pem", tmp_path / "a.wav"
-    authority.write_bytes(ROOT.pem)
+    need_part("openssl")
+    authority = PrivateAuthority.make(tmp_path / "authority")
+    audio = tmp_path / "a.wav"
     audio.write_bytes(wav(SPOKEN))
-    async with run_server(tls_cert=write(tmp_path, certify("localhost", by=ROOT))) as server:
+    async with run_server(tls_cert=authority.certify("localhost")) as server:
         url = f"wss://localhost:{server.address.port}"
         told, untold = await asyncio.gather(
-            transcribe(audio, url, {"SSL_CERT_FILE": str(authority)}), transcribe(audio, url, {})
+            transcribe(audio, url, {"SSL_CERT_FILE": str(authority.pem)}),
+            transcribe(audio, url, {}),
         )
 
     assert told == (0, "SSSSSSSSSS\n", "")

@@ -30,6 +30,7 @@ _REMEDIES: Final = {
     "systemd-analyze": "install the package systemd",
     "nginx": "install the package nginx",
     "caddy": "install the package caddy",
+    "openssl": "install the package openssl",
     "node": "install Node.js 20 or newer",
     "azurite-blob": "install Node.js and run `npm ci --prefix tests/parts --ignore-scripts`",
 }
