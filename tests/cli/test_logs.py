@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -159,3 +161,72 @@ def test_as_json_each_line_is_an_object_with_its_event_values_and_session(
     assert failed["exception"].splitlines()[-1] == "ValueError: token=[hidden]"
     assert (odd["event"], odd["session"], odd["text"]) == ("websockets", "5e55", "odd\\n?[hidden]")
     assert "session" not in other
+
+
+# What a process writes that is not ours, or that Python would print by itself.
+WRITE_EVERYTHING = """
+import asyncio, logging, threading, warnings
+from scribewire.cli.logs import configure_logs, log_what_nobody_catches
+from scribewire.log_line import LogLine
+
+configure_logs("info", "json")
+log_what_nobody_catches()
+library = logging.getLogger("uvicorn.error")
+
+def fail():
+    raise LookupError("token=s3cret\\nand more")
+
+class Odd:
+    def __del__(self):
+        fail()
+
+async def fail_on_the_loop():
+    asyncio.get_running_loop().call_soon(fail)
+    await asyncio.sleep(0)
+
+library.warning("two\\nlines")
+library.warning("of %d", "another kind")
+library.warning({"an": object()})
+try:
+    fail()
+except LookupError:
+    library.exception("failed", stack_info=True)
+library.warning("line separator \\u2028")
+logging.getLogger("scribewire.server").info(LogLine("told", "= {x}", x=float("nan")))
+warnings.warn("a warning\\nof two lines")
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+Odd()
+asyncio.run(fail_on_the_loop())
+fail()
+"""
+
+
+@pytest.mark.slow
+def test_as_json_nothing_is_written_but_objects_a_line_each() -> None:
+    command = [sys.executable, "-c", WRITE_EVERYTHING]
+    ended = subprocess.run(command, capture_output=True, check=False)
+
+    written = ended.stderr.decode().strip("\n").split("\n")
+    lines = [json.loads(line, parse_constant=pytest.fail) for line in written]
+    assert [line["event"] for line in lines] == [
+        *["uvicorn.error"] * 5,
+        "told",
+        "py.warnings",
+        "thread_crashed",
+        "exception_ignored",
+        "asyncio",
+        "crashed",
+    ]
+    assert all({"timestamp", "level", "logger", "text"} <= line.keys() for line in lines)
+    assert [line["event"] for line in lines if "exception" in line] == [
+        "uvicorn.error",
+        "thread_crashed",
+        "exception_ignored",
+        "asyncio",
+        "crashed",
+    ]
+    assert "another kind" not in lines[1]["text"]
+    assert b"s3cret" not in ended.stderr
+    assert (ended.returncode, ended.stdout) == (1, b"")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -49,6 +50,17 @@ def test_a_missing_model_is_a_fault_with_its_remedy(tmp_path: Path) -> None:
 def test_a_folder_without_a_model_is_a_fault_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ModelFault, match=r"Whisper model .*: is no folder; give one that holds"):
         run_server(Settings(port=0, models=(f"nl={tmp_path / 'none'}",)))
+
+
+@pytest.mark.slow
+def test_as_json_the_log_says_too_why_there_is_no_server(tmp_path: Path) -> None:
+    command = [*SERVE, "--model-dir", str(tmp_path), "--log-format", "json"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    *_, last = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert (last["event"], last["level"]) == ("cannot_serve", "critical")
+    assert "encoder_model.ort: no such file" in last["reason"]
+    assert ended.returncode == ExitCode.FAILED
 
 
 SERVE = [sys.executable, "-m", "scribewire", "serve", "--port", "0"]

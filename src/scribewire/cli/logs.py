@@ -10,6 +10,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
+from math import isfinite
+from types import TracebackType
 from typing import Final
 
 import structlog
@@ -17,6 +20,7 @@ import structlog
 from scribewire.log_line import LogLine
 from scribewire.settings import LogFormat
 
+_UNCAUGHT: Final = "! an exception that nobody has caught: {error}"
 _HIDDEN: Final = "[hidden]"
 _HEADERS: Final = r"(?:(?:x-)?api-key|x-zoom-s2t-key|authorization)"
 _VALUE: Final = r"(?!\[hidden)[^\s\"'&,;)\]}]+"
@@ -46,6 +50,8 @@ _SECRETS: Final = tuple(
     )
 )
 
+_log = logging.getLogger("scribewire.server")
+
 
 class SecretFilter(logging.Filter):
     """Take secrets out of every record, and line breaks, so that no client can forge a line.
@@ -62,7 +68,7 @@ class SecretFilter(logging.Filter):
             facts = {name: _clean_value(value) for name, value in line.values.items()}
             sentence, facts = _clean(line.sentence), {"event": line.event, **facts}
         else:
-            sentence, facts = _clean(record.getMessage()), {"event": record.name}
+            sentence, facts = _clean(_message_of(record)), {"event": record.name}
         if session is not None:
             facts["session"] = session
         vars(record)["facts"] = {**facts, "text": sentence}
@@ -87,6 +93,34 @@ def configure_logs(level: str, log_format: LogFormat = "text") -> None:
     own = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(handlers=[lines], level=max(own, logging.WARNING), force=True)
     logging.getLogger("scribewire").setLevel(own)
+
+
+def log_what_nobody_catches() -> None:
+    """Let warnings and exceptions that Python would print itself be lines like all others."""
+    logging.captureWarnings(True)  # noqa: FBT003 - its name in the library
+    sys.excepthook = _note_uncaught
+    threading.excepthook = _note_uncaught_in_thread
+    sys.unraisablehook = _note_ignored
+
+
+def _note_uncaught(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    if isinstance(error, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+    else:
+        _log.critical(LogLine("crashed", _UNCAUGHT, error=error), exc_info=error)
+
+
+def _note_uncaught_in_thread(uncaught: threading.ExceptHookArgs) -> None:
+    if uncaught.exc_type is not SystemExit:
+        line = LogLine("thread_crashed", _UNCAUGHT, error=uncaught.exc_value)
+        _log.error(line, exc_info=uncaught.exc_value)
+
+
+def _note_ignored(ignored: sys.UnraisableHookArgs) -> None:
+    line = LogLine("exception_ignored", _UNCAUGHT, error=ignored.exc_value)
+    _log.error(line, exc_info=ignored.exc_value)
 
 
 def _text_formatter() -> logging.Formatter:
@@ -121,7 +155,17 @@ def _take_facts(
     return fields
 
 
+def _message_of(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as error:  # noqa: BLE001 - whatever the library's own objects raise
+        # The library must not fail for it, and the line must not be lost.
+        return f"a line that cannot be written: {type(error).__name__}: {error}"
+
+
 def _clean_value(value: object) -> object:
+    if isinstance(value, float) and not isfinite(value):  # JSON has no word for it
+        return str(value)
     return value if isinstance(value, int | float) or value is None else _clean(str(value))
 
 

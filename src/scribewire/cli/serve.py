@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 from dataclasses import replace
@@ -11,12 +12,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.cli.logs import configure_logs
+from scribewire.cli.logs import configure_logs, log_what_nobody_catches
 from scribewire.cli.options import Given, read_settings, with_settings
+from scribewire.errors import ScribewireError
+from scribewire.log_line import LogLine
 from scribewire.settings import OPTIONS, Settings
 
 if TYPE_CHECKING:
     from scribewire.server.address import Address
+
+_log = logging.getLogger("scribewire.server")
 
 ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach it from here
 
@@ -33,7 +38,14 @@ def serve(settings: Given) -> None:
     """
     chosen = read_settings(settings)
     configure_logs(chosen.log_level, chosen.log_format)
-    run_server(chosen)
+    log_what_nobody_catches()
+    try:
+        run_server(chosen)
+    except ScribewireError as fault:
+        if chosen.log_format == "text":
+            raise
+        _log.critical(LogLine("cannot_serve", "x {reason}", reason=fault))
+        raise typer.Exit(ExitCode.FAILED) from None
 
 
 def run_server(settings: Settings) -> None:
