@@ -118,7 +118,12 @@ class Soaking:
     seconds: float
     outcomes: list[Outcome] = field(default_factory=list)
     _rudeness: Iterator[Rude] = field(default_factory=lambda: cycle(RUDE))
+    _pulled: Iterator[tuple[str, float]] = field(init=False)
     _first: dict[str, tuple[FinalResult, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Take kinds of streams in turn: they hold different numbers of descriptors."""
+        self._pulled = cycle(self.material.streams)
 
     async def run_lane(self, kind: Kind, seed: int) -> None:
         """Have one session after the other until the time is over, which ends the last one."""
@@ -146,7 +151,7 @@ class Soaking:
             case "rude":
                 return await self._be_rude(random)
             case "stream":
-                return await self._pull(*random.choice(self.material.streams))
+                return await self._pull(*next(self._pulled))
             case "long":
                 return await self._speak(kind, random.choice(self.material.longs))
             case "short":
