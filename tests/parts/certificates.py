@@ -65,7 +65,11 @@ def certify(
         .not_valid_before(now + timedelta(days=begins_days))
         .not_valid_after(now + timedelta(days=lasts_days))
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(_signed_by(key if by is None else by.key), critical=False)
     )
+    if is_authority:
+        builder = builder.add_extension(_MAY_SIGN, critical=True)
     if " " not in name:
         names = x509.SubjectAlternativeName([_general_name(name)])
         builder = builder.add_extension(names, critical=False)
@@ -92,6 +96,26 @@ def served_with(own: Certified, *others: Certified, folder: Path) -> ssl.SSLCont
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(file)
     return tls
+
+
+# Python 3.13 believes no authority without these two.
+
+
+def _signed_by(key: ec.EllipticCurvePrivateKey) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+
+
+_MAY_SIGN = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 def _general_name(host: str) -> x509.GeneralName:
