@@ -24,6 +24,7 @@ import typer.main
 
 from scribewire.cli.app import app
 from scribewire.cli.exits import ExitCode
+from scribewire.cli.keys import keys
 from scribewire.engines.whisper.family import WHISPER, WHISPER_BASE
 from tests.parts.multilingual import need_whisper
 from tests.parts.origin import run_origin
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 KEY: Final = "a-key-of-the-test"
 SCRIBEWIRE: Final = (sys.executable, "-m", "scribewire")
 COMMANDS: Final = frozenset(typer.main.get_group(app).commands)
+KEY_COMMANDS: Final = frozenset(typer.main.get_group(keys).commands)
 AT_ONCE: Final = 2  # more would only wait for the same cores
 BENCH_PATIENCE_S: Final = 60.0  # it starts a server of its own, beside the others
 HEARD: Final = "Ever tried."
@@ -55,6 +57,23 @@ from scribewire.cli import main
 for arguments in (["--version"], ["--help"], *([name, "--help"] for name in {sorted(COMMANDS)})):
     with contextlib.suppress(SystemExit):
         main(arguments)
+"""
+USE_KEYS: Final = """
+import contextlib, io, json
+from scribewire.cli import main
+def run(command, *arguments):
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            main(["keys", command, *arguments, "--format", "json"])
+    except SystemExit as end:
+        assert end.code == 0, command
+    print(command)
+    return json.loads(said.getvalue())
+key_id = run("create", "lobby")["id"]
+run("list")
+for command in ("show", "usage", "rotate", "revoke"):
+    run(command, key_id)
 """
 # As `transcribe mic` does it, but for the recording.
 FIND_A_MICROPHONE: Final = """
@@ -157,9 +176,13 @@ class Machine:
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
-        """Give the address of a server that lets everybody in, and pulls from this machine."""
+        """Give the address of a server that lets everybody in, and pulls from this machine.
+
+        It has keys of both kinds, and follows the database that `keys` writes.
+        """
+        keys = ("--key", KEY, "--database", f"sqlite:///{self.database}")
         options = ("--max-final-latency-ms", "0", "--allow-source", "127.0.0.1", "--port", "0")
-        process = await self.start("serve", (*SCRIBEWIRE, "serve", "--key", KEY, *options))
+        process = await self.start("serve", (*SCRIBEWIRE, "serve", *keys, *options))
         assert process.stdout is not None
         try:
             line = (await process.stdout.readline()).decode()
@@ -192,7 +215,7 @@ class Machine:
         folder = self.database.parent
         of_keys = (folder.parent.parent, folder.parent, folder)
         return (
-            (name == "keys" and (path in of_keys or path.is_relative_to(folder)))
+            (name in ("keys", "serve") and (path in of_keys or path.is_relative_to(folder)))
             or path in (self.cache.parent, Path(os.devnull))
             or path.is_relative_to(self.cache)
             or path.is_relative_to(self.temporary)
@@ -226,7 +249,7 @@ async def use_everything(machine: Machine, pcm: bytes) -> None:
             *in_dutch,
             machine.run("transcribe a file", *transcribe, str(talk)),
             machine.run("doctor", *SCRIBEWIRE, "doctor"),
-            machine.run("keys", *SCRIBEWIRE, "keys", "create", "lobby"),
+            machine.run("keys", *python, USE_KEYS),
             machine.run("probe", *SCRIBEWIRE, "probe", url),
             machine.run("transcribe a file by a server", *transcribe, str(talk), *by_server),
             machine.run("transcribe a URL by a server", *transcribe, url, *by_server),
@@ -249,7 +272,8 @@ def test_no_command_reaches_beyond_the_machine_or_writes_outside_its_cache(used:
 
     assert len(hearing) == 4
     assert [used.said[name] for name in hearing if HEARD not in used.said[name]] == []
-    assert used.database.is_file()
+    assert set(used.said["keys"].split()) == KEY_COMMANDS
+    assert all(used.database in used.traces[name].written for name in ("keys", "serve"))
     assert used.said["CTranslate2"] == "set()\n"
     assert {name.split()[0] for name in used.watched} >= COMMANDS
     assert (used.strangers(), used.written_elsewhere()) == ({}, {})
