@@ -94,6 +94,21 @@ def test_a_key_is_made_with_what_it_may_do(shell: Shell) -> None:
     assert text.splitlines()[0].split()[0] == "key"
 
 
+@pytest.mark.slow
+def test_a_key_is_changed_in_what_is_named(shell: Shell) -> None:
+    limits = "--max-sessions 2 --minutes-per-day 60 --language nl --expires 30d"
+    made = shell.ask("create", "lobby", *limits.split())
+    lifts = "--lift expires --lift minutes-per-day"
+
+    changed = shell.ask("change", made["id"], "--max-sessions", "4", *lifts.split())
+
+    del made["key"]
+    assert changed == made | {"max_sessions": 4, "minutes_per_day": None, "expires_at": None}
+    text = shell.run("change", made["id"], "--name", "hall", "--language", "de", "--language", "fr")
+    assert [line.split(maxsplit=1)[1] for line in text.splitlines() if "lang" in line] == ["de, fr"]
+    assert shell.ask("show", made["id"])["name"] == "hall"
+
+
 def test_without_keys_nothing_is_made_by_looking(shell: Shell, tmp_path: Path) -> None:
     code, words = shell.fail("list")
 
@@ -108,6 +123,10 @@ def test_without_keys_nothing_is_made_by_looking(shell: Shell, tmp_path: Path) -
         (["revoke", "lobby"], "no key has that name", ExitCode.USAGE),
         (["create", "x", "--type", "slow"], "type 'slow': expected one of", ExitCode.USAGE),
         (["create", "x", "--expires", "soon"], "--expires soon: expected", ExitCode.USAGE),
+        (["change", "x", "--lift", "all"], "--lift all: expected one of type,", ExitCode.USAGE),
+        (["change", "x", "--name", "y"], "no key has that name", ExitCode.USAGE),
+        (["change", "x"], "nothing to change", ExitCode.USAGE),
+        (["change", "x", "--type", "fast", "--lift", "type"], "say one", ExitCode.USAGE),
         (["rotate", "x", "--grace", "soon"], "--grace soon: expected", ExitCode.USAGE),
         (["list", "--database", "mysql://u:planted@h/d"], "of that kind", ExitCode.FAILED),
         (["list", "--database", ""], "--database or SCRIBEWIRE_DATABASE", ExitCode.USAGE),

@@ -20,17 +20,17 @@ class Keys:
     """Knows the keys of a set."""
 
     def __init__(self, *key_ids: str) -> None:
-        self.key_ids = set(key_ids)
+        self.grants = {key_id: Grant(key_id=key_id) for key_id in key_ids}
 
     def grant_of(self, key: str) -> Grant | None:
         return None
 
     def grant_of_id(self, key_id: str, *, secret_id: str | None = None) -> Grant | None:
-        return Grant(key_id=key_id) if key_id in self.key_ids else None
+        return self.grants.get(key_id)
 
 
 def access_of(keys: Keys | None = None, ledger: UsageLedger | None = None) -> KeyAccess:
-    return KeyAccess(keys or Keys("a", "b"), ledger or UsageLedger(), now=lambda: NOON)
+    return KeyAccess(keys or Keys(), ledger or UsageLedger(), now=lambda: NOON)
 
 
 def ignore(_fault: ClientFault) -> None:
@@ -100,6 +100,18 @@ def test_audio_is_heard_up_to_the_limit_to_the_sample(grant: Grant) -> None:
     assert ledger.used_audio_s("a", now=NOON) == (2.5, 2.5)
 
 
+def test_a_session_is_held_to_what_its_key_may_have_now() -> None:
+    keys = Keys("a")
+    use = access_of(keys).begin(keys.grants["a"], ignore)
+
+    admitted = [use.admit(3 * SECOND)]
+    for most in (5, 2, None):
+        keys.grants["a"] = Grant(key_id="a", max_audio_s_per_day=most)
+        admitted.append(use.admit(3 * SECOND))
+
+    assert admitted == [3 * SECOND, 2 * SECOND, 0, 3 * SECOND]
+
+
 def test_sessions_of_one_key_share_its_minutes() -> None:
     access, grant = access_of(), Grant(key_id="a", max_audio_s_per_day=2)
     one, other = access.begin(grant, ignore), access.begin(grant, ignore)
@@ -132,7 +144,7 @@ def test_sessions_whose_key_is_lost_are_ended_once() -> None:
 
     access.end_lost()
     assert not told
-    keys.key_ids.discard("b")
+    del keys.grants["b"]
     access.end_lost()
     access.end_lost()
 

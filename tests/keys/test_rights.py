@@ -61,3 +61,34 @@ def test_rights_are_read_as_servers_compare_them() -> None:
 def test_rights_that_cannot_be_are_refused_with_words(wanted: dict[str, Any], words: str) -> None:
     with pytest.raises(ClientFault, match=words):
         WantedRights(**{"name": "lobby", **wanted}).as_grant(now=5)
+
+
+def test_a_change_is_what_is_said_and_what_is_lifted() -> None:
+    change = WantedRights(minutes_per_day=2, types=["fast"]).as_change(
+        lifted=["max_sessions", "minutes_per_month"], now=0
+    )
+
+    assert change.fields == {
+        "modes",
+        "max_audio_s_per_day",
+        "max_sessions",
+        "max_audio_s_per_month",
+    }
+    rights = Grant(name="as it is", modes=frozenset({"fast"}), max_audio_s_per_day=120)
+    assert change.rights == rights
+    assert WantedRights(name="hall").as_change(lifted=(), now=0).fields == {"name"}
+    assert WantedRights().as_change(lifted=(), now=0).fields == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (WantedRights(max_sessions=0), "max_sessions: expected more than 0"),
+        (WantedRights(minutes_per_day=2), "minutes_per_day: there is a limit, and it is lifted"),
+        (WantedRights(name=" "), "name: expected"),
+        (WantedRights(expires_at=5), "expiry: expected a time to come"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused(wanted: WantedRights, words: str) -> None:
+    with pytest.raises(ClientFault, match=words):
+        wanted.as_change(lifted=["minutes_per_day"], now=10)

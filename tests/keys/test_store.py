@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -8,6 +9,7 @@ from sqlalchemy import text
 from scribewire.grants import Grant
 from scribewire.keys.database import Database
 from scribewire.keys.records import KeyIsOver, KnownKey, NoSuchKey
+from scribewire.keys.rights import RightsChange
 from scribewire.keys.store import KeyStore
 
 EVERYTHING = Grant(
@@ -107,6 +109,24 @@ def test_the_old_secret_stays_for_its_grace(store: KeyStore) -> None:
     (known,) = store.known_keys()[1]
     assert known.digest == digest(again.key)
     assert (known.previous_digest, known.previous_until) == (digest(made.key), 67)
+
+
+def test_a_change_touches_what_it_names_alone(store: KeyStore) -> None:
+    made = store.create(EVERYTHING, now=0).record
+    revision = store.revision()
+    change = RightsChange(
+        rights=Grant(name="hall", max_sessions=5, languages=frozenset({"de"})),
+        fields=frozenset({"name", "max_sessions", "expires_at"}),
+    )
+
+    changed = store.change(made.grant.key_id, change)
+
+    expected = replace(made.grant, name="hall", max_sessions=5, expires_at=None)
+    assert changed == replace(made, grant=expected) == store.find(made.grant.key_id)
+    assert store.revision() == revision + 1
+    store.revoke(made.grant.key_id, now=1)
+    with pytest.raises(KeyIsOver):
+        store.change(made.grant.key_id, change)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ async def ask(
         asked = {
             "Host": f"127.0.0.1:{port}",
             "Connection": "close",
-            **({"Content-Length": str(len(body))} if method in {"POST", "PUT"} else {}),
+            **({"Content-Length": str(len(body))} if method in {"POST", "PUT", "PATCH"} else {}),
             **(fields or {}),
         }
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {asked[name]}" for name in asked)]

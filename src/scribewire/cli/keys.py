@@ -66,6 +66,17 @@ _IsAdmin: TypeAlias = Annotated[
     bool, typer.Option("--admin", help="It may manage keys over the network.")
 ]
 
+_LIMITS = {
+    "type": "types",
+    "language": "languages",
+    "origin": "origins",
+    "source-host": "source_hosts",
+    "max-sessions": "max_sessions",
+    "minutes-per-day": "minutes_per_day",
+    "minutes-per-month": "minutes_per_month",
+    "expires": "expires_at",
+}
+
 
 @keys.command()
 @with_settings("database")
@@ -107,6 +118,68 @@ def create(  # noqa: PLR0913 - each is an option
     )
     with _open_store(settings, makes=True) as store:
         _print_made(store.create(wanted.as_grant(now=now), now=now), output)
+
+
+@keys.command()
+@with_settings("database")
+def change(  # noqa: PLR0913 - each is an option
+    key_id: _KeyId,
+    *,
+    name: Annotated[str | None, typer.Option(help="What you call it: who has it.")] = None,
+    types: _Types = None,
+    languages: _Languages = None,
+    origins: _Origins = None,
+    source_hosts: _SourceHosts = None,
+    max_sessions: _MaxSessions = None,
+    minutes_per_day: _MinutesPerDay = None,
+    minutes_per_month: _MinutesPerMonth = None,
+    expires: _Expires = None,
+    lift: Annotated[
+        list[str] | None,
+        typer.Option(help="Limit that it has no more, as max-sessions; repeat it for more."),
+    ] = None,
+    settings: Given,
+    output: _Output = "text",
+) -> None:
+    """Change what a key may do: what is named, and nothing else.
+
+    What is repeated takes the place of all that was there. A server that runs
+    follows within seconds, sessions that are open too; those above a smaller
+    number go on.
+    """
+    from scribewire.cli.key_reports import explain
+    from scribewire.keys.description import describe
+    from scribewire.keys.rights import WantedRights
+
+    now = time.time()
+    wanted = WantedRights(
+        name=name or "",
+        types=types or None,
+        languages=languages or None,
+        origins=origins or None,
+        source_hosts=source_hosts or None,
+        max_sessions=max_sessions,
+        minutes_per_day=minutes_per_day,
+        minutes_per_month=minutes_per_month,
+        expires_at=None if expires is None else parse_time(expires, "--expires", now=now),
+    )
+    lifted = [_lifted_field(one) for one in lift or ()]
+    with _open_store(settings) as store:
+        different = wanted.as_change(lifted=lifted, now=now)
+        if not different.fields:
+            raise CommandFault("nothing to change: name a limit, or --lift one", ExitCode.USAGE)
+        record = store.change(key_id, different)
+    typer.echo(
+        json.dumps(describe(record, now)) if output == "json" else "\n".join(explain(record, now))
+    )
+
+
+def _lifted_field(limit: str) -> str:
+    field = _LIMITS.get(limit.removeprefix("--"))
+    if field is None:
+        told = f"--lift {limit}: expected one of {', '.join(_LIMITS)}"
+        raise CommandFault(told, ExitCode.USAGE)
+    return field
 
 
 @keys.command("list")

@@ -110,6 +110,7 @@ class KeyAccess:
 
     def refusal_of_audio(self, grant: Grant) -> KeyRefusal | None:
         """Return why no more audio of a key is heard now; None: it is."""
+        grant = self._present(grant)
         if self._ledger is None or not _is_limited(grant):
             return None
         now = datetime.fromtimestamp(self._now(), UTC)
@@ -152,6 +153,7 @@ class KeyAccess:
 
     def left_samples(self, grant: Grant) -> int | None:
         """Return how much more of a key's audio may be heard; None: all."""
+        grant = self._present(grant)
         if self._ledger is None or not _is_limited(grant):
             return None
         limits_s = (grant.max_audio_s_per_day, grant.max_audio_s_per_month)
@@ -160,6 +162,10 @@ class KeyAccess:
             most - used for most, used in zip(limits_s, used_s, strict=True) if most is not None
         ]
         return max(ceil(min(left_s) * SAMPLE_RATE), 0)
+
+    def _present(self, grant: Grant) -> Grant:
+        """Return what the key may have now: it may have been changed since its session began."""
+        return self._keys.grant_of_id(grant.key_id) or grant
 
     def count_audio(self, grant: Grant, samples: int) -> None:
         """Count audio that is heard."""

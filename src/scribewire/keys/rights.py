@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Final, cast, get_args
 
 from scribewire.errors import ClientFault
@@ -31,11 +31,27 @@ SOURCE_HOST: Final = (
 _MODES: Final = get_args(Mode)
 
 
+_OF_A_GRANT: Final = {
+    "types": "modes",
+    "minutes_per_day": "max_audio_s_per_day",
+    "minutes_per_month": "max_audio_s_per_month",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RightsChange:
+    """What becomes different of a key."""
+
+    rights: Grant
+    fields: frozenset[str]
+    """Those of the rights that count; the others stay as they are."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedRights:
     """What an operator asks for; None: no limit."""
 
-    name: str
+    name: str = ""
     types: Iterable[str] | None = None
     languages: Iterable[str] | None = None
     origins: Iterable[str] | None = None
@@ -82,6 +98,26 @@ class WantedRights:
             max_audio_s_per_day=_seconds(self.minutes_per_day),
             max_audio_s_per_month=_seconds(self.minutes_per_month),
             expires_at=self.expires_at,
+        )
+
+    def as_change(self, *, lifted: Iterable[str], now: float) -> RightsChange:
+        """Return what becomes different of a key: what is said here, and limits that are lifted.
+
+        `lifted` are fields of this class. Raises ClientFault for what cannot be.
+        """
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        said = {
+            name
+            for name, value in values.items()
+            if value is not None and value is not False and value != ""
+        }
+        without = set(lifted)
+        if said & without:
+            raise ClientFault(f"{min(said & without)}: there is a limit, and it is lifted; say one")
+        wanted = self if "name" in said else replace(self, name="as it is")
+        return RightsChange(
+            rights=wanted.as_grant(now=now),
+            fields=frozenset(_OF_A_GRANT.get(one, one) for one in said | without),
         )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from scribewire.keys.database import Database
+    from scribewire.keys.rights import RightsChange
     from scribewire.types import Mode
 
 
@@ -82,14 +83,25 @@ class KeyStore:
         """
         text = make_key_text(key_id)
         with self._database.writing() as session:
-            row = _row(session, key_id)
-            if row.revoked_at is not None:
-                raise KeyIsOver(f"{key_id} was revoked, which is for good: create another key")
+            row = _row_in_force(session, key_id)
             row.previous_digest = row.digest if grace_s else None
             row.previous_until = int(now) + grace_s if grace_s else None
             row.digest, row.rotated_at = text.digest, int(now)
             _note_change(session)
             return MadeKey(record=_record_of(row), key=text.whole)
+
+    def change(self, key_id: str, change: RightsChange) -> KeyRecord:
+        """Give a key other rights, in the fields that are named alone.
+
+        Raises NoSuchKey, and KeyIsOver for one that was revoked.
+        """
+        with self._database.writing() as session:
+            row = _row_in_force(session, key_id)
+            columns = _columns_of(change.rights)
+            for field in change.fields:
+                setattr(row, field, columns[field])
+            _note_change(session)
+            return _record_of(row)
 
     def revision(self) -> int:
         """Return a number that another one follows when a key has changed."""
@@ -115,27 +127,37 @@ def _row(session: Session, key_id: str) -> KeyRow:
     return row
 
 
+def _row_in_force(session: Session, key_id: str) -> KeyRow:
+    row = _row(session, key_id)
+    if row.revoked_at is not None:
+        raise KeyIsOver(f"{key_id} was revoked, which is for good: create another key")
+    return row
+
+
 def _note_change(session: Session) -> None:
     """Let servers see that a key has changed; who changes another one waits for this."""
     session.execute(update(RevisionRow).values(number=RevisionRow.number + 1))
 
 
 def _row_of(rights: Grant, text: KeyText, *, now: float) -> KeyRow:
-    return KeyRow(
-        id=text.key_id,
-        name=rights.name,
-        digest=text.digest,
-        is_admin=rights.is_admin,
-        modes=_listed(rights.modes),
-        languages=_listed(rights.languages),
-        origins=_listed(rights.origins),
-        source_hosts=_listed(rights.source_hosts),
-        max_sessions=rights.max_sessions,
-        max_audio_s_per_day=rights.max_audio_s_per_day,
-        max_audio_s_per_month=rights.max_audio_s_per_month,
-        created_at=int(now),
-        expires_at=None if rights.expires_at is None else int(rights.expires_at),
-    )
+    columns = _columns_of(rights)
+    return KeyRow(id=text.key_id, digest=text.digest, created_at=int(now), **columns)
+
+
+def _columns_of(rights: Grant) -> dict[str, object]:
+    """Return rights as a row has them, by the names that both have for them."""
+    return {
+        "name": rights.name,
+        "is_admin": rights.is_admin,
+        "modes": _listed(rights.modes),
+        "languages": _listed(rights.languages),
+        "origins": _listed(rights.origins),
+        "source_hosts": _listed(rights.source_hosts),
+        "max_sessions": rights.max_sessions,
+        "max_audio_s_per_day": rights.max_audio_s_per_day,
+        "max_audio_s_per_month": rights.max_audio_s_per_month,
+        "expires_at": None if rights.expires_at is None else int(rights.expires_at),
+    }
 
 
 def _grant_of(row: KeyRow) -> Grant:

@@ -127,6 +127,34 @@ async def test_a_new_secret_ends_the_tokens_of_the_old_one(operator: Operator) -
     assert status == 201
 
 
+async def test_a_key_is_changed_in_what_is_named_and_an_open_session_follows(
+    operator: Operator,
+) -> None:
+    made = await operator.make(types=["fast"], max_sessions=1, minutes_per_day=60)
+    path = f"{KEYS}/{made['id']}"
+    async with operator.server.dial(f"/v2/realtime?token={made['key']}") as client:
+        await client.send(START, draw_pcm("." * 5 + "hello" * 3))
+        while not client.texts or "text" not in client.texts[-1]:
+            await client.next()
+        status, changed = await operator.ask(
+            "PATCH", path, {"minutes_per_day": 0.0001, "max_sessions": None, "name": "hall"}
+        )
+        assert status == 200, changed
+        await client.send(draw_pcm("never" * 10))
+
+        assert await client.until_closed() == 1008
+        assert client.errors[0].startswith("minutes used up: ")
+
+    del made["key"]
+    expected = made | {"minutes_per_day": 0.0001, "max_sessions": None, "name": "hall"}
+    assert (status, changed | {"last_used_at": None}) == (200, expected)
+    assert (await operator.ask("PATCH", path, {"expires_in_s": 60}))[1]["expires_at"] is not None
+    assert (await operator.ask("PATCH", path, {"expires_in_s": None}))[1]["expires_at"] is None
+    assert (await operator.ask("PATCH", path, {}))[1]["types"] == ["fast"]
+    await operator.ask("DELETE", path)
+    assert (await operator.ask("PATCH", path, {"name": "over"}))[0] == 409
+
+
 async def test_use_is_told_by_day(operator: Operator) -> None:
     made = await operator.make()
     async with operator.server.dial(f"/v2/realtime?token={made['key']}") as client:
@@ -176,6 +204,9 @@ REFUSED = [
     ("GET", "/v1/admin/usage?after=today", None, 400),
     ("GET", f"{KEYS}?after=sw_k3v9q2m7tx", None, 400),
     ("GET", f"{KEYS}?limit=1001", None, 400),
+    ("PATCH", f"{KEYS}/sw_k3v9q2m7tx", {"max_sessions": 2}, 404),
+    ("PATCH", f"{KEYS}/sw_k3v9q2m7tx", {"max_sessions": 0}, 400),
+    ("PATCH", f"{KEYS}/sw_k3v9q2m7tx", {"is_admin": True}, 400),
 ]
 
 

@@ -52,17 +52,20 @@ _Origin = Annotated[str, Field(pattern=ORIGIN, max_length=200)]
 _Language = Annotated[str, Field(pattern=LANGUAGE)]
 _Host = Annotated[str, Field(pattern=SOURCE_HOST, max_length=200)]
 _Minutes = Annotated[float, Field(gt=0, le=MAX_MINUTES)]
+_Name = Annotated[
+    str,
+    Field(
+        pattern=NAME, max_length=MAX_NAME_CHARACTERS, description="What it is called: who has it."
+    ),
+]
 _Result = TypeVar("_Result")
 
 _log = logging.getLogger("scribewire.server")
 
 
-class KeyWishes(BodyModel):
-    """A key to make: what is not limited here is not limited."""
+class KeyLimits(BodyModel):
+    """What a key may do; null: no limit."""
 
-    name: str = Field(
-        pattern=NAME, max_length=MAX_NAME_CHARACTERS, description="What it is called: who has it."
-    )
     types: list[Mode] | None = Field(default=None, max_length=_MOST)
     languages: list[_Language] | None = Field(default=None, max_length=_MOST)
     origins: list[_Origin] | None = Field(
@@ -77,7 +80,19 @@ class KeyWishes(BodyModel):
     expires_in_s: int | None = Field(
         default=None, ge=1, le=_LONGEST_LIFE_S, description="When it ends, in seconds from now."
     )
+
+
+class KeyWishes(KeyLimits):
+    """A key to make: what is not limited here is not limited."""
+
+    name: _Name
     is_admin: bool = Field(default=False, description="It may manage keys.")
+
+
+class KeyChanges(KeyLimits):
+    """What becomes different of a key: what is not named stays, null lifts a limit."""
+
+    name: _Name | None = Field(default=None, description="Null: as it is.")
 
 
 class RotateWishes(BodyModel):
@@ -173,9 +188,7 @@ async def _list_keys(call: RestCall) -> Answer:
 
 async def _create_key(call: RestCall) -> Answer:
     wishes, now = call.read_body(KeyWishes), time.time()
-    said = wishes.model_dump(exclude={"expires_in_s"})
-    ends_at = None if wishes.expires_in_s is None else int(now) + wishes.expires_in_s
-    rights = WantedRights(**said, expires_at=ends_at).as_grant(now=now)
+    rights = _wanted(wishes, now).as_grant(now=now)
     made = await _ask(call, lambda books: books.store.create(rights, now=now))
     _note(call, "made", made.record.grant.key_id)
     return Answer(body=_with_secret(made), status=201)
@@ -185,6 +198,24 @@ async def _show_key(call: RestCall) -> Answer:
     key_id = call.path["key_id"]
     record = await _ask(call, lambda books: books.store.find(key_id))
     return Answer(body=_describe(record, time.time()))
+
+
+async def _change_key(call: RestCall) -> Answer:
+    key_id, now = call.path["key_id"], time.time()
+    changes = call.read_body(KeyChanges)
+    lifted = {one for one in changes.model_fields_set - {"name"} if getattr(changes, one) is None}
+    if "expires_in_s" in lifted:
+        lifted = lifted - {"expires_in_s"} | {"expires_at"}
+    change = _wanted(changes, now).as_change(lifted=lifted, now=now)
+    record = await _ask(call, lambda books: books.store.change(key_id, change))
+    _note(call, "changed", key_id)
+    return Answer(body=_describe(record, now))
+
+
+def _wanted(limits: KeyLimits, now: float) -> WantedRights:
+    said = limits.model_dump(exclude={"expires_in_s"}, exclude_none=True)
+    ends_at = None if limits.expires_in_s is None else int(now) + limits.expires_in_s
+    return WantedRights(**said, expires_at=ends_at)
 
 
 async def _revoke_key(call: RestCall) -> Answer:
@@ -280,6 +311,16 @@ ADMIN_ROUTES = (
         answers={200: KeyDescription},
         refusals=_AWAY_TOO,
         handle=_show_key,
+    ),
+    Route(
+        method="PATCH",
+        path=_KEY,
+        summary="Change what a key may do: what is named, and nothing else.",
+        access="admin",
+        answers={200: KeyDescription},
+        body=KeyChanges,
+        refusals=_AWAY_TOO | {409},
+        handle=_change_key,
     ),
     Route(
         method="DELETE",
