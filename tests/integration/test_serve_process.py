@@ -183,8 +183,11 @@ async def test_sigterm_gives_an_open_session_its_finals() -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_second_signal_cuts_sessions_off_and_tells_them(number: signal.Signals) -> None:
+async def test_a_second_signal_cuts_sessions_off_and_tells_them() -> None:
+    await asyncio.gather(*(signal_twice(second) for second in (signal.SIGINT, signal.SIGTERM)))
+
+
+async def signal_twice(number: signal.Signals) -> None:
     speech = beckett_pcm()[44:] * 8
     async with (
         serving("--key", PLANTED) as (process, url, _),
@@ -222,14 +225,17 @@ def copy_models(folder: Path, damage: str) -> None:
         broken.write_bytes(broken.read_bytes()[:-1] + b"x")
 
 
-@pytest.mark.parametrize("damage", ["missing", "corrupt"])
-async def test_a_bad_model_file_is_named_and_nothing_listens(tmp_path: Path, damage: str) -> None:
-    copy_models(tmp_path, damage)
+async def test_a_bad_model_file_is_named_and_nothing_listens(tmp_path: Path) -> None:
+    folders = [tmp_path / damage for damage in ("missing", "corrupt")]
+    for folder in folders:
+        folder.mkdir()
+        copy_models(folder, folder.name)
 
-    process = await launch("--model-dir", str(tmp_path))
-    output, log = await process.communicate()
+    processes = [await launch("--model-dir", str(folder)) for folder in folders]
+    said = await asyncio.gather(*(process.communicate() for process in processes))
 
-    assert process.returncode == 1
-    assert output == b""
-    assert DAMAGED in log.decode()
-    assert "Traceback" not in log.decode()
+    for process, (output, log) in zip(processes, said, strict=True):
+        assert process.returncode == 1
+        assert output == b""
+        assert DAMAGED in log.decode()
+        assert "Traceback" not in log.decode()
