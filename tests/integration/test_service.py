@@ -192,7 +192,7 @@ async def serving(confined: Confined, log: Path) -> AsyncIterator[tuple[Process,
 
 async def hear(address: str, key: str, language: str) -> str:
     async with connect(address, key=key, language=language) as client:
-        await client.send_audio((ASSETS / "beckett.wav").read_bytes()[: 2 * 48_000 * 3])
+        await client.send_audio((ASSETS / "beckett.wav").read_bytes()[: 2 * 16_000 * 3])
         await client.stop()
         return " ".join([one.text async for one in client if isinstance(one, FinalResult)])
 
