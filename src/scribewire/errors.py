@@ -10,10 +10,14 @@ from enum import IntEnum
 
 
 class CloseCode(IntEnum):
-    """WebSocket close codes that this protocol uses (RFC 6455, section 7.4.1)."""
+    """WebSocket close codes that a server of this protocol gives (RFC 6455, section 7.4.1)."""
 
     NORMAL = 1000
     GOING_AWAY = 1001
+    NO_WEBSOCKET = 1002
+    """What came is no frame as RFC 6455 has it."""
+    INVALID_DATA = 1007
+    """Text that is not UTF-8."""
     CLIENT_FAULT = 1008
     MESSAGE_TOO_BIG = 1009
     SERVER_FAULT = 1011

@@ -24,6 +24,7 @@ from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import ScriptedVad, draw_pcm
 from tests.parts.raw_websocket import (
     BINARY,
+    CLOSE,
     CONTINUATION,
     PING,
     PONG,
@@ -100,10 +101,13 @@ async def test_a_close_of_this_layer_is_counted_once(sent: bytes, told: list[str
     assert observer.told == told
 
 
-async def test_a_fault_of_the_application_is_counted() -> None:
+@pytest.mark.parametrize("sends_on", [True, False], ids=["sends on", "has ended its side"])
+async def test_a_fault_of_the_application_is_counted(*, sends_on: bool) -> None:
     async def accept_and_fail(_scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
+        if not sends_on:
+            await receive()
         raise LookupError
 
     codes: list[int] = []
@@ -112,7 +116,9 @@ async def test_a_fault_of_the_application_is_counted() -> None:
     listener.start()
     host, port = sock.getsockname()
     async with open_raw(host, port, KEYLESS) as raw:
-        frames = await raw.until_closed()
+        if not sends_on:
+            raw.writer.write_eof()
+        frames = await read_to_the_end(raw)
     await listener.aclose()
 
     assert (close_code(frames), codes) == (1011, [1011])
@@ -278,14 +284,18 @@ async def test_who_closes_the_sending_side_after_stop_gets_the_finals() -> None:
     assert close_code(frames) == 1000
 
 
-async def test_who_closes_the_sending_side_without_stop_has_left(server: RunningServer) -> None:
-    async with dial_raw(server) as raw:
+async def test_who_closes_the_sending_side_without_stop_has_left() -> None:
+    observer = RememberingObserver()
+    async with run_server(observer=observer) as server, dial_raw(server) as raw:
         await raw.send(STARTED + frame(BINARY, draw_pcm("." * 5 + "hello" * 3)))
         raw.writer.write_eof()
         frames = await read_to_the_end(raw)
+        left = list(server.services.attachments)
 
     assert b"stopped" not in b"".join(payload for _, payload in frames)
-    assert not server.services.attachments
+    assert not left
+    assert CLOSE not in {opcode for opcode, _ in frames}
+    assert not [told for told in observer.told if told.startswith("close ")]  # no fault of ours
 
 
 @pytest.mark.slow

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol
 
+from scribewire.errors import CloseCode
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 
 JOINED_BYTES = 65_536  # 2 s of audio; more in one piece would hold the event loop
 
 _PONG = bytes([0x80 | Opcode.PONG])  # how a pong begins
-_INVALID_DATA = 1007  # text that is not UTF-8
 
 _log = logging.getLogger("scribewire.frames")
 _log.setLevel(logging.ERROR)  # the parser reports each close at `info`
@@ -171,8 +171,8 @@ class Frames:
             self._messages.append(message.decode())
         except UnicodeDecodeError as error:
             reason = f"text is not UTF-8 at byte {error.start}"
-            self.send_close(_INVALID_DATA, reason)
-            self.ended = ClientClose(_INVALID_DATA, reason)
+            self.send_close(CloseCode.INVALID_DATA, reason)
+            self.ended = ClientClose(CloseCode.INVALID_DATA, reason)
 
     def _join(self, message: bytearray) -> None:
         last = self._messages[-1] if self._messages else None

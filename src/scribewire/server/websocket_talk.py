@@ -7,6 +7,7 @@ allowance of bytes, messages, idle frames and seconds; whoever exceeds it is tol
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -133,14 +134,15 @@ class WebSocketTalk:
 
     async def run(self, app: ASGIApp, scope: MutableMapping[str, Any]) -> None:
         """Serve the client until the application returns."""
+        has_failed = True
         try:
-            await app(scope, self._receive, self._send)
-        except (ClientGoneError, WebSocketDisconnect):
-            pass
+            with contextlib.suppress(ClientGoneError, WebSocketDisconnect):
+                await app(scope, self._receive, self._send)
+            has_failed = False
         except Exception:  # noqa: BLE001 - ours: the client is told, not left alone
             _log.exception(LogLine("application_failed", "! the application failed"))
         finally:
-            self._finish()
+            self._finish(has_failed=has_failed)
 
     async def _receive(self) -> dict[str, Any]:
         if self._is_connecting:
@@ -223,15 +225,15 @@ class WebSocketTalk:
         self._link.write(self._exchange.answer(answer))
         self._end()
 
-    def _finish(self) -> None:
+    def _finish(self, *, has_failed: bool) -> None:
         if self._link.is_gone:
             return
         if not self._is_open:
             self._answer(refuse(500, _NO_ANSWER))
+        elif self._is_half_closed and (self._frames.has_sent_close or not has_failed):
+            self._link.close_now()  # with no close of ours, it was the client that left
         elif not self._frames.has_sent_close:
             self._fail(CloseCode.SERVER_FAULT, "")
-        elif self._is_half_closed:
-            self._link.close_now()
 
     # What comes over the link.
 

@@ -122,7 +122,10 @@ def test_refusals_closes_and_sources_are_counted_by_cause(counters: Counters) ->
 def test_every_code_is_there_before_the_first_close_so_that_the_first_is_an_increase(
     counters: Counters,
 ) -> None:
-    assert {value(counters, "closes_total", code=str(int(code))) for code in CloseCode} == {0}
+    of_the_parser = {1002, 1007, 1009, 1011}  # the last: it has failed itself
+
+    given = {int(code) for code in CloseCode} | of_the_parser
+    assert {value(counters, "closes_total", code=str(code)) for code in given} == {0}
 
 
 def test_a_session_leaves_neither_its_id_nor_its_words(counters: Counters) -> None:
