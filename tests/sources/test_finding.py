@@ -53,7 +53,7 @@ def test_what_may_not_be_reached_has_failed_and_is_told_where_nothing_else_is() 
     finding.add_stations(finding.next(), PAGE, ["file:///etc/passwd", "ftp://a/"])
 
     assert not finding.has_more
-    assert finding.fault.is_refusal
+    assert finding.fault.cause == "stream address not allowed"
     assert "file" in finding.fault.message
 
 

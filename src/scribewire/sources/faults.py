@@ -30,7 +30,6 @@ class SourceFault(ClientFault):
         is_transient: bool = False,
         status: int | None = None,
         is_final: bool = False,
-        is_refusal: bool = False,
         close_code: CloseCode = CloseCode.CLIENT_FAULT,
         logged: str | None = None,
     ) -> None:
@@ -41,8 +40,6 @@ class SourceFault(ClientFault):
         """The HTTP status that said so, if one did."""
         self.is_final = is_final
         """The source is over: opened again, it would not go on where it stopped."""
-        self.is_refusal = is_refusal
-        """Nothing was asked of the other server: the address alone was looked at."""
         self._is_complete = True
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -134,7 +131,6 @@ def address_not_allowed(cause: str) -> SourceFault:
     return SourceFault(
         f"stream address not allowed: {cause}; expected an http or https URL of a public host; "
         "ask whoever runs this server to allow others",
-        is_refusal=True,
     )
 
 
@@ -143,7 +139,6 @@ def host_not_granted(host: str) -> SourceFault:
     return SourceFault(
         f"stream address not allowed: it leads to {host}, which this key may not have streams of; "
         "ask for a key with that source host",
-        is_refusal=True,
     )
 
 
@@ -153,7 +148,6 @@ def scheme_not_allowed(scheme: str) -> SourceFault:
         f"stream address not allowed: the scheme of the URL is {scheme}; expected an http or https "
         "URL; audio from elsewhere (RTMP, RTSP, SRT, UDP) is pushed: "
         "ffmpeg -i URL -f s16le -ac 1 -ar 16000 - | scribewire transcribe - --server ADDRESS",
-        is_refusal=True,
     )
 
 

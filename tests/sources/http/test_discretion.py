@@ -5,7 +5,13 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from scribewire.sources.events import SourceEvent, SourceGap
-from scribewire.sources.faults import SourceFault, address_not_allowed, invalid_stream
+from scribewire.sources.faults import (
+    SourceFault,
+    address_not_allowed,
+    host_not_granted,
+    invalid_stream,
+    scheme_not_allowed,
+)
 from scribewire.sources.http.discretion import discreet, note_private_host
 
 
@@ -40,10 +46,23 @@ async def test_of_a_private_host_only_that_nothing_was_heard() -> None:
     assert told.status is None
 
 
-async def test_a_refusal_before_anything_was_asked_is_told_as_it_is() -> None:
-    fault = address_not_allowed("wiki.internal leads to a private address")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        host_not_granted("wiki.internal"),
+        address_not_allowed("wiki.internal leads to a private address"),
+        scheme_not_allowed("wiki.internal"),  # it stands where a scheme does
+    ],
+)
+async def test_where_a_private_host_leads_is_not_told_though_it_is_refused(
+    fault: SourceFault,
+) -> None:
+    told = await told_of(fault, is_private=True)
 
-    assert await told_of(fault, is_private=True) is fault
+    assert "wiki.internal" not in told.message
+    assert "wiki.internal" in told.logged
+    assert told.close_code == 1008
+    assert await told_of(fault, is_private=False) is fault
 
 
 async def test_what_one_pull_has_reached_says_nothing_of_the_next() -> None:

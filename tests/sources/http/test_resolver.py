@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 import pytest
 
+from scribewire.sources.events import SourceEvent, SourceGap
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.http.addresses import AddressPolicy, parse_address_rule
+from scribewire.sources.http.discretion import discreet
 from scribewire.sources.http.resolver import CheckedResolver, is_address, system_look_up
 
 if TYPE_CHECKING:
@@ -30,6 +33,21 @@ async def test_one_forbidden_address_refuses_the_name(
     resolver = CheckedResolver(AddressPolicy(), names({"a.example": [["8.8.8.8", "10.0.0.1"]]}))
     with pytest.raises(SourceFault, match="leads to a private address"):
         await resolver.addresses_of("a.example", 80)
+
+
+async def test_a_name_that_is_refused_is_told_of_though_one_of_its_addresses_is_let_in(
+    names: type[Names],
+) -> None:
+    policy = AddressPolicy(allowed=(parse_address_rule("10.0.0.1"),))
+    resolver = CheckedResolver(policy, names({"a.example": [["10.0.0.1", "10.0.0.2"]]}))
+
+    async def pull() -> AsyncGenerator[SourceEvent, None]:
+        await resolver.addresses_of("a.example", 80)
+        yield SourceGap(0.0)
+
+    with pytest.raises(SourceFault, match="leads to a private address"):
+        async for _ in discreet(pull()):
+            pass
 
 
 async def test_a_number_is_checked_without_a_look_up(

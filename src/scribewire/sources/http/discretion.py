@@ -1,8 +1,8 @@
 """What a client is told of hosts that only a rule of the owner lets it reach: nothing but sound.
 
-Whether something listens there, and whether it answers with a page, a picture or an error, would
-be a map of the owner's network. So whatever goes wrong on the way through such a host is one
-message, and the log has the rest.
+Whether something listens there, whether it answers with a page, a picture or an error, and where
+it leads, would be a map of the owner's network. So whatever goes wrong on the way through such a
+host is one message, and the log has the rest.
 """
 
 from __future__ import annotations
@@ -48,6 +48,6 @@ async def discreet(events: AsyncGenerator[SourceEvent, None]) -> AsyncGenerator[
             async for event in passed:
                 yield event
     except SourceFault as fault:
-        if fault.is_refusal or not way.is_private:
+        if not way.is_private:  # an address that is refused is none that was reached
             raise
         raise fault.told_as(invalid_stream("no audio was found there").message) from fault

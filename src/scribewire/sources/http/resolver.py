@@ -38,9 +38,9 @@ class CheckedResolver:
             addresses: Sequence[str] = [host]
         else:
             addresses = await self._find(host, port)
-        for address in addresses:
-            if self._policy.check_address(host, address, port) is Leave.RULE:
-                note_private_host()
+        leaves = [self._policy.check_address(host, address, port) for address in addresses]
+        if Leave.RULE in leaves:  # only once none is refused: nothing was asked until then
+            note_private_host()
         return list(addresses)
 
     async def _find(self, host: str, port: int) -> Sequence[str]:
