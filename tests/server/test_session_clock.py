@@ -62,6 +62,19 @@ def test_while_no_audio_is_taken_nobody_is_idle(audio_at: list[int], ends_at: in
     assert clock.fault(ends_at) is not None
 
 
+@pytest.mark.parametrize(("held_at", "ends_at"), [(None, 130), (50, 150)])
+def test_who_had_nothing_to_send_for_begins_anew(held_at: int | None, ends_at: int) -> None:
+    clock = SessionClock(BOTH, now=0)
+    if held_at is not None:
+        clock.hold(held_at)
+    clock.begin_anew(70)
+    if held_at is not None:
+        clock.go_on(90)  # what is held meanwhile does not count on top
+
+    assert clock.ends_at == ends_at
+    assert clock.over_at == 600
+
+
 def test_the_longest_time_goes_on_whatever_is_waited_for() -> None:
     clock = SessionClock(BOTH, now=0)
     clock.hold(30)

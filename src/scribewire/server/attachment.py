@@ -78,6 +78,7 @@ class Attachment:
         self._before_sending = before_sending  # keeps an answer back
         self._session: Session | None = None  # found once the dialogue has started one
         self._told = after  # the number of the last result that the client has
+        self._awaits_model = False  # the client: it may keep its audio until it hears of it
         self._only_reads = False  # the client: it has closed its sending side
         self._owes_finish = False  # the dialogue waits for the remaining results
         self._outgoing: deque[str | bytes | Close] = deque()  # the reader waits until it is empty
@@ -166,8 +167,12 @@ class Attachment:
 
     def _look_at_clock(self) -> None:
         """End a session that has gone on for too long."""
-        fault = None if self._clock is None else self._clock.fault(_now())
-        if fault is not None and not self._owes_finish:
+        if self._clock is None or self._owes_finish:
+            return
+        if self._awaits_model:
+            self._clock.begin_anew(_now())
+        fault = self._clock.fault(_now())
+        if fault is not None:
             self._dialogue.reject(fault)
 
     def _accept(self, message: Message) -> None:
@@ -255,6 +260,7 @@ class Attachment:
                 self._dialogue.send_listening()  # the source is read in time; no result comes yet
                 self._dialogue.send_loading()
             case SourceOpened() | EngineLoaded():
+                self._end_wait_for_model()
                 self._dialogue.send_listening()
             case SourceLost():
                 self._dialogue.send_loading()
@@ -263,6 +269,11 @@ class Attachment:
             case SourceEnded():
                 self._dialogue.end_session(CloseCode.NORMAL)
         self._act()
+
+    def _end_wait_for_model(self) -> None:
+        if self._awaits_model and self._clock is not None:
+            self._awaits_model = False
+            self._clock.begin_anew(_now())
 
     async def _send_outgoing(self) -> None:
         self._collect_outgoing()
@@ -349,6 +360,7 @@ class Attachment:
         if session.is_read and not session.is_loading:
             self._dialogue.send_listening()
         elif session.is_read:
+            self._awaits_model = True
             self._dialogue.send_loading()
 
     def _collect_outgoing(self) -> None:

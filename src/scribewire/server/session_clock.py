@@ -74,6 +74,10 @@ class SessionClock:
         """Take note that audio came."""
         self._heard_at = now
 
+    def begin_anew(self, now: float) -> None:
+        """Take note that the client has had nothing to send audio for until now."""
+        self._heard_at = now
+
     def hold(self, now: float) -> None:
         """Take note that no audio is taken: it is not the client that sends none."""
         if self._held_at is None:
