@@ -167,6 +167,19 @@ async def test_over_tls_it_may_be_closed_twice(tmp_path: Path) -> None:
         assert link.unread_bytes == 0
 
 
+async def test_over_tls_one_that_closes_and_is_closed_meanwhile_can_be_cut_off(
+    tmp_path: Path,
+) -> None:
+    tls = served_with(certify("127.0.0.1"), folder=tmp_path)
+    async with linked(tls=tls) as (link, ears, _):
+        link.close()  # once it is quiet: 0.05 s
+        link.close_now()
+        link.give_up_in(0.1)
+        await ears.hear("lost")
+
+        assert link.unread_bytes == 0
+
+
 @pytest.mark.slow
 async def test_a_client_that_reads_slowly_is_not() -> None:
     async with linked(write_timeout_s=1.0) as (link, ears, theirs):

@@ -262,7 +262,7 @@ class Link(asyncio.BufferedProtocol):
         if self._transport is None:
             return
         if not self._has_heard:
-            self._transport.close()
+            self.close_now()
             return
         self._has_heard = False
         self._loop.call_later(_QUIET_S, self._close_when_quiet)
