@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from scribewire.grants import Grant
 from scribewire.keys.books import KeyBooks
 from scribewire.keys.configured import ConfiguredKeys
 from scribewire.keys.database import DatabaseFault, open_database
-from scribewire.keys.records import KeySnapshot
+from scribewire.keys.records import KeyRecord, KeySnapshot, MadeKey, OutcomeUnknown
 from scribewire.keys.usage import UsageBatch
 from scribewire.server.key_keeper import KeyKeeper
 from tests.parts.postgresql import PostgreSql
@@ -160,6 +161,39 @@ async def test_a_call_that_hangs_keeps_no_session_from_ending(
     assert sum("hangs" in line for line in caplog.messages) == 1
     running.cancel()
     await keeper.aclose()
+
+
+async def test_what_waits_behind_a_call_that_hangs_is_not_done_once_it_is_given_up(
+    tmp_path: Path,
+) -> None:
+    books = KeyBooks.open(f"sqlite:///{tmp_path / 'keys.sqlite3'}")
+    keeper = KeyKeeper(ConfiguredKeys([]), books, call_patience_s=0.05)
+    may_go = threading.Event()
+
+    def create_late(books: KeyBooks) -> MadeKey:
+        may_go.wait(10)
+        return books.store.create(Grant(name="begun"), now=0)
+
+    begun, waiting = await asyncio.gather(
+        keeper.call(create_late),
+        keeper.call(lambda books: books.store.create(Grant(name="waiting"), now=0)),
+        return_exceptions=True,
+    )
+    assert isinstance(begun, OutcomeUnknown)
+    assert isinstance(waiting, ServerFault)
+    assert not isinstance(waiting, OutcomeUnknown)
+    may_go.set()
+    assert [one.grant.name for one in await all_keys(keeper)] == ["begun"]
+    await keeper.aclose()
+
+
+async def all_keys(keeper: KeyKeeper) -> list[KeyRecord]:
+    """Return them once nothing hangs any more."""
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(ServerFault):
+                return await keeper.call(lambda books: books.store.all_keys())
+            await asyncio.sleep(0.01)
 
 
 class MistakenBooks(KeyBooks):

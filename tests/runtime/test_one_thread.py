@@ -1,61 +1,70 @@
 from __future__ import annotations
 
-import asyncio
 import threading
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
 from scribewire.runtime.one_thread import OneThread
 
+SOON_S = 10
 
-async def test_calls_are_made_in_turn_in_a_thread_of_its_own() -> None:
-    thread = OneThread("test")
 
+@pytest.fixture
+def thread() -> Iterator[OneThread]:
+    one = OneThread("test")
+    yield one
+    one.call_last(lambda: None)
+
+
+def test_calls_are_made_in_turn_in_a_thread_of_its_own(thread: OneThread) -> None:
     def tell(number: int) -> tuple[int, str]:
         return number, threading.current_thread().name
 
-    told = await asyncio.gather(*(thread.call(partial(tell, one)) for one in range(20)))
+    calls = [thread.submit(partial(tell, number)) for number in range(20)]
 
-    assert told == [(number, "test") for number in range(20)]
-    thread.call_last(lambda: None)
+    assert [call.result(SOON_S) for call in calls] == [(number, "test") for number in range(20)]
 
 
-async def test_what_a_call_raises_is_raised_where_it_is_waited_for() -> None:
-    thread = OneThread("test")
+def test_what_a_call_raises_is_raised_where_it_is_waited_for(thread: OneThread) -> None:
     with pytest.raises(ZeroDivisionError):
-        await thread.call(lambda: 1 / 0)
+        thread.submit(lambda: 1 / 0).result(SOON_S)
 
-    assert await thread.call(lambda: 1) == 1
-    thread.call_last(lambda: 1 / 0)
+    assert thread.submit(lambda: 1).result(SOON_S) == 1
 
 
-async def test_a_call_that_nobody_waits_for_is_made_all_the_same() -> None:
-    thread = OneThread("test")
-    may_go, has_gone = threading.Event(), threading.Event()
+def test_what_is_cancelled_is_not_made_unless_it_has_begun(thread: OneThread) -> None:
+    has_begun, may_go, made = threading.Event(), threading.Event(), list[str]()
 
     def hang() -> None:
-        may_go.wait(10)
-        has_gone.set()
+        has_begun.set()
+        may_go.wait(SOON_S)
+        made.append("begun")
 
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.01):
-            await thread.call(hang)
-    assert thread.unfinished == 1
+    begun = thread.submit(hang)
+    waiting = thread.submit(partial(made.append, "waiting"))
+    assert has_begun.wait(SOON_S)
+
+    assert (begun.cancel(), waiting.cancel()) == (False, True)
+    assert thread.is_busy
     may_go.set()
-    await thread.call(lambda: None)
-
-    assert has_gone.is_set()
-    assert thread.unfinished == 0
-    thread.call_last(lambda: None)
+    thread.submit(lambda: None).result(SOON_S)
+    assert made == ["begun"]
 
 
-async def test_the_thread_ends_after_its_last_call() -> None:
+def test_the_thread_ends_after_its_last_call() -> None:
     thread = OneThread("test")
-    here = await thread.call(threading.current_thread)
-    last = threading.Event()
-    thread.call_last(last.set)
-    here.join(5)
+    here = thread.submit(threading.current_thread).result(SOON_S)
+    made: list[str] = []
 
-    assert last.is_set()
+    def fail() -> None:
+        made.append("last")
+        raise ZeroDivisionError
+
+    thread.call_last(fail)
+    here.join(SOON_S)
+
+    assert made == ["last"]
     assert not here.is_alive()
+    assert not thread.is_busy

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from scribewire.errors import ServerFault
+from scribewire.keys.records import OutcomeUnknown
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -29,6 +30,10 @@ _BEGIN = "sqlite_begin"
 
 class DatabaseFault(ServerFault):
     """The key database cannot be used; the message says why, and names no password."""
+
+
+class CommitFault(DatabaseFault, OutcomeUnknown):
+    """The connection was lost at the commit, or the commit failed."""
 
 
 class Database:
@@ -46,9 +51,15 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """Change it, all at once or, where an exception comes, not at all. Raises DatabaseFault."""
-        with _faults(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        """Change it, all at once or, where an exception comes, not at all.
+
+        Raises DatabaseFault; CommitFault where it may have been changed all the same.
+        """
+        with _faults(), Session(self._writing, expire_on_commit=False) as session:
             yield session
+            session.flush()
+            with _faults(CommitFault):
+                session.commit()
 
     def close(self) -> None:
         """Give up its connections."""
@@ -136,9 +147,9 @@ def _prepare_postgresql(connection: DBAPIConnection, _record: object) -> None:
 
 
 @contextmanager
-def _faults() -> Iterator[None]:
+def _faults(kind: type[DatabaseFault] = DatabaseFault) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
         told = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
-        raise DatabaseFault(f"key database: {told.splitlines()[0]}") from error
+        raise kind(f"key database: {told.splitlines()[0]}") from error

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from scribewire.errors import ClientFault
+from scribewire.errors import ClientFault, ServerFault
 
 if TYPE_CHECKING:
     from scribewire.grants import Grant
@@ -22,6 +22,10 @@ class NoSuchKey(ClientFault):
 
 class KeyIsOver(ClientFault):
     """What was asked for needs a key that has not been revoked."""
+
+
+class OutcomeUnknown(ServerFault):
+    """The database has not answered what it was asked, and may have done it, or do it yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

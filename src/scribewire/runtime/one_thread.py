@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import queue
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from threading import Thread
 from typing import TypeVar
@@ -20,53 +19,40 @@ class OneThread:
     """
 
     def __init__(self, name: str) -> None:
-        self.unfinished = 0
-        """Calls that were made and have not ended, whether or not somebody waits; for the loop."""
-        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self.is_busy = False
+        """Whether a call has begun and has not ended, whether or not somebody waits."""
+        self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    async def call(self, function: Callable[[], Result]) -> Result:
-        """Return what the function returns, or raise what it raises.
+    def submit(self, function: Callable[[], Result]) -> Future[Result]:
+        """Make a call; what it returns or raises is in the future.
 
-        A call that nobody waits for any more is made all the same.
+        A call that is cancelled before it has begun is never made; one that has begun cannot be
+        cancelled, and is finished though nobody waits for it.
         """
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Result] = loop.create_future()
-
-        def tell(outcome: Result | None, mistake: Exception | None) -> None:
-            self.unfinished -= 1
-            if answer.done():
-                return
-            if mistake is not None:
-                answer.set_exception(mistake)
-            else:
-                answer.set_result(outcome)  # type: ignore[arg-type] # it is what was returned
-
-        def ask() -> None:
-            outcome: Result | None = None
-            mistake: Exception | None = None
-            try:
-                outcome = function()
-            except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
-                mistake = error
-            with contextlib.suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(tell, outcome, mistake)
-
-        self.unfinished += 1
-        self._calls.put(ask)
-        return await answer
+        call: Future[Result] = Future()
+        self._calls.put(partial(_make, call, function))
+        return call
 
     def call_last(self, function: Callable[[], object]) -> None:
         """Make one more call once all that came before are finished, then end the thread."""
-        self._calls.put(partial(self._try, function))
+        self.submit(function)
         self._calls.put(None)
 
     def _run(self) -> None:
-        while (ask := self._calls.get()) is not None:
-            ask()
+        while (make := self._calls.get()) is not None:
+            self.is_busy = True
+            make()
+            self.is_busy = False
 
-    @staticmethod
-    def _try(function: Callable[[], object]) -> None:
-        with contextlib.suppress(Exception):  # nobody waits for it
-            function()
+
+def _make(call: Future[Result], function: Callable[[], Result]) -> None:
+    if not call.set_running_or_notify_cancel():
+        return
+    try:
+        result = function()
+    except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+        call.set_exception(error)
+    else:
+        call.set_result(result)

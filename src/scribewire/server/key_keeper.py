@@ -22,6 +22,7 @@ from scribewire.errors import ServerFault
 from scribewire.keys.access import KeyAccess
 from scribewire.keys.configured import ConfiguredKeys
 from scribewire.keys.place import database_of
+from scribewire.keys.records import OutcomeUnknown
 from scribewire.keys.ring import KeyRing
 from scribewire.keys.tokens import make_secret
 from scribewire.keys.usage import UsageLedger
@@ -82,7 +83,8 @@ class KeyKeeper:
     async def call(self, function: Callable[[KeyBooks], Result]) -> Result:
         """Do something with the database, and let what has changed act here at once.
 
-        Raises DatabaseFault, and what the function raises. Only with `books`.
+        Raises what the function raises, as DatabaseFault; ServerFault where the database hangs:
+        then it has not been done and will not be, but for OutcomeUnknown. Only with `books`.
         """
         result = await self._call(function)
         await self._try_to_synchronise()  # it has been done, whatever comes of this
@@ -177,15 +179,17 @@ class KeyKeeper:
     async def _call(self, function: Callable[[KeyBooks], Result]) -> Result:
         assert self._thread is not None
         assert self.books is not None
-        if self._is_hung and self._thread.unfinished:
+        if self._is_hung and self._thread.is_busy:
             raise ServerFault(_HANGS)  # or calls would pile up behind it
         self._is_hung = False
+        call = self._thread.submit(partial(function, self.books))
         try:
             async with asyncio.timeout(self._call_patience_s):
-                return await self._thread.call(partial(function, self.books))
+                return await asyncio.wrap_future(call)
         except TimeoutError:
             self._is_hung = True
-            raise ServerFault(_HANGS) from None
+            has_begun = not call.cancel()
+            raise (OutcomeUnknown if has_begun else ServerFault)(_HANGS) from None
 
 
 @contextlib.asynccontextmanager

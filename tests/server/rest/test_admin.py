@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from scribewire.grants import Grant
+from scribewire.keys.database import open_database
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.plain_http import ask
@@ -239,6 +241,37 @@ async def test_a_database_that_is_away_is_told(postgresql: PostgreSql) -> None:
 
         assert (status, told["error"]) == (503, "database unavailable")
         assert (await operator.ask("GET", KEYS))[0] == 200
+
+
+async def test_what_may_have_been_done_is_told_so(postgresql: PostgreSql) -> None:
+    url = postgresql.new_database()
+    async with run_server(database=url) as server:
+        operator = await admin_of(server)
+        end_at_commit(url)
+        status, told = await operator.ask("POST", KEYS, {"name": "lobby"})
+
+        assert (status, told["error"]) == (503, "outcome unknown")
+        assert "may have been done" in told["message"]
+        assert (await operator.ask("GET", KEYS))[0] == 200
+
+
+def end_at_commit(url: str) -> None:
+    """Let connections of a PostgreSQL end in the middle of the commit that would make a key."""
+    database = open_database(url)
+    with database.writing() as session:
+        session.execute(
+            text(
+                "CREATE FUNCTION end_connection() RETURNS trigger LANGUAGE plpgsql AS "
+                "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'"
+            )
+        )
+        session.execute(
+            text(
+                "CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON api_key "
+                "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION end_connection()"
+            )
+        )
+    database.close()
 
 
 async def test_the_log_says_who_changed_a_key_and_holds_no_secret(

@@ -13,7 +13,7 @@ from pydantic import Field
 from scribewire.errors import ServerFault
 from scribewire.keys.description import describe, describe_usage
 from scribewire.keys.pages import CURSOR_OF_KEYS, CURSOR_OF_USAGE
-from scribewire.keys.records import KeyIsOver, KeyState, NoSuchKey
+from scribewire.keys.records import KeyIsOver, KeyState, NoSuchKey, OutcomeUnknown
 from scribewire.keys.rights import (
     LANGUAGE,
     MAX_MINUTES,
@@ -25,7 +25,7 @@ from scribewire.keys.rights import (
 )
 from scribewire.log_line import LogLine
 from scribewire.origins import ORIGIN
-from scribewire.server.rest.faults import conflict, not_found, unavailable
+from scribewire.server.rest.faults import RestFault, conflict, not_found, unavailable
 from scribewire.server.rest.table import (
     Answer,
     AnswerModel,
@@ -45,6 +45,10 @@ _PAGE, _LONGEST_PAGE = 500, 1000  # of an answer: a few milliseconds of the even
 _LONGEST_GRACE_S = 90 * 86_400
 _LONGEST_LIFE_S = 100 * 366 * 86_400
 _AWAY = "the database of keys does not answer: try again a little later"
+_UNKNOWN = (
+    "the database of keys does not answer, and what was asked may have been done: look at the keys "
+    "before you ask again"
+)
 _HOW_MANY = "At most so many of them."
 _FROM_WHERE = "`next` of the page before; none: the first."
 
@@ -262,6 +266,8 @@ async def _ask(call: RestCall, function: Callable[[KeyBooks], _Result]) -> _Resu
         raise conflict(fault.message) from None
     except ServerFault as fault:
         _log.warning(LogLine("keys_away", "! {reason}", reason=fault))
+        if isinstance(fault, OutcomeUnknown) and call.request.method != "GET":
+            raise RestFault(503, "outcome unknown", _UNKNOWN) from None
         raise unavailable("database unavailable", _AWAY) from None
 
 
