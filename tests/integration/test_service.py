@@ -21,6 +21,7 @@ from unittest import SkipTest
 import pytest
 
 from scribewire.client import FinalResult, connect
+from scribewire.server.run import LONGEST_END_S
 from scribewire.settings import Settings
 from tests.parts.confined import CHECKOUT, USER
 from tests.parts.installed import need_part
@@ -122,9 +123,11 @@ def test_its_exposure_is_what_the_documentation_says() -> None:
 
 
 def test_it_waits_for_the_last_finals_and_keeps_the_decoders_until_then(unit: Unit) -> None:
-    drain_ms = Settings.model_fields["drain_timeout_ms"].default
+    longest_s = Settings.model_fields["drain_timeout_ms"].default / 1000 + LONGEST_END_S
+    documented = re.search(r"--stop-timeout (\d+)", (ROOT / "docs/deployment.md").read_text())
 
-    assert int(unit.value("TimeoutStopSec")) * 1000 >= drain_ms + 10_000
+    assert documented is not None
+    assert int(unit.value("TimeoutStopSec")) == int(documented[1]) >= longest_s
     assert unit.value("KillMode") == "mixed"
     assert unit.value("OOMPolicy") == "continue"
     assert Path(unit.value("ExecStart").split()[0]).is_relative_to(CHECKOUT)

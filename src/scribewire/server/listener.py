@@ -7,7 +7,7 @@ import contextlib
 import errno
 import logging
 import socket
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from scribewire.log_line import LogLine
 from scribewire.runtime.observer import UNOBSERVED
@@ -33,6 +33,7 @@ _HURRIED_STRANGER_S = 0.5
 _CLOSE_S = 1.0  # at the end: for closes to be answered
 _READ_S = 5.0  # and for what was written to be read
 _TIDY_S = 5.0  # and for what served them to end by itself
+LONGEST_CLOSE_S: Final = _CLOSE_S + _READ_S + _TIDY_S
 _TLS_END_S = 2.0  # for the client to say that it has read our end
 _ACCEPTED_AT_ONCE = 16  # so that those who are let go of have gone before the next ones come
 _RETRY_S = 0.25  # when there is no descriptor left and no stranger either

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scribewire.engines.families import choose_device
 from scribewire.engines.loader import configured_engines
@@ -28,15 +28,17 @@ from scribewire.runtime.admission import NO_COSTS, Admission, CallCosts, assumed
 from scribewire.runtime.look_up import LookUpThreads
 from scribewire.runtime.memory import held_bytes
 from scribewire.runtime.observer import together
+from scribewire.runtime.residence import CLOSE_PATIENCE_S as LOAD_PATIENCE_S
 from scribewire.runtime.residence import Residence
+from scribewire.runtime.scheduler import CLOSE_PATIENCE_S as CALLS_PATIENCE_S
 from scribewire.runtime.self_measurement import measure_costs
 from scribewire.runtime.threads import count_workers, schedule_on_threads
 from scribewire.server.address import Address, listen
 from scribewire.server.app import make_app
 from scribewire.server.certificate import ServerCertificate
 from scribewire.server.forwarding import TrustedProxies
-from scribewire.server.key_keeper import KeyKeeper, keep_keys
-from scribewire.server.listener import Listener, count_strangers_allowed
+from scribewire.server.key_keeper import LAST_PATIENCE_S, KeyKeeper, keep_keys
+from scribewire.server.listener import LONGEST_CLOSE_S, Listener, count_strangers_allowed
 from scribewire.server.metrics.counters import Counters
 from scribewire.server.metrics.page import serving_page
 from scribewire.server.services import Services
@@ -62,6 +64,10 @@ there, many times for one final: at Python's usual 5 ms, finals beside sources t
 111 ms later, at this 54 to 87 ms (medians of `bench hostile_bodies`)."""
 
 _CUT_OFF_S = 1.0  # for the word to go out to those who read
+LONGEST_END_S: Final = (  # the metrics' listener, then the clients'
+    _CUT_OFF_S + 2 * LONGEST_CLOSE_S + CALLS_PATIENCE_S + LOAD_PATIENCE_S + LAST_PATIENCE_S
+)
+"""What an orderly end may take beyond the time that sessions have for it."""
 _MEASURED = "= model {model}: a typical final takes {final_ms:.0f} ms here"
 _OVERHEARD = (
     "! keys and speech come to {url} unencrypted: give it a certificate with --tls-cert, or name "
