@@ -125,6 +125,7 @@ def test_without_keys_nothing_is_made_by_looking(shell: Shell, tmp_path: Path) -
         (["create", "x", "--expires", "soon"], "--expires soon: expected", ExitCode.USAGE),
         (["change", "x", "--lift", "all"], "--lift all: expected one of type,", ExitCode.USAGE),
         (["change", "x", "--name", "y"], "no key has that name", ExitCode.USAGE),
+        (["change", "x", "--name", "", "--type", "fast"], "name: expected 1 to", ExitCode.USAGE),
         (["change", "x"], "nothing to change", ExitCode.USAGE),
         (["change", "x", "--type", "fast", "--lift", "type"], "say one", ExitCode.USAGE),
         (["rotate", "x", "--grace", "soon"], "--grace soon: expected", ExitCode.USAGE),

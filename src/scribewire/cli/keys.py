@@ -153,7 +153,7 @@ def change(  # noqa: PLR0913 - each is an option
 
     now = time.time()
     wanted = WantedRights(
-        name=name or "",
+        name=name,
         types=types or None,
         languages=languages or None,
         origins=origins or None,

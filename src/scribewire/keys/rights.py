@@ -51,7 +51,7 @@ class RightsChange:
 class WantedRights:
     """What an operator asks for; None: no limit."""
 
-    name: str = ""
+    name: str | None = None
     types: Iterable[str] | None = None
     languages: Iterable[str] | None = None
     origins: Iterable[str] | None = None
@@ -64,8 +64,9 @@ class WantedRights:
 
     def as_grant(self, *, now: float) -> Grant:
         """Return the rights. Raises ClientFault for what cannot be."""
-        is_told = re.fullmatch(NAME, self.name) and _is_unicode(self.name)
-        if not is_told or len(self.name) > MAX_NAME_CHARACTERS:
+        name = self.name or ""
+        is_told = re.fullmatch(NAME, name) and _is_unicode(name)
+        if not is_told or len(name) > MAX_NAME_CHARACTERS:
             told = f"name: expected 1 to {MAX_NAME_CHARACTERS} characters that can be seen"
             raise ClientFault(f"{told}, on one line")
         if self.expires_at is not None and not now < self.expires_at <= LATEST:
@@ -80,7 +81,7 @@ class WantedRights:
                 raise ClientFault(f"{told}; to end a key, revoke it")
         modes = _read("type", self.types, _is_mode, f"one of {', '.join(_MODES)}")
         return Grant(
-            name=self.name,
+            name=name,
             is_admin=self.is_admin,
             modes=cast("frozenset[Mode] | None", modes),  # `_is_mode` has said so
             languages=_read("language", self.languages, _matches(LANGUAGE), "a code as `nl`"),
@@ -106,11 +107,7 @@ class WantedRights:
         `lifted` are fields of this class. Raises ClientFault for what cannot be.
         """
         values = {one.name: getattr(self, one.name) for one in fields(self)}
-        said = {
-            name
-            for name, value in values.items()
-            if value is not None and value is not False and value != ""
-        }
+        said = {name for name, value in values.items() if value is not None and value is not False}
         without = set(lifted)
         if said & without:
             raise ClientFault(f"{min(said & without)}: there is a limit, and it is lifted; say one")
