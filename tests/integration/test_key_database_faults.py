@@ -92,10 +92,11 @@ async def test_the_log_says_whose_last_use_is_not_written(
 
     await keeper.aclose()
 
-    why = "are not written: key database: the connection was lost at the commit"
+    why = "written: key database: the connection was lost at the commit"
     assert caplog.messages == [
-        f"! 1.500 s of audio and 1 sessions of key one on 2030-01-31 {why}",
-        f"! 0.000 s of audio and 1 sessions of key two on 2030-01-31 {why}",
+        f"! 0.000 s of audio and 1 sessions of key one on 2030-01-31 may not be {why}",
+        f"! 1.500 s of audio and 0 sessions of key one on 2030-01-31 are not {why}",
+        f"! 0.000 s of audio and 1 sessions of key two on 2030-01-31 are not {why}",
     ]
 
 

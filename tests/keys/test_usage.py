@@ -79,11 +79,13 @@ def test_what_nobody_has_acknowledged_is_told_by_day_and_key() -> None:
     ledger.add_audio("less than a millisecond", 1, now=NOON)
     later = KeyUsage(key_id="a", day=date(2030, 2, 1), audio_ms=1000, sessions=0)
 
+    assert ledger.maybe_written() == [KeyUsage(key_id="one", day=TODAY, audio_ms=1000, sessions=1)]
     assert ledger.unwritten() == [
-        KeyUsage(key_id="one", day=TODAY, audio_ms=3000, sessions=1),
+        KeyUsage(key_id="one", day=TODAY, audio_ms=2000, sessions=0),
         later,
     ]
     ledger.acknowledge(batch, {})
+    assert ledger.maybe_written() == []
     ledger.acknowledge(ledger.next_batch(now=NOON + DAY_S), {})
     assert ledger.unwritten() == []
 

@@ -126,19 +126,22 @@ class UsageLedger:
         return today_ms / 1000, month_ms / 1000
 
     def unwritten(self) -> list[KeyUsage]:
-        """Return what nobody has acknowledged, by day and key."""
-        sums: dict[tuple[date, str], tuple[float, int]] = {}
-        for key_id in self._counted:
-            for day, count in self._counted[key_id].items():
-                sums[day, key_id] = (count.samples / _SAMPLES_PER_MS, count.sessions)
-        for one in self._batch.counts if self._batch is not None else ():
-            audio_ms, sessions = sums.get((one.day, one.key_id), (0, 0))
-            sums[one.day, one.key_id] = (audio_ms + one.audio_ms, sessions + one.sessions)
-        return [
-            KeyUsage(key_id=key_id, day=day, audio_ms=int(audio_ms), sessions=sessions)
-            for (day, key_id), (audio_ms, sessions) in sorted(sums.items())
-            if audio_ms >= 1 or sessions
-        ]
+        """Return what has not been handed out yet, by day and key."""
+        counts = (
+            KeyUsage(
+                key_id=key_id,
+                day=day,
+                audio_ms=count.samples // _SAMPLES_PER_MS,
+                sessions=count.sessions,
+            )
+            for key_id, days in self._counted.items()
+            for day, count in days.items()
+        )
+        return _in_order(one for one in counts if one.audio_ms or one.sessions)
+
+    def maybe_written(self) -> list[KeyUsage]:
+        """Return what was handed out and nobody has acknowledged, by day and key."""
+        return _in_order(() if self._batch is None else self._batch.counts)
 
     def _unwritten(self, key_id: str) -> Iterator[tuple[date, float]]:
         for day, count in self._counted.get(key_id, {}).items():
@@ -164,6 +167,10 @@ class UsageLedger:
                     )
         self._counted = left
         return tuple(counts)
+
+
+def _in_order(counts: Iterable[KeyUsage]) -> list[KeyUsage]:
+    return sorted(counts, key=lambda one: (one.day, one.key_id))
 
 
 def _day(now: float) -> date:

@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -32,6 +32,7 @@ from scribewire.runtime.one_thread import OneThread
 if TYPE_CHECKING:
     from scribewire.keys.books import KeyBooks
     from scribewire.keys.records import KeySnapshot
+    from scribewire.keys.usage import KeyUsage
     from scribewire.settings import Settings
 
 INTERVAL_S: Final = 1.0
@@ -133,20 +134,25 @@ class KeyKeeper:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._last_patience_s):
                 await self._write_all(self._ledger)
-        for lost in self._ledger.unwritten():
-            words = "! {audio_s:.3f} s of audio and {sessions} sessions of key {key} on {day}"
+        self._note_lost(self._ledger.maybe_written(), "may not be written")
+        self._note_lost(self._ledger.unwritten(), "are not written")
+        self._thread.call_last(self.books.close)
+
+    def _note_lost(self, counts: Iterable[KeyUsage], what: str) -> None:
+        words = "! {audio_s:.3f} s of audio and {sessions} sessions of key {key} on {day} {what}"
+        for lost in counts:
             _log.warning(
                 LogLine(
                     "use_not_written",
-                    words + " are not written: {reason}",
+                    words + ": {reason}",
                     audio_s=lost.audio_ms / 1000,
                     sessions=lost.sessions,
                     key=lost.key_id,
                     day=lost.day.isoformat(),
+                    what=what,
                     reason=self._reason,
                 )
             )
-        self._thread.call_last(self.books.close)
 
     async def _write_all(self, ledger: UsageLedger) -> None:
         """Write batch after batch: one that failed before comes first, then what came since."""
