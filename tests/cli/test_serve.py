@@ -69,21 +69,26 @@ SERVE = [sys.executable, "-m", "scribewire", "serve", "--port", "0"]
 
 @pytest.mark.slow
 async def test_a_server_that_cannot_tell_its_address_ends_with_words() -> None:
-    reasons = {">&-": "Bad file descriptor", "| true": "Broken pipe"}
+    words = {
+        (">&-", "text"): "scribewire: standard output: Bad file descriptor; ",
+        ("| true", "json"): '"reason": "standard output: Broken pipe; ',
+    }
 
-    said = await asyncio.gather(*map(serve_redirected, reasons))
+    said = await asyncio.gather(*(serve_redirected(*how) for how in words))
 
-    for log, reason in zip(said, reasons.values(), strict=True):
-        assert f"scribewire: standard output: {reason}; " in log
+    for log, told in zip(said, words.values(), strict=True):
+        assert told in log
         assert "ended with 1\n" in log
         assert "Traceback" not in log
         assert "Exception ignored" not in log
 
 
-async def serve_redirected(redirection: str) -> str:
+async def serve_redirected(redirection: str, log_format: str) -> str:
     program = f'{{ "$@"; echo "ended with $?" >&2; }} {redirection}'
     process = await asyncio.create_subprocess_exec(
-        "sh", "-c", program, "sh", *SERVE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        *["sh", "-c", program, "sh", *SERVE, "--log-format", log_format],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
     _, log = await process.communicate()
     return log.decode()

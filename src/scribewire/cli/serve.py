@@ -41,11 +41,12 @@ def serve(settings: Given) -> None:
     log_what_nobody_catches()
     try:
         run_server(chosen)
-    except ScribewireError as fault:
+    except (CommandFault, ScribewireError) as fault:
         if chosen.log_format == "text":
             raise
         _log.critical(LogLine("cannot_serve", "x {reason}", reason=fault))
-        raise typer.Exit(ExitCode.FAILED) from None
+        code = fault.code if isinstance(fault, CommandFault) else ExitCode.FAILED
+        raise typer.Exit(code) from None
 
 
 def run_server(settings: Settings) -> None:
