@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from scribewire.errors import ServerFault
 from scribewire.grants import Grant
 from scribewire.keys.books import KeyBooks
+from scribewire.keys.rights import WantedRights
 from scribewire.testing.running import RawClient
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.programs import Program
@@ -87,18 +88,19 @@ async def server(database_url: str, tmp_path: Path) -> AsyncIterator[KeyedServer
     keyed.books.close()
 
 
-async def is_taken(server: KeyedServer, key: str) -> bool:
+async def status_of(server: KeyedServer, key: str) -> int:
+    """Return what one more connection with a key is answered with."""
     try:
         async with server.dial(key):
-            return True
-    except InvalidStatus:
-        return False
+            return 101
+    except InvalidStatus as refusal:
+        return refusal.response.status_code
 
 
-async def wait_until_known(server: KeyedServer, key: str) -> None:
-    """Wait until a key that was made beside the server is taken."""
+async def wait_until(server: KeyedServer, key: str, status: int) -> None:
+    """Wait until what was done to a key beside the server acts there."""
     async with asyncio.timeout(SOON_S):
-        while not await is_taken(server, key):  # noqa: ASYNC110 - another process sets no Event
+        while await status_of(server, key) != status:  # noqa: ASYNC110 - another process sets no Event
             await asyncio.sleep(0.05)
 
 
@@ -111,10 +113,14 @@ async def wait_until_used(server: KeyedServer, audio_ms: int, sessions: int) -> 
 @pytest.mark.slow
 async def test_changes_reach_a_server_and_use_survives_its_death(server: KeyedServer) -> None:
     made = server.books.store.create(Grant(name="lobby"), now=time.time())
-    await wait_until_known(server, made.key)
+    await wait_until(server, made.key, 101)
 
     async with server.dial(made.key) as client:
         await client.send(START, SPEECH)
+        only_one = WantedRights(max_sessions=1).as_change(lifted=(), now=time.time())
+        assert await status_of(server, made.key) == 101
+        server.books.store.change(made.record.grant.key_id, only_one)
+        await wait_until(server, made.key, 429)
         await wait_until_used(server, SPEECH_MS, 1)
         await client.send(SPEECH)
         while len(client.finals) < 2:  # it has heard all of it
