@@ -11,6 +11,7 @@ import pytest
 from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import Voices
 from scribewire.testing.faulty import FailingEngine, StuckEngine
+from scribewire.testing.observing import RememberingObserver
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, ScriptedVoices, draw_pcm
 from tests.parts.wav import FOREVER, WavFields, wav
@@ -337,8 +338,9 @@ async def test_a_session_that_is_behind_stops_reading_its_socket() -> None:
 async def test_an_engine_that_fails_ends_its_session_without_internals_and_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    observer = RememberingObserver()
     async with (
-        run_server(engines=Engines(ScriptedVad(), (FailingEngine(),))) as server,
+        run_server(Engines(ScriptedVad(), (FailingEngine(),)), observer=observer) as server,
         server.dial() as unlucky,
         server.dial() as other,
     ):
@@ -349,6 +351,7 @@ async def test_an_engine_that_fails_ends_its_session_without_internals_and_no_ot
         await other.until_closed()
 
     assert code == 1011
+    assert "close 1011" in observer.told
     assert len(unlucky.errors) == 1
     assert "secret" not in unlucky.errors[0]
     assert "secret internals" in caplog.text

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from scribewire.testing.observing import RememberingObserver
 from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.film import make_film
@@ -34,9 +35,13 @@ def states_of(dialogue: RawClient) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def run_open_server(*, source_retry_ms: int = 5_000) -> AsyncIterator[RunningServer]:
+async def run_open_server(
+    *, source_retry_ms: int = 5_000, observer: RememberingObserver | None = None
+) -> AsyncIterator[RunningServer]:
     home = "http://127.0.0.1"
-    async with run_server(named_source=home, source_retry_ms=source_retry_ms) as server:
+    async with run_server(
+        named_source=home, source_retry_ms=source_retry_ms, observer=observer
+    ) as server:
         yield server
 
 
@@ -207,9 +212,10 @@ async def test_a_word_that_is_cut_off_is_no_part_of_what_follows() -> None:
 
 
 async def test_a_live_source_that_does_not_come_back_is_given_up() -> None:
+    observer = RememberingObserver()
     async with (
         run_raw_origin(endless(HELLO), head("404 Not Found")) as source,
-        run_open_server(source_retry_ms=1) as server,
+        run_open_server(source_retry_ms=1, observer=observer) as server,
         server.dial(path_for(source)) as dialogue,
     ):
         code = await dialogue.until_closed()
@@ -217,6 +223,8 @@ async def test_a_live_source_that_does_not_come_back_is_given_up() -> None:
     assert code == 1011
     assert dialogue.finals == ["hello" * 3]
     assert "invalid stream" in dialogue.errors[0]
+    assert "source fault: invalid stream" in observer.told
+    assert "close 1011" not in observer.told  # which would say that the server is at fault
 
 
 async def test_a_client_that_leaves_ends_the_fetch() -> None:

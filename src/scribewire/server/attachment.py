@@ -28,7 +28,7 @@ from scribewire.protocol.dialogue import (
 from scribewire.server.concurrency import OneTask
 from scribewire.server.session import EngineLoaded, SourceEnded
 from scribewire.server.session_clock import USUAL_TIMES, SessionClock, SessionTimes
-from scribewire.server.websocket_talk import HALF_CLOSED
+from scribewire.server.websocket_talk import HALF_CLOSED, SCOPE_KEY
 from scribewire.sources.events import SourceLost, SourceOpened
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from scribewire.protocol.dialogue import Dialogue, DialogueEvent
     from scribewire.server.session import Session, SessionNews
+    from scribewire.server.websocket_talk import WebSocketTalk
 
 _NO_MODEL = (
     "the model of this session cannot be loaded: a fault of the server, whose log says why; "
@@ -80,6 +81,7 @@ class Attachment:
         self._told = after  # the number of the last result that the client has
         self._awaits_model = False  # the client: it may keep its audio until it hears of it
         self._only_reads = False  # the client: it has closed its sending side
+        self._close_of_lost: Close | None = None  # whose source did not come back
         self._owes_finish = False  # the dialogue waits for the remaining results
         self._outgoing: deque[str | bytes | Close] = deque()  # the reader waits until it is empty
         self._may_read = asyncio.Event()
@@ -265,6 +267,8 @@ class Attachment:
             case SourceLost():
                 self._dialogue.send_loading()
             case SourceEnded(fault) if fault is not None:
+                if fault.close_code is CloseCode.SERVER_FAULT:
+                    self._close_of_lost = Close.for_fault(fault)
                 self._dialogue.fail_source(fault)
             case SourceEnded():
                 self._dialogue.end_session(CloseCode.NORMAL)
@@ -303,6 +307,9 @@ class Attachment:
             reason = message.reason if message.logged is None else message.logged
             words, code = "x closed {code:d} {reason}", message.code
             _log.info(LogLine("closed", words, session=self.name, code=code, reason=reason))
+            talk: WebSocketTalk | None = self._websocket.scope.get(SCOPE_KEY)
+            if talk is not None and message == self._close_of_lost:
+                talk.excuse_close()
             await self._websocket.close(message.code, message.reason)
         elif isinstance(message, str):
             await self._websocket.send_text(message)

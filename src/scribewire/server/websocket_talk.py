@@ -79,7 +79,7 @@ class ClientGoneError(OSError):
 class WebSocketTalk:
     """Carry messages between a client and the application.
 
-    The application tells `know_client` and `begin_session`.
+    The application tells `know_client`, `begin_session` and `excuse_close`.
     """
 
     def __init__(
@@ -129,6 +129,10 @@ class WebSocketTalk:
             self._on_known()
             self._link.give_up_in(None)
             self._link.write_timeout_s = self._limits.unread_timeout_s
+
+    def excuse_close(self) -> None:
+        """Do not count the close that comes: nothing is wrong here."""
+        self._has_noted_close = True
 
     # The application.
 
