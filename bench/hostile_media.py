@@ -113,7 +113,7 @@ async def decode(decoders: Decoders, data: bytes) -> tuple[str, int]:
 async def _feed(decoder: DecoderProcess, data: bytes) -> None:
     for start in range(0, len(data), 8192):
         await decoder.write(data[start : start + 8192])
-    await decoder.end_input()
+    decoder.end_input()
 
 
 async def run(decoders: Decoders, count: int, jobs: int, first: int) -> None:

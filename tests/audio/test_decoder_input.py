@@ -115,6 +115,13 @@ def test_more_than_may_be_held_is_refused(piped: Callable[[bytes], DecoderInput]
         make_readable(source, DecoderLimits(whole_file_bytes=4096))
 
 
+def test_nothing_is_held_where_nothing_may_be(piped: Callable[[bytes], DecoderInput]) -> None:
+    source = piped(MP4_HEAD + b"\x00\x00\x00\x0cmdat1234")  # all of it has come
+
+    with pytest.raises(Refused, match="an MP4 file whose index is at its end"):
+        make_readable(source, DecoderLimits(whole_file_bytes=0))
+
+
 @pytest.mark.parametrize(
     ("head", "name"),
     [

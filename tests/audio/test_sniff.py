@@ -40,6 +40,40 @@ def test_a_file_is_known_by_its_mark(head: bytes, name: str) -> None:
     assert (guess.kind, guess.name) == ("compressed", name)
 
 
+BLOCK = b"\xa3\x87\x81\x00\x14\x80\xfc\xff\xfe"  # 20 ms of silence as Opus, and its head
+LONG_BLOCK = b"\xa3\x40\x87\x81\x00\x14\x80" + bytes(131)
+MIDDLES = [
+    ("a cluster", b"\x1fC\xb6u\x01\xff\xff\xff", "the middle of a WebM recording"),
+    ("two blocks", BLOCK * 2, "the middle of a WebM recording"),
+    ("two long blocks", LONG_BLOCK * 2, "the middle of a WebM recording"),
+    ("a block and a cluster", BLOCK + b"\x1fC\xb6u", "the middle of a WebM recording"),
+    ("a fragment", b"\x00\x00\x00\x60moof\x00\x00", "the middle of an MP4 recording"),
+    ("a segment", b"\x00\x00\x00\x18stypmsdh", "the middle of an MP4 recording"),
+]
+
+
+@pytest.mark.parametrize(
+    ("head", "name"), [case[1:] for case in MIDDLES], ids=[case[0] for case in MIDDLES]
+)
+def test_a_later_piece_of_a_recording_is_no_noise(head: bytes, name: str) -> None:
+    guess = sniff(head)
+
+    assert (guess.kind, guess.name) == ("middle", name)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        BLOCK + bytes(64),
+        b"\xa3\x87\x82" + BLOCK[3:] + BLOCK,  # of two tracks
+        b"\xa3\x20\x10\x00\x81" + bytes(64),  # a size of three bytes
+        b"\xa3\x7f\xff\x81" + bytes(64),  # longer than sound is
+    ],
+)
+def test_a_block_without_a_second_one_is_pcm(head: bytes) -> None:
+    assert sniff(head) == PCM
+
+
 @pytest.mark.parametrize("form", [b"RIFF", b"RIFX", b"RF64"])
 def test_a_wav_header_is_known_by_its_form(form: bytes) -> None:
     assert sniff(form) == WAV
@@ -100,7 +134,9 @@ def test_a_sync_without_a_second_one_is_pcm(name: str, head: bytes) -> None:
     assert sniff(head) == PCM, name
 
 
-@pytest.mark.parametrize("head", [b"", b"R", b"Ogg", b"\x00\x00\x00\x00ft", b"\xff\xfb\x90\x00"])
+@pytest.mark.parametrize(
+    "head", [b"", b"R", b"Ogg", b"\x00\x00\x00\x00ft", b"\xff\xfb\x90\x00", BLOCK]
+)
 def test_a_short_beginning_is_undecided(head: bytes) -> None:
     assert sniff(head) == UNDECIDED
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scribewire.audio.sniff import SNIFF_LIMIT
-from scribewire.audio.wire import WireDecoder
+from scribewire.audio.wire import CompressedAudio, WireDecoder
 from scribewire.errors import ClientFault
 from tests.parts.wav import WavFields, wav
 
@@ -97,6 +97,21 @@ def test_a_compressed_file_is_refused_with_what_to_send_instead() -> None:
         "this looks like an MP3 file: send 16-bit PCM at 16 kHz, mono, with or without a WAV "
         "header; to decode it first: ffmpeg -i FILE -f s16le -ac 1 -ar 16000 -"
     )
+
+
+def test_the_middle_of_a_recording_is_refused_with_what_to_do() -> None:
+    with pytest.raises(ClientFault, match="this looks like the middle of a WebM recording: its fi"):
+        decode(b"\x1fC\xb6u" + bytes(100))
+
+
+def test_what_takes_a_decoder_comes_with_all_that_came_of_it() -> None:
+    decoder = WireDecoder()
+    for byte in b"\x1aE\xdf":
+        assert not decoder.receive_bytes(bytes([byte])).size
+    with pytest.raises(CompressedAudio, match="a WebM or Matroska file") as caught:
+        decoder.receive_bytes(b"\xa3\x9f")
+
+    assert caught.value.head == b"\x1aE\xdf\xa3\x9f"
 
 
 def test_a_refused_stream_stays_refused() -> None:

@@ -210,16 +210,6 @@ async def test_without_start_the_connection_times_out() -> None:
     assert code == 1008
 
 
-async def test_a_compressed_file_is_refused_with_advice(server: RunningServer) -> None:
-    async with server.dial() as dialogue:
-        await dialogue.send(START, b"OggS" + bytes(4000))
-        code = await dialogue.until_closed()
-
-    assert "Ogg" in dialogue.errors[0]
-    assert "WAV" in dialogue.errors[0]
-    assert code == 1008
-
-
 async def test_the_header_that_ffmpeg_pipes_shares_its_message_with_samples(
     server: RunningServer,
 ) -> None:

@@ -37,7 +37,7 @@ def endless_wav(seconds: int) -> bytes:
 async def feed(decoder: DecoderProcess, data: bytes, step: int) -> None:
     for start in range(0, len(data), step):
         await decoder.write(data[start : start + step])
-    await decoder.end_input()
+    decoder.end_input()
 
 
 async def write_forever(decoder: DecoderProcess, data: bytes) -> None:
@@ -131,7 +131,7 @@ async def test_writing_waits_for_whoever_reads() -> None:
         for start in range(0, len(data), 4096):
             await decoder.write(data[start : start + 4096])
             written += 4096
-        await decoder.end_input()
+        decoder.end_input()
 
     got, ahead = 0, 0
     async with DECODERS.start() as decoder:

@@ -30,7 +30,7 @@ PCM = np.random.default_rng(4).integers(-9000, 9000, 16_000, np.int16).astype("<
 async def hear(decoders: Decoders) -> bytes:
     async with decoders.start() as decoder:
         await decoder.write(wav(PCM, size=FOREVER))
-        await decoder.end_input()
+        decoder.end_input()
         return await rest_of(decoder)
 
 

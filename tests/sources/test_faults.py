@@ -88,3 +88,12 @@ def test_in_other_words_the_log_keeps_its_own() -> None:
 )
 def test_what_may_pass_for_a_live_source(fault: SourceFault, *, may_pass: bool) -> None:
     assert fault.may_pass is may_pass
+
+
+def test_who_has_pushed_it_is_told_of_no_url() -> None:
+    pushed = unsupported_format("a picture (PNG)").of_pushed()
+
+    assert pushed.message.startswith("unsupported format: found a picture (PNG); expected one rec")
+    assert pushed.logged == pushed.message
+    assert "URL" not in pushed.message
+    assert (pushed.cause, pushed.close_code) == ("unsupported format", CloseCode.CLIENT_FAULT)

@@ -175,12 +175,11 @@ def make_readable(source: DecoderInput, limits: DecoderLimits) -> BinaryIO:
         name, remedy = "a Core Audio", ""
     else:
         return cast("BinaryIO", source)  # PyAV needs no more than `read`
-    data = source.read_all(limits.whole_file_bytes)
+    data = source.read_all(limits.whole_file_bytes) if limits.whole_file_bytes else None
     if data is None:
         megabytes = limits.whole_file_bytes // 1_000_000
-        raise unsupported(
-            f"{name} file of more than {megabytes} MB whose index is at its end{remedy}"
-        )
+        size = f" of more than {megabytes} MB" if limits.whole_file_bytes else ""
+        raise unsupported(f"{name} file{size} whose index is at its end{remedy}")
     return io.BytesIO(data)
 
 

@@ -51,7 +51,8 @@ class DecoderLimits:
     """Processor time between two signs of progress (input read, PCM written); never in all, since
     a live stream has no end."""
     whole_file_bytes: int = 64 * 1024**2
-    """How much of an MP4 file with its index at the end is held before it can be decoded."""
+    """How much of an MP4 file with its index at the end is held before it can be decoded; with 0
+    it is refused."""
     silence_s: float = 30.0
     """After this the process hangs: it takes no input and gives no output, though both are
     waited for."""

@@ -1,4 +1,4 @@
-"""What a stream is, by its first bytes: PCM, WAV, or a compressed file sent by mistake.
+"""What a stream is, by its first bytes: PCM, WAV, a compressed recording, or the middle of one.
 
 Theory of operation. Raw PCM has no mark, so it is what remains when nothing else fits. Marks of
 four bytes and more do not occur in PCM by chance (once in four thousand million streams). The
@@ -6,6 +6,9 @@ frame sync of MP3 and AAC does: it is 11 or 12 bits of ones, as in a first sampl
 counts only when its header is possible and a second header of the same kind stands where the
 first one says that its frame ends. Layer I, whose sync is a sample of -1 or -257, is never
 recognised: quiet noise is full of it and no file in use has it.
+
+What makes recordings in browsers says in the first piece alone how the others are to be read. One
+that begins with a later piece is noise to whoever takes it for PCM, so that is recognised too.
 """
 
 from __future__ import annotations
@@ -24,14 +27,17 @@ SNIFF_LIMIT = 8191 + _COMPARED_BYTES
 class Guess:
     """What a stream seems to be."""
 
-    kind: Literal["undecided", "pcm", "wav", "compressed"]
-    """`undecided`: ask again with more bytes."""
+    kind: Literal["undecided", "pcm", "wav", "compressed", "middle"]
+    """`undecided`: ask again with more bytes. `middle`: of a recording, without its beginning."""
     name: str = ""
     """Of a compressed stream: its format, for a message to the client."""
 
 
 MP3: Final = "an MP3 file"
 AAC: Final = "an AAC (ADTS) file"
+
+_MIDDLE_OF_WEBM: Final = Guess("middle", "the middle of a WebM recording")
+_MIDDLE_OF_MP4: Final = Guess("middle", "the middle of an MP4 recording")
 
 UNDECIDED: Final = Guess("undecided")
 PCM: Final = Guess("pcm")
@@ -54,6 +60,9 @@ _MARKS: Final = (
     _Mark(0, b"fLaC", Guess("compressed", "a FLAC file")),
     _Mark(0, b"\x1aE\xdf\xa3", Guess("compressed", "a WebM or Matroska file")),
     _Mark(4, b"ftyp", Guess("compressed", "an MP4 or M4A file")),
+    _Mark(0, b"\x1fC\xb6u", _MIDDLE_OF_WEBM),  # a cluster
+    _Mark(4, b"moof", _MIDDLE_OF_MP4),
+    _Mark(4, b"styp", _MIDDLE_OF_MP4),
     _Mark(0, b"caff", Guess("compressed", "a Core Audio file")),
     _Mark(0, b"0&\xb2u\x8ef\xcf\x11", Guess("compressed", "a Windows Media file")),
     _Mark(0, b"#!AMR", Guess("compressed", "an AMR file")),
@@ -78,7 +87,7 @@ def sniff(head: bytes | bytearray) -> Guess:
             return mark.guess
     if len(head) < _HEAD_BYTES:
         return UNDECIDED
-    return _sniff_packets(head) or _sniff_frames(head)
+    return _sniff_packets(head) or _sniff_blocks(head) or _sniff_frames(head)
 
 
 def find_frames(head: bytes | bytearray) -> Guess | None:
@@ -102,6 +111,31 @@ def _sniff_packets(head: bytes | bytearray) -> Guess | None:
     if any(sync != _TS_SYNC for sync in syncs):
         return None
     return UNDECIDED if len(syncs) < _TS_PACKETS else _MPEG_TS
+
+
+_BLOCK, _FIRST_TRACK = 0xA3, 0x81  # of Matroska (RFC 9559): a SimpleBlock, and whose it is
+_CLUSTER: Final = b"\x1fC\xb6u"
+_ONE_BYTE_SIZE, _TWO_BYTE_SIZE = 0x80, 0x40  # the first bit that is set says how long a size is
+
+
+def _sniff_blocks(head: bytes | bytearray) -> Guess | None:
+    """Recognise WebM that is entered between two blocks of one track; None when it is none."""
+    if head[0] != _BLOCK:
+        return None
+    if head[1] & _ONE_BYTE_SIZE:
+        begins_at, size = 2, head[1] & ~_ONE_BYTE_SIZE
+    elif head[1] & _TWO_BYTE_SIZE:
+        begins_at, size = 3, (head[1] & ~_TWO_BYTE_SIZE) << 8 | head[2]
+    else:
+        return None  # a picture, or sound of a rate that no browser records
+    ends_at = begins_at + size
+    if head[begins_at] != _FIRST_TRACK or ends_at > SNIFF_LIMIT - _COMPARED_BYTES:
+        return None
+    following = head[ends_at : ends_at + _COMPARED_BYTES]
+    if len(following) < _COMPARED_BYTES:
+        return UNDECIDED
+    is_block = following[0] == _BLOCK and _FIRST_TRACK in following[2:]
+    return _MIDDLE_OF_WEBM if is_block or following == _CLUSTER else None
 
 
 _SYNC_BYTE: Final = b"\xff"  # each frame of both begins with it

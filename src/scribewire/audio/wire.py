@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from scribewire.types import Samples
 
 
+class CompressedAudio(ClientFault):
+    """What comes is a recording that takes a decoder of its own; `head` is all that came of it."""
+
+    def __init__(self, name: str, head: bytes) -> None:
+        super().__init__(
+            f"this looks like {name}: {REMEDY}; to decode it first: "
+            "ffmpeg -i FILE -f s16le -ac 1 -ar 16000 -"
+        )
+        self.head = head
+
+
 class WireDecoder:
     """Turn one stream's binary messages into mono samples at 16 kHz.
 
@@ -35,7 +46,8 @@ class WireDecoder:
     def receive_bytes(self, data: bytes) -> Samples:
         """Return the samples that are complete with `data`; there may be none.
 
-        Raises ClientFault when the stream is not PCM or WAV, now and on every later call.
+        Raises ClientFault when the stream is not PCM or WAV, now and on every later call:
+        `CompressedAudio` at first where a decoder may read it.
         """
         if self._refusal:
             raise ClientFault(self._refusal)
@@ -70,9 +82,11 @@ class WireDecoder:
         self._head += data
         guess = sniff(self._head)
         if guess.kind == "compressed":
+            raise CompressedAudio(guess.name, bytes(self._head))
+        if guess.kind == "middle":
             raise ClientFault(
-                f"this looks like {guess.name}: {REMEDY}; to decode it first: "
-                "ffmpeg -i FILE -f s16le -ac 1 -ar 16000 -"
+                f"this looks like {guess.name}: its first piece says how to read the others; "
+                "begin a new recording for each connection, and send all of its pieces in order"
             )
         if guess.kind not in ("pcm", "wav"):
             return b""

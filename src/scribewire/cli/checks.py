@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Status = Literal["ok", "warning", "failed"]
 
-MIN_DESCRIPTORS = 1024  # each session takes one, and one that pulls a URL five more
+MIN_DESCRIPTORS = 1024  # each session takes one, and one that decodes media five more
 
 _KERNEL = Path("/proc/sys")
 _REINSTALL = "pip install --force-reinstall 'av>=18.1,<19'"  # as pyproject.toml has it
@@ -115,7 +115,7 @@ async def check_decoder() -> list[Check]:
         with Decoders() as decoders:
             async with decoders.start() as decoder:
                 await decoder.write(_as_wav(pcm))
-                await decoder.end_input()
+                decoder.end_input()
                 info = await decoder.info()
                 heard = [piece async for piece in decoder.heard()]
                 decoded = b"".join(piece.pcm for piece in heard if isinstance(piece, SourceAudio))

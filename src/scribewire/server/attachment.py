@@ -26,7 +26,7 @@ from scribewire.protocol.dialogue import (
     SessionStarted,
 )
 from scribewire.server.concurrency import OneTask
-from scribewire.server.session import EngineLoaded, SourceEnded
+from scribewire.server.session import AudioRefused, EngineLoaded, SourceEnded
 from scribewire.server.session_clock import USUAL_TIMES, SessionClock, SessionTimes
 from scribewire.server.websocket_talk import HALF_CLOSED, SCOPE_KEY
 from scribewire.sources.events import SourceLost, SourceOpened
@@ -270,6 +270,8 @@ class Attachment:
                 if fault.close_code is CloseCode.SERVER_FAULT:
                     self._close_of_lost = Close.for_fault(fault)
                 self._dialogue.fail_source(fault)
+            case AudioRefused(fault):
+                self._dialogue.reject(fault)
             case SourceEnded():
                 self._dialogue.end_session(CloseCode.NORMAL)
         self._act()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from scribewire.audio.container import TrackWish
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
-from scribewire.audio.wire import WireDecoder
+from scribewire.audio.wire import CompressedAudio, WireDecoder
 from scribewire.errors import ClientFault, ServerFault
 from scribewire.log_line import LogLine
 from scribewire.recognition.recognizer import Recognizer
@@ -24,9 +24,10 @@ from scribewire.server.digits import write_as_wished
 from scribewire.server.pulling import pace_events, write_silence
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened, SourceTrack
 from scribewire.sources.faults import SourceFault
+from scribewire.sources.pushed import PushedAudio, PushedMedia
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from scribewire.events import TranscriptEvent
     from scribewire.keys.access import KeyUse
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from scribewire.server.services import Services
     from scribewire.sources.events import SourceEvent
     from scribewire.sources.pulled import Sources
-    from scribewire.types import Samples
+    from scribewire.types import Pace, Samples
     from scribewire.wishes import Wishes
 
 # Kept for whoever comes after a socket that broke: 16 s of speech at four results a second, some
@@ -67,11 +68,19 @@ class SourceEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioRefused:
+    """What was pushed can be heard no further."""
+
+    fault: ClientFault
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineLoaded:
     """The engine that audio is read for is there: results may follow."""
 
 
-SessionNews: TypeAlias = SourceOpened | SourceLost | SourceEnded | EngineLoaded
+SessionNews: TypeAlias = SourceOpened | SourceLost | SourceEnded | AudioRefused | EngineLoaded
 
 
 def open_session(
@@ -98,7 +107,10 @@ def open_session(
         stream=Stream(
             Recognizer(rules), services.scheduler, speech, loading=loading, observer=observer
         ),
-        decoder=_DECODERS[started.audio_format](),
+        pushed=PushedAudio(
+            pcm=_DECODERS[started.audio_format](),
+            media=PushedMedia(services.sources.decoders, _track_wish(wishes)),
+        ),
         source=_pull(services.sources, started),
         loading=loading,
         allowance=AudioAllowance(started.grant.max_audio_s, use),
@@ -110,8 +122,11 @@ def _pull(sources: Sources, started: SessionStarted) -> AsyncGenerator[SourceEve
     wishes = started.wishes
     if wishes.url is None:
         return None
-    track = TrackWish(number=wishes.track, language=wishes.locked_language)
-    return sources.pull(wishes.url, track, started.grant.may_pull_from)
+    return sources.pull(wishes.url, _track_wish(wishes), started.grant.may_pull_from)
+
+
+def _track_wish(wishes: Wishes) -> TrackWish:
+    return TrackWish(number=wishes.track, language=wishes.locked_language)
 
 
 class Session:
@@ -129,7 +144,7 @@ class Session:
         wishes: Wishes,
         *,
         stream: Stream,
-        decoder: WireDecoder,
+        pushed: PushedAudio,
         source: AsyncGenerator[SourceEvent, None] | None = None,
         loading: asyncio.Future[None] | None = None,
         allowance: AudioAllowance | None = None,
@@ -144,19 +159,22 @@ class Session:
         self.may_pull = asyncio.Event()  # the attachment clears it while its client does not read
         self.may_pull.set()
         self._stream = stream
-        self._decoder = decoder
+        self._pushed = pushed
+        self._media: PushedMedia | None = None  # set where it goes through a decoder
         self._allowance = allowance or AudioAllowance(None)
         self._outbox: deque[NumberedResult] = deque(maxlen=MAX_KEPT_RESULTS)
         self._last = 0  # the number of the newest result
         self._news: deque[SessionNews] = deque(maxlen=MAX_NEWS)
-        self._source_end: SourceEnded | None = None  # set once no more audio comes from it
+        # Set once no more audio comes from a source, or a decoder.
+        self._audio_end: SourceEnded | AudioRefused | None = None
         self._loading = loading  # of the engine that will answer the stream
         if loading is not None:
             loading.add_done_callback(self._receive_engine)
         self._writing = OneTask("audio is brought")
         self._attached = OneTask("a session is attached")
         pulling = None if source is None else self._pull(source)
-        self._pulling = None if pulling is None else asyncio.create_task(pulling)
+        # Takes events of the source, or of what decodes what is pushed.
+        self._hearing = None if pulling is None else asyncio.create_task(pulling)
 
     @property
     def has_ended(self) -> bool:
@@ -170,15 +188,30 @@ class Session:
 
     # Audio.
 
-    async def receive_audio(self, pcm: bytes) -> None:
+    async def receive_audio(self, data: bytes) -> None:
         """Take bytes of the format that was asked for, and wait while too far behind for more.
 
         Raises ClientFault for what is no audio, and once there was as much as is allowed;
-        ServerFault once an engine has failed.
+        ServerFault once an engine has failed. Of a recording all this may come as news.
         """
         with self._writing:
-            self.received_bytes += len(pcm)
-            await self._write(self._decoder.receive_bytes(pcm))
+            self.received_bytes += len(data)
+            if self._media is not None:
+                await self._media.write(data)
+                return
+            try:
+                samples = self._pushed.pcm.receive_bytes(data)
+            except CompressedAudio as found:
+                await self._begin_media(found)
+            else:
+                await self._write(samples)
+
+    async def _begin_media(self, found: CompressedAudio) -> None:
+        if self._pushed.media is None:
+            raise found
+        self._media = self._pushed.media
+        self._hearing = asyncio.create_task(self._hear(self._media.events(), AudioRefused))
+        await self._media.write(found.head)
 
     async def _write(self, samples: Samples) -> None:
         await self._stream.write(self._allowance.let_through(samples))
@@ -190,20 +223,23 @@ class Session:
 
     def end_audio(self) -> None:
         """Take no more audio; the remaining results follow. Again does nothing."""
-        self._stop_pulling()
+        if self._media is not None:  # what its decoder still has was received
+            self._media.end()
+            return
+        self._stop_hearing()
         if not self._stream.has_all_audio:
-            self._stream.end(self._allowance.let_through(self._decoder.receive_end()))
+            self._stream.end(self._allowance.let_through(self._pushed.pcm.receive_end()))
 
     def abort(self) -> None:
         """Drop everything: nothing more is pulled, decoded or put out."""
-        self._stop_pulling()  # first: nothing would slow it down any more
+        self._stop_hearing()  # first: nothing would slow it down any more
         self._stream.abort()
 
     async def aclose(self) -> None:
         """End, whatever was owed, and wait until nothing of it runs any more."""
         self.abort()
-        if self._pulling is not None:
-            await asyncio.gather(self._pulling, return_exceptions=True)
+        if self._hearing is not None:
+            await asyncio.gather(self._hearing, return_exceptions=True)
         words = "= {rejected:d} hypotheses rejected, as of no speech"
         self._log("session_ended", words, rejected=self._stream.rejected_hypotheses)
         self._observer.close()
@@ -214,8 +250,8 @@ class Session:
         """Begin to take results. Raises ConcurrencyError while another attachment does."""
         self._attached.take()
         self._news.clear()  # `is_read` says what it has come to
-        if self._source_end is not None:
-            self._news.append(self._source_end)
+        if self._audio_end is not None:
+            self._news.append(self._audio_end)
         self.has_news.set()
 
     def detach(self) -> None:
@@ -249,30 +285,42 @@ class Session:
         self._outbox.append(result)
         return result
 
-    # Where the audio is pulled.
+    # Where the audio is pulled, or decoded.
 
-    def _stop_pulling(self) -> None:
+    def _stop_hearing(self) -> None:
         """Cancel it once: a second time would break off its ending and leave a decoder behind."""
-        if self._pulling is not None and not self._pulling.cancelling():
-            self._pulling.cancel()
+        if self._hearing is not None and not self._hearing.cancelling():
+            self._hearing.cancel()
 
     async def _pull(self, source: AsyncGenerator[SourceEvent, None]) -> None:
-        """Write what the source gives to the stream, until it ends or no more is wanted."""
+        with self._writing:
+            await self._hear(source, SourceEnded, pace=self.wishes.pace)
+
+    async def _hear(
+        self,
+        source: AsyncGenerator[SourceEvent, None],
+        ended: Callable[[ClientFault], SourceEnded | AudioRefused],
+        pace: Pace | None = None,
+    ) -> None:
+        """Write what comes to the stream, until it ends or no more is wanted.
+
+        What ends it too early is told as `ended` makes it; with a `pace` it is held back.
+        """
         try:
-            with self._writing:
-                fault = await self._write_source(source)
+            async with contextlib.aclosing(source):
+                held = source if pace is None else pace_events(source, pace, holds_live=True)
+                fault = await self._write_events(held)
             if not self._stream.has_all_audio:
                 self._stream.end()
-            self._source_end = SourceEnded(fault)
-            self._tell(self._source_end)
+            self._audio_end = SourceEnded(None) if fault is None else ended(fault)
+            self._tell(self._audio_end)
         except Exception as mistake:  # noqa: BLE001 - ours: fail the session, do not stall it
             self._stream.fail(mistake)
 
-    async def _write_source(self, source: AsyncGenerator[SourceEvent, None]) -> ClientFault | None:
+    async def _write_events(self, events: AsyncIterator[SourceEvent]) -> ClientFault | None:
         try:
-            async with contextlib.aclosing(source):
-                async for event in pace_events(source, self.wishes.pace, holds_live=True):
-                    await self._write_event(event)
+            async for event in events:
+                await self._write_event(event)
         except ClientFault as fault:
             self._log("source_failed", "x {reason}", reason=fault.logged)
             if isinstance(fault, SourceFault):
@@ -286,13 +334,15 @@ class Session:
             case SourceOpened(info=info):
                 words = "= {container} {codec}"
                 self._log("source_opened", words, container=info.container, codec=info.codec)
-                self.is_read = True
-                self._tell(event)
+                if self._media is None:
+                    self.is_read = True
+                    self._tell(event)
             case SourceTrack(info=info):
                 words = "= silent so far, track {track:d} is heard: {codec}"
                 self._log("source_track", words, track=info.track, codec=info.codec)
             case SourceAudio(pcm=pcm):
-                self.received_bytes += len(pcm)
+                if self._media is None:
+                    self.received_bytes += len(pcm)
                 await self._write(decode_pcm(pcm, WIRE_PCM))
             case SourceLost(cause=cause):
                 self._log("source_lost", "! source lost: {reason}", reason=cause)

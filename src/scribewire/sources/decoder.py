@@ -104,7 +104,7 @@ class DecoderProcess:
         if self._fault is not None:
             raise self._fault
 
-    async def end_input(self) -> None:
+    def end_input(self) -> None:
         """Say that there is no more; what is left comes out of `heard`."""
         self._owes_since_s = asyncio.get_running_loop().time()
         self._input.close()

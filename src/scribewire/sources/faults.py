@@ -19,6 +19,11 @@ CAUSES: Final = (
 )
 """The rows of the table: what each message begins with."""
 
+_PUSHED_REMEDY: Final = (
+    "expected one recording from its first byte on with nothing left out (WebM, Ogg, MP4 in "
+    "fragments, MP3, FLAC, AAC), or PCM; begin a new recording for each connection"
+)
+
 
 class SourceFault(ClientFault):
     """A stream cannot be used; the message is for the client. What was said stays as it is."""
@@ -78,6 +83,12 @@ class SourceFault(ClientFault):
     def told_as(self, message: str) -> SourceFault:
         """Return it in other words for the client; the log keeps its own."""
         return self._with(message=message, status=None)
+
+    def of_pushed(self) -> SourceFault:
+        """Return it as told to who has sent the media: there is no URL to be checked."""
+        cause = self.message.partition("; ")[0]
+        message = f"{cause}; {_PUSHED_REMEDY}"
+        return self._with(message=message, logged=message, is_final=True)
 
     def _with(self, *, message: str | None = None, **changes: object) -> SourceFault:
         changed = SourceFault(self.message if message is None else message)

@@ -93,7 +93,7 @@ class Hands:
                 )
             case EndInput():
                 assert self._decoder is not None
-                await self._decoder.end_input()
+                self._decoder.end_input()
             case StopDecoder():
                 await self._stop_decoder()
             case _:

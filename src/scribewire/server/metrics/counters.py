@@ -94,7 +94,7 @@ class Counters:
         )
         self._faults = Counter(
             "scribewire_source_faults",
-            "Sources of stream mode that could not be used, by cause.",
+            "Sources of stream mode, and recordings sent, that could not be used, by cause.",
             ("cause",),
             registry=registry,
         )
