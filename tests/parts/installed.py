@@ -31,6 +31,7 @@ _REMEDIES: Final = {
     "nginx": "install the package nginx",
     "caddy": "install the package caddy",
     "openssl": "install the package openssl",
+    "chromium": "install the package chromium",
     "node": "install Node.js 20 or newer",
     "azurite-blob": "install Node.js and run `npm ci --prefix tests/parts --ignore-scripts`",
 }

@@ -33,7 +33,7 @@ MAX_REASON_BYTES = 123  # RFC 6455: a control frame carries 125 bytes, the close
 
 AudioFormat = Literal["pcm"]
 """What bytes follow. `pcm`: signed 16-bit little-endian, 16 kHz, mono; a WAV header may come first,
-and then says it otherwise."""
+and then says it otherwise, or a recording comes instead, which is known by its first bytes."""
 
 
 class ProtocolMisuseError(RuntimeError):

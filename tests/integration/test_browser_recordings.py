@@ -1,0 +1,76 @@
+"""What docs/browsers.md shows of MediaRecorder, in a real browser that hears real speech."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import jiwer
+import pytest
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from scribewire.engines.loader import load_engines
+from scribewire.testing.running import RunningServer, run_server
+from tests.parts.browser import PageServer, run_chromium
+from tests.parts.installed import need_part
+from tests.parts.wav import wav
+
+DOCS = (Path(__file__).parents[2] / "docs/browsers.md").read_text("utf-8")
+ADDRESS = "wss://stt.example/v2/realtime?language=nl"
+SAID, SAID_S = "Ever tried. Ever failed.", 3.1
+SILENCE = bytes(2 * 16_000)  # a second: the recorder begins a little after the microphone
+RECORDED_MS = 6_000
+
+# Two recorders of one microphone: as the browser likes, and as MP4.
+SCRIPT = """
+const token = "key-1";
+const constructor = MediaRecorder;
+const caption = async (kind) => {
+  const MediaRecorder = class extends constructor {
+    constructor(stream) { super(stream, kind ? { mimeType: kind } : {}); }
+  };
+  const texts = [];
+  %s
+  socket.onmessage = ({ data }) => texts.push(data);
+  socket.onclose = ({ code }) => report({ kind, mime: recorder.mimeType, texts, code });
+  recorder.onstart = () => setTimeout(() => recorder.stop(), %d);
+};
+await Promise.all([caption(""), caption("audio/mp4")]);
+"""
+
+
+def script_for(server: RunningServer) -> str:
+    (shown,) = re.findall(r"```js\n(const recorder = .*?)```", DOCS, re.DOTALL)
+    assert ADDRESS in shown
+    address = f"{server.address.url}/v2/realtime?language=en"
+    return SCRIPT % (shown.replace(ADDRESS, address), RECORDED_MS)
+
+
+@pytest.mark.slow
+async def test_a_browser_is_understood_whatever_it_records(speech: bytes, tmp_path: Path) -> None:
+    need_part("chromium")
+    microphone = tmp_path / "speech.wav"
+    microphone.write_bytes(wav(SILENCE + speech[: int(SAID_S * 16_000) * 2] + SILENCE * 2))
+    engines = await asyncio.to_thread(load_engines)
+    pages = PageServer()
+    try:
+        async with (
+            pages.run() as page,
+            run_server(engines=engines, allow_origin=(page.origin,)) as server,
+        ):
+            pages.script = script_for(server)
+            async with run_chromium(page.origin, microphone):
+                reports = [await page.next() for _ in range(2)]
+    finally:
+        engines.close()
+
+    normalize = EnglishTextNormalizer()
+    assert {report["mime"].partition(";")[0] for report in reports} == {"audio/webm", "audio/mp4"}
+    for report in reports:
+        finals = [one for one in report["texts"] if '"is_final":true' in one]
+        heard = " ".join(re.findall(r'"text":"([^"]*)"', " ".join(finals)))
+        assert report["code"] == 1000
+        assert report["texts"][-1] == '{"state":"stopped"}'
+        # Browsers cancel echoes and noise as they like: it is not the same sound each time.
+        assert jiwer.wer(normalize(SAID), normalize(heard)) <= 0.5, heard
