@@ -21,8 +21,11 @@ from scribewire.types import SAMPLE_RATE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from av.container import OutputContainer
+
 _CLUSTER: Final = b"\x1fC\xb6u"
 _FRAME_SAMPLES: Final = 320  # 20 ms
+_PICTURES_HZ: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class RecordingKind:
     codec: str
     options: dict[str, str] = field(default_factory=dict)
     """Of FFmpeg's muxer."""
+    has_picture: bool = False
 
 
 _LIVE: Final = {"live": "1", "cluster_time_limit": "1000"}
@@ -45,6 +49,7 @@ _MADE: Final = {
     "firefox": RecordingKind("ogg", "libopus", {"page_duration": "200000"}),
     "safari": RecordingKind("mp4", "aac", _FRAGMENTS),
     "chromium-mp4": RecordingKind("mp4", "libopus", _FRAGMENTS),
+    "screen": RecordingKind("matroska", "libopus", _LIVE, has_picture=True),
     "file": RecordingKind("mp4", "alac"),
     "lossless": RecordingKind("matroska", "pcm_s16le", _LIVE),
 }
@@ -60,6 +65,8 @@ def record(kind: str, *takes: bytes, pause_s: float = 0.0) -> bytes:
         stream = output.add_stream(made.codec, rate=_rate_of(made), layout="mono")
         assert isinstance(stream, av.AudioStream)
         resampler = av.AudioResampler(format=stream.format, layout="mono", rate=_rate_of(made))
+        if made.has_picture:
+            _show(output, len(takes[0]) / 2 / SAMPLE_RATE)
         at_s = 0.0
         for pcm in takes:
             for frame in _frames(pcm, at_s):
@@ -73,15 +80,19 @@ def record_picture() -> bytes:
     """Return a recording of a screen without its sound."""
     file = io.BytesIO()
     with av.open(file, "w", format="matroska", options=_LIVE) as output:
-        stream = output.add_stream("mpeg4", rate=5)
-        assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = 64, 36, "yuv420p"
-        for number in range(20):
-            picture = av.VideoFrame(64, 36, "yuv420p")
-            picture.pts = number
-            output.mux(stream.encode(picture))
-        output.mux(stream.encode(None))
+        _show(output, seconds=4.0)
     return file.getvalue()
+
+
+def _show(output: OutputContainer, seconds: float) -> None:
+    stream = output.add_stream("mpeg4", rate=_PICTURES_HZ)
+    assert isinstance(stream, av.VideoStream)
+    stream.width, stream.height, stream.pix_fmt = 64, 36, "yuv420p"
+    for number in range(int(seconds * _PICTURES_HZ)):
+        picture = av.VideoFrame(64, 36, "yuv420p")
+        picture.pts = number
+        output.mux(stream.encode(picture))
+    output.mux(stream.encode(None))
 
 
 def _rate_of(made: RecordingKind) -> int:
