@@ -44,9 +44,17 @@ BLOCK = b"\xa3\x87\x81\x00\x14\x80\xfc\xff\xfe"  # 20 ms of silence as Opus, and
 LONG_BLOCK = b"\xa3\x40\x87\x81\x00\x14\x80" + bytes(131)
 MIDDLES = [
     ("a cluster", b"\x1fC\xb6u\x01\xff\xff\xff", "the middle of a WebM recording"),
+    ("a cluster but its first byte", b"C\xb6u\x01" + b"\xff" * 7, "the middle of a WebM recording"),
     ("two blocks", BLOCK * 2, "the middle of a WebM recording"),
     ("two long blocks", LONG_BLOCK * 2, "the middle of a WebM recording"),
-    ("a block and a cluster", BLOCK + b"\x1fC\xb6u", "the middle of a WebM recording"),
+    ("two but the first byte", (BLOCK * 2)[1:], "the middle of a WebM recording"),
+    ("two long but the first byte", (LONG_BLOCK * 2)[1:], "the middle of a WebM recording"),
+    (
+        "a picture behind",
+        LONG_BLOCK[1:] + b"\xa3\x20\x40\x00\x82",
+        "the middle of a WebM recording",
+    ),
+    ("a block and a cluster", BLOCK + b"\x1fC\xb6u\x01", "the middle of a WebM recording"),
     ("a fragment", b"\x00\x00\x00\x60moof\x00\x00", "the middle of an MP4 recording"),
     ("a segment", b"\x00\x00\x00\x18stypmsdh", "the middle of an MP4 recording"),
 ]
@@ -66,7 +74,8 @@ def test_a_later_piece_of_a_recording_is_no_noise(head: bytes, name: str) -> Non
     [
         BLOCK + bytes(64),
         b"\xa3\x87\x82" + BLOCK[3:] + BLOCK,  # of two tracks
-        b"\xa3\x20\x10\x00\x81" + bytes(64),  # a size of three bytes
+        b"\xa3\x87\x81\x00\x14\x00" + BLOCK[6:] + BLOCK,  # no flag
+        BLOCK + b"\xa3\x87\x80" + bytes(64),
         b"\xa3\x7f\xff\x81" + bytes(64),  # longer than sound is
     ],
 )

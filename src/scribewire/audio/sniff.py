@@ -60,7 +60,8 @@ _MARKS: Final = (
     _Mark(0, b"fLaC", Guess("compressed", "a FLAC file")),
     _Mark(0, b"\x1aE\xdf\xa3", Guess("compressed", "a WebM or Matroska file")),
     _Mark(4, b"ftyp", Guess("compressed", "an MP4 or M4A file")),
-    _Mark(0, b"\x1fC\xb6u", _MIDDLE_OF_WEBM),  # a cluster
+    _Mark(0, b"\x1fC\xb6u", _MIDDLE_OF_WEBM),  # a cluster, and one without its first byte
+    _Mark(0, b"C\xb6u\x01\xff\xff\xff\xff", _MIDDLE_OF_WEBM),
     _Mark(4, b"moof", _MIDDLE_OF_MP4),
     _Mark(4, b"styp", _MIDDLE_OF_MP4),
     _Mark(0, b"caff", Guess("compressed", "a Core Audio file")),
@@ -113,29 +114,42 @@ def _sniff_packets(head: bytes | bytearray) -> Guess | None:
     return UNDECIDED if len(syncs) < _TS_PACKETS else _MPEG_TS
 
 
-_BLOCK, _FIRST_TRACK = 0xA3, 0x81  # of Matroska (RFC 9559): a SimpleBlock, and whose it is
+_BLOCK: Final = 0xA3  # of Matroska (RFC 9559): a SimpleBlock, then its size, its track, time, flags
+_TRACKS: Final = (0x81, 0x82)  # sound, and a picture
+_WHOLE = 0x80  # a flag of every block of sound: it needs none before
+_FOLLOWING_BYTES = 5  # of a second block: up to its track
 _CLUSTER: Final = b"\x1fC\xb6u"
-_ONE_BYTE_SIZE, _TWO_BYTE_SIZE = 0x80, 0x40  # the first bit that is set says how long a size is
 
 
 def _sniff_blocks(head: bytes | bytearray) -> Guess | None:
-    """Recognise WebM that is entered between two blocks of one track; None when it is none."""
-    if head[0] != _BLOCK:
-        return None
-    if head[1] & _ONE_BYTE_SIZE:
-        begins_at, size = 2, head[1] & ~_ONE_BYTE_SIZE
-    elif head[1] & _TWO_BYTE_SIZE:
-        begins_at, size = 3, (head[1] & ~_TWO_BYTE_SIZE) << 8 | head[2]
-    else:
-        return None  # a picture, or sound of a rate that no browser records
+    """Recognise WebM that is entered between blocks; None when it is none.
+
+    Chromium's pieces end behind the first byte of a block, and begin with its second.
+    """
+    starts = (1, 0) if head[0] == _BLOCK else (0,)
+    return next(filter(None, (_sniff_block(head, start) for start in starts)), None)
+
+
+def _sniff_block(head: bytes | bytearray, start: int) -> Guess | None:
+    """Recognise a block of sound whose size stands at `start`, and what follows it."""
+    begins_at, size = _read_size(head, start)
+    is_block = head[begins_at] == _TRACKS[0] and head[begins_at + 3] == _WHOLE
     ends_at = begins_at + size
-    if head[begins_at] != _FIRST_TRACK or ends_at > SNIFF_LIMIT - _COMPARED_BYTES:
+    if not is_block or ends_at + _FOLLOWING_BYTES > SNIFF_LIMIT:
         return None
-    following = head[ends_at : ends_at + _COMPARED_BYTES]
-    if len(following) < _COMPARED_BYTES:
+    following = head[ends_at : ends_at + _FOLLOWING_BYTES]
+    if len(following) < _FOLLOWING_BYTES:
         return UNDECIDED
-    is_block = following[0] == _BLOCK and _FIRST_TRACK in following[2:]
-    return _MIDDLE_OF_WEBM if is_block or following == _CLUSTER else None
+    track_at, _ = _read_size(following, 1)
+    is_followed = following[0] == _BLOCK and following[track_at] in _TRACKS
+    return _MIDDLE_OF_WEBM if is_followed or following[:4] == _CLUSTER else None
+
+
+def _read_size(data: bytes | bytearray, at: int) -> tuple[int, int]:
+    """Return where a size of up to three bytes ends, and what it is; no block's is longer."""
+    width = min(9 - data[at].bit_length(), 3)  # the first bit that is set says how long it is
+    size = int.from_bytes(data[at : at + width], "big") & (1 << 7 * width) - 1
+    return at + width, size
 
 
 _SYNC_BYTE: Final = b"\xff"  # each frame of both begins with it
