@@ -4,12 +4,16 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from scribewire import __version__
 from scribewire.engines.engines import Engines
 from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, ScriptedVad
 from tests.parts.plain_http import ask
+
+PAGE = "https://captions.example"
 
 
 async def get(server: RunningServer, path: str) -> tuple[int, dict[str, Any]]:
@@ -46,6 +50,32 @@ async def test_models_are_told_to_anybody_and_which_are_in_memory() -> None:
         ["ScriptedEngine"],
         ["ScriptedEngine", "letters-nl"],
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "host", "is_allowed"),
+    [
+        ("", "captions.example", None),
+        ("?origin=", "captions.example", None),
+        (f"?origin={PAGE}", "captions.example", True),  # its own page
+        (f"?origin={PAGE}:443", "captions.example", True),
+        (f"?origin={PAGE}", "127.0.0.1:8000", False),  # a proxy that does not pass `Host` on
+        ("?origin=https://named.example", "127.0.0.1:8000", True),
+        ("?origin=null", "captions.example", False),
+        ("?origin=captions.example/page", "captions.example", False),  # is none
+    ],
+)
+async def test_a_page_is_told_whether_it_may_connect(
+    query: str, host: str, *, is_allowed: bool | None
+) -> None:
+    async with run_server(allow_origin=("https://named.example",)) as server:
+        answer = await ask(server.address.port, f"/v1/models{query}", {"Host": host})
+        page = {"Host": host, "Origin": query.removeprefix("?origin=") or f"https://{host}"}
+        found = await ask(server.address.port, "/healthz", page)
+
+    body = json.loads(answer.body)
+    assert (answer.status, body["origin_allowed"], body["streams"]) == (200, is_allowed, True)
+    assert found.status == (403 if is_allowed is False else 200)  # as it was told
 
 
 async def test_a_server_that_is_going_down_is_alive_and_not_ready(server: RunningServer) -> None:

@@ -10,7 +10,7 @@ from scribewire.engines.served import describe_table, name_of
 from scribewire.runtime.load import Load
 from scribewire.server.readiness import Obstacle, find_hindrances
 from scribewire.server.rest.faults import RETRY_AFTER_S
-from scribewire.server.rest.table import Answer, AnswerModel, RestCall, Route
+from scribewire.server.rest.table import Answer, AnswerModel, QueryModel, RestCall, Route
 
 
 class Health(AnswerModel):
@@ -48,8 +48,18 @@ class ServedModel(AnswerModel):
     memory_mb: int | None
 
 
+class ModelsQuery(QueryModel):
+    """Who would use them."""
+
+    origin: str = Field(
+        default="",
+        description="A page's origin, as https://captions.example. Browsers say it by themselves "
+        "when they open a WebSocket, and not when they ask the server that a page is from.",
+    )
+
+
 class ServedModels(AnswerModel):
-    """Which model serves which language in which mode."""
+    """Which model serves which language in which mode, and what else a page must know."""
 
     default_language: str
     languages: dict[str, dict[str, str]] = Field(
@@ -61,6 +71,10 @@ class ServedModels(AnswerModel):
     )
     models: list[ServedModel]
     resident: list[str] = Field(description="Those that are in memory.")
+    streams: bool = Field(description="Whether the server pulls a URL that a client names.")
+    origin_allowed: bool | None = Field(
+        description="Whether WebSockets of pages from `origin` are let in; null: none was named."
+    )
 
 
 async def _tell_health(call: RestCall) -> Answer:
@@ -89,9 +103,16 @@ async def _tell_readiness(call: RestCall) -> Answer:
 
 
 async def _tell_models(call: RestCall) -> Answer:
-    table = call.services.engines.table
-    resident = [name_of(engine) for engine in table.serving if is_resident(engine)]
-    return Answer(body=ServedModels.model_validate({**describe_table(table), "resident": resident}))
+    services, host = call.services, call.request.headers.get("host")
+    origin = call.read_query(ModelsQuery).origin
+    table = services.engines.table
+    told = {
+        **describe_table(table),
+        "resident": [name_of(engine) for engine in table.serving if is_resident(engine)],
+        "streams": services.policy.serves_streams,
+        "origin_allowed": services.origins.allows(origin, host) if origin else None,
+    }
+    return Answer(body=ServedModels.model_validate(told))
 
 
 HEALTH_ROUTES = (
@@ -118,5 +139,6 @@ HEALTH_ROUTES = (
         access="anybody",
         answers={200: ServedModels},
         handle=_tell_models,
+        query=ModelsQuery,
     ),
 )
