@@ -93,6 +93,10 @@ class Settings(ServerLimits):
         description="Web page's origin, as https://captions.example, whose scripts may use this "
         "server; `*` for all; none: its own pages only.",
     )
+    page: bool = Field(
+        default=True,
+        description="Serve the captions page at `/`, and the browser SDK beside it.",
+    )
     model_dir: Path | None = Field(
         default=None,
         description="Folder with the model files; none: those inside the dependencies.",

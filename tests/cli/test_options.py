@@ -72,6 +72,16 @@ def test_every_setting_is_an_option_of_serve() -> None:
     assert options == [option_of(name) for name in OPTIONS]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "page"), [([], None), (["--page"], True), (["--no-page"], False)]
+)
+def test_what_is_served_can_be_left_out(arguments: list[str], page: object) -> None:
+    command = typer.main.get_group(app).get_command(None, "serve")  # type: ignore[arg-type] # no context
+
+    assert command is not None
+    assert command.make_context("serve", arguments).params["page"] is page
+
+
 def test_options_override_the_environment_and_that_the_defaults(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -20,14 +20,15 @@ LOCAL = Address("127.0.0.1", 8000)
 
 
 def test_the_address_is_announced_alone_when_the_keys_are_known() -> None:
-    assert announce(LOCAL, None) == "listening: ws://127.0.0.1:8000"
+    assert announce(LOCAL, None, has_page=False) == "listening: ws://127.0.0.1:8000"
 
 
-def test_a_made_key_is_announced_with_a_command_to_copy() -> None:
-    assert announce(LOCAL, "k3y").splitlines() == [
+def test_a_made_key_is_announced_with_the_page_and_a_command_to_copy() -> None:
+    assert announce(LOCAL, "k3y", has_page=True).splitlines() == [
         "listening: ws://127.0.0.1:8000",
         "key: k3y",
         "try: scribewire transcribe mic --server ws://127.0.0.1:8000 --key KEY",
+        "page: http://127.0.0.1:8000/",
     ]
 
 
@@ -35,11 +36,12 @@ def test_a_made_key_is_announced_with_a_command_to_copy() -> None:
     ("host", "reachable"),
     [("0.0.0.0", "ws://127.0.0.1:8000"), ("::", "ws://[::1]:8000")],  # noqa: S104 - a name, nothing is bound
 )
-def test_the_command_to_copy_names_an_address_that_can_be_reached(
+def test_page_and_command_to_copy_name_an_address_that_can_be_reached(
     host: str, reachable: str
 ) -> None:
-    command = announce(Address(host, 8000), "k3y").splitlines()[-1]
+    _, _, command, page = announce(Address(host, 8000), "k3y", has_page=True).splitlines()
 
+    assert page == f"page: {reachable.replace('ws', 'http')}/"
     assert f"--server {reachable} " in command
 
 
@@ -134,13 +136,14 @@ def test_a_server_tells_its_key_and_address_and_ends_with_sigterm() -> None:
         SERVE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as server:
         assert server.stdout is not None
-        told = [server.stdout.readline() for _ in range(3)]
+        told = [server.stdout.readline() for _ in range(4)]
         server.send_signal(signal.SIGTERM)
         rest, log = server.communicate(timeout=20)
 
     assert re.fullmatch(r"listening: ws://127\.0\.0\.1:\d+\n", told[0])
     assert re.fullmatch(r"key: \S{32}\n", told[1])
     assert told[2].startswith("try: scribewire transcribe ")
+    assert told[3] == told[0].replace("listening: ws", "page: http").replace("\n", "/\n")
     assert (rest, server.returncode) == ("", ExitCode.DONE)
     key = told[1].split()[1]
     assert key not in log

@@ -28,15 +28,17 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(
-    ("address", "url"),
+    ("address", "url", "page_url"),
     [
-        (Address("127.0.0.1", 8000), "ws://127.0.0.1:8000"),
-        (Address("::1", 80), "ws://[::1]:80"),
-        (Address("::1", 80, is_secure=True), "wss://[::1]:80"),
+        (Address("127.0.0.1", 8000), "ws://127.0.0.1:8000", "http://127.0.0.1:8000/"),
+        (Address("::1", 80), "ws://[::1]:80", "http://[::1]:80/"),
+        (Address("::1", 80, is_secure=True), "wss://[::1]:80", "https://[::1]:80/"),
     ],
 )
-def test_an_address_has_a_url(address: Address, url: str) -> None:
-    assert address.url == url
+def test_an_address_has_a_url_for_clients_and_one_for_browsers(
+    address: Address, url: str, page_url: str
+) -> None:
+    assert (address.url, address.page_url) == (url, page_url)
 
 
 @pytest.mark.parametrize(

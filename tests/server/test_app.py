@@ -180,7 +180,7 @@ async def test_an_unknown_path_is_refused_with_404(server: RunningServer) -> Non
     assert body["message"] == NO_SUCH_PATH
 
 
-@pytest.mark.parametrize("path", ["/", "/v2/client"])
+@pytest.mark.parametrize("path", ["/v2", "/v2/client"])
 async def test_so_is_an_ordinary_request_to_one(server: RunningServer, path: str) -> None:
     status, body = await get(server, path)
 

@@ -50,7 +50,7 @@ async def test_a_request_that_never_comes_to_its_end_is_not_waited_for(
         (upgrade("/v2/realtime?token=key-1", *(f"X-{n}: y" for n in range(200))), 101),
         (upgrade("/v2/client/key-1?url=http://127.0.0.1:9/" + "a" * 12_000), 101),
         (b"\0" * 100 + b"\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: here\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", 404),
+        (b"GET /v2 HTTP/1.1\r\nHost: here\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", 404),
         (b"HEAD /healthz HTTP/1.1\r\nHost: here\r\n\r\n", 200),
     ],
 )

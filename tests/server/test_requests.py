@@ -142,6 +142,17 @@ def test_an_answer_is_written_with_its_length_and_that_it_is_the_last() -> None:
     )
 
 
+@pytest.mark.parametrize("status", [204, 304])
+def test_what_never_has_a_body_says_no_length(status: int) -> None:
+    """A 304 that says 0 tells caches that what they hold is empty."""
+    exchange = HttpExchange()
+    exchange.receive_data(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+
+    written = exchange.answer(HttpAnswer(status, [(b"content-length", b"0"), (b"x", b"y")], b""))
+
+    assert written.partition(b"\r\n")[2] == b"x: y\r\nConnection: close\r\n\r\n"
+
+
 def test_who_asks_for_the_head_gets_no_body() -> None:
     exchange = HttpExchange()
     exchange.receive_data(b"HEAD / HTTP/1.1\r\nHost: here\r\n\r\n")

@@ -59,7 +59,10 @@ def run_server(settings: Settings) -> None:
     if made_key is not None:
         settings = settings.model_copy(update={"keys": (made_key,)})
     number = serve_until_signal(
-        settings, on_listening=lambda address: print_announcement(announce(address, made_key))
+        settings,
+        on_listening=lambda address: print_announcement(
+            announce(address, made_key, has_page=settings.page)
+        ),
     )
     if number is not None:
         raise typer.Exit(ExitCode(128 + number))
@@ -84,14 +87,15 @@ def _unannounced(reason: str | None) -> CommandFault:
     )
 
 
-def announce(address: Address, made_key: str | None) -> str:
+def announce(address: Address, made_key: str | None, *, has_page: bool) -> str:
     """Return what is printed once the port is open: `name: value` lines, for programs too."""
     lines = [f"listening: {address.url}"]
+    reachable = replace(address, host=ANY_HOST.get(address.host, address.host))
     if made_key is not None:
-        host = ANY_HOST.get(address.host, address.host)
-        reachable = replace(address, host=host).url
         lines += [
             f"key: {made_key}",
-            f"try: scribewire transcribe mic --server {reachable} --key KEY",
+            f"try: scribewire transcribe mic --server {reachable.url} --key KEY",
         ]
+    if has_page:
+        lines.append(f"page: {reachable.page_url}")
     return "\n".join(lines)

@@ -46,6 +46,11 @@ class Address:
         return f"{'wss' if self.is_secure else 'ws'}://{host}:{self.port}"
 
     @property
+    def page_url(self) -> str:
+        """Where browsers find the page."""
+        return f"http{self.url.removeprefix('ws')}/"
+
+    @property
     def is_overheard(self) -> bool:
         """Whether others can read what comes to it: it is reached from elsewhere, without TLS."""
         return not self.is_secure and not ip_address(self.host.partition("%")[0]).is_loopback

@@ -22,6 +22,7 @@ from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import choose_subprotocol, refuse_keys
 from scribewire.server.attachment import Attachment
 from scribewire.server.key_watch import KeyWatch
+from scribewire.server.page import installed_page, page_routes
 from scribewire.server.rest.access import (
     check_key_limits,
     check_pages,
@@ -58,7 +59,7 @@ _NO_SUCH_PATH = f"no such address here: expected {' or '.join(one.usage for one 
 
 
 def make_app(services: Services) -> Starlette:
-    """Return the application that serves these services."""
+    """Return the application that serves these services. Raises ServerFault without its page."""
 
     async def serve_websocket(websocket: WebSocket) -> None:
         opening = _read_opening(websocket)
@@ -80,8 +81,9 @@ def make_app(services: Services) -> Starlette:
             await websocket.accept(choose_subprotocol(opening.subprotocols, services.policy))
             await _serve_client(websocket, opening, services, owned, held=held)
 
+    page = page_routes(installed_page()) if services.settings.page else ()
     app = Starlette(
-        routes=[*rest_routes(services), WebSocketRoute("/{path:path}", serve_websocket)]
+        routes=[*rest_routes(services), *page, WebSocketRoute("/{path:path}", serve_websocket)]
     )
     app.router.redirect_slashes = False
     app.router.default = _refuse_page

@@ -27,6 +27,7 @@ HeaderList = list[tuple[bytes, bytes]]
 """Names and values of headers, in order, as ASGI has them."""
 
 _CLOSES = (b"Connection", b"close")
+_NEVER_A_BODY = (204, 304)  # 0 would be the length of what a 304 says has not changed
 _NO_BODY = "a handshake has no body: leave out Content-Length and Transfer-Encoding"
 _TOO_LONG = (
     f"the request is over {MAX_HEAD_BYTES} bytes: shorten its address and its headers; "
@@ -166,7 +167,9 @@ class HttpExchange:
         """Write an answer, after which the connection is closed."""
         own = (b"content-length", b"connection")
         headers = [(name, value) for name, value in answer.headers if name.lower() not in own]
-        headers += [(b"Content-Length", str(len(answer.body)).encode()), _CLOSES]
+        if answer.status not in _NEVER_A_BODY:
+            headers.append((b"Content-Length", str(len(answer.body)).encode()))
+        headers.append(_CLOSES)
         reason = _phrase(answer.status)
         head = h11.Response(status_code=answer.status, headers=headers, reason=reason)
         parts = (head, h11.Data(data=answer.body if self._wants_body else b""), h11.EndOfMessage())
