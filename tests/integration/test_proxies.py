@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import os
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from websockets.asyncio.client import connect
@@ -16,9 +20,12 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from scribewire import client
+from scribewire.server.page import SAFETY
 from scribewire.testing.running import KEYS, RawClient, RunningServer
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.installed import need_part
+from tests.parts.page_rules import links_in
+from tests.parts.plain_http import ask
 from tests.parts.private_authority import PrivateAuthority
 from tests.parts.programs import find_free_port
 from tests.parts.proxies import run_caddy, run_nginx
@@ -90,6 +97,40 @@ async def test_pages_of_the_same_origin_are_known_behind_a_proxy(proxied: str) -
     with pytest.raises(InvalidStatus, match="403"):
         async with connect(url, proxy=None, origin=Origin("https://a.example")):
             pass
+
+
+@pytest.mark.slow
+async def test_the_page_and_its_server_are_reached_below_a_path(
+    run_proxy: RunProxy, server: RunningServer
+) -> None:
+    tls = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
+    async with run_proxy(server_port=server.address.port, below="/captions/") as port:
+        host = f"127.0.0.1:{port}"
+        bare = await ask(port, "/captions", {"Host": host}, tls=tls)
+        seen, waiting = dict[str, int](), ["/captions/"]
+        while waiting:
+            path = waiting.pop()
+            if path not in seen:
+                answer = await ask(port, path, {"Host": host}, tls=tls)
+                seen[path] = answer.status
+                name = "index.html" if path.endswith("/") else path
+                waiting += [urljoin(path, one) for one in links_in(name, answer.body.decode())]
+        told = await ask(
+            port, f"/captions/v1/models?origin=https://{host}", {"Host": host}, tls=tls
+        )
+        url = f"wss://{host}/captions/v2/realtime?token={KEYS[0]}"
+        async with connect(url, proxy=None, origin=Origin(f"https://{host}")) as websocket:
+            one = RawClient(websocket)
+            await one.send('{"action":"start"}', '{"action":"stop"}')
+            assert await one.until_closed() == 1000
+
+    # Links are relative, so the slash must be there.
+    assert bare.status in (301, 302)
+    assert urlsplit(bare.fields["location"]).path == "/captions/"
+    assert {*seen.values()} == {200}
+    assert {path.split("/")[2] for path in seen} == {"", "page", "sdk"}
+    assert answer.fields["content-security-policy"] == SAFETY["Content-Security-Policy"]
+    assert json.loads(told.body)["origin_allowed"] is True
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
 
@@ -27,12 +28,13 @@ async def ask(
     *,
     method: str = "GET",
     body: bytes = b"",
+    tls: ssl.SSLContext | None = None,
 ) -> PlainAnswer:
     """Send one request and read its answer, as much of the body as comes.
 
     Raises OSError or asyncio.IncompleteReadError when nobody answers.
     """
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
     try:
         asked = {
             "Host": f"127.0.0.1:{port}",

@@ -17,6 +17,8 @@ from tests.parts.programs import Program, find_free_port
 
 DEPLOY: Final = Path(__file__).resolve().parents[2] / "deploy"
 
+_MOVED: Final = "proxy_pass http://scribewire/;"  # the slash takes the location's path away
+
 _NGINX: Final = """\
 daemon off;
 {user}pid {folder}/nginx.pid;
@@ -42,11 +44,18 @@ def changed(text: str, **values: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def run_nginx(folder: Path, *, server_port: int, pem: Path) -> AsyncIterator[int]:
-    """Run it on a free port of loopback; `pem` holds key and certificate. Returns the port."""
+async def run_nginx(
+    folder: Path, *, server_port: int, pem: Path, below: str = "/"
+) -> AsyncIterator[int]:
+    """Run it on a free port of loopback; `pem` holds key and certificate. Returns the port.
+
+    The server is at the path `below`, as docs/deployment.md says.
+    """
     port = find_free_port()
+    moved = {"location / {": f"location {below} {{", "proxy_pass http://scribewire;": _MOVED}
     site = changed(
         (DEPLOY / "nginx.conf").read_text("utf-8"),
+        **(moved if below != "/" else {}),
         **{
             "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
             "server_name captions.example": "server_name 127.0.0.1",
@@ -64,11 +73,20 @@ async def run_nginx(folder: Path, *, server_port: int, pem: Path) -> AsyncIterat
 
 
 @contextlib.asynccontextmanager
-async def run_caddy(folder: Path, *, server_port: int, pem: Path) -> AsyncIterator[int]:
-    """Run it on a free port of loopback; `pem` holds key and certificate. Returns the port."""
+async def run_caddy(
+    folder: Path, *, server_port: int, pem: Path, below: str = "/"
+) -> AsyncIterator[int]:
+    """Run it on a free port of loopback; `pem` holds key and certificate. Returns the port.
+
+    The server is at the path `below`, as docs/deployment.md says.
+    """
     port = find_free_port()
+    bare = below.rstrip("/")
+    proxied = "\treverse_proxy 127.0.0.1:8000 {"
+    moved = {proxied: f"\tredir {bare} {below}\n\turi strip_prefix {bare}\n{proxied}"}
     site = changed(
         (DEPLOY / "Caddyfile").read_text("utf-8"),
+        **(moved if below != "/" else {}),
         **{
             "\tlog {": "\tadmin off\n\tauto_https off\n\tlog {",
             "captions.example {": f"https://127.0.0.1:{port} {{\n\ttls {pem} {pem}",

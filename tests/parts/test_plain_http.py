@@ -8,11 +8,12 @@ from tests.parts.plain_http import PlainAnswer, ask
 from tests.parts.raw_origin import run_raw_origin
 
 
-async def ask_for(answer: bytes, **options: str) -> tuple[PlainAnswer, bytes]:
+async def ask_for(
+    answer: bytes, *, method: str = "GET", body: bytes = b""
+) -> tuple[PlainAnswer, bytes]:
     """Ask a server that says `answer`; return what is made of it, and what it was asked."""
     async with run_raw_origin(answer) as origin:
-        body = options.pop("body", "").encode()
-        found = await ask(origin.port, "/a?b", {"X-One": "1"}, body=body, **options)
+        found = await ask(origin.port, "/a?b", {"X-One": "1"}, method=method, body=body)
     return found, origin.requests[0]
 
 
@@ -34,7 +35,7 @@ async def test_a_body_is_read_as_the_header_says(answer: bytes, body: bytes) -> 
 
 
 async def test_a_request_is_written_as_it_was_meant() -> None:
-    _, asked = await ask_for(b"HTTP/1.1 201 Created\r\n\r\n", method="PUT", body="abc")
+    _, asked = await ask_for(b"HTTP/1.1 201 Created\r\n\r\n", method="PUT", body=b"abc")
 
     lines = asked.decode().split("\r\n")
     assert lines[0] == "PUT /a?b HTTP/1.1"
