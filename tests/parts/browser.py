@@ -1,113 +1,97 @@
-"""Chromium with a microphone that plays a file, and a page that reports what it sees."""
+"""A real browser without a screen: Debian's Chromium, whose microphone plays a file.
+
+Everything that a page writes to its console as a fault, and every exception of it, fails the test.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
-import signal
-import tempfile
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any  # of JSON
+import wave
+from typing import TYPE_CHECKING, Final
 
-from websockets.asyncio.server import Server, serve
-from websockets.datastructures import Headers
-from websockets.http11 import Response
+from playwright.async_api import async_playwright
 
-from tests.parts.installed import find_part
+from tests.parts.installed import find_part, need_part
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from websockets.asyncio.server import ServerConnection
-    from websockets.http11 import Request
+    from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page
 
-PATIENCE_S = 60.0
-# What a page's script calls `report` with comes to whoever opened it. Text in pages is not secret.
-_PAGE = """<!doctype html><meta charset="utf-8"><script type="module">
-const told = [], reports = new WebSocket(`ws://${location.host}/`);
-reports.onopen = () => told.splice(0).forEach((text) => reports.send(text));
-const report = (what) => {
-  const text = JSON.stringify(what);
-  if (reports.readyState === 1) reports.send(text); else told.push(text);
-};
-try {
-  %s
-} catch (error) {
-  report({ thrown: String(error) });
-}
-</script>"""
-
-
-@dataclass
-class Page:
-    """What a page has reported, in order."""
-
-    origin: str
-    """As its requests say it."""
-    reports: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
-
-    async def next(self) -> dict[str, Any]:
-        """Wait for its next report. Raises AssertionError for what its script throws."""
-        async with asyncio.timeout(PATIENCE_S):
-            report = await self.reports.get()
-        assert "thrown" not in report, report["thrown"]
-        return report
-
-
-class PageServer:
-    """Serves one page, and takes its reports."""
-
-    def __init__(self) -> None:
-        self.script = ""
-        self.page = Page("")
-
-    @contextlib.asynccontextmanager
-    async def run(self) -> AsyncIterator[Page]:
-        """Serve while the context is open."""
-        async with serve(self._take, "127.0.0.1", 0, process_request=self._answer) as server:
-            self.page.origin = f"http://127.0.0.1:{_port_of(server)}"
-            yield self.page
-
-    def _answer(self, _: ServerConnection, request: Request) -> Response | None:
-        if request.headers.get("Upgrade"):
-            return None
-        body = (_PAGE % self.script).encode()
-        headers = Headers({"Content-Type": "text/html", "Content-Length": str(len(body))})
-        return Response(200, "OK", headers, body)
-
-    async def _take(self, websocket: ServerConnection) -> None:
-        async for message in websocket:
-            self.page.reports.put_nowait(json.loads(message))
-
-
-def _port_of(server: Server) -> int:
-    port: int = next(iter(server.sockets)).getsockname()[1]
-    return port
+BROWSER: Final = "chromium"
+PATIENCE_MS: Final = 20_000.0  # on a machine that runs the other tests too
+_LEAD_S: Final = 1.5  # a microphone plays before the page's audio thread listens
 
 
 @contextlib.asynccontextmanager
-async def run_chromium(url: str, microphone: Path) -> AsyncIterator[None]:
-    """Open a page; what it records is the WAV file, once."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        process = await asyncio.create_subprocess_exec(
-            find_part("chromium"),
-            "--headless=new",
-            "--no-sandbox",  # root has none
-            "--disable-gpu",
-            "--no-first-run",
-            f"--user-data-dir={profile}",
-            "--use-fake-ui-for-media-stream",
+async def run_browser(*, microphone: Path | None = None) -> AsyncIterator[Browser]:
+    """Run a browser. Its microphone plays the WAV file once, as soon as a page listens; without one
+    a page may ask for a microphone, and is refused."""
+    need_part(BROWSER)
+    heard = (
+        ()
+        if microphone is None
+        else (
             "--use-fake-device-for-media-stream",
             f"--use-file-for-fake-audio-capture={microphone}%noloop",
-            url,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+        )
+    )
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=find_part(BROWSER),
+            args=["--no-sandbox", *heard],  # root, as in continuous integration, has no sandbox
         )
         try:
-            yield
+            yield browser
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
-            await process.wait()
+            await browser.close()
+
+
+def write_beginning(path: Path, recording: Path, length_s: float) -> Path:
+    """Write the beginning of a recording for a microphone, after silence that a page may miss."""
+    with wave.open(str(recording)) as whole, wave.open(str(path), "wb") as part:
+        part.setparams(whole.getparams())
+        frame_bytes = whole.getnchannels() * whole.getsampwidth()
+        part.writeframes(bytes(round(_LEAD_S * whole.getframerate()) * frame_bytes))
+        part.writeframes(whole.readframes(round(length_s * whole.getframerate())))
+    return path
+
+
+@contextlib.asynccontextmanager
+async def open_context(browser: Browser, *granted: str, **options: object) -> AsyncIterator[Visit]:
+    """A person's browser, who has granted these. At the end it raises AssertionError for what went
+    wrong in its pages.
+    """
+    context = await browser.new_context(permissions=[*granted], **options)  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE_MS)
+    visit = Visit(context)
+    try:
+        yield visit
+    finally:
+        await context.close()
+    if visit.found:
+        raise AssertionError("the page did wrong: " + "; ".join(visit.found))
+
+
+class Visit:
+    """Pages of one person, and what goes wrong there."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.context = context
+        self.found: list[str] = []
+        self.expected: tuple[str, ...] = ()
+        """Parts of what may go wrong: a browser tells of every answer that is a refusal."""
+        context.on("console", self._note_console)
+        context.on("weberror", lambda error: self.found.append(str(error.error)))
+
+    async def open(self, address: str) -> Page:
+        """Open a page."""
+        page = await self.context.new_page()
+        await page.goto(address)
+        return page
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        is_expected = any(part in message.text for part in self.expected)
+        if message.type in ("error", "warning") and not is_expected:
+            self.found.append(message.text)

@@ -30,9 +30,10 @@ _REMEDIES: Final = {
     "systemd-analyze": "install the package systemd",
     "nginx": "install the package nginx",
     "caddy": "install the package caddy",
-    "openssl": "install the package openssl",
     "chromium": "install the package chromium",
+    "openssl": "install the package openssl",
     "node": "install Node.js 20 or newer",
+    "npm": "install npm",
     "azurite-blob": "install Node.js and run `npm ci --prefix tests/parts --ignore-scripts`",
 }
 # Where npm puts the storage emulator, in a checkout.

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from scribewire.server.session import Session, SessionNews
     from scribewire.server.websocket_talk import WebSocketTalk
 
+_NOT_LOADED = "! its model cannot be loaded"
 _NO_MODEL = (
     "the model of this session cannot be loaded: a fault of the server, whose log says why; "
     "connect again, or ask who runs it"
@@ -54,8 +55,8 @@ class Attachment:
     """Carry a session to a client for as long as both are there.
 
     `run` is for one task, once, and it alone sends on the WebSocket. What ends it any task of the
-    same event loop may call. The session stays when the attachment has gone,
-    unless the dialogue says that nobody will come back to it.
+    same event loop may call. The session stays when the attachment has gone, unless the dialogue
+    says that nobody will come back to it.
     """
 
     def __init__(
@@ -361,8 +362,8 @@ class Attachment:
     def _attach(self, session: Session) -> None:
         session.attach()
         self._session = session
-        is_pushed = session.wishes.url is None
-        self._clock = SessionClock(self._times if is_pushed else self._times.of_pulled, now=_now())
+        times = self._times if session.wishes.url is None else self._times.of_pulled
+        self._clock = SessionClock(times, now=_now())
         self._has_news.set()
         self._has_news = session.has_news
         _log.info(LogLine("started", "< start", session=self.name))
@@ -373,8 +374,7 @@ class Attachment:
             self._dialogue.send_loading()
 
     def _collect_outgoing(self) -> None:
-        while (message := self._dialogue.next_outgoing()) is not None:
-            self._outgoing.append(message)
+        self._outgoing.extend(iter(self._dialogue.next_outgoing, None))
 
     def _wake_writer(self) -> None:
         self._collect_outgoing()
@@ -387,8 +387,7 @@ class Attachment:
         """Log what went wrong, and tell the client if it is still there."""
         if not self._dialogue.is_over:
             if isinstance(mistake, ModelFault):  # the load has said why, once for all who wait
-                words = "! its model cannot be loaded"
-                _log.error(LogLine("model_missing", words, session=self.name))
+                _log.error(LogLine("model_missing", _NOT_LOADED, session=self.name))
                 self._dialogue.fail(_NO_MODEL)
             else:
                 line = LogLine("session_failed", "! {error}", session=self.name, error=mistake)

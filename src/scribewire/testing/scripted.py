@@ -261,9 +261,7 @@ class ScriptedVoices:
         """Return one turn for each run of letters of one kind, without their pauses."""
         self._note(request)
         codes = np.rint(_finite(request.samples) / _LEVEL_OF_CODE).astype(int)
-        kinds, kind_of = np.unique(codes, return_inverse=True)  # few: one look at each will do
-        voice_of = [-1 if code == 0 else _voice_of(chr(code)) for code in kinds]
-        voices = np.array(voice_of, dtype=int)[kind_of]
+        voices = np.array([-1 if code == 0 else _voice_of(chr(code)) for code in codes], dtype=int)
         edges = [0, *(np.flatnonzero(np.diff(voices)) + 1).tolist(), len(voices)]
         spans = [(a, b) for a, b in itertools.pairwise(edges) if a < b and voices[a] >= 0]
         return TurnResult(tuple(Turn(voice=int(voices[a]), start=a, end=b) for a, b in spans))

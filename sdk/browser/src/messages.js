@@ -1,0 +1,195 @@
+/**
+ * Messages to text and back. What a server sends is read tolerantly, so that an old page survives a
+ * newer server: unknown fields are skipped, unknown messages ignored.
+ * @module
+ */
+
+/**
+ * A word of a final.
+ * @typedef {object} Word
+ * @property {string} text Punctuation and case stay in it.
+ * @property {number} startMs From the first sample of the audio.
+ * @property {number} endMs Likewise.
+ * @property {number} confidence 0 to 1.
+ */
+
+/**
+ * The present guess at an utterance; replaces the partial before.
+ * @typedef {object} PartialResult
+ * @property {"partial"} kind
+ * @property {string} text
+ * @property {number} offsetMs How far into the audio it has heard.
+ * @property {number | null} stability Probability that the final begins with this text; null: not measured.
+ */
+
+/**
+ * The text of an utterance, which never changes. Empty text takes back what partials have shown.
+ * @typedef {object} FinalResult
+ * @property {"final"} kind
+ * @property {string} text
+ * @property {number} offsetMs How far into the audio it has heard.
+ * @property {Word[] | null} words The words of `text` in order; null: not measured.
+ * @property {string | null} speaker `Speaker N`; null: undecided, or not asked for.
+ * @property {string | null} language ISO 639-1 code of what was heard; null: not checked.
+ */
+
+/** @typedef {PartialResult | FinalResult} Result */
+
+/**
+ * @typedef {{kind: "loading"} | {kind: "listening", sessionId: string} | {kind: "stopped"}
+ *   | {kind: "shutting down", atS: number} | {kind: "error", error: string} | {kind: "unknown"} | Result} ServerMessage
+ */
+
+/** @typedef {Record<string, unknown>} Fields */
+
+/** How results are written. @typedef {"standard" | "legacy"} Shape */
+
+/** What is no message of this protocol. */
+export class Violation extends Error {}
+
+/**
+ * Read one message of a server, or throw `Violation`.
+ * @param {string} text
+ * @param {Shape} [shape]
+ * @returns {ServerMessage}
+ */
+export function parseServer(text, shape = "standard") {
+  const fields = readObject(text);
+  const result = () => (shape === "legacy" ? readLegacy(fields) : readStandard(fields));
+  return readNotice(fields) ?? result() ?? { kind: "unknown" };
+}
+
+/**
+ * Write the message that opens recognition.
+ * @param {{key?: string, partials?: boolean, digits?: boolean}} wishes
+ */
+export function writeStart({ key, partials = true, digits = false }) {
+  return JSON.stringify({
+    action: "start",
+    ...(key !== undefined && { key }),
+    ...(!partials && { partial: false }),
+    ...(digits && { actual_numbers: true }),
+  });
+}
+
+/** The message that asks for what is still owed, and the end. */
+export const STOP = '{"action":"stop"}';
+
+/**
+ * @param {string} text
+ * @returns {Fields}
+ */
+function readObject(text) {
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Violation("the server sent what is no JSON");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new Violation("the server sent JSON that is no object");
+  }
+  return value;
+}
+
+/**
+ * @param {Fields} fields
+ * @returns {ServerMessage | null}
+ */
+function readNotice(fields) {
+  switch (fields.state) {
+    case "loading":
+    case "stopped":
+      return { kind: fields.state };
+    case "listening":
+      return { kind: "listening", sessionId: readOptionalText(fields, "session_id") ?? "" };
+    case "shutting_down":
+      return { kind: "shutting down", atS: readNumber(fields, "at") };
+  }
+  return typeof fields.error === "string" ? { kind: "error", error: fields.error } : null;
+}
+
+/**
+ * @param {Fields} fields
+ * @returns {Result | null}
+ */
+function readStandard(fields) {
+  if (typeof fields.is_final !== "boolean") return null;
+  const heard = { text: readText(fields, "text"), offsetMs: readNumber(fields, "offset_ms") };
+  if (!fields.is_final) {
+    const stability = fields.stability == null ? null : readNumber(fields, "stability");
+    return { kind: "partial", ...heard, stability };
+  }
+  return {
+    kind: "final",
+    ...heard,
+    words: readWords(fields, "words"),
+    speaker: readOptionalText(fields, "speaker"),
+    language: readOptionalText(fields, "language"),
+  };
+}
+
+/**
+ * @param {Fields} fields
+ * @returns {Result | null}
+ */
+function readLegacy(fields) {
+  if ("partial" in fields) {
+    return { kind: "partial", text: readText(fields, "partial"), offsetMs: 0, stability: null };
+  }
+  if (!("text" in fields)) return null;
+  const words = readWords(fields, "result");
+  return {
+    kind: "final",
+    text: readText(fields, "text"),
+    offsetMs: words?.at(-1)?.endMs ?? 0,
+    words,
+    speaker: readOptionalText(fields, "speaker"),
+    language: null,
+  };
+}
+
+/** @param {Fields} fields @param {string} name */
+function readText(fields, name) {
+  const value = fields[name];
+  if (typeof value !== "string") throw new Violation(`the server sent ${name} that is no string`);
+  return value;
+}
+
+/** @param {Fields} fields @param {string} name */
+function readOptionalText(fields, name) {
+  return fields[name] == null ? null : readText(fields, name);
+}
+
+/** @param {Fields} fields @param {string} name */
+function readNumber(fields, name) {
+  const value = fields[name];
+  if (!isNumber(value)) throw new Violation(`the server sent ${name} that is no number`);
+  return value;
+}
+
+/**
+ * @param {Fields} fields
+ * @param {string} name
+ * @returns {Word[] | null}
+ */
+function readWords(fields, name) {
+  const value = fields[name];
+  if (value == null) return null;
+  if (!Array.isArray(value)) throw new Violation(`the server sent ${name} that is no list`);
+  return value.map((item) => {
+    const [text, startMs, endMs, confidence] = Array.isArray(item) ? item : [];
+    if (typeof text !== "string" || ![startMs, endMs, confidence].every(isNumber)) {
+      throw new Violation("the server sent a word that is not [text, start_ms, end_ms, confidence]");
+    }
+    return { text, startMs, endMs, confidence };
+  });
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is number}
+ */
+function isNumber(value) {
+  return typeof value === "number" && Number.isFinite(value);
+}

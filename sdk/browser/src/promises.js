@@ -1,0 +1,37 @@
+/**
+ * Promises that end.
+ * @module
+ */
+
+/**
+ * What a function gives, or a rejection once it has taken too long.
+ * @param {number} ms
+ * @param {() => string | Promise<string>} make
+ * @returns {Promise<string>}
+ */
+export async function within(ms, make) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`none within ${ms / 1000} s`)), ms);
+  });
+  try {
+    return /** @type {string} */ (await Promise.race([make(), late]));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** `Promise.withResolvers`, which is younger than some browsers in use. */
+export function withResolvers() {
+  /** @type {() => void} */
+  let resolve = () => {};
+  /** @type {(error: Error) => void} */
+  let reject = () => {};
+  /** @type {Promise<void>} */
+  const promise = new Promise((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}

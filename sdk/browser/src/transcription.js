@@ -1,0 +1,450 @@
+/**
+ * Live transcription of a source of audio, or of a stream that the server fetches.
+ *
+ *     const transcription = new Transcription({ token: fetchToken, language: "en" });
+ *     transcription.on("partial", ({ text }) => (line.textContent = text));
+ *     transcription.on("final", ({ text }) => page.append(text));
+ *     await transcription.start(new Microphone());
+ *     ...
+ *     await transcription.stop();
+ * @module
+ */
+
+import { addressOf } from "./address.js";
+import { TranscriptionError } from "./errors.js";
+import { Outbox } from "./outbox.js";
+import { Progress } from "./progress.js";
+import { within, withResolvers } from "./promises.js";
+import { CLOSE_HINTS, CloseCode, LISTENING_TIMEOUT_MS } from "./protocol.js";
+import { explainRefusal } from "./refusal.js";
+import { resultsOf } from "./results.js";
+import { retryDelayMs } from "./retry.js";
+import { Session } from "./session.js";
+
+/** @import { Wishes } from "./address.js" */
+/** @import { ConnectionEvent } from "./connection.js" */
+/** @import { FinalResult, PartialResult, Result } from "./messages.js" */
+/** @import { ConnectionState } from "./protocol.js" */
+/** @import { RetryPolicy } from "./retry.js" */
+
+/**
+ * What a source of audio calls.
+ * @typedef {object} Sink
+ * @property {(pcm: Uint8Array<ArrayBuffer>) => Promise<void>} audio 16 kHz, mono, 16 bits, little-endian; a source
+ *   that can wait, such as a file, awaits it.
+ * @property {(level: {rms: number, peak: number}) => void} level Of the latest audio, 0 to 1.
+ * @property {(ms: number, reason: string) => void} gap Audio of this length is missing here.
+ * @property {() => void} ended There is no more.
+ * @property {(error: TranscriptionError) => void} failed There is no more, because of this.
+ */
+
+/**
+ * A source of audio. `start` rejects with a `TranscriptionError` if there will be none.
+ * @typedef {{start: (sink: Sink) => Promise<void>, stop: () => Promise<void> | void}} Source
+ */
+
+/**
+ * @typedef {object} Options
+ * @property {string | (() => string | Promise<string>)} token A key or a token; a function is called before each connection.
+ * @property {boolean} [partials] Whether to tell them; it does unless told otherwise.
+ * @property {boolean} [digits] Digits instead of number words; not of a stream.
+ * @property {RetryPolicy | false} [retry] What to do when a connection is lost that had been listening. A
+ *   stream begins anew with a new connection, so it is tried again only if this is given.
+ * @property {number} [timeoutMs] How long the server may take until it listens.
+ */
+
+/**
+ * What `on` tells, by its name.
+ * @typedef {object} Told
+ * @property {ConnectionState} state It has changed.
+ * @property {PartialResult} partial
+ * @property {FinalResult} final An utterance is over.
+ * @property {TranscriptionError} error What ended the transcription. It comes once, and `end` after it.
+ * @property {{attempt: number, delayMs: number, error: TranscriptionError}} retry The connection was lost; another one follows.
+ * @property {{startMs: number, endMs: number, reason: string}} gap Speech in it has no text.
+ * @property {{atMs: number}} shutdown The server goes down; what has not ended is cut off then, in Unix ms.
+ * @property {{pcm: Uint8Array<ArrayBuffer>, startMs: number}} audio What the source brought.
+ * @property {{rms: number, peak: number}} level Of the source.
+ * @property {null} end Nothing follows.
+ */
+
+const MOST_BUFFERED_BYTES = 256 * 1024; // 8 s that the browser has and the network has not taken
+const LOOK_AGAIN_MS = 50; // browsers do not tell when `bufferedAmount` has shrunk
+const STEADY_MS = 60_000; // a session that has lasted as long was a good one
+
+/** One transcription, over as many connections as it takes. */
+export class Transcription {
+  #options;
+  #target = new EventTarget();
+  #outbox = new Outbox();
+  /** @type {Source | null} */
+  #source = null;
+  /** @type {TranscriptionError | null} */
+  #sourceFailure = null;
+  /** @type {Session | null} */
+  #session = null;
+  /** @type {ConnectionState} */
+  #state = "disconnected";
+  /** @type {"new" | "running" | "stopping" | "ended"} */
+  #phase = "new";
+  #sessionId = "";
+  #key = "";
+  #progress = new Progress();
+  #failures = 0; // connections in a row that never listened
+  #hasListened = false; // the present session
+  #hasEverListened = false;
+  #startedAtMs = 0; // when the server first listened
+  #listenedAtMs = 0; // when it last did
+  #isEndingSource = false;
+  /** @type {{stopped: boolean, error: string | null, violation: TranscriptionError | null}} */
+  #ending = noEnding();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retryTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #pumpTimer;
+  /** @type {{promise: Promise<void>, resolve: () => void, reject: (error: TranscriptionError) => void}} */
+  #listening = withResolvers();
+  /** @type {{promise: Promise<void>, resolve: () => void}} */
+  #over = withResolvers();
+
+  /** @param {Options & Wishes} options */
+  constructor(options) {
+    this.#options = options;
+    this.#listening.promise.catch(() => {}); // who did not call `start` need not hear of it
+  }
+
+  /** What to show of the connection. */
+  get state() {
+    return this.#state;
+  }
+
+  /** The name of the session in the server's log; empty until it has listened. */
+  get sessionId() {
+    return this.#sessionId;
+  }
+
+  /** How much audio the source has brought, in ms. */
+  get durationMs() {
+    return this.#outbox.endMs;
+  }
+
+  /**
+   * Call a function with each of these events; returns what ends that.
+   * @template {keyof Told} Name
+   * @param {Name} name
+   * @param {(told: Told[Name]) => void} tell
+   * @returns {() => void}
+   */
+  on(name, tell) {
+    /** @param {Event} event */
+    const listener = (event) => tell(/** @type {CustomEvent<Told[Name]>} */ (event).detail);
+    this.#target.addEventListener(name, listener);
+    return () => this.#target.removeEventListener(name, listener);
+  }
+
+  /**
+   * Connect, and bring the source's audio; without a source the page calls `sendAudio`, or the
+   * server fetches a stream. Resolves when the server listens, and rejects with a `TranscriptionError`.
+   * @param {Source} [source]
+   */
+  async start(source) {
+    if (this.#phase !== "new") throw new TranscriptionError("bad option", "start: a transcription is started once");
+    if (this.#isStream && source) throw new TranscriptionError("bad option", "a source and a stream URL: give one of them");
+    if (this.#isStream && this.#options.digits) throw new TranscriptionError("bad option", "digits: not of a stream");
+    this.#phase = "running";
+    // First of all: it must follow the click that a browser wants to see before it lets a page listen.
+    const opening = (async () => source?.start(this.#sinkFor()))();
+    this.#source = source ?? null;
+    await opening.catch((error) => this.#fail(asError(error)));
+    if (this.#isRunning) await this.#connect();
+    return this.#listening.promise;
+  }
+
+  /**
+   * Send audio of your own: 16 kHz, mono, 16 bits, little-endian. Resolves when there is room for more.
+   * @param {Uint8Array<ArrayBuffer>} pcm
+   * @returns {Promise<void>}
+   */
+  sendAudio(pcm) {
+    const isTaken = this.#phase === "running" || this.#isEndingSource;
+    if (!isTaken || this.#isStream) return Promise.resolve();
+    this.#tell("audio", { pcm, startMs: this.#outbox.endMs });
+    this.#outbox.add(pcm);
+    this.#pump();
+    return this.#isRunning ? this.#outbox.room() : Promise.resolve();
+  }
+
+  /** End the source, and wait for the finals that are still owed. */
+  async stop() {
+    if (this.#phase === "running") {
+      this.#phase = "stopping";
+      this.#isEndingSource = true; // its last audio comes meanwhile
+      await this.#endSource();
+      this.#isEndingSource = false;
+      const hasNothing = !this.#session && this.#outbox.endMs === 0 && !this.#isStream;
+      if (this.#isRunning && hasNothing) this.#end();
+      else this.#pump();
+    }
+    if (this.#phase !== "new") await this.#over.promise;
+  }
+
+  /** Leave without waiting for anything. */
+  close() {
+    if (this.#phase === "new" || this.#phase === "ended") return;
+    this.#session?.sendClose();
+    this.#listening.reject(new TranscriptionError("closed", "closed before the server listened"));
+    this.#end();
+  }
+
+  /**
+   * The results as they come; ends with the transcription, and throws what ended it.
+   * @returns {AsyncGenerator<Result, void, void>}
+   */
+  async *[Symbol.asyncIterator]() {
+    yield* resultsOf(this);
+  }
+
+  // Connections.
+
+  async #connect() {
+    const { token, timeoutMs = LISTENING_TIMEOUT_MS } = this.#options;
+    this.#show("connecting");
+    try {
+      this.#key = typeof token === "function" ? await within(timeoutMs, token) : token;
+    } catch (cause) {
+      return this.#retryOrFail(new TranscriptionError("unreachable", `no token: ${messageOf(cause)}`, { cause }));
+    }
+    if (!this.#isRunning) return;
+    this.#ending = noEnding();
+    this.#hasListened = false;
+    const { partials, digits } = this.#options;
+    const isStream = this.#isStream;
+    try {
+      const address = addressOf(this.#options, this.#key);
+      /** @type {Session} */
+      const session = new Session(address, { isStream, timeoutMs, partials, digits }, {
+        take: (event) => this.#session === session && this.#accept(event),
+        lose: (...how) => this.#session === session && void this.#lose(...how),
+      });
+      this.#session = session;
+    } catch (error) {
+      this.#fail(asError(error));
+    }
+  }
+
+  /** @param {number} code @param {string} reason @param {boolean} hasOpened */
+  async #lose(code, reason, hasOpened) {
+    this.#session = null;
+    clearTimeout(this.#pumpTimer);
+    // A stream that has stopped is over, even if the network goes before its close comes.
+    const isOver = this.#phase === "stopping" || code === CloseCode.NORMAL || this.#isStream;
+    if (this.#ending.stopped && isOver) return this.#end();
+    if (this.#hasListened && performance.now() - this.#listenedAtMs > STEADY_MS) this.#failures = 0;
+    const error = hasOpened ? this.#explain(code, reason) : await this.#explainRefusal();
+    if (this.#isRunning) this.#retryOrFail(error);
+  }
+
+  /** @param {number} closeCode @param {string} reason */
+  #explain(closeCode, reason) {
+    const { violation, error, stopped } = this.#ending;
+    if (violation) return violation;
+    if (error && !stopped) return new TranscriptionError("session", error, { closeCode });
+    const hint = CLOSE_HINTS[closeCode] ?? reason;
+    return new TranscriptionError("closed", `the connection was closed (${closeCode}): ${hint || "no reason was given"}`, { closeCode });
+  }
+
+  #explainRefusal() {
+    return this.#ending.violation ?? explainRefusal(this.#options.server, this.#key, globalThis.fetch);
+  }
+
+  /** @param {TranscriptionError} error */
+  #retryOrFail(error) {
+    const { retry } = this.#options;
+    const policy = retry ?? (this.#isStream ? false : {});
+    const delayMs =
+      policy === false || !this.#hasEverListened ? null : retryDelayMs(error, this.#failures, policy, Math.random());
+    if (delayMs === null) return this.#fail(error);
+    this.#failures++;
+    this.#show("connecting");
+    this.#tell("retry", { attempt: this.#failures, delayMs, error });
+    this.#retryTimer = setTimeout(() => this.#connect(), delayMs);
+  }
+
+  // What comes and goes.
+
+  /** @param {ConnectionEvent} event */
+  #accept(event) {
+    switch (event.kind) {
+      case "listening":
+        return this.#listen(event.sessionId);
+      case "partial":
+        this.#takePartial(this.#progress.receive(event));
+        return;
+      case "final": {
+        const result = this.#progress.receive(event);
+        this.#failures = 0;
+        this.#outbox.confirm(result.offsetMs);
+        return this.#tell("final", result);
+      }
+      case "error":
+        this.#ending.error = event.error;
+        return;
+      case "failed": {
+        const code = event.isTimeout ? "timeout" : "violation";
+        this.#ending.violation = new TranscriptionError(code, event.reason);
+        return;
+      }
+      case "stopped":
+        this.#ending.stopped = true;
+        return this.#session?.sendClose();
+      case "shutting down":
+        return this.#tell("shutdown", { atMs: event.atS * 1000 });
+      case "state":
+        // How a connection ended is shown by what follows: another one, or the end.
+        if (event.state !== "disconnected" && event.state !== "error") this.#show(event.state);
+    }
+  }
+
+  /** @param {string} sessionId */
+  #listen(sessionId) {
+    if (this.#hasListened) return; // a stream that is read again, in the same session
+    if (!this.#hasEverListened) this.#startedAtMs = performance.now();
+    this.#sessionId = sessionId;
+    this.#hasListened = this.#hasEverListened = true;
+    this.#listenedAtMs = performance.now();
+    this.#place();
+    this.#listening.resolve();
+    queueMicrotask(() => this.#pump()); // once the connection has told all that came
+  }
+
+  /** Decide where in the audio this session begins, and tell what is between it and the last final. */
+  #place() {
+    this.#outbox.takeDroppedMs(); // part of the gap
+    const nowMs = performance.now();
+    const heardMs = this.#progress.heardMs(nowMs);
+    this.#outbox.confirm(heardMs);
+    const baseMs = this.#isStream ? nowMs - this.#startedAtMs : this.#outbox.rewind();
+    this.#tellGap(heardMs, baseMs, "the connection was lost");
+    this.#progress.begin(baseMs);
+  }
+
+  /** @param {PartialResult} partial */
+  #takePartial(partial) {
+    if (this.#options.partials ?? true) this.#tell("partial", partial);
+  }
+
+  /** Bring audio to the connection as long as it takes some, and the stop behind it. */
+  #pump() {
+    const session = this.#session;
+    if (!session?.takesAudio || !(this.#hasListened || this.#isStream)) return;
+    if (this.#outbox.takeDroppedMs() > 0) return session.sendClose(); // it takes nothing: another one may
+    let piece;
+    while (session.bufferedBytes < MOST_BUFFERED_BYTES && (piece = this.#outbox.take()) !== null) session.sendAudio(piece);
+    clearTimeout(this.#pumpTimer);
+    this.#progress.noteSent(this.#outbox.sentMs, performance.now());
+    if (!this.#outbox.isEmpty) this.#pumpTimer = setTimeout(() => this.#pump(), LOOK_AGAIN_MS);
+    else if (this.#phase === "stopping" && !this.#isEndingSource) session.sendStop();
+  }
+
+  // The source.
+
+  /** @returns {Sink} */
+  #sinkFor() {
+    return {
+      audio: (pcm) => this.sendAudio(pcm),
+      level: (level) => this.#tell("level", level),
+      gap: (ms, reason) => this.#tellGap(this.#outbox.endMs, this.#outbox.endMs + ms, reason),
+      ended: () => void this.stop(),
+      failed: (error) => {
+        if (this.#phase !== "running") return;
+        this.#sourceFailure = error;
+        void this.stop();
+      },
+    };
+  }
+
+  async #endSource() {
+    const source = this.#source;
+    this.#source = null;
+    try {
+      await source?.stop();
+    } catch (error) {
+      this.#sourceFailure ??= asError(error);
+    }
+  }
+
+  // The end.
+
+  /** @param {TranscriptionError} error */
+  #fail(error) {
+    if (this.#phase === "ended") return;
+    // A server that ends a session for our fault sends the finals of all it has heard.
+    const isFinished = error.code === "session" && error.closeCode === CloseCode.CLIENT_FAULT;
+    const heardMs = isFinished ? this.#outbox.sentMs : this.#progress.heardMs(performance.now());
+    this.#tellGap(heardMs, this.#outbox.endMs, "the transcription ended before");
+    this.#end(error);
+  }
+
+  /** @param {TranscriptionError | null} [error] */
+  #end(error = this.#sourceFailure) {
+    this.#phase = "ended";
+    this.#session = null;
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#pumpTimer);
+    this.#outbox.release();
+    void this.#endSource();
+    this.#show(error ? "error" : "disconnected");
+    if (error) {
+      this.#listening.reject(error);
+      this.#tell("error", error);
+    } else this.#listening.resolve();
+    this.#tell("end", null);
+    this.#over.resolve();
+  }
+
+  get #isStream() {
+    return this.#options.url !== undefined;
+  }
+
+  get #isRunning() {
+    return this.#phase === "running" || this.#phase === "stopping";
+  }
+
+  // Telling.
+
+  /** @param {ConnectionState} state */
+  #show(state) {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#tell("state", state);
+  }
+
+  /** @param {number} startMs @param {number} endMs @param {string} reason */
+  #tellGap(startMs, endMs, reason) {
+    if (endMs - startMs >= 1) this.#tell("gap", { startMs: Math.round(startMs), endMs: Math.round(endMs), reason });
+  }
+
+  /**
+   * @template {keyof Told} Name
+   * @param {Name} name
+   * @param {Told[Name]} detail
+   */
+  #tell(name, detail) {
+    this.#target.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+function noEnding() {
+  return { stopped: false, error: null, violation: null };
+}
+
+/** @param {unknown} error */
+function asError(error) {
+  if (error instanceof TranscriptionError) return error;
+  return new TranscriptionError("unreadable", messageOf(error), { cause: error });
+}
+
+/** @param {unknown} error */
+function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
