@@ -29,6 +29,7 @@ BENCHES = {
     "mutations": "mutated dialogues: no traceback, nothing left behind",
     "noise": "what is made of audio without speech",
     "observability_cost": "what metrics and logs take of the processor (needs no manifest)",
+    "page": "the captions page beside the Python SDK (needs no manifest)",
     "partials": "how calm partials are, how early, and what their stability means",
     "soak": "an hour of mixed sessions: memory, threads, processes, descriptors, errors",
     "speakers": "diarization error rate",
