@@ -37,7 +37,7 @@ EXPECTED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 SETTLING_S: Final = 600.0  # what is loaded, cached and pooled has been by then
-SPAN_S: Final = 300.0  # whose median is a level
+FEWEST_SAMPLES: Final = 6  # half a minute, before a median is one
 MOST_BUSY: Final = 0.05  # of all sessions; beyond it the machine is too full for this soak
 MOST_KEPT: Final = 50  # of unexpected things, with their words
 
@@ -81,19 +81,23 @@ class Bound:
     """Of the early level, where that is more."""
 
 
-# Sessions of a mix come and go, so that medians differ by a few; what is left behind by each of
+# Like is compared with like, so that medians differ by a few; what is left behind by each of
 # hundreds is far more.
 BOUNDS: Final = (
     Bound(field="rss_mb", at_most=20.0, share=0.05),
     Bound(field="threads", at_most=2.0),
-    Bound(field="processes", at_most=1.0),
+    Bound(field="processes", at_most=0.0),
     Bound(field="descriptors", at_most=4.0),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """What was held early, once all had settled, and at the end: medians."""
+    """What was held early, once all had settled, and at the end.
+
+    Medians of moments with as many processes, weighed by how often both times had them; of the
+    processes the fewest there were.
+    """
 
     field: str
     early: float
@@ -188,21 +192,51 @@ def unexpected_of(outcomes: Iterable[Outcome]) -> list[str]:
 
 
 def judge_levels(samples: Sequence[Sample], seconds: float) -> list[Level]:
-    """Compare the first span after settling with the last one; nothing of too few samples."""
-    from_s, span_s = settling_of(seconds), min(SPAN_S, seconds / 12)
-    early = [one for one in samples if from_s <= one.at_s <= from_s + span_s]
-    late = [one for one in samples if seconds - span_s <= one.at_s <= seconds]
-    return [_compare(early, late, bound) for bound in BOUNDS] if early and late else []
+    """Compare the first third after settling with the last; nothing of too few samples.
+
+    Streams come and go by the seed and by the machine, and a decoder has a process of its own: so
+    only moments with as many processes are compared.
+    """
+    from_s = settling_of(seconds)
+    span_s = (seconds - from_s) / 3
+    early = _by_processes(one for one in samples if from_s <= one.at_s <= from_s + span_s)
+    late = _by_processes(one for one in samples if seconds - span_s <= one.at_s <= seconds)
+    both = {*early} & {*late}
+    return [_compare(early, late, both, bound) for bound in BOUNDS] if both else []
 
 
-def _compare(early: Sequence[Sample], late: Sequence[Sample], bound: Bound) -> Level:
-    first, last = (median(getattr(one, bound.field) for one in part) for part in (early, late))
+def _by_processes(samples: Iterable[Sample]) -> dict[int, list[Sample]]:
+    parts: dict[int, list[Sample]] = {}
+    for one in samples:
+        parts.setdefault(one.processes, []).append(one)
+    return {number: part for number, part in parts.items() if len(part) >= FEWEST_SAMPLES}
+
+
+def _compare(
+    early: Mapping[int, Sequence[Sample]],
+    late: Mapping[int, Sequence[Sample]],
+    both: set[int],
+    bound: Bound,
+) -> Level:
+    if bound.field == "processes":
+        first, last = float(min(early)), float(min(late))
+    else:
+        weights = {number: min(len(early[number]), len(late[number])) for number in both}
+        first, last = (
+            sum(weight * _median_of(part[number], bound) for number, weight in weights.items())
+            / sum(weights.values())
+            for part in (early, late)
+        )
     return Level(
         field=bound.field,
         early=round(first, 1),
         late=round(last, 1),
         may_rise=max(bound.at_most, bound.share * first),
     )
+
+
+def _median_of(samples: Sequence[Sample], bound: Bound) -> float:
+    return float(median(getattr(one, bound.field) for one in samples))
 
 
 def find_log_errors(lines: Iterable[str]) -> list[str]:

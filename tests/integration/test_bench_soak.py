@@ -96,6 +96,33 @@ def test_what_was_held_while_all_settled_is_not_judged() -> None:
     assert (settling_of(HOUR_S), early) == (600.0, 500.0)
 
 
+def test_more_streams_at_the_end_are_no_leak() -> None:
+    late = [
+        replace(one, processes=4, rss_mb=one.rss_mb + 30, descriptors=one.descriptors + 9)
+        if one.processes == 3 and one.at_s > 3000 and number % 8
+        else one
+        for number, one in enumerate(decoding_hour())
+    ]
+
+    assert all(level.is_flat for level in judge_levels(late, HOUR_S))
+
+
+def test_a_process_that_stays_is_seen() -> None:
+    samples = [replace(one, processes=one.processes + int(one.at_s / 1800)) for one in an_hour()]
+
+    levels = judge_levels(samples, HOUR_S)
+
+    assert [level.field for level in levels if not level.is_flat] == ["processes"]
+
+
+def decoding_hour() -> list[Sample]:
+    """Samples of a server with a decoder every other moment, which takes what a process does."""
+    return [
+        replace(one, rss_mb=500 + 30 * one.processes, descriptors=9 * one.processes)
+        for one in an_hour()
+    ]
+
+
 def test_too_few_samples_are_no_level() -> None:
     assert judge_levels(an_hour()[:100], HOUR_S) == []
 
