@@ -29,6 +29,7 @@ from tests.parts.raw_websocket import RawSocket, connect_raw
 
 AT_ONCE = 16
 PATIENCE_S = 0.3  # a client waits this long for its end, then leaves; the server has its own limits
+FORKER = 1  # the descriptor of what decoders are forked from, once a recording was sent
 SETTLED_S = START_TIMEOUT_MS / 1000 + 10  # by when nothing of the last clients may be left
 
 
@@ -85,7 +86,7 @@ async def run_mutations(count: int, seed: int, folder: Path) -> Report:
         began_at = time.monotonic()
         answers = await send_all(server, [random.choice(scripts) for _ in range(count)], seed)
         seconds = time.monotonic() - began_at
-        descriptors_left, sessions_left = await settle(server, descriptors)
+        descriptors_left, sessions_left = await settle(server, descriptors + FORKER)
         return Report(
             count=count,
             seed=seed,

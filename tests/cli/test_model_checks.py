@@ -115,4 +115,5 @@ async def test_the_server_tells_the_same_as_doctor_and_what_is_in_memory() -> No
     assert table is not None
     told = json.loads(answer.body)
     assert (answer.status, told.pop("resident")) == (200, [])
+    assert (told.pop("streams"), told.pop("origin_allowed")) == (True, None)
     assert told == describe_table(table)

@@ -72,6 +72,7 @@ def run(command, *arguments):
     return json.loads(said.getvalue())
 key_id = run("create", "lobby")["id"]
 run("list")
+run("change", key_id, "--max-sessions", "2")
 for command in ("show", "usage", "rotate", "revoke"):
     run(command, key_id)
 """

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any  # of JSON
 
 import jiwer
@@ -60,7 +61,13 @@ def first_word_ms(dialogue: RawClient) -> int:
 
 def decoders_of_this_process() -> list[int]:
     """Return the processes of all decoders, forked from those that this one has started."""
-    return [one for parent in children_of(os.getpid()) for one in children_of(parent)]
+    parents = [one for one in children_of(os.getpid()) if is_forker(one)]
+    return [one for parent in parents for one in children_of(parent)]
+
+
+def is_forker(pid: int) -> bool:
+    """Tell whether decoders are forked from it; databases and browsers of other tests are not."""
+    return b"scribewire.audio.decoder_forks" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 @pytest.mark.parametrize("size", [100, 7001, 1_000_000])
