@@ -19,7 +19,7 @@ from random import Random
 
 from bench.core_fuzz import CoreFinding, fuzz_core
 from bench.mutants import Script, read_scripts
-from bench.mutations import FORKER, errors_of, send_all, settle
+from bench.mutations import errors_of, send_all, settle, warm_up
 from bench.scripted_server import ScriptedServer, run_scripted_server
 from scribewire.client import Client, FinalResult, connect
 from scribewire.testing.scripted import draw_pcm
@@ -116,13 +116,14 @@ async def fuzz_server(count: int, seed: int, folder: Path) -> LiveReport:
     """Send at least so many messages to a server, with a session beside them."""
     scripts = _choose(count, seed)
     async with run_scripted_server(folder) as server:
+        await warm_up(server)
         descriptors = server.descriptors
         neighbour = Neighbour()
         began_at = time.monotonic()
         answers = await _send_beside(server, scripts, seed, neighbour)
         seconds = time.monotonic() - began_at
         has_crashed = server.process.returncode is not None
-        left = (0, 0) if has_crashed else await settle(server, descriptors + FORKER)
+        left = (0, 0) if has_crashed else await settle(server, descriptors)
         return LiveReport(
             messages=sum(len(script.frames) + 1 for script in scripts),
             dialogues=len(scripts),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -8,6 +9,16 @@ import pytest
 
 from scribewire.audio.local_decoder import read_audio
 from scribewire.audio.pcm import encode_pcm
+from scribewire.engines.engines import Engines
+from scribewire.engines.loader import load_engines
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[Engines]:
+    """Those of a server as it comes; they hold nothing of whom they have heard."""
+    engines = load_engines()
+    yield engines
+    engines.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,6 @@ from bench.scoring import WordErrors, count_errors
 from bench.signals import SIGNALS, make_signal
 from scribewire.audio.local_decoder import read_audio
 from scribewire.engines.engines import Engines
-from scribewire.engines.loader import load_engines
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech, scripted_rules
 from scribewire.types import SAMPLE_RATE
 
@@ -26,13 +24,6 @@ if TYPE_CHECKING:
     from scribewire.types import Mode, Samples
 
 BECKETT = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    engines = load_engines()
-    yield engines
-    engines.close()
 
 
 @pytest.fixture(scope="module")

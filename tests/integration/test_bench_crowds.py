@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ from bench.crowds import Outcome, count_copies, format_report, make_buzz, mix_cr
 from bench.own_rules import own_rules
 from scribewire.audio.local_decoder import read_audio
 from scribewire.engines.engines import Engines
-from scribewire.engines.loader import load_engines
 from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.testing.scripted import recognize
@@ -22,13 +20,6 @@ from scribewire.types import SAMPLE_RATE, Mode
 
 if TYPE_CHECKING:
     from scribewire.types import Samples
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    engines = load_engines()
-    yield engines
-    engines.close()
 
 
 @pytest.fixture(scope="module")

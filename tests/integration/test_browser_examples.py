@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import wave
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
@@ -19,7 +19,6 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from scribewire.engines.engines import Engines
-from scribewire.engines.loader import load_engines
 from scribewire.testing.running import KEYS, RunningServer, run_server
 from tests.parts.browser import PATIENCE_MS, open_context, run_browser, write_beginning
 from tests.parts.installed import PartMissing, need_part, skip_or_fail
@@ -85,13 +84,6 @@ class Site:
     def write(self, name: str, text: str) -> None:
         """Put a page there."""
         (self.folder / name).write_text(text, "utf-8")
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    engines = load_engines()
-    yield engines
-    engines.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -17,7 +16,6 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from scribewire.audio.local_decoder import read_audio
 from scribewire.engines.engines import Engines
-from scribewire.engines.loader import load_engines
 from scribewire.events import Final, Partial, TranscriptEvent
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.requests import DecodeRequest, DecodeResult
@@ -32,13 +30,6 @@ if TYPE_CHECKING:
     from scribewire.types import Samples
 
 BECKETT = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    engines = load_engines()
-    yield engines
-    engines.close()
 
 
 @pytest.fixture(scope="module")

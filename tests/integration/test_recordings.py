@@ -18,8 +18,9 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from scribewire.engines.loader import load_engines
 from scribewire.errors import CloseCode
-from scribewire.testing.running import RawClient, RunningServer, run_server
+from scribewire.testing.running import KEYS, RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
+from tests.parts.plain_http import ask
 from tests.parts.recordings import cut, fragments_of, head_of, record
 from tests.sources.test_decoders import children_of, has_gone, until
 
@@ -221,6 +222,25 @@ async def test_who_has_shown_no_key_starts_no_process(messages: list[str]) -> No
 
         assert children_of(os.getpid()) == before
     assert code == CloseCode.CLIENT_FAULT
+
+
+async def test_the_time_that_a_recording_says_has_passed_is_audio_that_its_key_pays_for(
+    server: RunningServer,
+) -> None:
+    wishes = json.dumps({"max_minutes": 0.2}).encode()
+    port = server.address.port
+    asked = {"x-api-key": KEYS[0], "Content-Type": "application/json"}
+    made = await ask(port, "/v1/tokens", asked, method="POST", body=wishes)
+    path = f"/v2/realtime?token={json.loads(made.body)['token']}"
+    recording = record("lossless", draw_pcm(HELLO), draw_pcm(WORLD), pause_s=30.0)
+
+    async with asyncio.timeout(60), server.dial(path) as dialogue:
+        await dialogue.send(START, recording, STOP)
+        code = await dialogue.until_closed()
+
+    assert code == CloseCode.CLIENT_FAULT
+    assert dialogue.finals == ["hello" * 3]
+    assert "allows 0.2 of audio" in dialogue.errors[0]
 
 
 async def test_real_speech_is_understood_as_well_as_pcm(speech: bytes) -> None:

@@ -85,7 +85,7 @@ async def test_silence_is_counted_in_the_stream() -> None:
     stream = Stream(Recognizer(scripted_rules()), scheduler, speech)
     await stream.write(draw_speech("hello" * 3))
 
-    await write_silence(stream, 2.5)
+    await write_silence(stream.write, 2.5)
     stream.end(draw_speech("world" * 3))
 
     finals = [event for event in [e async for e in stream.events()] if isinstance(event, Final)]

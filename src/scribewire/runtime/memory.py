@@ -13,12 +13,22 @@ _STATM = Path("/proc/self/statm")
 
 def held_bytes() -> int:
     """Return what it holds now; where the system does not tell, the most it has held."""
-    try:
-        return int(_STATM.read_text("ascii").split()[1]) * _PAGE_BYTES
-    except OSError:
-        return peak_bytes()
+    held = _told_bytes()
+    return _told_peak_bytes() if held is None else held
 
 
 def peak_bytes() -> int:
-    """Return the most that it has held."""
+    """Return the most that it has held, which is never less than what it holds now."""
+    # The system notes a peak when memory is given back, and counts by processor until then.
+    return max(_told_peak_bytes(), _told_bytes() or 0)
+
+
+def _told_bytes() -> int | None:
+    try:
+        return int(_STATM.read_text("ascii").split()[1]) * _PAGE_BYTES
+    except OSError:
+        return None
+
+
+def _told_peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT

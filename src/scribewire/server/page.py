@@ -66,7 +66,6 @@ _GRANTED: Final = (
     "autoplay",  # of what was recorded
     "clipboard-write",
     "fullscreen",
-    "screen-wake-lock",
 )
 _DENIED: Final = (  # those that Chromium 156 knows; it complains about others
     *("accelerometer", "browsing-topics", "camera", "captured-surface-control"),
@@ -74,7 +73,13 @@ _DENIED: Final = (  # those that Chromium 156 knows; it complains about others
     *("encrypted-media", "gamepad", "geolocation", "gyroscope", "hid", "identity-credentials-get"),
     *("idle-detection", "keyboard-map", "language-detector", "local-fonts", "magnetometer"),
     *("midi", "on-device-speech-recognition", "otp-credentials", "payment", "picture-in-picture"),
-    *("publickey-credentials-create", "publickey-credentials-get", "serial", "storage-access"),
+    *(
+        "publickey-credentials-create",
+        "publickey-credentials-get",
+        "screen-wake-lock",
+        "serial",
+        "storage-access",
+    ),
     *("summarizer", "sync-xhr", "translator", "usb", "window-management", "xr-spatial-tracking"),
 )
 

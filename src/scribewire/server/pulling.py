@@ -11,11 +11,10 @@ from scribewire.sources.events import SourceAudio, SourceOpened
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from scribewire.runtime.stream import Stream
     from scribewire.sources.events import SourceEvent
-    from scribewire.types import Pace
+    from scribewire.types import Pace, Samples
 
 
 LIVE_AHEAD_S = 30.0
@@ -61,10 +60,12 @@ async def pace_events(
         yield event
 
 
-async def write_silence(stream: Stream, seconds: float) -> None:
+async def write_silence(
+    write: Callable[[Samples], Coroutine[None, None, None]], seconds: float
+) -> None:
     """Count time in which nothing was received, so that times stay true."""
     left = round(seconds * SAMPLE_RATE)
     while left > 0:
         count = min(left, SAMPLE_RATE)
-        await stream.write(np.zeros(count, np.float32))
+        await write(np.zeros(count, np.float32))
         left -= count

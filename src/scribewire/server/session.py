@@ -351,7 +351,9 @@ class Session:
                 self._tell(event)
             case SourceGap(seconds=seconds):
                 self._stream.end_utterance()
-                await write_silence(self._stream, seconds)
+                # A pull's time passes by itself; a recording's is what its client says.
+                write = self._stream.write if self._media is None else self._write
+                await write_silence(write, seconds)
 
     def _log(self, event: str, words: str, **values: object) -> None:
         _log.info(LogLine(event, words, session=self.id, **values))

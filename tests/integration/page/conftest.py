@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,17 +8,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from scribewire.engines.engines import Engines
-from scribewire.engines.loader import load_engines
 from scribewire.testing.running import RunningServer, run_server
 from tests.parts.browser import PATIENCE_MS, Visit, open_context, run_browser, write_beginning
 from tests.parts.page_visit import ASSETS, CITIES_S
-
-
-@pytest.fixture(scope="package")
-def engines() -> Iterator[Engines]:
-    engines = load_engines()
-    yield engines
-    engines.close()
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")

@@ -34,7 +34,7 @@ def check_claims(engine: SpeechEngine, speech: Samples) -> None:
 
 def _check_widths(engine: SpeechEngine, speech: Samples) -> None:
     widest = engine.traits.max_width
-    for width in sorted({1, 2, 3, widest // 2, widest} & set(range(1, widest + 1))):
+    for width in range(1, widest + 1):
         name = f"a width of {width}"
         request = replace(request_for(speech), width=width)
         found = decode(engine, name, request)
