@@ -135,7 +135,7 @@ function follow(transcription) {
   transcription.on("audio", ({ pcm, startMs }) => replay.add(store.baseMs + startMs, pcm));
   transcription.on("level", ({ peak }) => (level.value = Math.sqrt(peak))); // as loud as it sounds
   transcription.on("retry", ({ error }) => notice(`${explain(error).split(". ")[0]}. Connecting again…`, "warn"));
-  transcription.on("shutdown", () => notice("The server is going down; what was said until now is finished.", "warn"));
+  transcription.on("shutdown", () => notice("The server is going to restart. Captions go on at another one, or when it is back.", "warn"));
   transcription.on("error", (error) => void showFailure(error));
   transcription.on("end", () => {
     running = null;

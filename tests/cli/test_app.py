@@ -13,7 +13,7 @@ from scribewire import __version__
 from scribewire.cli.app import app, main
 from scribewire.cli.exits import ExitCode
 
-COMMANDS = ["serve", "transcribe", "probe", "doctor", "bench"]
+COMMANDS = ["serve", "transcribe", "probe", "doctor", "drain", "bench"]
 HEAVY = ("av", "numpy", "onnxruntime", "sounddevice", "websockets")
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 

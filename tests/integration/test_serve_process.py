@@ -165,7 +165,7 @@ async def test_what_a_collector_and_prometheus_are_told_holds_no_key() -> None:
 
 async def test_sigterm_gives_an_open_session_its_finals() -> None:
     async with (
-        serving("--key", PLANTED) as (process, url, _),
+        serving("--key", PLANTED, "--drain-timeout-ms", "9000") as (process, url, _),
         connect(f"{url}/v2/realtime?token={PLANTED}") as websocket,
     ):
         await websocket.send(START)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -15,6 +16,7 @@ from scribewire.engines.engines import Engines
 from scribewire.engines.protocols import SpeechEngine
 from scribewire.keys.configured import fingerprint
 from scribewire.runtime.admission import CallCosts
+from scribewire.server.app import make_app
 from scribewire.server.run import serving
 from scribewire.settings import Settings
 from scribewire.testing.observing import RememberingObserver
@@ -190,13 +192,44 @@ async def test_so_is_an_ordinary_request_to_one(server: RunningServer, path: str
 async def test_a_server_that_is_going_down_refuses_with_503_and_when_to_come_back(
     server: RunningServer,
 ) -> None:
-    server.services.draining.set()
+    server.services.draining.begin()
 
     status, body, retry_after = await refusal(server, "/v2/realtime?token=key-1")
 
     assert status == 503
     assert "going down" in body["message"]
     assert retry_after == "5"
+
+
+@pytest.mark.parametrize("path", ["/v2/realtime", "/v2/client/key-1"])
+async def test_who_is_let_in_just_before_it_goes_down_is_told_once_and_has_no_session(
+    server: RunningServer, path: str
+) -> None:
+    draining, sent = server.services.draining, list[dict[str, Any]]()
+    scope = {
+        "type": "websocket",
+        "path": path,
+        "query_string": b"token=key-1&url=http%3A%2F%2F192.0.2.1%2F",
+        "headers": [(b"host", b"localhost")],
+        "subprotocols": [],
+    }
+
+    async def receive() -> dict[str, Any]:
+        if sent:
+            await asyncio.Event().wait()  # it says nothing more
+        draining.begin()
+        await draining.has_ended.wait()  # nobody was there
+        return {"type": "websocket.connect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(dict(message))
+
+    async with asyncio.timeout(5):
+        await make_app(server.services)(scope, receive, send)
+
+    states = [json.loads(one["text"])["state"] for one in sent if "text" in one]
+    assert [state for state in states if state != "loading"] == ["shutting_down", "stopped"]
+    assert sent[-1]["code"] == 1012
 
 
 async def test_beyond_the_limit_of_sessions_a_server_refuses_until_one_ends() -> None:

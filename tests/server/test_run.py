@@ -15,6 +15,7 @@ from scribewire.engines.protocols import Device
 from scribewire.engines.whisper.family import WHISPER_BASE
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.server.address import Address
+from scribewire.server.draining import Draining
 from scribewire.server.run import SWITCH_S, load_first, log_models, prepare_process, serve, serving
 from scribewire.settings import Settings
 from scribewire.testing.faulty import StuckEngine
@@ -153,9 +154,10 @@ async def test_sessions_that_do_not_end_in_time_do_not_hold_the_server(
 
 
 async def test_a_server_that_ends_says_by_when_and_sends_the_finals_it_owes() -> None:
-    settings = Settings(port=0, keys=("key-1",), drain_timeout_ms=2500)
+    settings = Settings(port=0, keys=("key-1",))
     engines = Engines(ScriptedVad(), (ScriptedEngine(),))
-    serve_at_noon = serving(settings, engines, unix_time=lambda: 43_200.0)
+    at_noon = Draining(2.5, unix_time=lambda: 43_200.0)
+    serve_at_noon = serving(settings, engines, draining=at_noon)
     address, services = await serve_at_noon.__aenter__()
     async with (
         RunningServer(address, services).dial() as speaking,
@@ -175,21 +177,17 @@ async def test_a_server_that_ends_says_by_when_and_sends_the_finals_it_owes() ->
 
 
 async def test_a_server_that_is_cut_off_tells_its_clients_and_waits_for_no_final() -> None:
-    engine, cut_off = StuckEngine(), asyncio.Event()
+    engine = StuckEngine()
+    at_noon = Draining(30.0, unix_time=lambda: 43_200.0)
     settings = Settings(port=0, keys=("key-1",))
-    cut_off_at_noon = serving(
-        settings,
-        Engines(ScriptedVad(), (engine,)),
-        unix_time=lambda: 43_200.0,
-        cut_off=cut_off,
-    )
+    cut_off_at_noon = serving(settings, Engines(ScriptedVad(), (engine,)), draining=at_noon)
     address, services = await cut_off_at_noon.__aenter__()
     async with RunningServer(address, services).dial() as dialogue:
         await dialogue.send('{"action":"start"}', draw_pcm("..hello" + "." * 20))
         await asyncio.to_thread(engine.has_begun.wait)
         ending = asyncio.create_task(cut_off_at_noon.__aexit__(None, None, None))
-        await services.draining.wait()
-        cut_off.set()
+        await at_noon.has_begun.wait()
+        at_noon.cut_off()
         code = await dialogue.until_closed()
         engine.release.set()
         await ending

@@ -10,6 +10,7 @@ import typer
 from scribewire import __version__
 from scribewire.cli.bench import bench
 from scribewire.cli.doctor import doctor
+from scribewire.cli.drain import drain
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.keys import keys
 from scribewire.cli.probe import probe
@@ -39,6 +40,7 @@ app.command(
 )(transcribe)
 app.command(epilog="Example: scribewire probe https://radio.example/live.mp3 --seconds 10")(probe)
 app.command(epilog="Example: scribewire doctor && scribewire serve")(doctor)
+app.command(epilog="Example: SCRIBEWIRE_KEY=... scribewire drain wss://node-3.example:8000")(drain)
 app.command(epilog="Example: scribewire bench --format json > capacity.json")(bench)
 app.add_typer(keys, name="keys")
 

@@ -63,7 +63,7 @@ _Expires: TypeAlias = Annotated[
     str | None, typer.Option(help="When it ends: in 30d, in 12h, or on 2030-12-31.")
 ]
 _IsAdmin: TypeAlias = Annotated[
-    bool, typer.Option("--admin", help="It may manage keys over the network.")
+    bool, typer.Option("--admin", help="It may manage keys, and drain servers, over the network.")
 ]
 
 _LIMITS = {

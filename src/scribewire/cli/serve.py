@@ -30,8 +30,9 @@ ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach 
 def serve(settings: Given) -> None:
     """Serve real-time speech-to-text over WebSockets, until Ctrl-C or SIGTERM.
 
-    Sessions that are open then still get the finals of what was said; a
-    second signal cuts them off.
+    Sessions that are open then still get the finals of what was said: at
+    Ctrl-C at once; at SIGTERM they go on for most of --drain-timeout-ms
+    first, to move elsewhere. A second signal cuts them off.
 
     An option overrides the environment: --port overrides SCRIBEWIRE_PORT,
     --key SCRIBEWIRE_KEYS, and so on.

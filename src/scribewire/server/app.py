@@ -155,6 +155,7 @@ async def _serve_client(
         before_sending=watch.before_sending,
     )
     services.attachments.add(attachment)
+    services.draining.tell(attachment)  # it may have begun since the request was let in
     try:
         await attachment.run()
     finally:
@@ -240,7 +241,7 @@ def _refuse(
     """Return the HTTP answer to a request that gets no session."""
     if opening is None:
         return _not_found()
-    if services.draining.is_set():
+    if services.draining.has_begun.is_set():
         return answer_fault(unavailable("shutting down", DRAINING))
     try:
         check_origin(websocket, services.origins)

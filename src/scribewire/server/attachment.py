@@ -104,9 +104,11 @@ class Attachment:
                 self.has_ended.set()
 
     def announce_shutdown(self, at: int) -> None:
-        """Tell the client that the server goes down, in Unix seconds."""
+        """Tell the client that the server goes down, in Unix seconds; no session begins then."""
         self._dialogue.announce_shutdown(at)
-        self._wake_writer()
+        if self._session is None:
+            self._dialogue.end_session(CloseCode.RESTART)
+        self._act()
 
     def end(self, code: CloseCode) -> None:
         """End as if the client had sent `stop`, because the server is going down."""
@@ -174,8 +176,7 @@ class Attachment:
             return
         if self._awaits_model:
             self._clock.begin_anew(_now())
-        fault = self._clock.fault(_now())
-        if fault is not None:
+        if (fault := self._clock.fault(_now())) is not None:
             self._dialogue.reject(fault)
 
     def _accept(self, message: Message) -> None:
@@ -230,10 +231,7 @@ class Attachment:
             self._has_news.clear()
 
     async def _wait_for_news(self) -> None:
-        """Wait until there is something to send; that a model is still being loaded is, at times.
-
-        A client that hears nothing for too long takes the server for dead.
-        """
+        """Wait for news; now and then a load is some, or its client takes the server for dead."""
         session = self._session
         is_loading = session is not None and session.is_read and session.is_loading
         try:

@@ -34,7 +34,7 @@ def find_hindrances(services: Services) -> tuple[Hindrance, ...]:
 
 
 def _hindrances(services: Services) -> Iterator[Hindrance]:
-    if services.draining.is_set():
+    if services.draining.has_begun.is_set():
         yield Hindrance("draining", "this server is going down")
     table = services.engines.table
     first = table.serving if services.settings.preload else table.default_engines

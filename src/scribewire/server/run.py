@@ -6,19 +6,17 @@ import asyncio
 import contextlib
 import gc
 import logging
-import math
 import os
 import signal
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from scribewire.engines.families import choose_device
 from scribewire.engines.loader import configured_engines
 from scribewire.engines.on_demand import OnDemandEngine, is_resident, load_engine
 from scribewire.engines.served import languages_by_model, name_of
-from scribewire.errors import CloseCode, ServerFault
+from scribewire.errors import ServerFault
 from scribewire.keys.tokens import Tokens
 from scribewire.log_line import LogLine
 from scribewire.models.cache import ModelCache
@@ -36,6 +34,7 @@ from scribewire.runtime.threads import count_workers, schedule_on_threads
 from scribewire.server.address import Address, listen
 from scribewire.server.app import make_app
 from scribewire.server.certificate import ServerCertificate
+from scribewire.server.draining import CUT_OFF_S, Draining
 from scribewire.server.forwarding import TrustedProxies
 from scribewire.server.key_keeper import LAST_PATIENCE_S, KeyKeeper, keep_keys
 from scribewire.server.listener import LONGEST_CLOSE_S, Listener, count_strangers_allowed
@@ -53,7 +52,6 @@ if TYPE_CHECKING:
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.runtime.observer import Observer
     from scribewire.runtime.scheduler import Scheduler
-    from scribewire.server.attachment import Attachment
     from scribewire.settings import Settings
     from scribewire.sources.http.urls import HttpUrl
     from scribewire.sources.pulled import Sources
@@ -63,9 +61,8 @@ SWITCH_S = 0.000_5
 there, many times for one final: at Python's usual 5 ms, finals beside sources that make work came
 111 ms later, at this 54 to 87 ms (medians of `bench hostile_bodies`)."""
 
-_CUT_OFF_S = 1.0  # for the word to go out to those who read
 LONGEST_END_S: Final = (  # the metrics' listener, then the clients'
-    _CUT_OFF_S + 2 * LONGEST_CLOSE_S + CALLS_PATIENCE_S + LOAD_PATIENCE_S + LAST_PATIENCE_S
+    CUT_OFF_S + 2 * LONGEST_CLOSE_S + CALLS_PATIENCE_S + LOAD_PATIENCE_S + LAST_PATIENCE_S
 )
 """What an orderly end may take beyond the time that sessions have for it."""
 _MEASURED = "= model {model}: a typical final takes {final_ms:.0f} ms here"
@@ -79,10 +76,11 @@ _log = logging.getLogger("scribewire.server")
 
 
 def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> signal.Signals | None:
-    """Serve until SIGINT or SIGTERM, then end every session with its finals.
+    """Serve until a signal or an operator ends it, then end every session with its finals.
 
-    Returns the second signal if there was one: then sessions were cut off. Models are loaded before
-    the port opens. Raises ModelFault or ServerFault when the server cannot start.
+    At SIGINT they end at once; at SIGTERM, and where an operator asks, they go on for most of the
+    drain timeout. Returns the second signal if there was one: then they were cut off. Models are
+    loaded before the port opens. Raises ModelFault or ServerFault when the server cannot start.
     """
     engines = configured_engines(
         settings, _model_cache(settings), threads=count_workers(settings.workers)
@@ -109,7 +107,7 @@ def _serve_observed(
     on_listening: Callable[[Address], None],
 ) -> signal.Signals | None:
     spans = start_tracing(os.environ)
-    serving_all = _serve_until_signal(settings, engines, costs, on_listening, observer=spans)
+    serving_all = serve_until_signal(settings, engines, costs, on_listening, observer=spans)
     try:
         return asyncio.run(serving_all)
     finally:
@@ -123,17 +121,16 @@ async def serving(
     engines: Engines,
     costs: Mapping[SpeechEngine, CallCosts] | None = None,
     *,
-    unix_time: Callable[[], float] = time.time,
     named_source: HttpUrl | None = None,
-    cut_off: asyncio.Event | None = None,
+    draining: Draining | None = None,
     observer: Observer | None = None,
 ) -> AsyncIterator[tuple[Address, Services]]:
     """Run a server inside the present event loop for as long as the context is open.
 
     `costs` are what admission goes by until there are streams to measure, `named_source` is a URL
     whose host clients may be told all about, wherever it is; `observer` is told what happens, as
-    are the metrics if they are asked for. Leaving the context drains it:
-    sessions are told so and get their finals, within the drain timeout and until `cut_off` is set.
+    are the metrics if they are asked for. Leaving the context ends it: sessions are told so and get
+    their finals, within the drain timeout. `draining` begins that earlier, and can be urged on.
     """
     async with keep_keys(settings) as keys:
         running = _serving_with(
@@ -141,9 +138,8 @@ async def serving(
             settings,
             engines,
             costs or {},
-            unix_time=unix_time,
             named_source=named_source,
-            cut_off=cut_off or asyncio.Event(),
+            draining=draining or draining_of(settings),
             observer=observer,
         )
         async with running as (address, services):
@@ -157,9 +153,8 @@ async def _serving_with(
     engines: Engines,
     costs: Mapping[SpeechEngine, CallCosts],
     *,
-    unix_time: Callable[[], float],
     named_source: HttpUrl | None,
-    cut_off: asyncio.Event,
+    draining: Draining,
     observer: Observer | None,
 ) -> AsyncIterator[tuple[Address, Services]]:
     certificate = _read_certificate(settings)
@@ -175,7 +170,14 @@ async def _serving_with(
     scheduler = schedule_on_threads(engines, workers=settings.workers, observer=observer)
     async with configured_sources(settings, named=named_source, look_up=LookUpThreads()) as sources:
         services = _make_services(
-            settings, keys, engines, costs, scheduler=scheduler, sources=sources, observer=observer
+            settings,
+            keys,
+            engines,
+            costs,
+            draining,
+            scheduler=scheduler,
+            sources=sources,
+            observer=observer,
         )
         listener = Listener(
             listening,
@@ -193,10 +195,11 @@ async def _serving_with(
         )
         listener.start()
         try:
-            async with serving_page(counters, services):
+            async with (
+                serving_page(counters, services),
+                draining.taking_down(services.attachments, listener.hurry_strangers),
+            ):
                 yield address, services
-                listener.hurry_strangers()
-                await _drain(services, unix_time, cut_off)
         finally:
             await listener.aclose()
             await scheduler.aclose()
@@ -216,8 +219,9 @@ def _make_services(
     keys: KeyKeeper,
     engines: Engines,
     costs: Mapping[SpeechEngine, CallCosts],
-    scheduler: Scheduler,
+    draining: Draining,
     *,
+    scheduler: Scheduler,
     sources: Sources,
     observer: Observer,
 ) -> Services:
@@ -254,6 +258,7 @@ def _make_services(
         admission=admission,
         residence=Residence(engines, admission.learn),
         sources=sources,
+        draining=draining,
         observer=observer,
     )
 
@@ -303,24 +308,28 @@ def log_models(engines: Engines) -> None:
     _log.info(LogLine("memory", "= {held_mb:.0f} MB of memory are held", held_mb=held_mb))
 
 
-async def _serve_until_signal(
+async def serve_until_signal(
     settings: Settings,
     engines: Engines,
     costs: Mapping[SpeechEngine, CallCosts],
     on_listening: Callable[[Address], None],
     *,
-    observer: Observer | None,
+    observer: Observer | None = None,
 ) -> signal.Signals | None:
-    stop, cut_off = asyncio.Event(), asyncio.Event()
+    """As `serve`, with these engines, whose owner closes them; it is alone in its event loop."""
+    draining = draining_of(settings)
     received: list[signal.Signals] = []
     loop = asyncio.get_running_loop()
 
     def receive(number: signal.Signals) -> None:
         received.append(number)
-        if not stop.is_set():
-            stop.set()
+        if len(received) == 1:
+            if number is signal.SIGTERM:
+                draining.begin()
+            else:  # somebody waits at the keyboard
+                draining.hurry()
             return
-        cut_off.set()
+        draining.cut_off()
         for one in _ENDING:
             loop.remove_signal_handler(one)
             # A third one ends the process at once. Not with Python's own KeyboardInterrupt: that
@@ -329,14 +338,20 @@ async def _serve_until_signal(
 
     for one in _ENDING:
         loop.add_signal_handler(one, receive, one)
-    async with serving(settings, engines, costs, cut_off=cut_off, observer=observer) as (
+    async with serving(settings, engines, costs, draining=draining, observer=observer) as (
         address,
         _,
     ):
         on_listening(address)
-        await stop.wait()
+        await draining.has_begun.wait()
         _log.info(LogLine("stopping", "= stopping"))
-    return received[1] if cut_off.is_set() else None
+        await draining.has_ended.wait()
+    return received[1] if len(received) > 1 else None
+
+
+def draining_of(settings: Settings) -> Draining:
+    """Return what takes a server down in the time that its operator gives sessions for it."""
+    return Draining(settings.drain_timeout_ms / 1000)
 
 
 def prepare_process() -> None:
@@ -349,46 +364,3 @@ def prepare_process() -> None:
 
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection is a file
-
-
-async def _drain(
-    services: Services, unix_time: Callable[[], float], cut_off: asyncio.Event
-) -> None:
-    """Refuse new sessions, and let the open ones say that it ends and send what they owe.
-
-    Those that have not ended in time are told so and cut off.
-    """
-    services.draining.set()
-    attachments = list(services.attachments)
-    if not attachments:
-        return
-    timeout_s = services.settings.drain_timeout_ms / 1000
-    for attachment in attachments:
-        attachment.announce_shutdown(math.ceil(unix_time() + timeout_s))
-        attachment.end(CloseCode.RESTART)
-    if not await _have_ended(attachments, timeout_s=timeout_s, cut_off=cut_off):
-        words = "! {count:d} sessions did not end in time"
-        _log.warning(LogLine("cut_off", words, count=len(services.attachments)))
-        left = list(services.attachments)
-        for attachment in left:
-            attachment.cut_off(CloseCode.RESTART, at=math.floor(unix_time()))
-        await _have_ended(left, timeout_s=_CUT_OFF_S)
-
-
-async def _have_ended(
-    attachments: Iterable[Attachment], *, timeout_s: float, cut_off: asyncio.Event | None = None
-) -> bool:
-    """Wait for the attachments to end, no longer than allowed; return whether all have."""
-
-    async def wait_for_each() -> bool:
-        for one in attachments:
-            await one.has_ended.wait()
-        return True
-
-    ending = asyncio.create_task(wait_for_each())
-    cutting = asyncio.create_task((cut_off or asyncio.Event()).wait())
-    await asyncio.wait((ending, cutting), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    have_ended = ending.done()
-    for task in (ending, cutting):
-        task.cancel()
-    return have_ended

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from scribewire.runtime.residence import Residence
     from scribewire.runtime.scheduler import Scheduler
     from scribewire.server.attachment import Attachment
+    from scribewire.server.draining import Draining
     from scribewire.server.key_keeper import KeyKeeper
     from scribewire.server.wrong_keys import WrongKeys
     from scribewire.settings import Settings
@@ -49,9 +49,9 @@ class Services:
     """Loads the models that are not in memory yet."""
     sources: Sources
     """Pulls the audio of stream mode."""
+    draining: Draining
+    """Whether and how the server is going down: then no new session is let in."""
     observer: Observer = UNOBSERVED
     """Is told what happens."""
     attachments: set[Attachment] = field(default_factory=set)
     """The clients that are being served."""
-    draining: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once the server is going down: no new session is let in."""

@@ -39,7 +39,7 @@ async def test_figures_are_those_of_the_moment() -> None:
 async def test_readiness_is_told_with_each_reason() -> None:
     async with run_server() as server:
         assert value(server, "ready") == 1
-        server.services.draining.set()
+        server.services.draining.begin()
 
         assert value(server, "ready") == 0
         assert value(server, "hindrance", reason="draining") == 1

@@ -79,7 +79,7 @@ async def test_a_page_is_told_whether_it_may_connect(
 
 
 async def test_a_server_that_is_going_down_is_alive_and_not_ready(server: RunningServer) -> None:
-    server.services.draining.set()
+    server.services.draining.begin()
 
     health = await get(server, "/healthz")
     ready = await ask(server.address.port, "/readyz")

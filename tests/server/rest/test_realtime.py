@@ -158,7 +158,7 @@ async def test_a_server_that_has_no_place_is_not_ready() -> None:
         await dialogue.send('{"action":"start"}')
         await dialogue.next()
         full = await call(server, STATUS)
-        server.services.draining.set()
+        server.services.draining.begin()
         down = await call(server, INITIALIZE)
 
     assert [(status, body["error"]) for status, body in (full, down)] == [

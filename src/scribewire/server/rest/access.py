@@ -31,7 +31,7 @@ _TOO_MANY = (
     "too many wrong keys from this address: wait for as long as Retry-After says, then send the "
     "right one; it is let in at once"
 )
-_NO_ADMIN = "this key may not manage keys: use one that was made with the right to"
+_NO_ADMIN = "this key is no admin's: use one that was made with `scribewire keys create --admin`"
 
 
 def authorize(connection: HTTPConnection, policy: ServerPolicy, wrong_keys: WrongKeys) -> Grant:
@@ -87,6 +87,6 @@ def check_key_limits(grants: Iterable[Grant], access: KeyAccess) -> None:
 
 
 def require_admin(grant: Grant) -> None:
-    """Raise RestFault (403) unless it may manage keys."""
+    """Raise RestFault (403) unless it may manage keys and the server."""
     if not grant.is_admin:
         raise forbidden(_NO_ADMIN)

@@ -90,7 +90,7 @@ class KeyWishes(KeyLimits):
     """A key to make: what is not limited here is not limited."""
 
     name: _Name
-    is_admin: bool = Field(default=False, description="It may manage keys.")
+    is_admin: bool = Field(default=False, description="It may manage keys, and drain servers.")
 
 
 class KeyChanges(KeyLimits):

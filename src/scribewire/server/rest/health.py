@@ -80,7 +80,7 @@ class ServedModels(AnswerModel):
 async def _tell_health(call: RestCall) -> Answer:
     services = call.services
     scheduler = services.scheduler
-    is_draining = services.draining.is_set()
+    is_draining = services.draining.has_begun.is_set()
     health = Health(
         status="draining" if is_draining else "ok",
         version=__version__,

@@ -70,7 +70,7 @@ async def _look(call: RestCall) -> Answer:
 def _find_engine(call: RestCall) -> SpeechEngine:
     """Return what would serve the session. Raises RestFault if it could not begin."""
     services = call.services
-    if services.draining.is_set():
+    if services.draining.has_begun.is_set():
         raise unavailable("shutting down", DRAINING)
     try:
         asked = read_wishes(call.request.scope["query_string"].decode("latin-1"))

@@ -10,6 +10,7 @@ from starlette.routing import Route as PathRoute
 
 from scribewire.server.rest.admin import ADMIN_ROUTES
 from scribewire.server.rest.document import describe
+from scribewire.server.rest.drain import DRAIN_ROUTES
 from scribewire.server.rest.health import HEALTH_ROUTES
 from scribewire.server.rest.realtime import REALTIME_ROUTES
 from scribewire.server.rest.served_path import ServedPath
@@ -38,6 +39,7 @@ ROUTES: Final = (
     *HEALTH_ROUTES,
     *TOKEN_ROUTES,
     *ADMIN_ROUTES,
+    *DRAIN_ROUTES,
     *REALTIME_ROUTES,
     Route(
         method="GET",
