@@ -64,6 +64,17 @@ def test_configured_keys_are_known_beside_those_of_a_database(ring: KeyRing) -> 
         digest_of(NEW.whole).hex(),
         "\udcff",
     ],
+    ids=[  # the secrets are drawn
+        "nothing",
+        "prefix",
+        "no secret",
+        "cut",
+        "more",
+        "another",
+        "another's secret",
+        "digest",
+        "surrogate",
+    ],
 )
 def test_what_is_no_key_brings_nothing(ring: KeyRing, shown: str) -> None:
     assert ring.grant_of(shown) is None

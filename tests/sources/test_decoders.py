@@ -78,6 +78,21 @@ async def test_all_are_forked_from_one_which_ends_with_the_block() -> None:
     assert not is_alive(parent)
 
 
+@pytest.mark.skipif(
+    not os.access("/proc/self/autogroup", os.W_OK), reason="cores are not shared out by sessions"
+)
+async def test_decoders_give_way_too_where_cores_are_shared_out_by_sessions() -> None:
+    def group_of(pid: int | str) -> str:
+        return Path(f"/proc/{pid}/autogroup").read_text("ascii").strip()
+
+    with Decoders() as decoders:
+        async with decoders.start() as decoder:
+            theirs, ours = group_of(decoder.pid), group_of("self")
+
+    assert theirs.endswith(f" nice {NICENESS}")
+    assert theirs.split()[0] != ours.split()[0]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a decoder")
 async def test_a_decoder_has_nothing_open_but_its_input_and_output() -> None:
     with Decoders() as decoders:

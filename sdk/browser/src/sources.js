@@ -4,11 +4,11 @@
  */
 
 import { TranscriptionError } from "./errors.js";
+import { Lateness } from "./lateness.js";
 import { SAMPLE_RATE, toPcm16 } from "./pcm.js";
 
 /** @import { Sink, Source } from "./transcription.js" */
 
-const SLEPT_MS = 1000; // shorter gaps are those of a busy machine, and the audio thread makes up for them
 const PIECE_SAMPLES = SAMPLE_RATE; // of a file, 1 s
 const LONGEST_FILE_S = 4 * 3600; // 0.9 GB for each channel as the browser decodes it
 const LARGEST_FILE_BYTES = 2 ** 30; // more would end the tab before its length is known
@@ -27,7 +27,6 @@ export class StreamSource {
   /** @type {MediaStreamAudioSourceNode | null} */
   #node = null; // browsers forget one that nobody holds
   #listening = new AbortController();
-  #suspendedAtMs = 0;
 
   /**
    * @param {MediaStream} stream It goes on when this source is stopped: who made it ends it.
@@ -49,18 +48,20 @@ export class StreamSource {
     }
     this.#context = context;
     const worklet = (this.#worklet = new AudioWorkletNode(context, "scribewire-pcm", { numberOfOutputs: 0 }));
+    const lateness = new Lateness(Date.now());
     worklet.port.onmessage = ({ data }) => {
       if (data === null) return;
+      const missingMs = lateness.note((data.samples.length / SAMPLE_RATE) * 1000, Date.now());
+      if (missingMs > 0) sink.gap(missingMs, "the sound was paused by the browser, or the machine slept");
       void sink.audio(toPcm16(data.samples));
       sink.level({ rms: data.rms, peak: data.peak });
     };
     worklet.onprocessorerror = () => sink.failed(new TranscriptionError("unreadable", "the audio could not be read on"));
     track.addEventListener("ended", () => sink.ended(), { signal: this.#listening.signal });
-    this.#suspendedAtMs = performance.now();
-    context.onstatechange = () => this.#follow(context, sink);
+    context.onstatechange = () => this.#resume();
     this.#node = context.createMediaStreamSource(this.#stream);
     this.#node.connect(worklet);
-    this.#follow(context, sink);
+    this.#resume();
   }
 
   async stop() {
@@ -75,21 +76,9 @@ export class StreamSource {
     await context.close();
   }
 
-  /**
-   * A tab that sleeps, or a call that takes the microphone: go on as soon as it may, and tell what is missing.
-   * @param {AudioContext} context
-   * @param {Sink} sink
-   */
-  #follow(context, sink) {
-    if (context !== this.#context) return;
-    if (context.state !== "running") {
-      this.#suspendedAtMs ||= performance.now();
-      context.resume().catch(() => {});
-    } else if (this.#suspendedAtMs > 0) {
-      const missingMs = performance.now() - this.#suspendedAtMs;
-      this.#suspendedAtMs = 0;
-      if (missingMs >= SLEPT_MS) sink.gap(missingMs, "the browser had paused the audio");
-    }
+  /** After a tab has slept, or a call had taken the microphone: go on as soon as it may. */
+  #resume() {
+    if (this.#context?.state !== "running") this.#context?.resume().catch(() => {});
   }
 }
 

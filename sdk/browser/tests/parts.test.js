@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { addressOf, routeOf } from "../src/address.js";
 import { TranscriptionError } from "../src/errors.js";
 import { parseServer, Violation } from "../src/messages.js";
+import { Lateness } from "../src/lateness.js";
 import { Outbox } from "../src/outbox.js";
 import { Progress } from "../src/progress.js";
 import { isFinal, retryDelayMs } from "../src/retry.js";
@@ -161,4 +162,34 @@ test("results that are none are violations", () => {
     "",
   ];
   for (const text of bad) assert.throws(() => parseServer(text), Violation, text);
+});
+
+/**
+ * What is missing of sound whose tenths of a second come at these times.
+ * @param {number[]} timesMs
+ */
+const missing = (timesMs) => {
+  const lateness = new Lateness(0);
+  return timesMs.map((nowMs) => lateness.note(100, nowMs)).filter((ms) => ms > 0);
+};
+/** Tenths of a second as they come, from a first one on. @param {number} count @param {number} [fromMs] */
+const tenths = (count, fromMs = 100) => Array.from({ length: count }, (_, index) => fromMs + 100 * index);
+
+test("sound that comes as it should misses nothing, nor on a clock that is a little fast", () => {
+  assert.deepEqual(missing(tenths(600)), []);
+  assert.deepEqual(missing(tenths(36_000).map((ms) => ms * 1.0001)), []);
+});
+
+test("a machine that slept has not heard as much", () => {
+  assert.deepEqual(missing([...tenths(50), ...tenths(50, 15_100)]), [10_000]);
+  assert.deepEqual(missing([...tenths(50), ...tenths(50, 15_100), ...tenths(50, 22_100)]), [10_000, 2000]);
+});
+
+test("sound that is only heard some time after the start is missing", () => {
+  assert.deepEqual(missing(tenths(50, 4100)), [4000]);
+});
+
+test("a page that was busy gets everything late and misses nothing", () => {
+  const burst = Array.from({ length: 60 }, () => 11_000);
+  assert.deepEqual(missing([...tenths(50), ...burst, ...tenths(50, 11_100)]), []);
 });

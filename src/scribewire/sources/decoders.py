@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Final, Self
 
 from scribewire.audio.container import TrackWish
@@ -134,8 +135,7 @@ class _Forks:
         finally:
             theirs.close()
         # To load FFmpeg takes a quarter of a second of a core: those who speak come first.
-        with suppress(ProcessLookupError, PermissionError):  # or we give way more than that
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
+        _have_give_way(self._process.pid)
 
     def ask(self, descriptors: Sequence[socket.socket]) -> bool:
         """Have a decoder forked; return whether there is who could. Raises OSError."""
@@ -158,6 +158,16 @@ class _Forks:
             self._process.wait(_LAST_S)
         except subprocess.TimeoutExpired:
             self.kill()
+
+
+def _have_give_way(leader: int) -> None:
+    """Let a process that leads a session, and all that it starts, have less of the cores."""
+    with suppress(ProcessLookupError, PermissionError):  # or we give way more than that
+        os.setpriority(os.PRIO_PROCESS, leader, NICENESS)
+    # Linux shares cores out by sessions where no control groups do, and processes' own niceness
+    # counts only within one: see sched(7), "The autogroup feature".
+    with suppress(OSError):  # not a Linux, or one that does not
+        Path(f"/proc/{leader}/autogroup").write_text(str(NICENESS), "ascii")
 
 
 async def _hear_no_more(leash: socket.socket) -> None:

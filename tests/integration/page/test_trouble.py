@@ -33,6 +33,7 @@ async def test_a_key_that_is_wrong_is_asked_for_again(visit: Visit, served: Runn
 
     await expect(page.locator("#key-why")).to_contain_text("does not know this key")
     await expect(page.locator("#notice")).to_contain_text("refused")
+    assert await faults_in_both_schemes(page) == []
     await give_key(page)
     await expect(page.get_by_role("button", name="Stop")).to_be_visible()
     await expect(page.locator("#state")).to_have_text(RUNS)
@@ -46,9 +47,11 @@ async def test_what_is_missing_is_said_before_anything_is_sent(
     await page.get_by_role("radio", name="Stream URL").check()
     await start.click()
     await expect(page.get_by_role("alert")).to_contain_text("address of the stream first")
+    assert await faults_in_both_schemes(page) == []
     await page.get_by_role("radio", name="File").check()
     await start.click()
     await expect(page.get_by_role("alert")).to_contain_text("Choose a file first")
+    assert await faults_in_both_schemes(page) == []
     await page.get_by_role("radio", name="Microphone").check()
     await start.click()
     await page.get_by_role("button", name="Cancel").click()
@@ -67,6 +70,7 @@ async def test_a_file_that_is_none_is_told(
     await page.get_by_role("button", name="Start").click()
     await give_key(page)
     await expect(page.get_by_role("alert")).to_contain_text("cannot read the file as audio")
+    assert await faults_in_both_schemes(page) == []
 
 
 async def test_a_person_who_does_not_allow_the_microphone_is_told_how(
@@ -78,6 +82,7 @@ async def test_a_person_who_does_not_allow_the_microphone_is_told_how(
         await give_key(page)
 
         await expect(page.get_by_role("alert")).to_contain_text("may not use the microphone")
+        assert await faults_in_both_schemes(page) == []
         await expect(page.get_by_role("button", name="Start")).to_be_visible()
 
 
@@ -126,6 +131,7 @@ async def test_a_server_that_is_gone_is_told(visit: Visit, engines: Engines) -> 
     await page.get_by_role("button", name="Start").click()
     await give_key(page)
     await expect(page.get_by_role("alert")).to_contain_text("is the server running there")
+    assert await faults_in_both_schemes(page) == []
     await expect(page.get_by_role("button", name="Start")).to_be_visible()
 
 
@@ -163,11 +169,13 @@ async def test_a_browser_without_the_sound_of_tabs_says_so_before(
     tab = page.get_by_role("radio", name="Tab or screen")
     await tab.check()
     await expect(page.locator("#tab-hint")).to_contain_text("Tick “share audio”")
+    assert await faults_in_both_schemes(page) == []
     add_script = visit.context.add_init_script
     await add_script("MediaDevices.prototype.getSupportedConstraints = () => ({})")
     await page.reload()
     await tab.check()
     await expect(page.locator("#tab-hint")).to_contain_text("may share no sound")
+    assert await faults_in_both_schemes(page) == []
     await add_script("delete MediaDevices.prototype.getDisplayMedia")
     await page.reload()
 
