@@ -11,6 +11,9 @@
 const SAMPLE_RATE = 16_000; // of the wire, as in pcm.js
 const PIECE_SAMPLES = SAMPLE_RATE / 10;
 
+const LOOK_MS = 500; // what a busy page takes late comes all at once: it is late, not missing
+const MISSING_MS = 1000; // less is that of a busy machine, and the audio thread makes up for it
+
 const ATTENUATION_DB = 80;
 const PASSED = 0.88; // of the lower half rate: 7 kHz of 8
 
@@ -129,6 +132,41 @@ function bessel(x) {
   return sum;
 }
 
+/** How late the sound of a live source is. */
+export class Lateness {
+  #broughtMs = 0;
+  #usualMs = 0;
+  #leastMs = Infinity; // of the present look
+  #lookedAtMs;
+  #startedAtMs;
+
+  /** @param {number} nowMs On a clock that goes on while the machine sleeps. */
+  constructor(nowMs) {
+    this.#startedAtMs = this.#lookedAtMs = nowMs;
+  }
+
+  /**
+   * Take note of sound that comes, and return how much is missing before it, in ms: mostly 0. It is
+   * known half a second later.
+   * @param {number} lengthMs
+   * @param {number} nowMs
+   */
+  note(lengthMs, nowMs) {
+    let missingMs = 0;
+    if (nowMs - this.#lookedAtMs >= LOOK_MS) {
+      if (this.#leastMs < Infinity) {
+        missingMs = this.#leastMs - this.#usualMs;
+        this.#usualMs = this.#leastMs;
+      }
+      this.#leastMs = Infinity;
+      this.#lookedAtMs = nowMs;
+    }
+    this.#broughtMs += lengthMs;
+    this.#leastMs = Math.min(this.#leastMs, nowMs - this.#startedAtMs - this.#broughtMs);
+    return missingMs >= MISSING_MS ? missingMs : 0;
+  }
+}
+
 // In the audio thread: sound of any rate and any number of channels to pieces of 100 ms.
 
 /** What the audio thread runs; other threads do not know what it is made of. */
@@ -138,9 +176,12 @@ function processor() {
     #piece = new Float32Array(PIECE_SAMPLES);
     #filled = 0;
     #isOver = false;
+    #lateness;
 
-    constructor() {
+    /** @param {{processorOptions: {startedAtMs: number}}} options */
+    constructor({ processorOptions }) {
       super();
+      this.#lateness = new Lateness(processorOptions.startedAtMs);
       this.port.onmessage = () => {
         this.#take(this.#resampler.flush());
         this.#send();
@@ -169,7 +210,8 @@ function processor() {
       if (samples.length === 0) return;
       const peak = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
       const rms = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
-      this.port.postMessage({ samples: samples.slice(), peak, rms });
+      const missingMs = this.#lateness.note((samples.length / SAMPLE_RATE) * 1000, Date.now());
+      this.port.postMessage({ samples: samples.slice(), peak, rms, missingMs });
     }
   };
 }

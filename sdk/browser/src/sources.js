@@ -4,7 +4,6 @@
  */
 
 import { TranscriptionError } from "./errors.js";
-import { Lateness } from "./lateness.js";
 import { SAMPLE_RATE, toPcm16 } from "./pcm.js";
 
 /** @import { Sink, Source } from "./transcription.js" */
@@ -47,12 +46,11 @@ export class StreamSource {
       throw new TranscriptionError("no device", "no sound: what was chosen has no audio track");
     }
     this.#context = context;
-    const worklet = (this.#worklet = new AudioWorkletNode(context, "scribewire-pcm", { numberOfOutputs: 0 }));
-    const lateness = new Lateness(Date.now());
+    const options = { numberOfOutputs: 0, processorOptions: { startedAtMs: Date.now() } };
+    const worklet = (this.#worklet = new AudioWorkletNode(context, "scribewire-pcm", options));
     worklet.port.onmessage = ({ data }) => {
       if (data === null) return;
-      const missingMs = lateness.note((data.samples.length / SAMPLE_RATE) * 1000, Date.now());
-      if (missingMs > 0) sink.gap(missingMs, "the sound was paused by the browser, or the machine slept");
+      if (data.missingMs > 0) sink.gap(data.missingMs, "the browser had paused the audio, or the machine slept");
       void sink.audio(toPcm16(data.samples));
       sink.level({ rms: data.rms, peak: data.peak });
     };

@@ -4,9 +4,9 @@ import { test } from "node:test";
 import { addressOf, routeOf } from "../src/address.js";
 import { TranscriptionError } from "../src/errors.js";
 import { parseServer, Violation } from "../src/messages.js";
-import { Lateness } from "../src/lateness.js";
 import { Outbox } from "../src/outbox.js";
 import { Progress } from "../src/progress.js";
+import { Lateness } from "../src/resampler.js";
 import { isFinal, retryDelayMs } from "../src/retry.js";
 
 /** @param {number} ms @param {number} [value] */
