@@ -180,7 +180,8 @@ async def warm_up(server: ScriptedServer) -> None:
                 pass
     kept = 1  # of the process that decoders are forked from
     left, _ = await settle(server, before + kept)
-    assert left == 0, "the first recording has left something behind"
+    # less than none: a connection of ours had not quite gone when it was counted
+    assert left <= 0, "the first recording has left something behind"
 
 
 async def settle(server: ScriptedServer, before: int) -> tuple[int, int]:
