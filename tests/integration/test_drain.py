@@ -18,6 +18,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from scribewire.client import FinalResult, Message, ShuttingDown
+from scribewire.client import connect as open_session
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.plain_http import ask
 
@@ -146,6 +148,42 @@ async def test_a_second_signal_while_sessions_go_on_cuts_them_off(second: signal
     for one in speakers:
         assert one.states == ["listening", "shutting_down", "shutting_down"]
     assert process.returncode == 128 + second
+
+
+async def caption(first: str, second: str, live: asyncio.Barrier) -> list[str]:
+    """Speak to a server, and to another one from when the first says that it goes down."""
+    async with open_session(first, key=KEY) as session:
+        await session.send_audio(draw_pcm("..good" + PAUSE + "morn"))
+        said = [""]
+        while not said[-1]:
+            said.append(text_of(await anext(session)))
+        await live.wait()
+        while not isinstance(await anext(session), ShuttingDown):
+            pass  # partials
+        async with open_session(second, key=KEY) as following:
+            await following.send_audio(draw_pcm("ing" + PAUSE + "all"))
+            await session.stop()
+            said += [text_of(one) async for one in session]
+            await following.stop()
+            said += [text_of(one) async for one in following]
+    return [text for text in said if text]
+
+
+def text_of(message: Message) -> str:
+    return message.text if isinstance(message, FinalResult) else ""
+
+
+async def test_clients_that_move_when_they_are_told_lose_no_word() -> None:
+    live = asyncio.Barrier(SESSIONS + 1)
+    async with serving(30_000) as (process, first), serving(30_000) as (_, second):
+        captioning = [asyncio.create_task(caption(first, second, live)) for _ in range(SESSIONS)]
+        await live.wait()
+        process.send_signal(signal.SIGTERM)
+        captions = await asyncio.gather(*captioning)
+        await process.communicate()  # as soon as nobody is left
+
+    assert captions == [["good", "morn", "ing", "all"]] * SESSIONS
+    assert process.returncode == 0
 
 
 async def test_ctrl_c_lets_nobody_go_on() -> None:
