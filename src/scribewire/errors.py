@@ -16,6 +16,8 @@ class CloseCode(IntEnum):
     GOING_AWAY = 1001
     NO_WEBSOCKET = 1002
     """What came is no frame as RFC 6455 has it."""
+    BROKEN = 1006
+    """Never sent: the connection went without a close."""
     INVALID_DATA = 1007
     """Text that is not UTF-8."""
     CLIENT_FAULT = 1008
@@ -23,6 +25,10 @@ class CloseCode(IntEnum):
     SERVER_FAULT = 1011
     RESTART = 1012
     TRY_AGAIN_LATER = 1013
+    RESUMED_ELSEWHERE = 4409
+    """Another connection goes on with the session."""
+    CANNOT_RESUME = 4410
+    """The session that was asked for cannot be gone on with: begin a new one."""
 
 
 class ScribewireError(Exception):

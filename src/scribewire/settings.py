@@ -175,6 +175,18 @@ class Settings(ServerLimits):
         le=30_000,
         description="Speech without a pause is cut at this length.",
     )
+    resume_window_ms: int = Field(
+        default=30_000,
+        ge=0,
+        le=3_600_000,
+        description="How long a session is kept whose connection was lost, for a client that asks "
+        "for that and comes back; 0: not at all.",
+    )
+    max_kept_sessions: int = Field(
+        default=1_000,
+        ge=1,
+        description="Sessions that are kept at once; beyond, the ones that were lost first go.",
+    )
     drain_timeout_ms: int = Field(
         default=30_000, ge=0, description="How long sessions may take to end when the server stops."
     )

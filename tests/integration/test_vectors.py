@@ -20,6 +20,7 @@ from scribewire.protocol.dialects import LEGACY, read_request
 from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
+    ClientLost,
     Close,
     OpeningRequest,
     SessionAborted,
@@ -32,6 +33,7 @@ from scribewire.protocol.scriptix.codec import parse_client, parse_server
 from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint, client_url
 from scribewire.protocol.scriptix.messages import (
     Audio,
+    AudioAcknowledged,
     ErrorMessage,
     Listening,
     Loading,
@@ -125,6 +127,7 @@ class ServerPlayer:
         self.audio_bytes = 0
         self.owes_finish = False
         self.is_aborted = False
+        self.is_kept = False
 
     def play(self, step: Line) -> None:
         if not step.get("by_server_core", True):
@@ -134,8 +137,8 @@ class ServerPlayer:
         match step:
             case {"from": "shell"}:
                 self.act(step)
-            case {"from": "client", "close": _}:
-                self.server.receive_disconnect()
+            case {"from": "client", "close": code}:
+                self.server.receive_disconnect(code)
             case {"from": "client"}:
                 self.receive(message_of(step))
             case {"from": "server", "close": code}:
@@ -169,6 +172,8 @@ class ServerPlayer:
                 has_retried = step.get("has_retried", False)
                 code = CloseCode.SERVER_FAULT if has_retried else CloseCode.CLIENT_FAULT
                 self.server.fail_source(ClientFault(step["error"], code))
+            case "turn_away":
+                self.server.turn_away(step["error"], CloseCode(step["close"]))
             case "fail":
                 self.server.fail(step["error"])
             case _:
@@ -179,10 +184,14 @@ class ServerPlayer:
         match parse_server(text, self.shape):
             case Loading():
                 self.server.send_loading()
-            case Listening():
-                self.server.send_listening()
-            case PartialResult() | FinalResult() as result:
+            case Listening(position=position):
+                self.server.send_listening(position)
+            case AudioAcknowledged(received_bytes, replay_from_bytes):
+                self.server.send_received(received_bytes, replay_from_bytes)
+            case PartialResult() as result:
                 self.server.send_result(event_of(result))
+            case FinalResult() as result:
+                self.server.send_result(event_of(result), result.number)
             case ShuttingDown(at):
                 self.server.announce_shutdown(at)
             case Stopped() | ErrorMessage():
@@ -202,6 +211,8 @@ class ServerPlayer:
                     self.owes_finish = True
                 case SessionAborted():
                     self.is_aborted = True
+                case ClientLost():
+                    self.is_kept = True
 
 
 class ClientPlayer:
@@ -269,6 +280,7 @@ def test_the_server_core_plays_the_dialogue(path: Path) -> None:
     assert player.server.is_over
     assert player.audio_bytes == header["expect"]["audio_bytes"]
     assert player.is_aborted is header["expect"]["aborted"]
+    assert player.is_kept is header["expect"].get("kept", False)
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
@@ -293,6 +305,7 @@ def test_an_sdk_can_ask_for_the_same_handshake(path: Path) -> None:
         endpoint_of(header),
         expected.wishes,
         key=expected.keys[0] if expected.keys else None,
+        resuming=expected.come_back or expected.is_resumable,
     )
 
     parts = urlsplit(url)
@@ -301,3 +314,5 @@ def test_an_sdk_can_ask_for_the_same_handshake(path: Path) -> None:
     assert asked is not None
     assert asked.keys == expected.keys[:1]
     assert (asked.path, asked.wishes) == (expected.path, expected.wishes)
+    assert asked.is_resumable is expected.is_resumable
+    assert asked.come_back == expected.come_back

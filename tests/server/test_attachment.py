@@ -22,6 +22,7 @@ from scribewire.protocol.dialogue import (
     DialogueEvent,
     SessionStarted,
 )
+from scribewire.protocol.resuming import Position
 from scribewire.server.attachment import Attachment
 from scribewire.server.concurrency import ConcurrencyError
 from scribewire.server.session import Session, open_session
@@ -149,7 +150,7 @@ async def next_final(session: Session) -> str:
     number = 0
     while True:
         session.has_news.clear()
-        while (result := session.result_after(number)) is not None:
+        while (result := session.results.after(number)) is not None:
             number = result.number
             if isinstance(result.event, Final):
                 return result.event.text
@@ -177,6 +178,7 @@ class LastingDialogue:
     """A dialect whose sessions outlive their socket: text is audio, `end`, or `break`."""
 
     is_over: bool = False
+    takes_results: bool = True
     timer_at: None = None
     events: deque[DialogueEvent] = field(default_factory=deque)
     outgoing: deque[str | bytes | Close] = field(default_factory=deque)
@@ -196,7 +198,7 @@ class LastingDialogue:
     def receive_bytes(self, data: bytes) -> None:
         raise AssertionError
 
-    def receive_disconnect(self) -> None:
+    def receive_disconnect(self, code: int = 1006) -> None:
         self.is_over = True
 
     def handle_timer(self, now: float) -> None:
@@ -205,10 +207,13 @@ class LastingDialogue:
     def send_loading(self) -> None:
         self.outgoing.append("loading")
 
-    def send_listening(self) -> None:
+    def send_listening(self, position: Position | None = None) -> None:
         self.outgoing.append("listening")
 
-    def send_result(self, event: TranscriptEvent) -> None:
+    def send_received(self, received_bytes: int, replay_from_bytes: int) -> None:
+        assert received_bytes == replay_from_bytes
+
+    def send_result(self, event: TranscriptEvent, number: int | None = None) -> None:
         if not isinstance(event, SpeechStarted):
             self.outgoing.append(event.text.encode())
 
@@ -272,7 +277,7 @@ class Wire:
                 self.sent.put_nowait(reason)
 
     async def attach(
-        self, session: Session, *, after: int = 0, times: SessionTimes = USUAL_TIMES
+        self, session: Session, *, finals_seen: int | None = None, times: SessionTimes = USUAL_TIMES
     ) -> Attachment:
         websocket = WebSocket({"type": "websocket"}, self.incoming.get, self.send)
         await websocket.accept()
@@ -281,7 +286,7 @@ class Wire:
             LastingDialogue(),
             lambda _: session,
             name="5e55",
-            after=after,
+            finals_seen=finals_seen,
             times=times,
         )
 
@@ -296,6 +301,7 @@ async def test_a_second_socket_gets_the_results_after_those_of_the_first(
     server: RunningServer,
 ) -> None:
     session = open_session("5e55", SessionStarted(Wishes(language="en")), server.services)
+    session.make_resumable("e70c4")
     first, second = Wire(), Wire()
     running = asyncio.create_task((await first.attach(session)).run())
     first.say_text(HELLO)
@@ -306,7 +312,7 @@ async def test_a_second_socket_gets_the_results_after_those_of_the_first(
     await running
     await session.receive_audio(draw_pcm(HELLO.replace("hello", "again")))  # its socket is gone
 
-    running = asyncio.create_task((await second.attach(session, after=2)).run())
+    running = asyncio.create_task((await second.attach(session, finals_seen=1)).run())
     second.say_text("end")
     got_again = await second.receive(4)
     await running

@@ -15,13 +15,12 @@ from scribewire.grants import NO_LIMITS, Grant
 from scribewire.protocol.dialogue import SessionStarted
 from scribewire.server.concurrency import ConcurrencyError
 from scribewire.server.session import (
-    MAX_KEPT_RESULTS,
-    NumberedResult,
     Session,
     SessionNews,
     SourceEnded,
     open_session,
 )
+from scribewire.server.session_results import MAX_KEPT_RESULTS, NumberedResult
 from scribewire.sources.events import (
     SourceAudio,
     SourceEvent,
@@ -83,7 +82,7 @@ async def take_all(session: Session, after: int = 0) -> list[NumberedResult]:
     taken: list[NumberedResult] = []
     session.attach()
     while True:
-        while (result := session.result_after(after)) is not None:
+        while (result := session.results.after(after)) is not None:
             taken.append(result)
             after = result.number
         while session.next_news() is not None:
@@ -135,10 +134,10 @@ async def test_a_result_that_is_too_old_is_not_kept_and_that_is_told(
     session.end_audio()
     results = await take_all(session)
 
-    assert session.result_after(2) == results[2]
+    assert session.results.after(2) == results[2]
     for number in (1, len(results) + 1):
         with pytest.raises(ServerFault, match=rf"result {number + 1} is not kept: 3 to 66 are"):
-            session.result_after(number)
+            session.results.after(number)
     await session.aclose()
 
 

@@ -84,7 +84,7 @@ async def test_who_attaches_later_is_told_why_it_ended(server: RunningServer) ->
 async def test_whoever_drops_it_waits_for_no_decoder(server: RunningServer) -> None:
     session = begin(server.services)
     writing = asyncio.create_task(session.receive_audio(SPOKEN * 20))
-    while session.result_after(0) is None:
+    while session.results.after(0) is None:
         await session.has_news.wait()
         session.has_news.clear()
     session.abort()

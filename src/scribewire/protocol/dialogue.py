@@ -6,8 +6,8 @@ writing each; `next_event` until None, acting on each; and it arms one timer for
 faster than it can act: not reading is the back-pressure.
 
 Events come in this order: `SessionStarted`, any number of `AudioReceived` and `BreakAsked`, then
-`AudioEnded`; `SessionAborted` may come at any point after the first and is then the last. A
-dialogue that fails before its session has started has none.
+`AudioEnded`; `SessionAborted` or `ClientLost` may come at any point after the first and is then
+the last. A dialogue that fails before its session has started has none.
 
 Where the server pulls the audio there is no `AudioReceived`. The shell calls `send_listening` once
 audio is being read, `send_loading` when a source was lost and `send_listening` when it is read
@@ -21,13 +21,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from scribewire.errors import CloseCode
 from scribewire.grants import NO_LIMITS, Grant
 from scribewire.wishes import Wishes
 
 if TYPE_CHECKING:
-    from scribewire.errors import ClientFault, CloseCode
+    from scribewire.errors import ClientFault
     from scribewire.events import TranscriptEvent
     from scribewire.protocol.policy import ServerPolicy
+    from scribewire.protocol.resuming import ComeBack, Position
 
 MAX_REASON_BYTES = 123  # RFC 6455: a control frame carries 125 bytes, the close code takes two
 
@@ -104,7 +106,14 @@ class SessionAborted:
     """Nobody is there to hear a result: drop everything."""
 
 
-DialogueEvent: TypeAlias = SessionStarted | AudioReceived | BreakAsked | AudioEnded | SessionAborted
+@dataclass(frozen=True, slots=True)
+class ClientLost:
+    """The client is gone and may come back to its session; nothing more goes out here."""
+
+
+DialogueEvent: TypeAlias = (
+    SessionStarted | AudioReceived | BreakAsked | AudioEnded | SessionAborted | ClientLost
+)
 
 
 class Dialogue(Protocol):
@@ -113,6 +122,10 @@ class Dialogue(Protocol):
     @property
     def is_over(self) -> bool:
         """Whether the last message has been put out, or the client is gone."""
+
+    @property
+    def takes_results(self) -> bool:
+        """Whether `send_result` would send one now."""
 
     @property
     def timer_at(self) -> float | None:
@@ -126,8 +139,8 @@ class Dialogue(Protocol):
     def receive_bytes(self, data: bytes) -> None:
         """Take a binary message of the client."""
 
-    def receive_disconnect(self) -> None:
-        """Take note that the client is gone, with a close or without; nothing goes out after."""
+    def receive_disconnect(self, code: int = CloseCode.BROKEN) -> None:
+        """Take note that the client is gone, with this close or without; nothing goes out after."""
 
     def handle_timer(self, now: float) -> None:
         """Take note of the time; calling early or often does no harm."""
@@ -137,11 +150,20 @@ class Dialogue(Protocol):
     def send_loading(self) -> None:
         """Tell the client that its model is being loaded, or that its source is opened again."""
 
-    def send_listening(self) -> None:
-        """Tell the client that audio is received; results may be sent from now on."""
+    def send_listening(self, position: Position | None = None) -> None:
+        """Tell the client that audio is received; results may be sent from now on.
 
-    def send_result(self, event: TranscriptEvent) -> None:
-        """Send what was recognized, as far as the client wants it and has not just seen it."""
+        With a position the session can be resumed from now on.
+        """
+
+    def send_received(self, received_bytes: int, replay_from_bytes: int) -> None:
+        """Tell the client how much audio has come, in a session that can be resumed."""
+
+    def send_result(self, event: TranscriptEvent, number: int | None = None) -> None:
+        """Send what was recognized, as far as the client wants it and has not just seen it.
+
+        `number` is that of a final of a session that can be resumed.
+        """
 
     def announce_shutdown(self, at: int) -> None:
         """Tell the client that the server goes down, at the latest then, in Unix seconds."""
@@ -193,6 +215,10 @@ class OpeningRequest:
     """Those offered that may be answered, the best first: `policy.choose_subprotocol` does that."""
     wishes: Wishes
     """What it asks for; a first message may ask for more."""
+    is_resumable: bool = False
+    """Whether it asks for a session that can be resumed."""
+    come_back: ComeBack | None = None
+    """Which session it wants to go on with; None for a new one."""
     unknown_parameters: tuple[str, ...] = ()
     """Names that were ignored, shortened; a key may stand there by mistake."""
     begin: Callable[[ServerPolicy, str, float], Dialogue]

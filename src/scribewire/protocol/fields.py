@@ -52,6 +52,11 @@ def read_number(fields: Fields, name: str) -> float:
     return value
 
 
+def read_optional_integer(fields: Fields, name: str) -> int | None:
+    """Return a field that may be absent or null, else as `read_number`, without its fraction."""
+    return None if fields.get(name) is None else int(read_number(fields, name))
+
+
 def read_words(fields: Fields, name: str) -> tuple[Word, ...] | None:
     """Return the words of a final, None when absent, or raise `ServerFault`."""
     value = fields.get(name)

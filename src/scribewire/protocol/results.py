@@ -39,6 +39,8 @@ class FinalResult:
     """`Speaker N`; None when diarization is off or undecided."""
     language: str | None = None
     """ISO 639-1 code of what was heard and is written; None where that was not checked."""
+    number: int | None = None
+    """From 1, among the finals of a session that can be resumed; None in any other."""
 
 
 ResultMessage: TypeAlias = PartialResult | FinalResult
@@ -57,8 +59,8 @@ class ResultShape(Protocol):
         """
 
 
-def as_result(event: Partial | Final) -> ResultMessage:
-    """Return the message that tells this event."""
+def as_result(event: Partial | Final, number: int | None = None) -> ResultMessage:
+    """Return the message that tells this event; a final may have a number."""
     offset_ms = samples_to_ms(event.end_sample)
     if isinstance(event, Partial):
         return PartialResult(text=event.text, offset_ms=offset_ms, stability=event.stability)
@@ -69,4 +71,5 @@ def as_result(event: Partial | Final) -> ResultMessage:
         words=event.words,
         speaker=speaker,
         language=event.language,
+        number=number,
     )

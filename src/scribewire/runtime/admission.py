@@ -98,9 +98,14 @@ class Admission:
         """Take note of what the streams of an engine cost, which has just been measured."""
         self._costs[speech] = costs
 
+    @property
+    def open_sessions(self) -> int:
+        """How many count now."""
+        return self._open.total()
+
     def refusal(self, loads: Loads, *, speech: SpeechEngine) -> SessionRefusal | None:
         """Return why `speech` cannot serve one more session now; None if it can."""
-        count = self._open.total()
+        count = self.open_sessions
         if self._max_sessions is not None and count >= self._max_sessions:
             message = f"all {self._max_sessions} sessions of this server are taken"
             return SessionRefusal(message=message, figures=f"{count} sessions open")

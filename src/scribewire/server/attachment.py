@@ -15,20 +15,24 @@ from typing import TYPE_CHECKING, assert_never
 
 from starlette.websockets import WebSocketDisconnect
 
-from scribewire.errors import BusyFault, ClientFault, CloseCode, ModelFault
+from scribewire.errors import BusyFault, ClientFault, CloseCode
 from scribewire.log_line import LogLine
 from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
     BreakAsked,
+    ClientLost,
     Close,
     SessionAborted,
     SessionStarted,
 )
+from scribewire.server.client_wire import ClientWire
 from scribewire.server.concurrency import OneTask
+from scribewire.server.failures import fail_dialogue
 from scribewire.server.session import AudioRefused, EngineLoaded, SourceEnded
 from scribewire.server.session_clock import USUAL_TIMES, SessionClock, SessionTimes
-from scribewire.server.websocket_talk import HALF_CLOSED, SCOPE_KEY
+from scribewire.server.session_results import ToldResults
+from scribewire.server.websocket_talk import HALF_CLOSED
 from scribewire.sources.events import SourceLost, SourceOpened
 
 if TYPE_CHECKING:
@@ -39,14 +43,6 @@ if TYPE_CHECKING:
 
     from scribewire.protocol.dialogue import Dialogue, DialogueEvent
     from scribewire.server.session import Session, SessionNews
-    from scribewire.server.websocket_talk import WebSocketTalk
-
-_NOT_LOADED = "! its model cannot be loaded"
-_NO_MODEL = (
-    "the model of this session cannot be loaded: a fault of the server, whose log says why; "
-    "connect again, or ask who runs it"
-)
-_OUR_FAULT = "recognition failed: a fault of the server, not of the audio; connect again"
 
 _log = logging.getLogger("scribewire.session")
 
@@ -66,23 +62,24 @@ class Attachment:
         find_session: Callable[[SessionStarted], Session],
         *,
         name: str,
-        after: int = 0,
+        finals_seen: int | None = None,
         times: SessionTimes = USUAL_TIMES,
         before_sending: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name  # in the log
         self.has_ended = asyncio.Event()
-        self._websocket = websocket
+        self.is_abandoned = False  # the session: nobody will come back to it
+        self._wire = ClientWire(websocket, name=name)
         self._dialogue = dialogue
         self._find_session = find_session
         self._times = times
-        self._clock: SessionClock | None = None  # once there is a session
+        self._clock = SessionClock(USUAL_TIMES, now=_now())  # until there is a session
         self._before_sending = before_sending  # keeps an answer back
         self._session: Session | None = None  # found once the dialogue has started one
-        self._told = after  # the number of the last result that the client has
+        self._told = ToldResults(finals_seen=finals_seen)
+        self._reading: asyncio.Task[None] | None = None
         self._awaits_model = False  # the client: it may keep its audio until it hears of it
         self._only_reads = False  # the client: it has closed its sending side
-        self._close_of_lost: Close | None = None  # whose source did not come back
         self._owes_finish = False  # the dialogue waits for the remaining results
         self._outgoing: deque[str | bytes | Close] = deque()  # the reader waits until it is empty
         self._may_read = asyncio.Event()
@@ -92,21 +89,34 @@ class Attachment:
     async def run(self) -> None:
         """Serve the client until either side has ended the dialogue or the socket is gone."""
         with self._running:
-            reading = asyncio.create_task(self._read())
+            self._reading = asyncio.create_task(self._read())
             try:
                 self._act()  # a session may have begun with the request
                 await self._write()
             finally:
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
-                if self._session is not None:
-                    self._session.detach()
+                await self._let_go()
                 self.has_ended.set()
+
+    async def hand_over(self) -> None:
+        """Let go of the session, since its client has made another connection; close this one."""
+        words = "another connection goes on with this session"
+        self._dialogue.turn_away(words, CloseCode.RESUMED_ELSEWHERE)
+        self._wake_writer()
+        await self._let_go()
+        self._wire.abandon()
+
+    async def _let_go(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        session, self._session = self._session, None
+        if session is not None:
+            session.detach()
 
     def announce_shutdown(self, at: int) -> None:
         """Tell the client that the server goes down, in Unix seconds; no session begins then."""
         self._dialogue.announce_shutdown(at)
-        if self._session is None:
+        if self._session is None and not self._told.is_of_come_back:
             self._dialogue.end_session(CloseCode.RESTART)
         self._act()
 
@@ -154,25 +164,25 @@ class Attachment:
         async with asyncio.timeout_at(self._next_timer_at()):
             await self._may_read.wait()
         async with asyncio.timeout_at(self._next_timer_at()):
-            return await self._websocket.receive()
+            return await self._wire.receive()
 
     async def _follow_all(self) -> None:
         while (event := self._dialogue.next_event()) is not None:
-            if isinstance(event, AudioReceived):
-                await self._receive_audio(event.pcm)
-            else:
+            if not isinstance(event, AudioReceived):
                 self._follow(event)
+                continue
+            await self._receive_audio(event.pcm)
 
     def _next_timer_at(self) -> float | None:
         """Return when the dialogue or the clock has to be asked, unless a message comes first."""
         timers = [self._dialogue.timer_at]
-        if self._clock is not None and not self._owes_finish:
+        if not self._owes_finish:
             timers.append(self._clock.ends_at)
         return min((one for one in timers if one is not None), default=None)
 
     def _look_at_clock(self) -> None:
         """End a session that has gone on for too long."""
-        if self._clock is None or self._owes_finish:
+        if self._owes_finish:
             return
         if self._awaits_model:
             self._clock.begin_anew(_now())
@@ -188,7 +198,7 @@ class Attachment:
             if not self._dialogue.is_over:
                 _log.info(LogLine("client_gone", "x the client has gone", session=self.name))
             self._outgoing.clear()
-            self._dialogue.receive_disconnect()
+            self._dialogue.receive_disconnect(message.get("code", CloseCode.BROKEN))
         elif text is not None:
             self._dialogue.receive_text(text)
         else:
@@ -196,7 +206,6 @@ class Attachment:
 
     async def _receive_audio(self, pcm: bytes) -> None:
         assert self._session is not None
-        assert self._clock is not None, "a session has one"
         try:
             async with asyncio.timeout_at(self._clock.over_at):
                 await self._session.receive_audio(pcm)
@@ -205,6 +214,7 @@ class Attachment:
         except ClientFault as fault:
             self._dialogue.reject(fault)
         self._clock.receive_audio(_now())
+        self._told.acknowledge(self._session.position, self._dialogue, now=_now())
 
     # The writer.
 
@@ -245,29 +255,28 @@ class Attachment:
         session = self._session
         if session is not None:
             while (news := session.next_news()) is not None:
-                self._tell_news(news, is_loading=session.is_loading)
+                self._tell_news(news, session)
             await self._send_outgoing()
-            while (result := session.result_after(self._told)) is not None:
-                self._dialogue.send_result(result.event)
-                self._told = result.number
+            while self._told.send_next(session.results, self._dialogue):
                 await self._send_outgoing()
-            if self._owes_finish and session.has_ended:
+            if self._owes_finish and session is self._session and session.has_ended:
                 self._dialogue.finish()
         await self._send_outgoing()
 
-    def _tell_news(self, news: SessionNews, *, is_loading: bool) -> None:
+    def _tell_news(self, news: SessionNews, session: Session) -> None:
         match news:
-            case SourceOpened() if is_loading:
-                self._dialogue.send_listening()  # the source is read in time; no result comes yet
+            case SourceOpened() if session.is_loading:
+                # The source is read in time; no result comes yet.
+                self._dialogue.send_listening(session.position)
                 self._dialogue.send_loading()
             case SourceOpened() | EngineLoaded():
                 self._end_wait_for_model()
-                self._dialogue.send_listening()
+                self._dialogue.send_listening(session.position)
             case SourceLost():
                 self._dialogue.send_loading()
             case SourceEnded(fault) if fault is not None:
                 if fault.close_code is CloseCode.SERVER_FAULT:
-                    self._close_of_lost = Close.for_fault(fault)
+                    self._wire.excuse(Close.for_fault(fault))
                 self._dialogue.fail_source(fault)
             case AudioRefused(fault):
                 self._dialogue.reject(fault)
@@ -276,7 +285,7 @@ class Attachment:
         self._act()
 
     def _end_wait_for_model(self) -> None:
-        if self._awaits_model and self._clock is not None:
+        if self._awaits_model:
             self._awaits_model = False
             self._clock.begin_anew(_now())
 
@@ -287,35 +296,19 @@ class Attachment:
             if self._before_sending is not None:
                 await self._before_sending()
         while self._outgoing:
-            await self._send(self._outgoing.popleft())
+            await self._wire.send(self._outgoing.popleft())
             self._collect_outgoing()
         self._may_read.set()
-        if self._clock is not None:
-            self._clock.go_on(_now())
+        self._clock.go_on(_now())
         if self._session is not None:
             self._session.may_pull.set()
 
     def _hold(self) -> None:
         """Take no more audio while something waits to be sent."""
         self._may_read.clear()
-        if self._clock is not None:
-            self._clock.hold(_now())
+        self._clock.hold(_now())
         if self._session is not None:
             self._session.may_pull.clear()
-
-    async def _send(self, message: str | bytes | Close) -> None:
-        if isinstance(message, Close):
-            reason = message.reason if message.logged is None else message.logged
-            words, code = "x closed {code:d} {reason}", message.code
-            _log.info(LogLine("closed", words, session=self.name, code=code, reason=reason))
-            talk: WebSocketTalk | None = self._websocket.scope.get(SCOPE_KEY)
-            if talk is not None and message == self._close_of_lost:
-                talk.excuse_close()
-            await self._websocket.close(message.code, message.reason)
-        elif isinstance(message, str):
-            await self._websocket.send_text(message)
-        else:
-            await self._websocket.send_bytes(message)
 
     # Both.
 
@@ -343,7 +336,10 @@ class Attachment:
                 self._owes_finish = True
                 session.end_audio()
             case SessionAborted():
+                self.is_abandoned = True
                 session.abort()
+            case ClientLost():
+                pass  # the session stays as it is
             case _:
                 assert_never(event)
 
@@ -365,10 +361,21 @@ class Attachment:
         self._has_news.set()
         self._has_news = session.has_news
         _log.info(LogLine("started", "< start", session=self.name))
-        if session.is_read and not session.is_loading:
-            self._dialogue.send_listening()
+        if self._told.is_of_come_back:
+            self._go_on(session)
+        elif session.is_read and not session.is_loading:
+            self._dialogue.send_listening(session.position)
         elif session.is_read:
             self._awaits_model = True
+            self._dialogue.send_loading()
+
+    def _go_on(self, session: Session) -> None:
+        """Tell a client that has come back where its session is, and then what it has missed."""
+        self._told.begin_behind(session.results)
+        self._dialogue.send_listening(session.position)
+        if session.has_all_audio:
+            self._dialogue.end_session(CloseCode.NORMAL)
+        elif not session.is_read or session.is_loading:
             self._dialogue.send_loading()
 
     def _collect_outgoing(self) -> None:
@@ -384,13 +391,8 @@ class Attachment:
     def _fail(self, mistake: Exception) -> None:
         """Log what went wrong, and tell the client if it is still there."""
         if not self._dialogue.is_over:
-            if isinstance(mistake, ModelFault):  # the load has said why, once for all who wait
-                _log.error(LogLine("model_missing", _NOT_LOADED, session=self.name))
-                self._dialogue.fail(_NO_MODEL)
-            else:
-                line = LogLine("session_failed", "! {error}", session=self.name, error=mistake)
-                _log.error(line, exc_info=mistake)
-                self._dialogue.fail(_OUR_FAULT)
+            fail_dialogue(self._dialogue, mistake, name=self.name)
+            self.is_abandoned = True
             self._wake_writer()
 
 

@@ -36,6 +36,7 @@ from scribewire.server.app import make_app
 from scribewire.server.certificate import ServerCertificate
 from scribewire.server.draining import CUT_OFF_S, Draining
 from scribewire.server.forwarding import TrustedProxies
+from scribewire.server.kept_sessions import KeptSessions
 from scribewire.server.key_keeper import LAST_PATIENCE_S, KeyKeeper, keep_keys
 from scribewire.server.listener import LONGEST_CLOSE_S, Listener, count_strangers_allowed
 from scribewire.server.metrics.counters import Counters
@@ -202,6 +203,7 @@ async def _serving_with(
                 yield address, services
         finally:
             await listener.aclose()
+            await services.kept.aclose()
             await scheduler.aclose()
             await services.residence.aclose()
 
@@ -259,6 +261,9 @@ def _make_services(
         residence=Residence(engines, admission.learn),
         sources=sources,
         draining=draining,
+        kept=KeptSessions(
+            window_s=settings.resume_window_ms / 1000, most=settings.max_kept_sessions
+        ),
         observer=observer,
     )
 

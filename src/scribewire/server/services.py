@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scribewire.runtime.scheduler import Scheduler
     from scribewire.server.attachment import Attachment
     from scribewire.server.draining import Draining
+    from scribewire.server.kept_sessions import KeptSessions
     from scribewire.server.key_keeper import KeyKeeper
     from scribewire.server.wrong_keys import WrongKeys
     from scribewire.settings import Settings
@@ -51,6 +52,8 @@ class Services:
     """Pulls the audio of stream mode."""
     draining: Draining
     """Whether and how the server is going down: then no new session is let in."""
+    kept: KeptSessions
+    """Sessions that outlive their connection."""
     observer: Observer = UNOBSERVED
     """Is told what happens."""
     attachments: set[Attachment] = field(default_factory=set)

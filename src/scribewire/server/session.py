@@ -14,14 +14,15 @@ from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.audio.wire import CompressedAudio, WireDecoder
 from scribewire.errors import ClientFault, ServerFault
 from scribewire.log_line import LogLine
+from scribewire.protocol.resuming import Position, check_come_back
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.observer import UNOBSERVED_STREAM
 from scribewire.runtime.stream import Stream
 from scribewire.server.allowance import AudioAllowance
 from scribewire.server.concurrency import OneTask
-from scribewire.server.digits import write_as_wished
 from scribewire.server.pulling import pace_events, write_silence
+from scribewire.server.session_results import SessionResults
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened, SourceTrack
 from scribewire.sources.faults import SourceFault
 from scribewire.sources.pushed import PushedAudio, PushedMedia
@@ -29,9 +30,9 @@ from scribewire.sources.pushed import PushedAudio, PushedMedia
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
-    from scribewire.events import TranscriptEvent
     from scribewire.keys.access import KeyUse
     from scribewire.protocol.dialogue import AudioFormat, SessionStarted
+    from scribewire.protocol.resuming import ComeBack
     from scribewire.runtime.observer import SessionObserver
     from scribewire.server.services import Services
     from scribewire.sources.events import SourceEvent
@@ -39,24 +40,11 @@ if TYPE_CHECKING:
     from scribewire.types import Pace, Samples
     from scribewire.wishes import Wishes
 
-# Kept for whoever comes after a socket that broke: 16 s of speech at four results a second, some
-# 100 KB. Whoever is away for longer has lost results.
-MAX_KEPT_RESULTS = 64
 MAX_NEWS = 16  # opened and lost, in turn; what nobody took is history
 
 _DECODERS: Final[dict[AudioFormat, Callable[[], WireDecoder]]] = {"pcm": WireDecoder}
 
 _log = logging.getLogger("scribewire.session")
-
-
-@dataclass(frozen=True, slots=True)
-class NumberedResult:
-    """One result, and its place among those of its session."""
-
-    number: int
-    """From 1, without a gap."""
-    event: TranscriptEvent
-    """In digits if that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +149,10 @@ class Session:
         self._stream = stream
         self._pushed = pushed
         self._media: PushedMedia | None = None  # set where it goes through a decoder
+        self._media_writing: asyncio.Task[None] | None = None  # the latest
         self._allowance = allowance or AudioAllowance(None)
-        self._outbox: deque[NumberedResult] = deque(maxlen=MAX_KEPT_RESULTS)
-        self._last = 0  # the number of the newest result
+        self.results = SessionResults(stream, wishes)
+        self._epoch: str | None = None  # set where it can be resumed
         self._news: deque[SessionNews] = deque(maxlen=MAX_NEWS)
         # Set once no more audio comes from a source, or a decoder.
         self._audio_end: SourceEnded | AudioRefused | None = None
@@ -182,6 +171,11 @@ class Session:
         return self._stream.has_ended and not self._news
 
     @property
+    def has_all_audio(self) -> bool:
+        """Whether no more audio is taken: the remaining results follow."""
+        return self._stream.has_all_audio
+
+    @property
     def is_loading(self) -> bool:
         """Whether no result can come yet, since the model of its engine is being loaded."""
         return self._loading is not None and not self._loading.done()
@@ -197,7 +191,7 @@ class Session:
         with self._writing:
             self.received_bytes += len(data)
             if self._media is not None:
-                await self._media.write(data)
+                await self._write_media(data)
                 return
             try:
                 samples = self._pushed.pcm.receive_bytes(data)
@@ -211,7 +205,21 @@ class Session:
             raise found
         self._media = self._pushed.media
         self._hearing = asyncio.create_task(self._hear(self._media.events(), AudioRefused))
-        await self._media.write(found.head)
+        await self._write_media(found.head)
+
+    async def _write_media(self, data: bytes) -> None:
+        """Bring bytes to the decoder, all of them though who waits for that goes away meanwhile."""
+        assert self._media is not None
+        before, media = self._media_writing, self._media
+
+        async def write() -> None:
+            if before is not None:
+                await asyncio.wait((before,))
+            await media.write(data)
+
+        self._media_writing = asyncio.create_task(write())
+        self._media_writing.add_done_callback(_note_outcome)
+        await asyncio.shield(self._media_writing)
 
     async def _write(self, samples: Samples) -> None:
         await self._stream.write(self._allowance.let_through(samples))
@@ -244,6 +252,39 @@ class Session:
         self._log("session_ended", words, rejected=self._stream.rejected_hypotheses)
         self._observer.close()
 
+    # Resuming.
+
+    def make_resumable(self, epoch: str) -> None:
+        """Give finals numbers and keep them, from now on; `epoch` names its recognizer."""
+        self._epoch = epoch
+        self.results.keep_finals()
+
+    @property
+    def position(self) -> Position | None:
+        """How far it has come; None where it cannot be resumed."""
+        if self._epoch is None:
+            return None
+        return Position(
+            epoch=self._epoch,
+            received_bytes=self.received_bytes,
+            finals=self.results.last_final,
+        )
+
+    def check_come_back(self, back: ComeBack) -> None:
+        """Raise ClientFault where it cannot go on from what a client has."""
+        assert self.position is not None, "it can be resumed"
+        check_come_back(back, self.position, kept_finals=self.results.kept_finals)
+
+    async def collect(self) -> None:
+        """Take results as they come, for whoever attaches next, until cancelled or the last one."""
+        with contextlib.suppress(ServerFault):  # it is told to who attaches
+            while True:
+                self.has_news.clear()
+                self.results.collect()
+                if self._stream.has_ended:
+                    return
+                await self.has_news.wait()
+
     # Results.
 
     def attach(self) -> None:
@@ -259,31 +300,9 @@ class Session:
         self.may_pull.set()
         self._attached.give_back()
 
-    def result_after(self, number: int) -> NumberedResult | None:
-        """Return the result that follows the one of this number, or None if there is none yet.
-
-        0 asks for the first. Raises ServerFault once an engine has failed, or when the result is
-        too old to have been kept.
-        """
-        if number == self._last:
-            return self._next_result()
-        oldest = self._last + 1 - len(self._outbox)
-        if not oldest - 1 <= number < self._last:
-            raise ServerFault(f"result {number + 1} is not kept: {oldest} to {self._last} are")
-        return self._outbox[number + 1 - oldest]
-
     def next_news(self) -> SessionNews | None:
         """Return what else has become of the source, or None."""
         return self._news.popleft() if self._news else None
-
-    def _next_result(self) -> NumberedResult | None:
-        event = self._stream.next_event()
-        if event is None:
-            return None
-        self._last += 1
-        result = NumberedResult(self._last, write_as_wished(event, self.wishes))
-        self._outbox.append(result)
-        return result
 
     # Where the audio is pulled, or decoded.
 
@@ -366,3 +385,9 @@ class Session:
     def _tell(self, news: SessionNews) -> None:
         self._news.append(news)
         self.has_news.set()
+
+
+def _note_outcome(writing: asyncio.Task[None]) -> None:
+    """Take note of how it ended, for where nobody waits for it any more."""
+    if not writing.cancelled():
+        writing.exception()

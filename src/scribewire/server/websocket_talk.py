@@ -134,6 +134,10 @@ class WebSocketTalk:
         """Do not count the close that comes: nothing is wrong here."""
         self._has_noted_close = True
 
+    def abandon(self) -> None:
+        """Give it little time to read what was written: the client is on another connection."""
+        self._link.give_up_in(CLOSE_TIMEOUT_S)
+
     # The application.
 
     async def run(self, app: ASGIApp, scope: MutableMapping[str, Any]) -> None:

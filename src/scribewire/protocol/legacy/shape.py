@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from scribewire.protocol.fields import (
     list_words,
+    read_optional_integer,
     read_optional_text,
     read_text,
     read_words,
@@ -27,8 +28,9 @@ class LegacyShape:
         """Return the fields that tell this result."""
         if isinstance(result, PartialResult):
             return {"partial": result.text}
-        words = list_words(result.words)
-        return without_absent({"result": words, "speaker": result.speaker, "text": result.text})
+        words, speaker = list_words(result.words), result.speaker
+        fields = {"result": words, "speaker": speaker, "text": result.text, "number": result.number}
+        return without_absent(fields)
 
     def read(self, fields: Fields) -> ResultMessage | None:
         """Return the result that the fields tell, or None when they are something else."""
@@ -42,6 +44,7 @@ class LegacyShape:
                     offset_ms=words[-1].end_ms if words else 0,
                     words=words,
                     speaker=read_optional_text(fields, "speaker"),
+                    number=read_optional_integer(fields, "number"),
                 )
             case _:
                 return None

@@ -55,7 +55,7 @@ _INPUTS: dict[type[ServerMessage], Input] = {
     ErrorMessage: Input.SERVER_ERROR,
     ShuttingDown: Input.SERVER_SHUTTING_DOWN,
     Stopped: Input.SERVER_STOPPED,
-}  # `UnknownMessage` is none: it means nothing to us
+}  # none is `UnknownMessage`, which means nothing to us, nor `AudioAcknowledged`: it moves nothing
 
 
 class ClientConnection:

@@ -11,8 +11,10 @@ from scribewire.errors import ClientFault, CloseCode
 from scribewire.protocol.fields import load_server_fields, read_number, read_optional_text
 from scribewire.protocol.quoting import describe
 from scribewire.protocol.results import FinalResult, PartialResult, ResultShape
+from scribewire.protocol.resuming import Position
 from scribewire.protocol.scriptix.messages import (
     Audio,
+    AudioAcknowledged,
     ClientMessage,
     ErrorMessage,
     Listening,
@@ -133,7 +135,12 @@ def _read_notice(fields: Fields) -> ServerMessage | None:
         case {"state": "loading"}:
             return Loading()
         case {"state": "listening"}:
-            return Listening(read_optional_text(fields, "session_id") or "")
+            return Listening(read_optional_text(fields, "session_id") or "", _read_position(fields))
+        case {"state": "received"}:
+            return AudioAcknowledged(
+                int(read_number(fields, "received_bytes")),
+                int(read_number(fields, "replay_from_bytes")),
+            )
         case {"state": "stopped"}:
             return Stopped()
         case {"state": "shutting_down"}:
@@ -144,14 +151,40 @@ def _read_notice(fields: Fields) -> ServerMessage | None:
             return None
 
 
+def _read_position(fields: Fields) -> Position | None:
+    epoch = read_optional_text(fields, "epoch")
+    if not epoch:
+        return None
+    return Position(
+        epoch=epoch,
+        received_bytes=int(read_number(fields, "received_bytes")),
+        finals=int(read_number(fields, "finals")),
+    )
+
+
+def _position_fields(position: Position) -> Fields:
+    return {
+        "epoch": position.epoch,
+        "received_bytes": position.received_bytes,
+        "finals": position.finals,
+    }
+
+
 def _notice_fields(
-    message: Loading | Listening | ErrorMessage | ShuttingDown | Stopped,
+    message: Loading | Listening | AudioAcknowledged | ErrorMessage | ShuttingDown | Stopped,
 ) -> Fields:
     match message:
         case Loading():
             return {"state": "loading"}
-        case Listening(session_id):
-            return {"state": "listening", "session_id": session_id}
+        case Listening(session_id, position):
+            told: Fields = {} if position is None else _position_fields(position)
+            return {"state": "listening", "session_id": session_id} | told
+        case AudioAcknowledged(received_bytes, replay_from_bytes):
+            return {
+                "state": "received",
+                "received_bytes": received_bytes,
+                "replay_from_bytes": replay_from_bytes,
+            }
         case Stopped():
             return {"state": "stopped"}
         case ShuttingDown(at):

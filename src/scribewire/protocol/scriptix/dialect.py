@@ -49,6 +49,8 @@ class ScriptixDialect:
             keys=handshake.keys,
             subprotocols=handshake.subprotocols,
             wishes=handshake.wishes,
+            is_resumable=handshake.is_resumable,
+            come_back=handshake.come_back,
             unknown_parameters=handshake.unknown_parameters,
             begin=begin,
         )

@@ -7,12 +7,14 @@ from typing import Final
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from scribewire.protocol.results import ResultShape
+from scribewire.protocol.resuming import ComeBack
 from scribewire.protocol.scriptix.parameters import (
     REQUEST,
     STREAM_REQUEST,
     Parameter,
     write_query,
 )
+from scribewire.protocol.scriptix.resume_parameters import write_resume
 from scribewire.protocol.scriptix.shape import SCRIPTIX
 from scribewire.types import ShapeName
 from scribewire.wishes import USUAL, Wishes
@@ -45,11 +47,17 @@ STREAM: Final = Endpoint(path="/v2/client", is_stream=True, shape_name="standard
 
 
 def client_url(
-    server: str, endpoint: Endpoint, wishes: Wishes = USUAL, *, key: str | None = None
+    server: str,
+    endpoint: Endpoint,
+    wishes: Wishes = USUAL,
+    *,
+    key: str | None = None,
+    resuming: bool | ComeBack = False,
 ) -> str:
     """Return the address to connect to; what is as usual is left to the server.
 
-    The shape of results is not: a server may have another one than the client reads.
+    The shape of results is not: a server may have another one than the client reads. `resuming`
+    asks for a session that can be resumed, or for this one to go on.
 
     `server` is its ws:// or wss:// address, without an endpoint's path. Raises `ValueError` for
     one that is no such address.
@@ -63,5 +71,6 @@ def client_url(
     if endpoint.is_stream:
         path += "/" + quote(key or NO_PATH_KEY, safe="")
     shape = {} if endpoint.shape_name is None else {"results": endpoint.shape_name}
-    query = urlencode(token | write_query(wishes, endpoint.parameters) | shape)
+    resume = write_resume(resuming, is_stream=endpoint.is_stream)
+    query = urlencode(token | write_query(wishes, endpoint.parameters) | shape | resume)
     return urlunsplit((parts.scheme, parts.netloc, path, query, ""))

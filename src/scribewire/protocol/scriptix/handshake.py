@@ -17,6 +17,8 @@ from urllib.parse import parse_qsl
 
 from scribewire.errors import ClientFault
 from scribewire.protocol.quoting import shorten
+from scribewire.protocol.resuming import ComeBack
+from scribewire.protocol.scriptix import resume_parameters
 from scribewire.protocol.scriptix.endpoint import NO_PATH_KEY, Endpoint
 from scribewire.protocol.scriptix.parameters import read_query
 from scribewire.types import ShapeName
@@ -45,6 +47,10 @@ class Handshake:
     """What was asked for until now; `start` may add to it."""
     shape_name: ShapeName | None = None
     """Which shape of results it asks for; None leaves that to the server."""
+    is_resumable: bool = False
+    """Whether it asks for a session that can be resumed."""
+    come_back: ComeBack | None = None
+    """Which session it wants to go on with."""
     unknown_parameters: tuple[str, ...] = ()
     """Names that were ignored, shortened, for a debug log."""
     fault: ClientFault | None = None
@@ -66,12 +72,14 @@ def parse_handshake(
     names_shape = endpoint.shape_name is not None
     known = {"token", *(parameter.name for parameter in endpoint.parameters)}
     known |= {"results"} if names_shape else set()
+    known |= set(resume_parameters.NAMES)
     pairs = parse_qsl(query, keep_blank_values=True)
     unknown = dict.fromkeys(shorten(name) for name, _ in pairs if name not in known)
     given = {name: value for name, value in pairs if value}
     wishes, fault = read_query(given, endpoint.parameters)
     shape_name, shape_fault = _read_shape_name(given) if names_shape else (None, None)
-    fault = fault or shape_fault
+    is_resumable, come_back, resume_fault = resume_parameters.read_resume(given)
+    fault = fault or shape_fault or resume_fault
     if endpoint.is_stream and "url" not in given:
         fault = fault or ClientFault(_MISSING_URL)
     return Handshake(
@@ -80,6 +88,8 @@ def parse_handshake(
         subprotocols=tuple(subprotocols),
         wishes=wishes,
         shape_name=shape_name,
+        is_resumable=is_resumable,
+        come_back=come_back,
         unknown_parameters=tuple(unknown),
         fault=fault,
     )

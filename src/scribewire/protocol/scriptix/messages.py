@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.resuming import Position
 from scribewire.wishes import USUAL, Wishes
 
 # From the client.
@@ -64,6 +65,18 @@ class Listening:
 
     session_id: str
     """32 hexadecimal digits that name the session in the server's log; empty if not told."""
+    position: Position | None = None
+    """How far it has come; None where it cannot be resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioAcknowledged:
+    """Audio has come, in a session that can be resumed."""
+
+    received_bytes: int
+    """Of audio, over all connections of the session."""
+    replay_from_bytes: int
+    """No audio before this will be asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +111,7 @@ class UnknownMessage:
 ServerMessage: TypeAlias = (
     Loading
     | Listening
+    | AudioAcknowledged
     | PartialResult
     | FinalResult
     | ErrorMessage

@@ -9,6 +9,7 @@ from scribewire.events import Final, Partial, SpeechStarted, TranscriptEvent
 from scribewire.protocol.dialogue import (
     AudioEnded,
     AudioReceived,
+    ClientLost,
     Close,
     DialogueEvent,
     ProtocolMisuseError,
@@ -19,11 +20,19 @@ from scribewire.protocol.pending import Pending
 from scribewire.protocol.policy import ServerPolicy
 from scribewire.protocol.quoting import shorten
 from scribewire.protocol.results import ResultMessage, ResultShape, as_result
+from scribewire.protocol.resuming import Position
+from scribewire.protocol.scriptix.client_inputs import (
+    AUDIO_BEFORE_POSITION,
+    INPUTS,
+    TIMEOUTS,
+    VIOLATIONS,
+)
 from scribewire.protocol.scriptix.codec import parse_client, serialise_server
 from scribewire.protocol.scriptix.endpoint import MICROPHONE
 from scribewire.protocol.scriptix.handshake import Handshake
 from scribewire.protocol.scriptix.messages import (
     Audio,
+    AudioAcknowledged,
     ClientMessage,
     ErrorMessage,
     Listening,
@@ -47,39 +56,9 @@ from scribewire.protocol.scriptix.states import (
 from scribewire.protocol.strict_json import Fields
 from scribewire.wishes import Wishes
 
-_INPUTS: dict[type[ClientMessage], Input] = {
-    Start: Input.CLIENT_START,
-    Audio: Input.CLIENT_AUDIO,
-    Stop: Input.CLIENT_STOP,
-    UnknownAction: Input.CLIENT_UNKNOWN_ACTION,
-}
+_LEAVING = (CloseCode.NORMAL, CloseCode.GOING_AWAY)  # of a client that does not come back
 
 _CUT_OFF = "the server goes down and waits no longer: connect again"
-_SECOND_START = "second `start`: expected one per connection; connect again to restart"
-_EARLY_AUDIO = 'audio before `start`: expected {"action":"start"} first; send it first'
-_PUSHED_AUDIO = (
-    "binary message in stream mode: the audio comes from `url`; "
-    f"connect to {MICROPHONE.path} to send it"
-)
-_VIOLATIONS = {
-    (DialogueState.AWAITING_START, Input.CLIENT_AUDIO): _EARLY_AUDIO,
-    (DialogueState.STARTING, Input.CLIENT_START): _SECOND_START,
-    (DialogueState.LISTENING, Input.CLIENT_START): _SECOND_START,
-    (DialogueState.OPENING, Input.CLIENT_AUDIO): _PUSHED_AUDIO,
-    (DialogueState.PULLING, Input.CLIENT_AUDIO): _PUSHED_AUDIO,
-}
-
-# What is waited for in these states, and told when it has not come in time.
-_TIMEOUTS = {
-    DialogueState.AWAITING_START: (
-        "connection timeout: no `start` within {seconds:g} s; "
-        'send {{"action":"start"}} as soon as the connection is open'
-    ),
-    DialogueState.OPENING: (
-        "connection timeout: no audio from `url` within {seconds:g} s; "
-        "see whether the stream plays elsewhere, then connect again"
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +87,7 @@ class ServerConnection:
         self._wishes: Wishes | None = None  # set once `start` has been accepted
         self._ending = _Ending(Close(CloseCode.NORMAL), Stopped())  # once it is flushed
         self._last_partial: Fields = {}  # as sent but for its offset; empty after a final
+        self._is_resumable = handshake.come_back is not None  # else once it is told a position
         self._start_deadline = now + policy.start_timeout_ms / 1000
         self._events: Pending[DialogueEvent] = Pending("next_event")
         self._outgoing: Pending[str | Close] = Pending("next_outgoing")
@@ -124,9 +104,14 @@ class ServerConnection:
         return is_over(self._state)
 
     @property
+    def takes_results(self) -> bool:
+        """Whether the client has been told that it is listened to, and may be told more."""
+        return next_state(self._state, Input.SERVER_RESULT) is not None
+
+    @property
     def timer_at(self) -> float | None:
         """When to call `handle_timer`, on the clock of `now`; None for never."""
-        return self._start_deadline if self._state in _TIMEOUTS else None
+        return self._start_deadline if self._state in TIMEOUTS else None
 
     # What happened. After each of these: take outgoing messages and events.
 
@@ -138,20 +123,21 @@ class ServerConnection:
         """Take a binary message of the client."""
         self._receive(data)
 
-    def receive_disconnect(self) -> None:
-        """Take note that the client is gone, with a close or without; nothing goes out after."""
+    def receive_disconnect(self, code: int = CloseCode.BROKEN) -> None:
+        """Take note that the client is gone, with this close or without; nothing goes out after."""
         was_running = self._wishes is not None and not is_over(self._state)
         self._state = DialogueState.CLOSED
         self._outgoing.drop_all()
         if was_running:
-            self._events.add(SessionAborted())
+            may_come_back = self._is_resumable and code not in _LEAVING
+            self._events.add(ClientLost() if may_come_back else SessionAborted())
 
     def handle_timer(self, now: float) -> None:
         """Take note of the time; calling early or often does no harm."""
         if self.timer_at is None or now < self.timer_at:
             return
         seconds = self._policy.start_timeout_ms / 1000
-        self.reject(ClientFault(_TIMEOUTS[self._state].format(seconds=seconds)))
+        self.reject(ClientFault(TIMEOUTS[self._state].format(seconds=seconds)))
 
     # What to send. Once the dialogue is over these do nothing, so that work in flight may end.
 
@@ -162,17 +148,30 @@ class ServerConnection:
         """
         self._send(Input.SERVER_LOADING, Loading())
 
-    def send_listening(self) -> None:
-        """Tell the client that audio is received; results may be sent from now on."""
-        self._send(Input.SERVER_LISTENING, Listening(self._session_id))
+    def send_listening(self, position: Position | None = None) -> None:
+        """Tell the client that audio is received; results may be sent from now on.
 
-    def send_result(self, event: TranscriptEvent) -> None:
-        """Send what was recognized, unless it is a partial that is not wanted or brings no news."""
+        With a position the session can be resumed from now on.
+        """
+        self._is_resumable = position is not None
+        self._send(Input.SERVER_LISTENING, Listening(self._session_id, position))
+
+    def send_received(self, received_bytes: int, replay_from_bytes: int) -> None:
+        """Tell the client how much audio has come, while it is listened to."""
+        if is_listened_to(self._state):
+            received = AudioAcknowledged(received_bytes, replay_from_bytes)
+            self._outgoing.add(serialise_server(received, self._shape))
+
+    def send_result(self, event: TranscriptEvent, number: int | None = None) -> None:
+        """Send what was recognized, unless it is a partial that is not wanted or brings no news.
+
+        `number` is that of a final of a session that can be resumed.
+        """
         match event:
             case Partial():
                 self._send_partial(as_result(event))
             case Final():
-                self._send(Input.SERVER_RESULT, as_result(event))
+                self._send(Input.SERVER_RESULT, as_result(event, number))
                 self._last_partial = {}
             case SpeechStarted():
                 pass  # this dialect has no message for it
@@ -315,9 +314,12 @@ class ServerConnection:
                 self.reject(fault)
 
     def _accept(self, message: ClientMessage) -> None:
-        given = _INPUTS[type(message)]
+        given = INPUTS[type(message)]
+        awaits_position = self._handshake.come_back and self._state is DialogueState.STARTING
+        if awaits_position and given is Input.CLIENT_AUDIO:
+            raise ClientFault(AUDIO_BEFORE_POSITION)
         if next_state(self._state, given) is None:
-            raise ClientFault(_VIOLATIONS[self._state, given])
+            raise ClientFault(VIOLATIONS[self._state, given])
         match message:
             case Start():
                 if not self._is_stream:

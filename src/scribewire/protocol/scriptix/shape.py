@@ -7,6 +7,7 @@ from typing import Final
 from scribewire.protocol.fields import (
     list_words,
     read_number,
+    read_optional_integer,
     read_optional_text,
     read_text,
     read_words,
@@ -29,10 +30,11 @@ class ScriptixShape:
         match result:
             case PartialResult(stability=stability):
                 fields["stability"] = stability
-            case FinalResult(words=words, speaker=speaker, language=language):
-                fields["words"] = list_words(words)
-                fields["speaker"] = speaker
-                fields["language"] = language
+            case FinalResult():
+                fields["words"] = list_words(result.words)
+                fields["speaker"] = result.speaker
+                fields["language"] = result.language
+                fields["number"] = result.number
         return without_absent(fields)
 
     def read(self, fields: Fields) -> ResultMessage | None:
@@ -52,6 +54,7 @@ class ScriptixShape:
                     words=read_words(fields, "words"),
                     speaker=read_optional_text(fields, "speaker"),
                     language=read_optional_text(fields, "language"),
+                    number=read_optional_integer(fields, "number"),
                 )
             case _:
                 return None

@@ -1,0 +1,145 @@
+"""Sessions that outlive their connection, for clients that come back.
+
+Theory of operation. A session that can be resumed is known here from its start. While a connection
+carries it, its attachment takes its results; once that has gone, they are collected here until the
+client comes back or the window is over. Whoever comes back while an older connection still carries
+it, which the server may not have found out about, takes it over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scribewire.log_line import LogLine
+from scribewire.protocol.resuming import cannot_resume
+
+if TYPE_CHECKING:
+    from scribewire.errors import ClientFault
+    from scribewire.protocol.resuming import ComeBack
+    from scribewire.server.attachment import Attachment
+    from scribewire.server.session import Session
+
+_log = logging.getLogger("scribewire.session")
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class KeptSession:
+    """One that can be resumed, and what carries it now."""
+
+    session: Session
+    key_id: str
+    """Whose it is."""
+    owned: AsyncExitStack
+    """What ends with it."""
+    take_place: Callable[[], AbstractContextManager[None]]
+    """Counts it among those that are carried, while it is kept and its source is read on."""
+    attachment: Attachment | None = None
+    """What takes its results."""
+    while_kept: ExitStack = field(default_factory=ExitStack)
+    taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def end(self, fault: ClientFault) -> None:
+        """End it because its key may not go on."""
+        if self.attachment is not None:
+            self.attachment.reject(fault)
+        else:
+            self.session.end_audio()
+
+
+class KeptSessions:
+    """Those of one server. It belongs to the event loop; the last to be called is `aclose`."""
+
+    def __init__(self, *, window_s: float, most: int) -> None:
+        self._window_s, self._most = window_s, most
+        self._known: dict[str, KeptSession] = {}
+        self._kept: dict[str, KeptSession] = {}  # of these, those nobody carries; oldest first
+        self._ending: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether sessions can be resumed at all."""
+        return self._window_s > 0
+
+    @property
+    def count(self) -> int:
+        """How many are kept that no connection carries."""
+        return len(self._kept)
+
+    def add(self, one: KeptSession) -> None:
+        """Know a session that begins; its attachment carries it."""
+        self._known[one.session.id] = one
+
+    def is_known(self, back: ComeBack, key_ids: frozenset[str]) -> bool:
+        """Tell whether a session of one of these keys could be gone on with."""
+        one = self._known.get(back.session_id)
+        return one is not None and one.key_id in key_ids
+
+    async def take(self, back: ComeBack, key_id: str, attachment: Attachment) -> KeptSession:
+        """Have a session carried by this attachment, whatever carries it or keeps it now.
+
+        Raises ClientFault where there is none of this key, or none to go on with from there.
+        """
+        one = self._known.get(back.session_id)
+        if one is None or one.key_id != key_id:
+            raise cannot_resume()
+        one.session.check_come_back(back)
+        async with one.taking:
+            carrier, one.attachment = one.attachment, attachment
+            self._kept.pop(back.session_id, None)
+            one.while_kept.close()
+            if carrier is not None:
+                await carrier.hand_over()
+        return one
+
+    async def release(self, one: KeptSession, attachment: Attachment) -> None:
+        """Keep a session that its attachment has let go of, unless it is over or another has it."""
+        if one.attachment is not attachment:
+            return
+        one.attachment = None
+        if attachment.is_abandoned:
+            await self._end(one)
+            return
+        _log.info(LogLine("kept", "= kept for its client to come back", session=one.session.id))
+        self._keep(one)
+        while len(self._kept) > self._most:
+            await self._end(self._next_to_go())
+
+    async def aclose(self) -> None:
+        """End all that is kept."""
+        for one in list(self._kept.values()):
+            await self._end(one)
+        await asyncio.gather(*self._ending)
+
+    def _keep(self, one: KeptSession) -> None:
+        session = one.session
+        self._kept[session.id] = one
+        collecting = asyncio.create_task(session.collect())
+        one.while_kept.callback(collecting.cancel)
+        if not session.has_all_audio and session.wishes.url is not None:
+            one.while_kept.enter_context(one.take_place())
+        timer = asyncio.get_running_loop().call_later(self._window_s, self._expire, one)
+        one.while_kept.callback(timer.cancel)
+
+    def _next_to_go(self) -> KeptSession:
+        """Return one that has ended, if there is one, else the one that was lost first."""
+        kept = list(self._kept.values())
+        return next((one for one in kept if one.session.has_ended), kept[0])
+
+    def _expire(self, one: KeptSession) -> None:
+        ending = asyncio.create_task(self._end(one))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
+    async def _end(self, one: KeptSession) -> None:
+        session_id = one.session.id
+        self._known.pop(session_id, None)
+        if self._kept.pop(session_id, None) is not None and not one.session.has_ended:
+            words = "x its client has not come back: what it had not got is lost"
+            _log.warning(LogLine("not_resumed", words, session=session_id))
+        one.while_kept.close()
+        await one.owned.aclose()

@@ -1,0 +1,233 @@
+"""One client from the accepted connection to its end: its place, its session, who carries it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from contextlib import AbstractContextManager, AsyncExitStack
+from typing import TYPE_CHECKING
+
+from structlog.contextvars import bound_contextvars
+
+from scribewire.errors import BusyFault, ClientFault
+from scribewire.log_line import LogLine
+from scribewire.origins import normalise_origin
+from scribewire.protocol.resuming import cannot_resume
+from scribewire.server.attachment import Attachment
+from scribewire.server.kept_sessions import KeptSession
+from scribewire.server.key_watch import KeyWatch
+from scribewire.server.rest.access import host_of_client
+from scribewire.server.rest.cors import origin_of
+from scribewire.server.session import open_session
+from scribewire.server.session_clock import SessionTimes
+from scribewire.server.websocket_talk import SCOPE_KEY
+from scribewire.sources.http.urls import host_of
+
+if TYPE_CHECKING:
+    from starlette.websockets import WebSocket
+
+    from scribewire.engines.protocols import SpeechEngine
+    from scribewire.protocol.dialogue import OpeningRequest, SessionStarted
+    from scribewire.server.services import Services
+    from scribewire.server.session import Session
+    from scribewire.server.websocket_talk import WebSocketTalk
+    from scribewire.wishes import Wishes
+
+_FULL = "x no place: {figures}"
+
+_session_log = logging.getLogger("scribewire.session")
+
+
+class ServedClient:
+    """Serve one client; `owned` takes what ends with its connection.
+
+    `held` is the key that it has a place of.
+    """
+
+    def __init__(
+        self,
+        websocket: WebSocket,
+        opening: OpeningRequest,
+        services: Services,
+        owned: AsyncExitStack,
+        *,
+        held: str | None,
+    ) -> None:
+        self._websocket = websocket
+        self._opening = opening
+        self._services = services
+        self._owned = owned
+        self._held = held
+        back = opening.come_back
+        self._name = secrets.token_hex(16) if back is None else back.session_id
+        self._kept: KeptSession | None = None  # if it can be resumed
+        self._fault: ClientFault | None = None  # why the one that was asked for cannot be
+
+    async def run(self) -> None:
+        """Serve it until it is gone. A session that it may come back to is kept."""
+        # Whatever is logged while it is served, by whomever, is of this session.
+        self._owned.enter_context(bound_contextvars(session=self._name))
+        _log_opening(self._name, self._opening)
+        attachment = self._make_attachment()
+        self._attachment = attachment
+        self._services.attachments.add(attachment)
+        self._services.draining.tell(attachment)  # it may have begun since the request was let in
+        try:
+            await self._take_back(attachment)
+            await attachment.run()
+        finally:
+            self._services.attachments.discard(attachment)
+            if self._kept is not None:
+                await self._services.kept.release(self._kept, attachment)
+
+    def _make_attachment(self) -> Attachment:
+        services, back = self._services, self._opening.come_back
+        watch = KeyWatch(
+            services.policy,
+            services.wrong_keys,
+            host_of_client(self._websocket),
+            note_refusal=services.observer.note_refusal,
+        )
+        return Attachment(
+            self._websocket,
+            self._opening.begin(watch.policy, self._name, _now()),
+            self._find_session,
+            name=self._name,
+            finals_seen=None if back is None else back.finals,
+            times=SessionTimes.of_settings(
+                services.settings.max_session_ms, services.settings.idle_timeout_ms
+            ),
+            before_sending=watch.before_sending,
+        )
+
+    # The session.
+
+    async def _take_back(self, attachment: Attachment) -> None:
+        """Have the session that it wants to go on with; why that cannot be is told in time."""
+        back, keys = self._opening.come_back, self._opening.keys
+        if back is None:
+            return
+        grant = self._services.policy.grant_of(keys[0]) if keys else None
+        try:
+            if grant is None:
+                raise cannot_resume("its key has to come with the request")
+            self._kept = await self._services.kept.take(back, grant.key_id, attachment)
+        except ClientFault as fault:
+            self._fault = fault
+
+    def _find_session(self, started: SessionStarted) -> Session:
+        if self._fault is not None:
+            raise self._fault
+        if self._opening.come_back is None:
+            self._take_places(started)
+            self._admit(started)
+            return self._begin(started)
+        self._admit(started)
+        return self._go_on(started)
+
+    def _take_places(self, started: SessionStarted) -> None:
+        access, grant = self._services.keys.access, started.grant
+        has_place = grant.key_id == self._held
+        refusal = access.refusal(grant, has_place=has_place)
+        if refusal is not None:
+            raise refusal.fault
+        if not has_place:
+            self._owned.enter_context(access.take_place(grant))
+        if not self._opening.keys:  # it came with a key only now, and has no place yet
+            place = _take_place(self._services, started.wishes, self._name)
+            self._owned.enter_context(place)
+
+    def _admit(self, started: SessionStarted) -> None:
+        origin = origin_of(self._websocket)
+        # The key may have come only now.
+        started.grant.check_origin(None if origin is None else normalise_origin(origin))
+        self._services.tokens.use(started.grant)
+        talk: WebSocketTalk | None = self._websocket.scope.get(SCOPE_KEY)
+        if talk is not None:
+            talk.begin_session()
+        _log_client(self._name, self._websocket, started)
+
+    def _begin(self, started: SessionStarted) -> Session:
+        services, grant = self._services, started.grant
+        use = services.keys.access.begin(grant, end=self._end)
+        session = open_session(self._name, started, services, use)
+        is_resumable = self._opening.is_resumable and services.kept.is_on
+        owned = AsyncExitStack() if is_resumable else self._owned
+        owned.callback(use.close)
+        owned.push_async_callback(session.aclose)
+        if is_resumable:
+            session.make_resumable(secrets.token_hex(4))
+            self._kept = KeptSession(
+                session=session,
+                key_id=grant.key_id,
+                owned=owned,
+                take_place=lambda: services.admission.session(
+                    speech=speech_for(started.wishes, services)
+                ),
+                attachment=self._attachment,
+            )
+            services.kept.add(self._kept)
+        return session
+
+    def _go_on(self, started: SessionStarted) -> Session:
+        kept = self._kept
+        assert kept is not None, "it was taken, or why it was not is known"
+        if kept.key_id != started.grant.key_id or kept.attachment is not self._attachment:
+            raise cannot_resume()
+        _session_log.info(LogLine("resumed", "= its client has come back", session=self._name))
+        return kept.session
+
+    def _end(self, fault: ClientFault) -> None:
+        """End the session because its key may not go on, whoever carries it then."""
+        if self._kept is not None:
+            self._kept.end(fault)
+        else:
+            self._attachment.reject(fault)
+
+
+def speech_for(wishes: Wishes, services: Services) -> SpeechEngine:
+    """Return the engine that serves these wishes."""
+    try:
+        wishes = services.policy.settle_languages(wishes)
+    except ClientFault:  # the dialogue will say it
+        return services.engines.speech_for(None, wishes.mode)
+    return services.engines.speech_for(wishes.language, wishes.mode, wishes.languages)
+
+
+def _take_place(services: Services, wishes: Wishes, name: str) -> AbstractContextManager[None]:
+    """Count a session until the returned context is left, or raise `BusyFault`."""
+    speech = speech_for(wishes, services)
+    refusal = services.admission.refusal(services.scheduler.loads(), speech=speech)
+    if refusal is not None:
+        words, figures = _FULL, refusal.figures
+        _session_log.info(LogLine("no_place", words, session=name, figures=figures))
+        services.observer.note_refusal("too many sessions")
+        raise BusyFault(refusal.message)
+    return services.admission.session(speech=speech)
+
+
+def _log_opening(session_id: str, opening: OpeningRequest) -> None:
+    words, path, mode = "= open {path} {mode}", opening.path, opening.wishes.mode
+    _session_log.info(LogLine("opened", words, session=session_id, path=path, mode=mode))
+    if opening.unknown_parameters:
+        # Not their names: a key may stand there by mistake.
+        count = len(opening.unknown_parameters)
+        words = "= ignored {count:d} parameters"
+        _session_log.debug(LogLine("parameters_ignored", words, session=session_id, count=count))
+
+
+def _log_client(session_id: str, websocket: WebSocket, started: SessionStarted) -> None:
+    """Say whose session it is, and where its audio comes from: no key, no path, no query."""
+    peer = websocket.client.host if websocket.client else "unknown"
+    told = {"client": peer, "key": started.grant.key_id}
+    if started.grant.token_id is not None:
+        told["token"] = started.grant.token_id
+    if started.wishes.url is not None:
+        told["source"] = host_of(started.wishes.url)
+    words = "= " + ", ".join(f"{name} {{{name}}}" for name in told)
+    _session_log.info(LogLine("admitted", words, session=session_id, **told))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

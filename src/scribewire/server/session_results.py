@@ -1,0 +1,140 @@
+"""The results of a session in order, the latest ones kept for whoever attaches next."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scribewire.errors import ServerFault
+from scribewire.events import Final
+from scribewire.server.digits import write_as_wished
+
+if TYPE_CHECKING:
+    from scribewire.events import TranscriptEvent
+    from scribewire.protocol.dialogue import Dialogue
+    from scribewire.protocol.resuming import Position
+    from scribewire.runtime.stream import Stream
+    from scribewire.wishes import Wishes
+
+MAX_KEPT_RESULTS = 64  # for who is a little behind: 16 s of speech at four a second, some 100 KB
+ACKNOWLEDGED_EVERY_S = 1.0  # 32 KB of audio: a client holds little more than is under way
+MAX_KEPT_FINALS = 512  # where it can be resumed: over half an hour of speech, some 500 KB
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedResult:
+    """One result, and its place among those of its session."""
+
+    number: int
+    """From 1, without a gap."""
+    event: TranscriptEvent
+    """In digits if that was asked for."""
+    final: int | None = None
+    """Its place among the finals, from 1, where these are kept."""
+
+
+class SessionResults:
+    """Takes what a stream brings, when it is asked to: who asks slowly slows the stream down."""
+
+    def __init__(self, stream: Stream, wishes: Wishes) -> None:
+        self.last = 0
+        """The number of the newest result that was taken."""
+        self.last_final = 0
+        """That of the newest final, among finals."""
+        self._stream, self._wishes = stream, wishes
+        self._latest: deque[NumberedResult] = deque(maxlen=MAX_KEPT_RESULTS)
+        self._finals: deque[NumberedResult] | None = None
+
+    def keep_finals(self) -> None:
+        """Give finals numbers from now on, and keep them to be told again."""
+        self._finals = deque(maxlen=MAX_KEPT_FINALS)
+
+    @property
+    def kept_finals(self) -> int:
+        """How many there are of them."""
+        return len(self._finals or ())
+
+    def finals_after(self, final: int) -> tuple[NumberedResult, ...]:
+        """Return the finals that are kept and follow the one of this number, among finals."""
+        return tuple(one for one in self._finals or () if (one.final or 0) > final)
+
+    def after(self, number: int) -> NumberedResult | None:
+        """Return the result that follows the one of this number, or None if there is none yet.
+
+        0 asks for the first. Raises ServerFault once an engine has failed, or when the result is
+        too old to have been kept.
+        """
+        if number == self.last:
+            return self._take()
+        oldest = self.last + 1 - len(self._latest)
+        if not oldest - 1 <= number < self.last:
+            raise ServerFault(f"result {number + 1} is not kept: {oldest} to {self.last} are")
+        return self._latest[number + 1 - oldest]
+
+    def collect(self) -> None:
+        """Take all that there is. Raises ServerFault once an engine has failed."""
+        while self._take() is not None:
+            pass
+
+    def _take(self) -> NumberedResult | None:
+        event = self._stream.next_event()
+        if event is None:
+            return None
+        self.last += 1
+        final = None
+        if self._finals is not None and isinstance(event, Final):
+            self.last_final += 1
+            final = self.last_final
+        result = NumberedResult(self.last, write_as_wished(event, self._wishes), final)
+        self._latest.append(result)
+        if final is not None and self._finals is not None:
+            self._finals.append(result)
+        return result
+
+
+class ToldResults:
+    """How far a client has been told of a session: its results, and what of its audio has come.
+
+    `finals_seen` is the number of the last final that it has from earlier connections, 0 for none;
+    None: this is the first one.
+    """
+
+    def __init__(self, *, finals_seen: int | None = None) -> None:
+        self._finals_seen = finals_seen
+        self._missed: deque[NumberedResult] = deque()
+        self._last = 0  # the number of the latest that was told
+        self._acknowledged_at = -ACKNOWLEDGED_EVERY_S
+
+    @property
+    def is_of_come_back(self) -> bool:
+        """Whether the client has been on another connection before."""
+        return self._finals_seen is not None
+
+    def begin_behind(self, results: SessionResults) -> None:
+        """Tell the finals that it has not seen, and then what is new: partials are history."""
+        self._missed.extend(results.finals_after(self._finals_seen or 0))
+        self._last = results.last
+
+    def acknowledge(self, position: Position | None, dialogue: Dialogue, *, now: float) -> None:
+        """Tell a client that may come back, now and then, what it need not send again."""
+        if position is not None and now - self._acknowledged_at >= ACKNOWLEDGED_EVERY_S:
+            self._acknowledged_at = now
+            dialogue.send_received(position.received_bytes, position.received_bytes)
+
+    def send_next(self, results: SessionResults, dialogue: Dialogue) -> bool:
+        """Send the next result, if there is one and it may be sent; return whether it was.
+
+        Raises ServerFault as `SessionResults.after` does.
+        """
+        if not dialogue.takes_results:
+            return False
+        if self._missed:
+            result: NumberedResult | None = self._missed.popleft()
+        else:
+            result = results.after(self._last)
+        if result is None:
+            return False
+        self._last = max(self._last, result.number)
+        dialogue.send_result(result.event, result.final)
+        return True

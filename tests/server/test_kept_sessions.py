@@ -1,0 +1,79 @@
+"""What becomes of sessions that nobody carries; that they can be gone on with: test_resume.py."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from scribewire.protocol.resuming import ComeBack
+from scribewire.testing.running import RawClient, RunningServer, run_server
+from scribewire.testing.scripted import draw_pcm
+from tests.parts.origin import run_origin
+from tests.parts.wav import wav
+
+ASKING = "/v2/realtime?token=key-1&resume=true"
+
+
+async def lose(server: RunningServer, path: str = ASKING) -> dict[str, Any]:
+    """Have the network lose a client that was listened to, and return what it was told."""
+    kept = server.services.kept.count
+    async with server.dial(path) as client:
+        listening = await until_listened(client, starts=path == ASKING)
+        client.websocket.transport.abort()
+    async with asyncio.timeout(20):
+        while server.services.kept.count == kept:  # noqa: ASYNC110 - nobody is told of it
+            await asyncio.sleep(0.01)
+    return listening
+
+
+async def until_listened(client: RawClient, *, starts: bool) -> dict[str, Any]:
+    if starts:
+        await client.send('{"action":"start"}')
+    while (message := await client.next()).get("state") != "listening":
+        assert "error" not in message, message
+    return message
+
+
+def come_back(listening: dict[str, Any]) -> ComeBack:
+    return ComeBack(session_id=listening["session_id"], epoch=listening["epoch"], finals=0)
+
+
+def places(server: RunningServer) -> int:
+    """Return how many sessions count for admission."""
+    return server.services.admission.open_sessions
+
+
+async def test_one_that_only_waits_takes_nobodys_place(server: RunningServer) -> None:
+    await lose(server)
+
+    assert places(server) == 0
+
+
+async def test_one_whose_source_is_read_on_counts(tmp_path: Path) -> None:
+    async with run_origin(tmp_path) as origin, run_server(allow_source=("127.0.0.1",)) as server:
+        (tmp_path / "said.wav").write_bytes(wav(draw_pcm("." * 600)))  # 60 s
+        url = quote(origin.url("said.wav"), safe="")
+        await lose(server, f"/v2/client/key-1?resume=true&pace=realtime&url={url}")
+        assert places(server) == 1
+
+
+async def test_it_is_known_to_its_key_alone(server: RunningServer) -> None:
+    back = come_back(await lose(server))
+    kept, keys = server.services.kept, server.services.policy.grant_of
+    own, other = keys("key-1"), keys("key-2")
+    assert own is not None
+    assert other is not None
+
+    assert kept.is_known(back, frozenset({own.key_id}))
+    assert not kept.is_known(back, frozenset({other.key_id}))
+
+
+async def test_the_end_of_the_server_ends_them() -> None:
+    async with run_server() as server:
+        await lose(server)
+        await lose(server)
+        assert server.services.kept.count == 2
+
+    assert server.services.kept.count == 0
