@@ -307,3 +307,39 @@ async def test_a_key_with_one_place_comes_back_to_its_own() -> None:
         listening = await listened(older)
         async with full.dial(path_back(listening, 0)) as newer:
             assert (await listened(newer))["session_id"] == listening["session_id"]
+
+
+async def test_how_the_audio_has_failed_is_told_to_who_comes_back(server: RunningServer) -> None:
+    async with server.dial(ASKING) as client:
+        listening = await listened(client)
+        await client.send(b"fLaC" + bytes(50_000))
+        client.websocket.transport.close()  # behind what was sent, without a close of ours
+    await until_kept(server)
+    async with server.dial(path_back(listening, 0)) as again:
+        await listened(again)
+        await again.send(STOP)
+        assert await again.until_closed() == 1008
+
+    assert again.errors
+    assert {"state": "stopped"} not in again.messages
+
+
+async def speak_a_little(server: RunningServer, path: str, pcm: bytes) -> tuple[str, str]:
+    """Send a piece and be lost; return the way back, and the error that was told, if one was."""
+    async with server.dial(path) as client:
+        listening = await listened(client)
+        await client.send(pcm[:PIECE_BYTES])
+        while not client.errors and (await client.next()).get("state") != "received":
+            pass
+        cut(client)
+    await until_kept(server)
+    return path_back(listening, 0), "".join(client.errors)
+
+
+async def test_coming_back_makes_no_session_longer_than_it_may_be(pcm: bytes) -> None:
+    async with run_server(max_session_ms=400) as server, asyncio.timeout(PATIENCE_S):
+        path, error = ASKING, ""
+        while not error:
+            path, error = await speak_a_little(server, path, pcm)
+
+    assert "has lasted" in error

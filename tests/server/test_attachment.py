@@ -178,7 +178,6 @@ class LastingDialogue:
     """A dialect whose sessions outlive their socket: text is audio, `end`, or `break`."""
 
     is_over: bool = False
-    takes_results: bool = True
     timer_at: None = None
     events: deque[DialogueEvent] = field(default_factory=deque)
     outgoing: deque[str | bytes | Close] = field(default_factory=deque)

@@ -124,10 +124,6 @@ class Dialogue(Protocol):
         """Whether the last message has been put out, or the client is gone."""
 
     @property
-    def takes_results(self) -> bool:
-        """Whether `send_result` would send one now."""
-
-    @property
     def timer_at(self) -> float | None:
         """When to call `handle_timer`, on the clock of `now`; None for never."""
 

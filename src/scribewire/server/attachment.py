@@ -357,7 +357,7 @@ class Attachment:
         session.attach()
         self._session = session
         times = self._times if session.wishes.url is None else self._times.of_pulled
-        self._clock = SessionClock(times, now=_now())
+        self._clock = SessionClock(times, now=_now(), began_at=session.began_at)
         self._has_news.set()
         self._has_news = session.has_news
         _log.info(LogLine("started", "< start", session=self.name))
@@ -373,7 +373,7 @@ class Attachment:
         """Tell a client that has come back where its session is, and then what it has missed."""
         self._told.begin_behind(session.results)
         self._dialogue.send_listening(session.position)
-        if session.has_all_audio:
+        if session.has_all_audio and not session.is_ending_told:
             self._dialogue.end_session(CloseCode.NORMAL)
         elif not session.is_read or session.is_loading:
             self._dialogue.send_loading()

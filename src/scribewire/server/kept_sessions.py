@@ -93,8 +93,16 @@ class KeptSessions:
             self._kept.pop(back.session_id, None)
             one.while_kept.close()
             if carrier is not None:
-                await carrier.hand_over()
+                await self._take_over(one, carrier)
         return one
+
+    async def _take_over(self, one: KeptSession, carrier: Attachment) -> None:
+        try:
+            await carrier.hand_over()
+        except BaseException:  # whoever wanted it was cancelled: another one may
+            one.attachment = None
+            self._keep(one)
+            raise
 
     async def release(self, one: KeptSession, attachment: Attachment) -> None:
         """Keep a session that its attachment has let go of, unless it is over or another has it."""
@@ -131,15 +139,19 @@ class KeptSessions:
         return next((one for one in kept if one.session.has_ended), kept[0])
 
     def _expire(self, one: KeptSession) -> None:
-        ending = asyncio.create_task(self._end(one))
+        self._forget(one)  # now: nobody may come back to what is being ended
+        ending = asyncio.create_task(one.owned.aclose())
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
     async def _end(self, one: KeptSession) -> None:
+        self._forget(one)
+        await one.owned.aclose()
+
+    def _forget(self, one: KeptSession) -> None:
         session_id = one.session.id
         self._known.pop(session_id, None)
         if self._kept.pop(session_id, None) is not None and not one.session.has_ended:
             words = "x its client has not come back: what it had not got is lost"
             _log.warning(LogLine("not_resumed", words, session=session_id))
         one.while_kept.close()
-        await one.owned.aclose()

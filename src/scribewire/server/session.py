@@ -139,6 +139,7 @@ class Session:
         observer: SessionObserver = UNOBSERVED_STREAM,
     ) -> None:
         self.id = session_id
+        self.began_at = asyncio.get_running_loop().time()
         self._observer = observer
         self.wishes = wishes
         self.received_bytes = 0
@@ -174,6 +175,11 @@ class Session:
     def has_all_audio(self) -> bool:
         """Whether no more audio is taken: the remaining results follow."""
         return self._stream.has_all_audio
+
+    @property
+    def is_ending_told(self) -> bool:
+        """Whether how its audio has ended is among the news of who attaches."""
+        return self._audio_end is not None
 
     @property
     def is_loading(self) -> bool:

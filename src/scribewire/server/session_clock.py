@@ -46,11 +46,14 @@ USUAL_TIMES: Final = SessionTimes()
 
 
 class SessionClock:
-    """The times of one session, in seconds on the clock of its caller."""
+    """The times of one session, in seconds on the clock of its caller.
 
-    def __init__(self, times: SessionTimes, *, now: float) -> None:
+    `began_at`, if not now: a session that is resumed has lasted since then.
+    """
+
+    def __init__(self, times: SessionTimes, *, now: float, began_at: float | None = None) -> None:
         self._times = times
-        self._started_at = now
+        self._started_at = now if began_at is None else began_at
         self._heard_at = now
         self._held_at: float | None = None  # since when no audio is taken, while that is so
 

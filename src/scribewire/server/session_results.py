@@ -123,11 +123,11 @@ class ToldResults:
             dialogue.send_received(position.received_bytes, position.received_bytes)
 
     def send_next(self, results: SessionResults, dialogue: Dialogue) -> bool:
-        """Send the next result, if there is one and it may be sent; return whether it was.
+        """Send the next result, if there is one; return whether there was.
 
         Raises ServerFault as `SessionResults.after` does.
         """
-        if not dialogue.takes_results:
+        if dialogue.is_over:
             return False
         if self._missed:
             result: NumberedResult | None = self._missed.popleft()

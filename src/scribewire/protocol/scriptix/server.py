@@ -104,11 +104,6 @@ class ServerConnection:
         return is_over(self._state)
 
     @property
-    def takes_results(self) -> bool:
-        """Whether the client has been told that it is listened to, and may be told more."""
-        return next_state(self._state, Input.SERVER_RESULT) is not None
-
-    @property
     def timer_at(self) -> float | None:
         """When to call `handle_timer`, on the clock of `now`; None for never."""
         return self._start_deadline if self._state in TIMEOUTS else None
