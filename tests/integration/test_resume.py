@@ -322,24 +322,3 @@ async def test_how_the_audio_has_failed_is_told_to_who_comes_back(server: Runnin
 
     assert again.errors
     assert {"state": "stopped"} not in again.messages
-
-
-async def speak_a_little(server: RunningServer, path: str, pcm: bytes) -> tuple[str, str]:
-    """Send a piece and be lost; return the way back, and the error that was told, if one was."""
-    async with server.dial(path) as client:
-        listening = await listened(client)
-        await client.send(pcm[:PIECE_BYTES])
-        while not client.errors and (await client.next()).get("state") != "received":
-            pass
-        cut(client)
-    await until_kept(server)
-    return path_back(listening, 0), "".join(client.errors)
-
-
-async def test_coming_back_makes_no_session_longer_than_it_may_be(pcm: bytes) -> None:
-    async with run_server(max_session_ms=400) as server, asyncio.timeout(PATIENCE_S):
-        path, error = ASKING, ""
-        while not error:
-            path, error = await speak_a_little(server, path, pcm)
-
-    assert "has lasted" in error

@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from scribewire.protocol.dialogue import SessionStarted
 from scribewire.protocol.resuming import ComeBack
+from scribewire.server.session import open_session
+from scribewire.server.session_clock import SessionTimes
 from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
+from scribewire.wishes import Wishes
+from tests.parts.asgi_clients import SlowClient, attach_client
 from tests.parts.origin import run_origin
 from tests.parts.wav import wav
 
+START = '{"action":"start"}'
 ASKING = "/v2/realtime?token=key-1&resume=true"
 
 
@@ -30,7 +36,7 @@ async def lose(server: RunningServer, path: str = ASKING) -> dict[str, Any]:
 
 async def until_listened(client: RawClient, *, starts: bool) -> dict[str, Any]:
     if starts:
-        await client.send('{"action":"start"}')
+        await client.send(START)
     while (message := await client.next()).get("state") != "listening":
         assert "error" not in message, message
     return message
@@ -77,3 +83,19 @@ async def test_the_end_of_the_server_ends_them() -> None:
         assert server.services.kept.count == 2
 
     assert server.services.kept.count == 0
+
+
+async def test_coming_back_makes_no_session_longer_than_it_may_be(server: RunningServer) -> None:
+    session = open_session("5e55", SessionStarted(Wishes(language="en")), server.services)
+    session.began_at -= 60  # on an earlier connection
+    client = SlowClient({"type": "websocket.receive", "text": START}, takes_s=0)
+    attachment = await attach_client(
+        server, client, SessionTimes(max_session_s=59), session=session
+    )
+    async with asyncio.timeout(5):
+        await attachment.run()
+    await session.aclose()
+
+    assert client.close is not None
+    assert client.close["code"] == 1008
+    assert any("has lasted" in text for text in client.read)
