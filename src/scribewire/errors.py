@@ -7,6 +7,7 @@ caller never has to guess which of them to show to whom.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 
 class CloseCode(IntEnum):
@@ -16,8 +17,6 @@ class CloseCode(IntEnum):
     GOING_AWAY = 1001
     NO_WEBSOCKET = 1002
     """What came is no frame as RFC 6455 has it."""
-    BROKEN = 1006
-    """Never sent: the connection went without a close."""
     INVALID_DATA = 1007
     """Text that is not UTF-8."""
     CLIENT_FAULT = 1008
@@ -29,6 +28,10 @@ class CloseCode(IntEnum):
     """Another connection goes on with the session."""
     CANNOT_RESUME = 4410
     """The session that was asked for cannot be gone on with: begin a new one."""
+
+
+BROKEN: Final = 1006
+"""The close code that stands for no close, and is never sent (RFC 6455, section 7.1.5)."""
 
 
 class ScribewireError(Exception):

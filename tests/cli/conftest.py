@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import wave
 from importlib import metadata
 from pathlib import Path
@@ -7,6 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.parts.wav import wav
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("SCRIBEWIRE_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")

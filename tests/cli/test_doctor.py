@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 
@@ -18,12 +17,6 @@ from scribewire.settings import Settings
 GOOD = Check("cache", "ok", "can be written")
 POOR = Check("isolation", "warning", "keeps its network")
 BAD = Check("silero-vad", "failed", "no such file")
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SCRIBEWIRE_")]:
-        monkeypatch.delenv(name)
 
 
 def run(*arguments: str) -> int | str | None:

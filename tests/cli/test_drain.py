@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import socket
 import time
 from pathlib import Path
@@ -20,12 +19,6 @@ from scribewire.testing.scripted import draw_pcm
 from tests.parts.raw_origin import head, run_raw_origin
 
 START = '{"action":"start"}'
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SCRIBEWIRE_")]:
-        monkeypatch.delenv(name)
 
 
 def run(*arguments: str) -> int | str | None:

@@ -25,12 +25,6 @@ from scribewire.settings import OPTIONS, Settings
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SCRIBEWIRE_")]:
-        monkeypatch.delenv(name)
-
-
 def given_by(*arguments: str) -> Given:
     """Return what a command with three settings and an option of its own is given."""
     told: list[Given] = []

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -32,12 +31,6 @@ FILE = SourceReport(
 )
 RADIO = replace(FILE, carrier="a radio stream", is_live=True, duration_s=None)
 URL = "https://user:word@host.example/a.mp3?token=1"
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SCRIBEWIRE_")]:
-        monkeypatch.delenv(name)
 
 
 def run(*arguments: str) -> int | str | None:

@@ -29,12 +29,6 @@ SILENCE = wav(bytes(64_000))
 BEFORE_ITS_END = 400_000  # bytes of the recording
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in own_names():
-        monkeypatch.delenv(name)
-
-
 def own_names() -> list[str]:
     """Return the variables that would be settings of the command."""
     return [name for name in os.environ if name.startswith("SCRIBEWIRE_")]

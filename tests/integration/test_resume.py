@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scribewire.grants import Grant
 from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.origin import run_origin
@@ -227,20 +229,6 @@ async def test_a_session_is_that_of_its_key(server: RunningServer) -> None:
     assert errors[0] == errors[1]
 
 
-async def test_who_sends_before_it_is_told_from_where_is_told_so(
-    server: RunningServer, pcm: bytes
-) -> None:
-    async with server.dial(ASKING) as client:
-        listening = await listened(client)
-        cut(client)
-    await until_kept(server)
-    async with server.dial(path_back(listening, 0)) as again:
-        await again.send(pcm[:320])
-        assert await again.until_closed() == 1008
-
-    assert again.errors
-
-
 async def test_who_leaves_does_not_come_back(server: RunningServer) -> None:
     async with server.dial(ASKING) as client:
         listening = await listened(client)
@@ -265,22 +253,45 @@ async def test_after_the_window_nothing_is_kept(caplog: pytest.LogCaptureFixture
         assert server.services.kept.count == 0
 
 
-async def test_those_lost_first_go_first(pcm: bytes) -> None:
+async def lose(server: RunningServer, key: str = "key-1") -> str:
+    """Have the network lose a client that was listened to, and return its way back."""
+    async with server.dial(ASKING.replace("key-1", key)) as client:
+        listening = await listened(client)
+        (carrying,) = server.services.attachments
+        cut(client)
+    await carrying.has_ended.wait()
+    while carrying in server.services.attachments:  # noqa: ASYNC110 - then it is kept at once
+        await asyncio.sleep(0)
+    return path_back(listening, 0)
+
+
+async def is_gone(server: RunningServer, path: str) -> bool:
+    async with server.dial(path) as client:
+        await client.send(START)
+        while not client.errors:
+            if (await client.next()).get("state") == "listening":
+                return False
+    return "no such session" in client.errors[0]
+
+
+async def test_those_lost_first_go_first() -> None:
     async with run_server(max_kept_sessions=2) as server:
-        told = []
-        for count in (1, 2, 2):
-            async with server.dial(ASKING) as client:
-                told.append(await listened(client))
-                cut(client)
-            await until_kept(server, count)
-            await asyncio.sleep(0)
-        async with server.dial(path_back(told[1], 0)) as again:
-            await listened(again)
-            await again.send(pcm, STOP)
-            assert await again.until_closed() == 1000
-        async with server.dial(path_back(told[0], 0)) as gone:
-            await gone.send(START)
-            assert await gone.until_closed() == 4410
+        paths = [await lose(server) for _ in range(3)]
+        assert server.services.kept.count == 2
+        assert [await is_gone(server, path) for path in paths] == [True, False, False]
+
+
+async def test_a_key_keeps_no_more_than_it_may_have(tmp_path: Path) -> None:
+    async with run_server(database=f"sqlite:///{tmp_path / 'keys.sqlite3'}") as server:
+        made = await server.services.keys.call(
+            lambda books: books.store.create(Grant(name="one", max_sessions=1), now=time.time())
+        )
+        first = (await lose(server, made.key)).replace("key-1", made.key)
+        second = (await lose(server, made.key)).replace("key-1", made.key)
+        others = await lose(server)
+        gone = [await is_gone(server, path) for path in (first, second, others)]
+
+    assert gone == [True, False, False]
 
 
 async def test_a_stream_goes_on_meanwhile(pcm: bytes, tmp_path: Path) -> None:
@@ -301,7 +312,7 @@ async def test_a_stream_goes_on_meanwhile(pcm: bytes, tmp_path: Path) -> None:
     assert numbers_of(finals_of(again)) == [1, 2, 3]
 
 
-async def test_a_key_with_one_place_comes_back_to_its_own() -> None:
+async def test_on_a_full_server_who_is_carried_comes_back_to_its_own_place() -> None:
     """The server may not have found out yet that the older connection is gone."""
     async with run_server(max_sessions=1) as full, full.dial(ASKING) as older:
         listening = await listened(older)
@@ -321,4 +332,21 @@ async def test_how_the_audio_has_failed_is_told_to_who_comes_back(server: Runnin
         assert await again.until_closed() == 1008
 
     assert again.errors
+    assert {"state": "stopped"} not in again.messages
+
+
+async def test_why_a_session_was_ended_is_told_to_who_comes_back(
+    server: RunningServer, pcm: bytes
+) -> None:
+    async with server.dial(ASKING) as client:
+        listening = await listened(client)
+        await client.send(pcm[: len(pcm) // 2], "no JSON")
+        assert await client.until_closed() == 1008
+    finals = finals_of(client)
+    async with server.dial(path_back(listening, 0)) as again:
+        await listened(again)
+        assert await again.until_closed() == 1008
+
+    assert again.errors == client.errors
+    assert finals_of(again) == finals
     assert {"state": "stopped"} not in again.messages

@@ -178,6 +178,7 @@ class LastingDialogue:
     """A dialect whose sessions outlive their socket: text is audio, `end`, or `break`."""
 
     is_over: bool = False
+    fault: ClientFault | None = None
     timer_at: None = None
     events: deque[DialogueEvent] = field(default_factory=deque)
     outgoing: deque[str | bytes | Close] = field(default_factory=deque)

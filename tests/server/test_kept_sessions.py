@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
+
+from scribewire.errors import ClientFault, CloseCode
 from scribewire.protocol.dialogue import SessionStarted
 from scribewire.protocol.resuming import ComeBack
 from scribewire.server.session import open_session
@@ -22,11 +25,15 @@ START = '{"action":"start"}'
 ASKING = "/v2/realtime?token=key-1&resume=true"
 
 
-async def lose(server: RunningServer, path: str = ASKING) -> dict[str, Any]:
+async def lose(server: RunningServer, path: str = ASKING, *, data: bytes = b"") -> dict[str, Any]:
     """Have the network lose a client that was listened to, and return what it was told."""
     kept = server.services.kept.count
     async with server.dial(path) as client:
         listening = await until_listened(client, starts=path == ASKING)
+        if data:
+            await client.send(data)
+            while (await client.next()).get("state") != "received":
+                pass
         client.websocket.transport.abort()
     async with asyncio.timeout(20):
         while server.services.kept.count == kept:  # noqa: ASYNC110 - nobody is told of it
@@ -51,10 +58,25 @@ def places(server: RunningServer) -> int:
     return server.services.admission.open_sessions
 
 
-async def test_one_that_only_waits_takes_nobodys_place(server: RunningServer) -> None:
-    await lose(server)
+def streams(server: RunningServer) -> int:
+    """Return how many streams are taken to need the workers."""
+    engine = server.services.engines.speech_for("en", "fast")
+    return server.services.scheduler.loads().of(engine).streams.count
 
-    assert places(server) == 0
+
+async def test_one_that_only_waits_takes_nobodys_place(server: RunningServer) -> None:
+    listening = await lose(server)
+    assert (places(server), streams(server)) == (0, 0)
+    path = f"{ASKING}&session={listening['session_id']}&epoch={listening['epoch']}&finals=0"
+    async with server.dial(path) as client:
+        await until_listened(client, starts=True)
+        assert (places(server), streams(server)) == (1, 1)
+
+
+async def test_one_whose_recording_is_decoded_on_counts(server: RunningServer) -> None:
+    await lose(server, data=b"fLaC" + bytes(60))
+
+    assert (places(server), streams(server)) == (1, 1)
 
 
 async def test_one_whose_source_is_read_on_counts(tmp_path: Path) -> None:
@@ -74,6 +96,17 @@ async def test_it_is_known_to_its_key_alone(server: RunningServer) -> None:
 
     assert kept.is_known(back, frozenset({own.key_id}))
     assert not kept.is_known(back, frozenset({other.key_id}))
+
+
+async def test_one_that_is_being_dropped_is_not_gone_on_with(server: RunningServer) -> None:
+    async with server.dial(ASKING) as client:
+        listening = await until_listened(client, starts=True)
+        (carrying,) = server.services.attachments
+        grant = server.services.policy.grant_of("key-1")
+        assert grant is not None
+        carrying.cut_off(CloseCode.RESTART, at=0)
+        with pytest.raises(ClientFault, match="no such session"):
+            await server.services.kept.take(come_back(listening), grant.key_id, carrying)
 
 
 async def test_the_end_of_the_server_ends_them() -> None:

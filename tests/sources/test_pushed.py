@@ -221,3 +221,29 @@ async def test_what_is_written_when_nobody_hears_any_more_is_dropped() -> None:
         await writing
         await media.write(GARBAGE)
     assert media.pid is None
+
+
+async def test_who_no_longer_waits_has_still_written_all_of_it_in_order() -> None:
+    pieces = cut(next(iter(RECORDINGS.values())), 997)
+    media, heard = begin(), Heard()
+    for piece in pieces:
+        waiting = asyncio.create_task(media.write(piece))
+        await asyncio.sleep(0)  # until it waits: nobody hears yet
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    media.end()
+    async with asyncio.timeout(30):
+        await hear_on(media, heard)
+
+    assert heard.fault is None
+    assert heard.pcm == (await hear(pieces)).pcm
+
+
+async def test_what_nobody_will_ever_take_is_let_go_of() -> None:
+    media = begin()
+    waiting = asyncio.create_task(media.write(b"fLaC"))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await media.aclose()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

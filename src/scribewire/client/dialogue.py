@@ -21,6 +21,7 @@ from scribewire.client.errors import (
 )
 from scribewire.client.opening import Opening
 from scribewire.client.outcome import Ending, failure_of
+from scribewire.errors import BROKEN
 from scribewire.protocol.dialogue import Close
 from scribewire.protocol.results import FinalResult, PartialResult
 from scribewire.protocol.scriptix.client import ClientConnection
@@ -39,7 +40,6 @@ Message: TypeAlias = PartialResult | FinalResult | ShuttingDown
 StateCallback: TypeAlias = Callable[[ConnectionState], object]
 """Called with each new state."""
 
-BROKEN = 1006  # the close code that stands for no close (RFC 6455, section 7.1.5)
 
 _MAX_UNDELIVERED = 16  # one at a time once it is listening; before, only `ShuttingDown` can come
 

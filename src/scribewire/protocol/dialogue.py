@@ -21,12 +21,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from scribewire.errors import CloseCode
+from scribewire.errors import BROKEN
 from scribewire.grants import NO_LIMITS, Grant
 from scribewire.wishes import Wishes
 
 if TYPE_CHECKING:
-    from scribewire.errors import ClientFault
+    from scribewire.errors import ClientFault, CloseCode
     from scribewire.events import TranscriptEvent
     from scribewire.protocol.policy import ServerPolicy
     from scribewire.protocol.resuming import ComeBack, Position
@@ -124,6 +124,10 @@ class Dialogue(Protocol):
         """Whether the last message has been put out, or the client is gone."""
 
     @property
+    def fault(self) -> ClientFault | None:
+        """Why it has ended or ends, if that is a fault of the client."""
+
+    @property
     def timer_at(self) -> float | None:
         """When to call `handle_timer`, on the clock of `now`; None for never."""
 
@@ -135,7 +139,7 @@ class Dialogue(Protocol):
     def receive_bytes(self, data: bytes) -> None:
         """Take a binary message of the client."""
 
-    def receive_disconnect(self, code: int = CloseCode.BROKEN) -> None:
+    def receive_disconnect(self, code: int = BROKEN) -> None:
         """Take note that the client is gone, with this close or without; nothing goes out after."""
 
     def handle_timer(self, now: float) -> None:

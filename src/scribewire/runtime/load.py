@@ -115,8 +115,12 @@ class LoadMeter:
     def open_stream(self, now: float, *, speech: SpeechEngine) -> StreamCost:
         """Count one more stream, which `speech` serves, until `close_stream`."""
         stream = StreamCost(now)
-        self._engines[speech].streams.add(stream)
+        self.count_stream(stream, speech=speech)
         return stream
+
+    def count_stream(self, stream: StreamCost, *, speech: SpeechEngine) -> None:
+        """Count one again that was closed, until it is closed again."""
+        self._engines[speech].streams.add(stream)
 
     def close_stream(self, stream: StreamCost, *, speech: SpeechEngine) -> None:
         """Count it no more. Again does nothing."""

@@ -166,6 +166,17 @@ class Scheduler:
             for desk in self._desks:
                 desk.queue.drop(lane)
 
+    def set_aside(self, lane: StreamLane) -> None:
+        """Count it no more among the open streams, until `take_up`."""
+        with self._lock:
+            self._meter.close_stream(lane.cost, speech=lane.speech)
+
+    def take_up(self, lane: StreamLane) -> None:
+        """Count it again, unless it is closed."""
+        with self._lock:
+            if not lane.is_closed:
+                self._meter.count_stream(lane.cost, speech=lane.speech)
+
     def note_final(self, latency_s: float) -> None:
         """Note how long after the end of its silence the final of a live stream came."""
         with self._lock:

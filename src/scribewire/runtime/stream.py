@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections import deque
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from scribewire.runtime.stream_clock import StreamClock
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.events import TranscriptEvent
@@ -130,6 +131,15 @@ class Stream:
                 return
             self.has_news.clear()
             await self.has_news.wait()
+
+    @contextlib.contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Have it count for nothing among the open streams: nobody brings it audio meanwhile."""
+        self._scheduler.set_aside(self._lane)
+        try:
+            yield
+        finally:
+            self._scheduler.take_up(self._lane)
 
     def abort(self) -> None:
         """Drop the stream: nothing that has not begun is decoded for it any more."""

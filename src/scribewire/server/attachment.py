@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from starlette.websockets import WebSocketDisconnect
 
-from scribewire.errors import BusyFault, ClientFault, CloseCode
+from scribewire.errors import BROKEN, BusyFault, ClientFault, CloseCode
 from scribewire.log_line import LogLine
 from scribewire.protocol.dialogue import (
     AudioEnded,
@@ -111,7 +111,7 @@ class Attachment:
             await asyncio.gather(self._reading, return_exceptions=True)
         session, self._session = self._session, None
         if session is not None:
-            session.detach()
+            session.detach(self._dialogue.fault)
 
     def announce_shutdown(self, at: int) -> None:
         """Tell the client that the server goes down, in Unix seconds; no session begins then."""
@@ -198,7 +198,7 @@ class Attachment:
             if not self._dialogue.is_over:
                 _log.info(LogLine("client_gone", "x the client has gone", session=self.name))
             self._outgoing.clear()
-            self._dialogue.receive_disconnect(message.get("code", CloseCode.BROKEN))
+            self._dialogue.receive_disconnect(message.get("code", BROKEN))
         elif text is not None:
             self._dialogue.receive_text(text)
         else:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol
 
-from scribewire.errors import CloseCode
+from scribewire.errors import BROKEN, CloseCode
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 
 JOINED_BYTES = 65_536  # 2 s of audio; more in one piece would hold the event loop
@@ -34,7 +34,7 @@ class ClientClose:
     """For people."""
 
 
-_BROKEN = ClientClose(1006, "")
+_BROKEN = ClientClose(BROKEN, "")
 
 
 class Frames:

@@ -36,8 +36,10 @@ class KeptSession:
     """Whose it is."""
     owned: AsyncExitStack
     """What ends with it."""
+    most_of_key: int | None = None
+    """How many of its key may be kept at once."""
     take_place: Callable[[], AbstractContextManager[None]]
-    """Counts it among those that are carried, while it is kept and its source is read on."""
+    """Counts it among those that are carried, for while it is kept and heard on."""
     attachment: Attachment | None = None
     """What takes its results."""
     while_kept: ExitStack = field(default_factory=ExitStack)
@@ -89,7 +91,11 @@ class KeptSessions:
             raise cannot_resume()
         one.session.check_come_back(back)
         async with one.taking:
-            carrier, one.attachment = one.attachment, attachment
+            carrier = one.attachment
+            is_over = carrier is not None and carrier.is_abandoned  # and ends it in a moment
+            if is_over or self._known.get(back.session_id) is not one:
+                raise cannot_resume()
+            one.attachment = attachment
             self._kept.pop(back.session_id, None)
             one.while_kept.close()
             if carrier is not None:
@@ -114,8 +120,8 @@ class KeptSessions:
             return
         _log.info(LogLine("kept", "= kept for its client to come back", session=one.session.id))
         self._keep(one)
-        while len(self._kept) > self._most:
-            await self._end(self._next_to_go())
+        while (leaving := self._next_to_go(one)) is not None:
+            await self._end(leaving)
 
     async def aclose(self) -> None:
         """End all that is kept."""
@@ -128,15 +134,22 @@ class KeptSessions:
         self._kept[session.id] = one
         collecting = asyncio.create_task(session.collect())
         one.while_kept.callback(collecting.cancel)
-        if not session.has_all_audio and session.wishes.url is not None:
-            one.while_kept.enter_context(one.take_place())
+        # One that costs nothing takes no room from others.
+        context = one.take_place() if session.is_hearing else session.at_rest()
+        one.while_kept.enter_context(context)
         timer = asyncio.get_running_loop().call_later(self._window_s, self._expire, one)
         one.while_kept.callback(timer.cancel)
 
-    def _next_to_go(self) -> KeptSession:
-        """Return one that has ended, if there is one, else the one that was lost first."""
-        kept = list(self._kept.values())
-        return next((one for one in kept if one.session.has_ended), kept[0])
+    def _next_to_go(self, latest: KeptSession) -> KeptSession | None:
+        """Return one that has to go for the latest; None where there is room for all.
+
+        It is one that has ended, if there is one, else the one that was lost first.
+        """
+        of_key = [one for one in self._kept.values() if one.key_id == latest.key_id]
+        for kept, most in ((of_key, latest.most_of_key), (list(self._kept.values()), self._most)):
+            if most is not None and len(kept) > most:
+                return next((one for one in kept if one.session.has_ended), kept[0])
+        return None
 
     def _expire(self, one: KeptSession) -> None:
         self._forget(one)  # now: nobody may come back to what is being ended

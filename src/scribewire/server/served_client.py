@@ -161,6 +161,7 @@ class ServedClient:
             self._kept = KeptSession(
                 session=session,
                 key_id=grant.key_id,
+                most_of_key=grant.max_sessions,
                 owned=owned,
                 take_place=lambda: services.admission.session(
                     speech=speech_for(started.wishes, services)

@@ -143,6 +143,7 @@ class Session:
         self._observer = observer
         self.wishes = wishes
         self.received_bytes = 0
+        self.at_rest = stream.at_rest
         self.has_news = stream.has_news  # set whenever the attachment has to look
         self.is_read = source is None  # whether audio is taken now: a source may be lost
         self.may_pull = asyncio.Event()  # the attachment clears it while its client does not read
@@ -150,7 +151,6 @@ class Session:
         self._stream = stream
         self._pushed = pushed
         self._media: PushedMedia | None = None  # set where it goes through a decoder
-        self._media_writing: asyncio.Task[None] | None = None  # the latest
         self._allowance = allowance or AudioAllowance(None)
         self.results = SessionResults(stream, wishes)
         self._epoch: str | None = None  # set where it can be resumed
@@ -177,6 +177,11 @@ class Session:
         return self._stream.has_all_audio
 
     @property
+    def is_hearing(self) -> bool:
+        """Whether something brings it audio that nobody need send."""
+        return self._hearing is not None and not self._hearing.done()
+
+    @property
     def is_ending_told(self) -> bool:
         """Whether how its audio has ended is among the news of who attaches."""
         return self._audio_end is not None
@@ -197,7 +202,7 @@ class Session:
         with self._writing:
             self.received_bytes += len(data)
             if self._media is not None:
-                await self._write_media(data)
+                await self._media.write(data)
                 return
             try:
                 samples = self._pushed.pcm.receive_bytes(data)
@@ -211,21 +216,7 @@ class Session:
             raise found
         self._media = self._pushed.media
         self._hearing = asyncio.create_task(self._hear(self._media.events(), AudioRefused))
-        await self._write_media(found.head)
-
-    async def _write_media(self, data: bytes) -> None:
-        """Bring bytes to the decoder, all of them though who waits for that goes away meanwhile."""
-        assert self._media is not None
-        before, media = self._media_writing, self._media
-
-        async def write() -> None:
-            if before is not None:
-                await asyncio.wait((before,))
-            await media.write(data)
-
-        self._media_writing = asyncio.create_task(write())
-        self._media_writing.add_done_callback(_note_outcome)
-        await asyncio.shield(self._media_writing)
+        await self._media.write(found.head)
 
     async def _write(self, samples: Samples) -> None:
         await self._stream.write(self._allowance.let_through(samples))
@@ -254,6 +245,8 @@ class Session:
         self.abort()
         if self._hearing is not None:
             await asyncio.gather(self._hearing, return_exceptions=True)
+        if self._media is not None:
+            await self._media.aclose()
         words = "= {rejected:d} hypotheses rejected, as of no speech"
         self._log("session_ended", words, rejected=self._stream.rejected_hypotheses)
         self._observer.close()
@@ -301,8 +294,13 @@ class Session:
             self._news.append(self._audio_end)
         self.has_news.set()
 
-    def detach(self) -> None:
-        """Let another attachment take them from where it likes."""
+    def detach(self, fault: ClientFault | None = None) -> None:
+        """Let another attachment take them from where it likes.
+
+        It is told the fault that has ended the audio, if one has.
+        """
+        if fault is not None and self._audio_end is None:
+            self._audio_end = AudioRefused(fault)
         self.may_pull.set()
         self._attached.give_back()
 
@@ -391,9 +389,3 @@ class Session:
     def _tell(self, news: SessionNews) -> None:
         self._news.append(news)
         self.has_news.set()
-
-
-def _note_outcome(writing: asyncio.Task[None]) -> None:
-    """Take note of how it ended, for where nobody waits for it any more."""
-    if not writing.cancelled():
-        writing.exception()

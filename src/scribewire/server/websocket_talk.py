@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocketDisconnect
 
-from scribewire.errors import CloseCode
+from scribewire.errors import BROKEN, CloseCode
 from scribewire.log_line import LogLine
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 from scribewire.server.frames import Frames
@@ -174,7 +174,7 @@ class WebSocketTalk:
             code, reason = ended.code, ended.reason
         else:
             is_half_closed = self._is_half_closed and not self._is_over
-            code, reason = 1006, HALF_CLOSED if is_half_closed else ""
+            code, reason = BROKEN, HALF_CLOSED if is_half_closed else ""
         return {"type": "websocket.disconnect", "code": code, "reason": reason}
 
     async def _send(self, message: MutableMapping[str, Any]) -> None:

@@ -40,7 +40,8 @@ class PushedMedia:
         self._recording = RecordingProgress()
         self._decoder: DecoderProcess | None = None
         self._is_decided = asyncio.Event()  # whether there is a decoder: now, or never any more
-        self._is_writing = False
+        self._writing: asyncio.Task[None] | None = None  # the latest
+        self._unwritten = 0  # messages that the decoder has not taken
         self._has_all = False
 
     @property
@@ -51,17 +52,31 @@ class PushedMedia:
     async def write(self, data: bytes) -> None:
         """Bring the next bytes, and wait until they are taken.
 
-        Raises SourceFault for too many of which nothing is heard.
+        They are taken whole and in order, though whoever waits for that is cancelled. Raises
+        SourceFault for too many of which nothing is heard.
         """
-        self._is_writing = True
+        self._unwritten += 1
+        self._writing = asyncio.create_task(self._write_behind(self._writing, data))
+        self._writing.add_done_callback(_note_outcome)
+        await asyncio.shield(self._writing)
+
+    async def aclose(self) -> None:
+        """Let go of what was not taken."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait((self._writing,))
+
+    async def _write_behind(self, before: asyncio.Task[None] | None, data: bytes) -> None:
         try:
+            if before is not None:
+                await asyncio.wait((before,))
             await self._is_decided.wait()
             if self._decoder is not None:
                 self._recording.receive(len(data))
                 with contextlib.suppress(SourceFault):  # `events` raises it
                     await self._decoder.write(data)
         finally:
-            self._is_writing = False
+            self._unwritten -= 1
             self._end_input()
 
     def end(self) -> None:
@@ -101,8 +116,14 @@ class PushedMedia:
 
     def _end_input(self) -> None:
         """Pass the end on, behind what is being written."""
-        if self._has_all and not self._is_writing and self._decoder is not None:
+        if self._has_all and not self._unwritten and self._decoder is not None:
             self._decoder.end_input()
+
+
+def _note_outcome(writing: asyncio.Task[None]) -> None:
+    """Take note of how it ended, for where nobody waits for it any more."""
+    if not writing.cancelled():
+        writing.exception()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from scribewire.errors import ClientFault, CloseCode
+from scribewire.errors import BROKEN, ClientFault, CloseCode
 from scribewire.events import Final, Partial, SpeechStarted, TranscriptEvent
 from scribewire.protocol.dialogue import (
     AudioEnded,
@@ -79,6 +79,8 @@ class ServerConnection:
         now: float,
         shape: ResultShape | None = None,
     ) -> None:
+        self.fault: ClientFault | None = None
+        """The one of the client that it has ended or ends for."""
         self._handshake = handshake
         self._shape = shape or handshake.endpoint.shape
         self._policy = policy
@@ -118,7 +120,7 @@ class ServerConnection:
         """Take a binary message of the client."""
         self._receive(data)
 
-    def receive_disconnect(self, code: int = CloseCode.BROKEN) -> None:
+    def receive_disconnect(self, code: int = BROKEN) -> None:
         """Take note that the client is gone, with this close or without; nothing goes out after."""
         was_running = self._wishes is not None and not is_over(self._state)
         self._state = DialogueState.CLOSED
@@ -188,6 +190,7 @@ class ServerConnection:
         """
         if is_over(self._state) or not isinstance(self._ending.farewell, Stopped):
             return
+        self.fault = fault
         self._send(Input.SERVER_ERROR, ErrorMessage(fault.message))
         self._ending = _Ending(Close.for_fault(fault), farewell=None)
         self._end_audio(Input.CLIENT_FAULT)
