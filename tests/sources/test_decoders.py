@@ -90,7 +90,8 @@ async def test_decoders_give_way_too_where_cores_are_shared_out_by_sessions() ->
             theirs, ours = group_of(decoder.pid), group_of("self")
 
     assert theirs.endswith(f" nice {NICENESS}")
-    assert theirs.split()[0] != ours.split()[0]
+    # Who was started before there were sessions is in no group, and is shown none.
+    assert theirs.split()[0] not in ours.split()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a decoder")
