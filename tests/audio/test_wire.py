@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scribewire.audio.pcm import WIRE_PCM
 from scribewire.audio.sniff import SNIFF_LIMIT
-from scribewire.audio.wire import CompressedAudio, WireDecoder
+from scribewire.audio.wire import CompressedAudio, WireDecoder, WireLayout
 from scribewire.errors import ClientFault
 from tests.parts.wav import WavFields, wav
 
@@ -164,3 +165,37 @@ def test_any_bytes_end_in_samples_or_a_client_fault(
     assert samples.dtype == np.float32
     assert np.isfinite(samples).all()
     assert np.abs(samples).max(initial=0.0) <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("fields", "header_bytes", "byte_of_16_000"),
+    [
+        (None, 0, 32_000),
+        (WavFields(), 44, 44 + 32_000),
+        (WavFields(rate_hz=8000, between=b"LIST\x04\0\0\0abcd"), 56, 56 + 16_000),
+        (WavFields(rate_hz=44_100, channels=2), 44, 44 + 44_100 * 4),
+    ],
+)
+@pytest.mark.parametrize("piece_bytes", [7, 100_000])
+def test_where_the_audio_lies_is_known_once_it_has_begun(
+    fields: WavFields | None, header_bytes: int, byte_of_16_000: int, piece_bytes: int
+) -> None:
+    data = noise(400) if fields is None else wav(noise(400), **fields)
+    decoder = WireDecoder()
+    for start in range(0, len(data), piece_bytes):
+        decoder.receive_bytes(data[start : start + piece_bytes])
+
+    assert decoder.layout is not None
+    assert decoder.layout.header_bytes == header_bytes
+    assert decoder.layout.byte_of(16_000) == byte_of_16_000
+    assert decoder.layout.byte_of(0) == header_bytes
+
+
+def test_with_its_layout_a_stream_is_heard_from_its_midst() -> None:
+    data = wav(noise(4000), rate_hz=16_000)
+    layout = WireLayout(pcm=WIRE_PCM, header_bytes=44)
+    rest = WireDecoder(layout)
+    heard = rest.receive_bytes(data[layout.byte_of(1000) :])
+
+    assert rest.layout == layout
+    assert heard.tolist() == decode(data).tolist()[1000:]

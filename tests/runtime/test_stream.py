@@ -77,6 +77,28 @@ async def _until_final(events: AsyncIterator[TranscriptEvent]) -> AsyncIterator[
             return
 
 
+async def test_audio_is_settled_once_its_final_has_been_taken() -> None:
+    engine, recognizer = ScriptedEngine(), Recognizer(scripted_rules())
+    scheduler = schedule_on_threads(Engines(ScriptedVad(), (engine,)), workers=2)
+    stream = Stream(recognizer, scheduler, engine)
+    await stream.write(draw_speech(UTTERANCE * 2))
+    assert stream.settled_samples == 0
+    stream.end()
+    while not recognizer.is_finished:
+        stream.has_news.clear()
+        await stream.has_news.wait()
+
+    assert stream.settled_samples == 0
+    settled, last_end = list[int](), 0
+    while (event := stream.next_event()) is not None:
+        settled.append(stream.settled_samples)
+        last_end = event.end_sample if isinstance(event, Final) else last_end
+    scheduler.close()
+
+    assert settled[-2] == 0
+    assert last_end <= settled[-1] <= len(draw_speech(UTTERANCE * 2))
+
+
 async def test_an_empty_stream_has_no_events() -> None:
     stream, scheduler = make_stream(ScriptedEngine())
     stream.end()

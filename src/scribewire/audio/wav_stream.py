@@ -59,6 +59,9 @@ class WavStream:
         """How the audio is written; None while that is not known."""
         self.data_bytes: int | None = None
         """How much there is, as far as the header says so; it may be wrong."""
+        self.header_bytes = 0
+        """What stands before the audio, once that is known."""
+        self._received = 0
         self._held = bytearray()
         self._found: PcmFormat | None = None
         self._order = "<"
@@ -72,6 +75,7 @@ class WavStream:
     def receive(self, data: bytes) -> bytes:
         """Return the audio that has come. Raises ClientFault for what nothing here reads."""
         self._held += data
+        self._received += len(data)
         while self.pcm_format is None:
             if not self._read_head():
                 return b""
@@ -128,6 +132,7 @@ class WavStream:
         if self._found is None:
             refuse("the `data` chunk comes before `fmt `", "`fmt ` first")
         del self._held[:_CHUNK_HEAD_BYTES]
+        self.header_bytes = self._received - len(self._held)
         self.pcm_format = self._found
         if size not in _UNKNOWN:
             self.data_bytes = self._left = size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from scribewire.audio.sniff import sniff
 from scribewire.audio.wav import REMEDY
 from scribewire.audio.wav_stream import WavStream
 from scribewire.errors import ClientFault
+from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from scribewire.types import Samples
@@ -29,19 +31,40 @@ class CompressedAudio(ClientFault):
         self.head = head
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireLayout:
+    """How a stream of bytes is written, and where in it its audio begins."""
+
+    pcm: PcmFormat
+    header_bytes: int = 0
+    """What stands before the audio."""
+
+    def byte_of(self, sample: int) -> int:
+        """Return which byte begins the block that holds a sample at 16 kHz."""
+        return self.header_bytes + sample * self.pcm.rate_hz // SAMPLE_RATE * self.pcm.block_bytes
+
+
 class WireDecoder:
     """Turn one stream's binary messages into mono samples at 16 kHz.
 
     The stream is PCM (16-bit little-endian, 16 kHz, mono) unless it begins with a WAV header,
     which may declare another format. The same bytes give the same samples however they are cut
-    into messages. Until it is known which, some bytes are held back.
+    into messages. Until it is known which, some bytes are held back. With a layout it goes on in
+    the midst of a stream, from the beginning of one of its blocks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, layout: WireLayout | None = None) -> None:
+        self._layout = layout
         self._head = bytearray()  # held back until it is known what this is
         self._wav: WavStream | None = None  # set if it is a WAV
-        self._stream: _PcmStream | None = None  # set once the format is known
+        # Set once the format is known.
+        self._stream = None if layout is None else _PcmStream(layout.pcm)
         self._refusal = ""  # set once the stream has been refused: it stays refused
+
+    @property
+    def layout(self) -> WireLayout | None:
+        """How the stream is written; None while that is not known."""
+        return self._layout
 
     def receive_bytes(self, data: bytes) -> Samples:
         """Return the samples that are complete with `data`; there may be none.
@@ -93,7 +116,7 @@ class WireDecoder:
         held = bytes(self._head)
         self._head.clear()
         if guess.kind == "pcm":
-            self._stream = _PcmStream(WIRE_PCM)
+            self._begin(WireLayout(pcm=WIRE_PCM))
             return held
         self._wav = WavStream()
         return self._unwrap_wav(self._wav, held)
@@ -101,8 +124,12 @@ class WireDecoder:
     def _unwrap_wav(self, wav: WavStream, data: bytes) -> bytes:
         audio = wav.receive(data)
         if self._stream is None and wav.pcm_format is not None:
-            self._stream = _PcmStream(wav.pcm_format)
+            self._begin(WireLayout(pcm=wav.pcm_format, header_bytes=wav.header_bytes))
         return audio
+
+    def _begin(self, layout: WireLayout) -> None:
+        self._layout = layout
+        self._stream = _PcmStream(layout.pcm)
 
 
 class _PcmStream:

@@ -90,6 +90,11 @@ class Recognizer:
         return self._intake.judged
 
     @property
+    def settled_samples(self) -> int:
+        """Audio that no utterance will need whose final has not been put out."""
+        return min(self._utterances.needed_from(self._intake.judged), self._intake.judged)
+
+    @property
     def buffered_samples(self) -> int:
         """Audio held in memory."""
         return self._intake.buffer.end - self._intake.buffer.start

@@ -59,6 +59,7 @@ class Stream:
         self._may_write = asyncio.Event()
         self._fault: ServerFault | None = None
         self._is_aborted = False
+        self._settled_samples = 0
         # What only the engine can answer, while its model is being loaded; None once it is there.
         self._waiting: list[tuple[Request, float]] | None = None
         self._loaded_at = -math.inf
@@ -70,6 +71,13 @@ class Stream:
     def lag_samples(self) -> int:
         """Audio received and not yet decoded."""
         return self._recognizer.lag_samples
+
+    @property
+    def settled_samples(self) -> int:
+        """Audio that is of no account any more: all its finals have been taken as events."""
+        if not any(isinstance(event, Final) for event in self._events):
+            self._settled_samples = self._recognizer.settled_samples
+        return self._settled_samples
 
     @property
     def rejected_hypotheses(self) -> int:

@@ -29,8 +29,8 @@ from scribewire.protocol.dialogue import (
 from scribewire.server.client_wire import ClientWire
 from scribewire.server.concurrency import OneTask
 from scribewire.server.failures import fail_dialogue
-from scribewire.server.session import AudioRefused, EngineLoaded, SourceEnded
 from scribewire.server.session_clock import USUAL_TIMES, SessionClock, SessionTimes
+from scribewire.server.session_news import AudioRefused, EngineLoaded, SourceEnded
 from scribewire.server.session_results import ToldResults
 from scribewire.server.websocket_talk import HALF_CLOSED
 from scribewire.sources.events import SourceLost, SourceOpened
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from scribewire.protocol.dialogue import Dialogue, DialogueEvent
-    from scribewire.server.session import Session, SessionNews
+    from scribewire.server.session import Session
+    from scribewire.server.session_news import SessionNews
 
 _log = logging.getLogger("scribewire.session")
 
@@ -242,8 +243,7 @@ class Attachment:
 
     async def _wait_for_news(self) -> None:
         """Wait for news; now and then a load is some, or its client takes the server for dead."""
-        session = self._session
-        is_loading = session is not None and session.is_read and session.is_loading
+        is_loading = (of := self._session) is not None and of.is_read and of.is_loading
         try:
             async with asyncio.timeout(self._times.loading_interval_s if is_loading else None):
                 await self._has_news.wait()

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from scribewire.audio.container import TrackWish
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
@@ -22,6 +22,8 @@ from scribewire.runtime.stream import Stream
 from scribewire.server.allowance import AudioAllowance
 from scribewire.server.concurrency import OneTask
 from scribewire.server.pulling import pace_events, write_silence
+from scribewire.server.session_beginning import FRESH, SessionBeginning, SettledAudio
+from scribewire.server.session_news import AudioRefused, EngineLoaded, SourceEnded
 from scribewire.server.session_results import SessionResults
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened, SourceTrack
 from scribewire.sources.faults import SourceFault
@@ -31,10 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from scribewire.keys.access import KeyUse
-    from scribewire.protocol.dialogue import AudioFormat, SessionStarted
+    from scribewire.protocol.dialogue import SessionStarted
     from scribewire.protocol.resuming import ComeBack
     from scribewire.runtime.observer import SessionObserver
     from scribewire.server.services import Services
+    from scribewire.server.session_news import SessionNews
     from scribewire.sources.events import SourceEvent
     from scribewire.sources.pulled import Sources
     from scribewire.types import Pace, Samples
@@ -42,42 +45,21 @@ if TYPE_CHECKING:
 
 MAX_NEWS = 16  # opened and lost, in turn; what nobody took is history
 
-_DECODERS: Final[dict[AudioFormat, Callable[[], WireDecoder]]] = {"pcm": WireDecoder}
-
 _log = logging.getLogger("scribewire.session")
 
 
-@dataclass(frozen=True, slots=True)
-class SourceEnded:
-    """No more audio comes from the source; the remaining results do."""
-
-    fault: ClientFault | None
-    """Why; None where it was finite, and all of it was read."""
-
-
-@dataclass(frozen=True, slots=True)
-class AudioRefused:
-    """What was pushed can be heard no further."""
-
-    fault: ClientFault
-    """Why."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineLoaded:
-    """The engine that audio is read for is there: results may follow."""
-
-
-SessionNews: TypeAlias = SourceOpened | SourceLost | SourceEnded | AudioRefused | EngineLoaded
-
-
 def open_session(
-    session_id: str, started: SessionStarted, services: Services, use: KeyUse | None = None
+    session_id: str,
+    started: SessionStarted,
+    services: Services,
+    use: KeyUse | None = None,
+    beginning: SessionBeginning = FRESH,
 ) -> Session:
     """Return a session as it was asked for, ready for audio; the caller owes it `aclose`.
 
     `use` counts its audio for its key.
     """
+    assert started.audio_format == "pcm", "there is no other format"
     wishes, engines = started.wishes, services.engines
     speech = engines.speech_for(wishes.language, wishes.mode, wishes.languages)
     granted = replace(wishes, speakers=wishes.speakers and engines.voices is not None)
@@ -89,14 +71,14 @@ def open_session(
     )
     loading = services.residence.bring(speech)
     observer = services.observer.open_session(session_id, wishes)
-    return Session(
+    session = Session(
         session_id,
         wishes,
         stream=Stream(
             Recognizer(rules), services.scheduler, speech, loading=loading, observer=observer
         ),
         pushed=PushedAudio(
-            pcm=_DECODERS[started.audio_format](),
+            pcm=WireDecoder(beginning.layout),
             media=PushedMedia(services.sources.decoders, _track_wish(wishes)),
         ),
         source=_pull(services.sources, started),
@@ -104,6 +86,8 @@ def open_session(
         allowance=AudioAllowance(started.grant.max_audio_s, use),
         observer=observer,
     )
+    session.begin_at(beginning)
+    return session
 
 
 def _pull(sources: Sources, started: SessionStarted) -> AsyncGenerator[SourceEvent, None] | None:
@@ -153,6 +137,7 @@ class Session:
         self._media: PushedMedia | None = None  # set where it goes through a decoder
         self._allowance = allowance or AudioAllowance(None)
         self.results = SessionResults(stream, wishes)
+        self._beginning = FRESH
         self._epoch: str | None = None  # set where it can be resumed
         self._news: deque[SessionNews] = deque(maxlen=MAX_NEWS)
         # Set once no more audio comes from a source, or a decoder.
@@ -253,6 +238,12 @@ class Session:
 
     # Resuming.
 
+    def begin_at(self, beginning: SessionBeginning) -> None:
+        """Go on, before there is any audio, where another process has left the session."""
+        self._beginning = beginning
+        self.received_bytes = beginning.received_bytes
+        self.results.begin_at(beginning)
+
     def make_resumable(self, epoch: str) -> None:
         """Give finals numbers and keep them, from now on; `epoch` names its recognizer."""
         self._epoch = epoch
@@ -268,6 +259,16 @@ class Session:
             received_bytes=self.received_bytes,
             finals=self.results.last_final,
         )
+
+    @property
+    def settled(self) -> SettledAudio | None:
+        """Audio that no result needs any more but those that were taken.
+
+        None where nobody could go on from there: what is pulled, and recordings.
+        """
+        if self._media is not None or self.wishes.url is not None:
+            return None
+        return self._beginning.settled(self._pushed.pcm.layout, self._stream.settled_samples)
 
     def check_come_back(self, back: ComeBack) -> None:
         """Raise ClientFault where it cannot go on from what a client has."""

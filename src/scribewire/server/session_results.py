@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from scribewire.errors import ServerFault
 from scribewire.events import Final
 from scribewire.server.digits import write_as_wished
+from scribewire.server.session_beginning import FRESH, SessionBeginning, moved_to
 
 if TYPE_CHECKING:
     from scribewire.events import TranscriptEvent
@@ -42,13 +43,22 @@ class SessionResults:
         """The number of the newest result that was taken."""
         self.last_final = 0
         """That of the newest final, among finals."""
-        self._stream, self._wishes = stream, wishes
+        self._stream, self._wishes, self._beginning = stream, wishes, FRESH
         self._latest: deque[NumberedResult] = deque(maxlen=MAX_KEPT_RESULTS)
         self._finals: deque[NumberedResult] | None = None
 
+    def begin_at(self, beginning: SessionBeginning) -> None:
+        """Go on with the results of another process, before there is any."""
+        self._beginning = beginning
+        self.last_final = beginning.final_count
+
     def keep_finals(self) -> None:
         """Give finals numbers from now on, and keep them to be told again."""
-        self._finals = deque(maxlen=MAX_KEPT_FINALS)
+        known = self._beginning.finals
+        first = self._beginning.final_count - len(known) + 1
+        # Those of before have no place among the results of this process.
+        before = (NumberedResult(0, one, number) for number, one in enumerate(known, first))
+        self._finals = deque(before, maxlen=MAX_KEPT_FINALS)
 
     @property
     def kept_finals(self) -> int:
@@ -86,7 +96,8 @@ class SessionResults:
         if self._finals is not None and isinstance(event, Final):
             self.last_final += 1
             final = self.last_final
-        result = NumberedResult(self.last, write_as_wished(event, self._wishes), final)
+        event = moved_to(self._beginning.origin, write_as_wished(event, self._wishes))
+        result = NumberedResult(self.last, event, final)
         self._latest.append(result)
         if final is not None and self._finals is not None:
             self._finals.append(result)
