@@ -45,6 +45,9 @@ def test_where_nobody_listens_everything_may_be_told() -> None:
     session.note_source_fault("invalid stream")
     session.note_source_loss()
     session.close()
+    UNOBSERVED.note_kept()
+    UNOBSERVED.note_resumed()
+    UNOBSERVED.note_not_resumed("no room")
 
 
 def test_several_who_listen_are_all_told() -> None:
@@ -70,14 +73,18 @@ def test_several_who_listen_are_all_told() -> None:
     all_of_them.note_call(note)
     all_of_them.note_refusal("not found")
     all_of_them.note_close(1000)
+    all_of_them.note_kept()
+    all_of_them.note_resumed()
+    all_of_them.note_not_resumed("no room")
 
-    told = ["opened fast None", "source lost", "source fault: invalid stream", "closed"]
+    of_session = ["opened fast None", "source lost", "source fault: invalid stream", "closed"]
+    of_server = ["refused: not found", "close 1000", "kept", "resumed", "not resumed: no room"]
     expected = RememberingObserver(
         audio_s=1.0,
         lags=[0.1],
         latencies=[0.2],
         calls=[note],
-        told=[*told, "refused: not found", "close 1000"],
+        told=[*of_session, *of_server],
     )
     assert observers == (expected, expected)
 

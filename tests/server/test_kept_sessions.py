@@ -14,6 +14,7 @@ from scribewire.protocol.dialogue import SessionStarted
 from scribewire.protocol.resuming import ComeBack
 from scribewire.server.session import open_session
 from scribewire.server.session_clock import SessionTimes
+from scribewire.testing.observing import RememberingObserver
 from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 from scribewire.wishes import Wishes
@@ -21,7 +22,7 @@ from tests.parts.asgi_clients import SlowClient, attach_client
 from tests.parts.origin import run_origin
 from tests.parts.wav import wav
 
-START = '{"action":"start"}'
+START, STOP = '{"action":"start"}', '{"action":"stop"}'
 ASKING = "/v2/realtime?token=key-1&resume=true"
 
 
@@ -132,3 +133,61 @@ async def test_coming_back_makes_no_session_longer_than_it_may_be(server: Runnin
     assert client.close is not None
     assert client.close["code"] == 1008
     assert any("has lasted" in text for text in client.read)
+
+
+def noted(observer: RememberingObserver) -> list[str]:
+    """Return what was noted of keeping sessions, in order."""
+    return [one for one in observer.told if "kept" in one or "resumed" in one]
+
+
+def path_back(listening: dict[str, Any]) -> str:
+    return f"{ASKING}&session={listening['session_id']}&epoch={listening['epoch']}&finals=0"
+
+
+async def test_whoever_observes_is_told_who_was_kept_who_came_back_and_who_did_not() -> None:
+    observer = RememberingObserver()
+    async with run_server(observer=observer, max_kept_sessions=1) as server:
+        first = await lose(server)
+        async with server.dial(path_back(first)) as client:
+            await until_listened(client, starts=True)
+            assert noted(observer) == ["kept", "resumed"]
+            await client.websocket.close()
+        await lose(server)
+        async with server.dial(ASKING) as client:
+            await until_listened(client, starts=True)
+            client.websocket.transport.abort()
+        async with asyncio.timeout(20):
+            while len(noted(observer)) < 5:  # noqa: ASYNC110 - nobody is told of it
+                await asyncio.sleep(0.01)
+
+    lost = ["kept", "kept", "not resumed: no room", "not resumed: server down"]
+    assert noted(observer) == ["kept", "resumed", *lost]
+
+
+async def test_the_end_of_a_window_is_noted() -> None:
+    observer = RememberingObserver()
+    async with run_server(observer=observer, resume_window_ms=50) as server:
+        async with server.dial(ASKING) as client:
+            await until_listened(client, starts=True)
+            client.websocket.transport.abort()
+        async with asyncio.timeout(20):
+            while len(noted(observer)) < 2:  # noqa: ASYNC110 - nobody is told of it
+                await asyncio.sleep(0.01)
+
+    assert noted(observer) == ["kept", "not resumed: window over"]
+
+
+async def test_of_one_that_is_over_nothing_is_lost() -> None:
+    observer = RememberingObserver()
+    async with run_server(observer=observer) as server:
+        async with server.dial(ASKING) as client:
+            await until_listened(client, starts=True)
+            await client.send(STOP)
+            assert await client.until_closed() == 1000
+        async with asyncio.timeout(20):
+            while not server.services.kept.count:  # noqa: ASYNC110 - nobody is told of it
+                await asyncio.sleep(0.01)
+        kept = server.services.kept
+        assert (kept.count_going_on, kept.count_ended) == (0, 1)
+
+    assert noted(observer) == []

@@ -27,6 +27,11 @@ CallKind: TypeAlias = Literal["vad", "partial", "final", "voice", "turns"]
 
 CALL_KINDS: Final[tuple[CallKind, ...]] = get_args(CallKind)
 
+NotResumed: TypeAlias = Literal["window over", "no room", "server down"]
+"""Why a session is kept no longer that its client has not come back to."""
+
+NOT_RESUMED: Final[tuple[NotResumed, ...]] = get_args(NotResumed)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallNote:
@@ -88,6 +93,15 @@ class Observer(Protocol):
     def note_close(self, code: int) -> None:
         """Note that a WebSocket was closed by us."""
 
+    def note_kept(self) -> None:
+        """Note that a session that is not over has lost its connection and is kept."""
+
+    def note_resumed(self) -> None:
+        """Note that a client has come back to its session."""
+
+    def note_not_resumed(self, reason: NotResumed) -> None:
+        """Note that one that is not over is kept no longer: its client has not come back."""
+
 
 class _Nobody:
     """Listens to nothing."""
@@ -112,6 +126,12 @@ class _Nobody:
     def note_refusal(self, reason: str) -> None: ...
 
     def note_close(self, code: int) -> None: ...
+
+    def note_kept(self) -> None: ...
+
+    def note_resumed(self) -> None: ...
+
+    def note_not_resumed(self, reason: NotResumed) -> None: ...
 
 
 _NOBODY: Final = _Nobody()
@@ -146,6 +166,18 @@ class _All:
     def note_close(self, code: int) -> None:
         for one in self._observers:
             one.note_close(code)
+
+    def note_kept(self) -> None:
+        for one in self._observers:
+            one.note_kept()
+
+    def note_resumed(self) -> None:
+        for one in self._observers:
+            one.note_resumed()
+
+    def note_not_resumed(self, reason: NotResumed) -> None:
+        for one in self._observers:
+            one.note_not_resumed(reason)
 
 
 class _AllOfSession:

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 
 from scribewire.log_line import LogLine
 from scribewire.protocol.resuming import cannot_resume
+from scribewire.runtime.observer import UNOBSERVED
 
 if TYPE_CHECKING:
     from scribewire.errors import ClientFault
     from scribewire.protocol.resuming import ComeBack
+    from scribewire.runtime.observer import NotResumed, Observer
     from scribewire.server.attachment import Attachment
     from scribewire.server.session import Session
 
@@ -56,8 +58,9 @@ class KeptSession:
 class KeptSessions:
     """Those of one server. It belongs to the event loop; the last to be called is `aclose`."""
 
-    def __init__(self, *, window_s: float, most: int) -> None:
+    def __init__(self, *, window_s: float, most: int, observer: Observer = UNOBSERVED) -> None:
         self._window_s, self._most = window_s, most
+        self._observer = observer
         self._known: dict[str, KeptSession] = {}
         self._kept: dict[str, KeptSession] = {}  # of these, those nobody carries; oldest first
         self._ending: set[asyncio.Task[None]] = set()
@@ -71,6 +74,16 @@ class KeptSessions:
     def count(self) -> int:
         """How many are kept that no connection carries."""
         return len(self._kept)
+
+    @property
+    def count_ended(self) -> int:
+        """How many of them are over: they are kept for who has not been told of it."""
+        return sum(one.session.has_ended for one in self._kept.values())
+
+    @property
+    def count_going_on(self) -> int:
+        """How many of them are not."""
+        return self.count - self.count_ended
 
     def add(self, one: KeptSession) -> None:
         """Know a session that begins; its attachment carries it."""
@@ -116,22 +129,25 @@ class KeptSessions:
             return
         one.attachment = None
         if attachment.is_abandoned:
-            await self._end(one)
+            self._forget(one)
+            await one.owned.aclose()
             return
         _log.info(LogLine("kept", "= kept for its client to come back", session=one.session.id))
         self._keep(one)
         while (leaving := self._next_to_go(one)) is not None:
-            await self._end(leaving)
+            await self._end(leaving, "no room")
 
     async def aclose(self) -> None:
         """End all that is kept."""
-        for one in list(self._kept.values()):
-            await self._end(one)
+        while self._kept:
+            await self._end(next(iter(self._kept.values())), "server down")
         await asyncio.gather(*self._ending)
 
     def _keep(self, one: KeptSession) -> None:
         session = one.session
         self._kept[session.id] = one
+        if not session.has_ended:
+            self._observer.note_kept()
         collecting = asyncio.create_task(session.collect())
         one.while_kept.callback(collecting.cancel)
         # One that costs nothing takes no room from others.
@@ -152,19 +168,24 @@ class KeptSessions:
         return None
 
     def _expire(self, one: KeptSession) -> None:
-        self._forget(one)  # now: nobody may come back to what is being ended
+        self._give_up(one, "window over")  # now: nobody may come back to what is being ended
         ending = asyncio.create_task(one.owned.aclose())
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
-    async def _end(self, one: KeptSession) -> None:
-        self._forget(one)
+    async def _end(self, one: KeptSession, reason: NotResumed) -> None:
+        self._give_up(one, reason)
         await one.owned.aclose()
 
-    def _forget(self, one: KeptSession) -> None:
-        session_id = one.session.id
-        self._known.pop(session_id, None)
-        if self._kept.pop(session_id, None) is not None and not one.session.has_ended:
+    def _give_up(self, one: KeptSession, reason: NotResumed) -> None:
+        """Keep it no longer, though nobody has come back to it."""
+        if not one.session.has_ended:
             words = "x its client has not come back: what it had not got is lost"
-            _log.warning(LogLine("not_resumed", words, session=session_id))
+            _log.warning(LogLine("not_resumed", words, session=one.session.id))
+            self._observer.note_not_resumed(reason)
+        self._forget(one)
+
+    def _forget(self, one: KeptSession) -> None:
+        self._known.pop(one.session.id, None)
+        self._kept.pop(one.session.id, None)
         one.while_kept.close()

@@ -262,7 +262,9 @@ def _make_services(
         sources=sources,
         draining=draining,
         kept=KeptSessions(
-            window_s=settings.resume_window_ms / 1000, most=settings.max_kept_sessions
+            window_s=settings.resume_window_ms / 1000,
+            most=settings.max_kept_sessions,
+            observer=observer,
         ),
         observer=observer,
     )

@@ -176,6 +176,7 @@ class ServedClient:
         assert kept is not None, "it was taken, or why it was not is known"
         if kept.key_id != started.grant.key_id or kept.attachment is not self._attachment:
             raise cannot_resume()
+        self._services.observer.note_resumed()
         _session_log.info(LogLine("resumed", "= its client has come back", session=self._name))
         return kept.session
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
     from scribewire.events import Final
-    from scribewire.runtime.observer import CallNote, SessionObserver
+    from scribewire.runtime.observer import CallNote, NotResumed, SessionObserver
     from scribewire.wishes import Wishes
 
 
@@ -35,7 +35,7 @@ def spans_to_collector(environment: Mapping[str, str]) -> Spans:
 
 
 class Spans:
-    """An `Observer`; of its calls, refusals and closes there are no spans."""
+    """An `Observer`; of calls, refusals, closes and what is kept there are no spans."""
 
     def __init__(
         self,
@@ -75,6 +75,15 @@ class Spans:
 
     def note_close(self, code: int) -> None:
         """Make nothing of it."""
+
+    def note_kept(self) -> None:
+        """Make nothing of it: the span of a session goes on while it is kept."""
+
+    def note_resumed(self) -> None:
+        """Make nothing of it."""
+
+    def note_not_resumed(self, reason: NotResumed) -> None:
+        """Make nothing of it: its span ends with it."""
 
     def close(self) -> None:
         """Send what has not been sent, or give up in time."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scribewire.events import Final
-    from scribewire.runtime.observer import CallNote, SessionObserver
+    from scribewire.runtime.observer import CallNote, NotResumed, SessionObserver
     from scribewire.wishes import Wishes
 
 
@@ -62,3 +62,15 @@ class RememberingObserver:
     def note_close(self, code: int) -> None:
         """As in `Observer`."""
         self.told.append(f"close {code}")
+
+    def note_kept(self) -> None:
+        """As in `Observer`."""
+        self.told.append("kept")
+
+    def note_resumed(self) -> None:
+        """As in `Observer`."""
+        self.told.append("resumed")
+
+    def note_not_resumed(self, reason: NotResumed) -> None:
+        """As in `Observer`."""
+        self.told.append(f"not resumed: {reason}")

@@ -8,7 +8,7 @@ from prometheus_client import generate_latest
 from scribewire.engines.protocols import SpeechEngine
 from scribewire.errors import CloseCode
 from scribewire.events import Final
-from scribewire.runtime.observer import CallKind, CallNote
+from scribewire.runtime.observer import NOT_RESUMED, CallKind, CallNote
 from scribewire.server.metrics.counters import Counters
 from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.scripted import ScriptedEngine
@@ -117,6 +117,21 @@ def test_refusals_closes_and_sources_are_counted_by_cause(counters: Counters) ->
     assert value(counters, "source_faults_total", cause="invalid stream") == 1
     assert value(counters, "refusals_total", reason="unknown token") == 1
     assert value(counters, "closes_total", code="1011") == 1
+
+
+def test_sessions_are_counted_that_are_kept_resumed_and_not_resumed(counters: Counters) -> None:
+    for _ in range(3):
+        counters.note_kept()
+    counters.note_resumed()
+    counters.note_not_resumed("no room")
+
+    assert value(counters, "sessions_kept_total") == 3
+    assert value(counters, "sessions_resumed_total") == 1
+    given_up = {
+        reason: value(counters, "sessions_not_resumed_total", reason=reason)
+        for reason in NOT_RESUMED
+    }
+    assert given_up == {"window over": 0, "no room": 1, "server down": 0}
 
 
 def test_every_code_is_there_before_the_first_close_so_that_the_first_is_an_increase(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import platform
 from dataclasses import replace
 
@@ -34,6 +35,32 @@ async def test_figures_are_those_of_the_moment() -> None:
             assert value(server, "load_ratio", work=work) == 0
         running = {"version": __version__, "python": platform.python_version()}
         assert value(server, "build_info", **running) == 1
+
+
+async def leave_kept(server: RunningServer, *, ends: bool) -> None:
+    """Hold a session until it is kept: lost, or lost at its very end."""
+    kept = server.services.kept
+    expected = kept.count + 1
+    async with server.dial("/v2/realtime?token=key-1&resume=true") as client:
+        await client.send('{"action":"start"}')
+        await client.next()
+        if ends:
+            await client.send('{"action":"stop"}')
+            await client.until_closed()
+        client.websocket.transport.abort()
+    async with asyncio.timeout(20):
+        while kept.count != expected:  # noqa: ASYNC110 - nobody is told of it
+            await asyncio.sleep(0.01)
+
+
+async def test_kept_sessions_are_told_beside_how_many_there_may_be() -> None:
+    async with run_server(max_kept_sessions=7) as server:
+        for ends in (False, True, True):
+            await leave_kept(server, ends=ends)
+
+        assert value(server, "kept_sessions", state="going on") == 1
+        assert value(server, "kept_sessions", state="ended") == 2
+        assert value(server, "max_kept_sessions") == 7
 
 
 async def test_readiness_is_told_with_each_reason() -> None:

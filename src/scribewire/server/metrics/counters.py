@@ -14,11 +14,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 
 from scribewire.engines.served import name_of
 from scribewire.errors import CloseCode
+from scribewire.runtime.observer import NOT_RESUMED
 
 if TYPE_CHECKING:
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.events import Final as FinalEvent
-    from scribewire.runtime.observer import CallKind, CallNote, SessionObserver
+    from scribewire.runtime.observer import CallKind, CallNote, NotResumed, SessionObserver
     from scribewire.wishes import Wishes
 
 LATENCIES_S: Final = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -41,6 +42,7 @@ class Counters:
         self._calls: dict[tuple[CallKind, SpeechEngine], _CallSeries] = {}
         self._make_session_metrics()
         self._make_call_metrics()
+        self._make_keeping_metrics()
         self._refusals = Counter(
             "scribewire_refusals",
             "Requests that were refused, by the `error` of the answer.",
@@ -121,6 +123,26 @@ class Counters:
             registry=self.registry,
         )
 
+    def _make_keeping_metrics(self) -> None:
+        self._kept = Counter(
+            "scribewire_sessions_kept",
+            "Sessions that were kept since their connection was lost, each time that it was.",
+            registry=self.registry,
+        )
+        self._resumed = Counter(
+            "scribewire_sessions_resumed",
+            "Clients that have come back to their session.",
+            registry=self.registry,
+        )
+        self._not_resumed = Counter(
+            "scribewire_sessions_not_resumed",
+            "Sessions that are kept no longer and whose client has not come back.",
+            ("reason",),
+            registry=self.registry,
+        )
+        for reason in NOT_RESUMED:
+            self._not_resumed.labels(reason)
+
     def open_session(self, session_id: str, wishes: Wishes) -> SessionObserver:
         """Count a session."""
         labels = wishes.mode, wishes.language or self._default_language
@@ -150,6 +172,18 @@ class Counters:
     def note_close(self, code: int) -> None:
         """Count a close."""
         self._closes.labels(str(code)).inc()
+
+    def note_kept(self) -> None:
+        """Count a session that has lost its connection."""
+        self._kept.inc()
+
+    def note_resumed(self) -> None:
+        """Count one whose client has come back."""
+        self._resumed.inc()
+
+    def note_not_resumed(self, reason: NotResumed) -> None:
+        """Count one whose client has not."""
+        self._not_resumed.labels(reason).inc()
 
     def _series_of_sessions(self, mode: str, language: str) -> _SessionSeries:
         labels = (mode, language)

@@ -39,6 +39,7 @@ class Figures(Collector):
         )
         yield from self._readiness()
         yield _plain("connections_open", "WebSockets open.", len(self._services.attachments))
+        yield from self._kept_sessions()
         yield _plain("workers", "Threads that decode.", scheduler.capacity)
         yield _plain("live_streams", "Audio received per second of time.", load.live_streams)
         shares = [
@@ -55,6 +56,14 @@ class Figures(Collector):
         stuck.add_metric((), scheduler.stuck_calls)
         yield stuck
         yield self._models()
+
+    def _kept_sessions(self) -> Iterator[Metric]:
+        kept = self._services.kept
+        states = [(("going on",), kept.count_going_on), (("ended",), kept.count_ended)]
+        about = "Sessions that no connection carries, kept for their clients to come back."
+        yield _labelled("kept_sessions", about, ("state",), states)
+        most = self._services.settings.max_kept_sessions
+        yield _plain("max_kept_sessions", "How many of them there may be.", most)
 
     def _readiness(self) -> Iterator[Metric]:
         found = {one.obstacle for one in find_hindrances(self._services)}
