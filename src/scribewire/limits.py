@@ -18,6 +18,13 @@ class ServerLimits(BaseSettings):
         description="New sessions are refused while finals would come later than this after the "
         "silence that ends them; 0 refuses none.",
     )
+    place_wait_ms: int = Field(
+        default=3_000,  # clients give up after 10 s or more
+        ge=0,
+        le=8_000,
+        description="How long a client that finds no place may wait for one before it is refused, "
+        "if its key comes with the request; 0: not at all.",
+    )
     max_message_bytes: int = Field(
         default=1_048_576,  # 32 s of audio; the largest that clients are seen to send are 64 KB
         ge=16_384,

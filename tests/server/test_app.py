@@ -254,7 +254,7 @@ async def test_a_server_whose_finals_come_late_refuses_new_sessions_and_keeps_th
     None
 ):
     speech: SpeechEngine = ScriptedEngine()
-    settings = Settings(port=0, keys=("key-1",), workers=1)
+    settings = Settings(port=0, keys=("key-1",), workers=1, place_wait_ms=0)
     costs = {speech: CallCosts(final_s=0.001, stream_share=0.3)}  # two of them are a busy worker
     async with (
         serving(settings, Engines(ScriptedVad(), (speech,)), costs) as running,

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket
 from scribewire.log_line import LogLine
 from scribewire.protocol.dialects import DIALECTS, read_request
 from scribewire.protocol.policy import choose_subprotocol, refuse_keys
+from scribewire.runtime.admission import SessionRefusal
 from scribewire.server.page import installed_page, page_routes
 from scribewire.server.rest.access import (
     check_key_limits,
@@ -51,7 +52,7 @@ def make_app(services: Services) -> Starlette:
 
     async def serve_websocket(websocket: WebSocket) -> None:
         opening = _read_opening(websocket)
-        refusal = _refuse(websocket, opening, services)
+        refusal = await _refuse(websocket, opening, services)
         if refusal is not None:
             log_refusal(refusal.status_code)
             services.observer.note_refusal(_reason_of(refusal))
@@ -116,10 +117,26 @@ def _not_found() -> Response:
     return answer_fault(not_found(_NO_SUCH_PATH))
 
 
-def _refuse(
+async def _refuse(
     websocket: WebSocket, opening: OpeningRequest | None, services: Services
 ) -> Response | None:
-    """Return the HTTP answer to a request that gets no session."""
+    """Return the HTTP answer to a request that gets no session, even after a wait for a place."""
+    found = _look(websocket, opening, services)
+    if isinstance(found, SessionRefusal):
+        talk: WebSocketTalk | None = websocket.scope.get(SCOPE_KEY)
+        if talk is not None:
+            talk.know_client()
+        found = await services.waiting_room.wait(lambda: _look(websocket, opening, services))
+    if not isinstance(found, SessionRefusal):
+        return found
+    _log.info(LogLine("no_place", _FULL, figures=found.figures))
+    return answer_fault(unavailable("too many sessions", found.message))
+
+
+def _look(
+    websocket: WebSocket, opening: OpeningRequest | None, services: Services
+) -> Response | SessionRefusal | None:
+    """Return why a request gets no session now: for good, or for want of a place."""
     if opening is None:
         return _not_found()
     is_draining = services.draining.has_begun.is_set()
@@ -142,11 +159,7 @@ def _refuse(
     if not opening.keys:  # who has shown none takes no place from those who have
         return None
     speech = speech_for(opening.wishes, services)
-    busy = services.admission.refusal(services.scheduler.loads(), speech=speech)
-    if busy is None:
-        return None
-    _log.info(LogLine("no_place", _FULL, figures=busy.figures))
-    return answer_fault(unavailable("too many sessions", busy.message))
+    return services.admission.refusal(services.scheduler.loads(), speech=speech)
 
 
 def _is_carried(opening: OpeningRequest, grants: Iterable[Grant], services: Services) -> bool:

@@ -43,6 +43,7 @@ from scribewire.server.metrics.counters import Counters
 from scribewire.server.metrics.page import serving_page
 from scribewire.server.services import Services
 from scribewire.server.tracing import start_tracing
+from scribewire.server.waiting_room import WaitingRoom
 from scribewire.server.websocket_talk import WebSocketLimits
 from scribewire.server.wrong_keys import WrongKeys
 from scribewire.sources.configured import configured_sources
@@ -258,6 +259,9 @@ def _make_services(
         engines=engines,
         scheduler=scheduler,
         admission=admission,
+        waiting_room=WaitingRoom(  # who waits longer than a start may take is let go of meanwhile
+            longest_wait_s=min(settings.place_wait_ms, settings.start_timeout_ms) / 1000
+        ),
         residence=Residence(engines, admission.learn),
         sources=sources,
         draining=draining,

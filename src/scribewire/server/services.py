@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scribewire.server.draining import Draining
     from scribewire.server.kept_sessions import KeptSessions
     from scribewire.server.key_keeper import KeyKeeper
+    from scribewire.server.waiting_room import WaitingRoom
     from scribewire.server.wrong_keys import WrongKeys
     from scribewire.settings import Settings
     from scribewire.sources.pulled import Sources
@@ -46,6 +47,8 @@ class Services:
     """Runs the engines."""
     admission: Admission
     """Whether one more session can be carried."""
+    waiting_room: WaitingRoom
+    """Who waits for that."""
     residence: Residence
     """Loads the models that are not in memory yet."""
     sources: Sources

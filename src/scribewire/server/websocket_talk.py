@@ -119,8 +119,10 @@ class WebSocketTalk:
     # What the application tells of the client.
 
     def know_client(self) -> None:
-        """Take note that it has shown a valid key."""
+        """Take note that it has shown a valid key: it may take its time from now on."""
         self._on_known()
+        if not self._is_open:
+            self._link.give_up_in(self._start_timeout_s + START_GRACE_S)
 
     def begin_session(self) -> None:
         """Take note that its session has started: the allowance ends."""

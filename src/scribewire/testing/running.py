@@ -39,10 +39,10 @@ async def run_server(
     """Run a server on a free port; without engines it hears what `draw_pcm` draws.
 
     `named_source` is a URL whose host clients may be told all about, as of public ones. `options`
-    are fields of Settings. However slow the machine is, every session is let in, unless
-    they say otherwise.
+    are fields of Settings. However slow the machine is, every session is let in, and who is
+    refused is so at once, unless they say otherwise.
     """
-    defaults = {"port": 0, "keys": KEYS, "max_final_latency_ms": 0}
+    defaults = {"port": 0, "keys": KEYS, "max_final_latency_ms": 0, "place_wait_ms": 0}
     settings = Settings.model_validate({**defaults, **options})
     engines = engines or Engines(ScriptedVad(), (ScriptedEngine(),))
     named = None if named_source is None else check_url(named_source)
