@@ -6,12 +6,12 @@ export PYTHON ?= python3
 .DEFAULT_GOAL := help
 .PHONY: demo serve test check bench lock sbom clean help
 
-demo: ; @scripts/demo $(if $(filter command,$(origin LANGUAGE)),--language $(LANGUAGE)) $(ARGS)  ## show it working: a server, real speech, and what it heard
-serve: ; @scripts/serve $(ARGS)  ## start the server
-test: ; @scripts/test $(ARGS)    ## run the tests
-check: ; @scripts/check          ## format, lint, types, the architecture and the lock
-bench: ; @scripts/bench $(ARGS)  ## measure
-lock: ; @scripts/lock $(ARGS)    ## write requirements/ from pyproject.toml
-sbom: ; @scripts/sbom $(ARGS)    ## write the bill of materials, dist/sbom.json
+demo: ; @exec scripts/demo $(if $(filter command,$(origin LANGUAGE)),--language $(LANGUAGE)) $(ARGS)  ## show it working: a server, real speech, and what it heard
+serve: ; @exec scripts/serve $(ARGS)  ## start the server
+test: ; @exec scripts/test $(ARGS)    ## run the tests
+check: ; @exec scripts/check          ## format, lint, types, the architecture and the lock
+bench: ; @exec scripts/bench $(ARGS)  ## measure
+lock: ; @exec scripts/lock $(ARGS)    ## write requirements/ from pyproject.toml
+sbom: ; @exec scripts/sbom $(ARGS)    ## write the bill of materials, dist/sbom.json
 clean: ; @rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist  ## remove what is made here
 help: ; @sed -n 's/^\([a-z]*\): ;.*## /\1\t/p' Makefile | expand -t 8  ## list the targets
