@@ -21,6 +21,7 @@ BENCHES = {
     "costs": "where a CPU-second goes, and how long finals take",
     "crowds": "sentences repeated in loops: crowds, buzzes, and what is really repeated",
     "cuts": "what cutting long speech costs",
+    "cuts_drill": "sessions whose connections are reset at any moment (needs no manifest)",
     "english_unchanged": "English of an earlier version and of this one, side by side",
     "floods": "clients without a key that do all they can, beside live sessions",
     "fuzz": "mutated messages by the million, to the protocol core and to a server",

@@ -43,7 +43,9 @@ class Cut:
     """So many bytes of the server were; 0: at the first of its answer to the handshake."""
     at_words: bytes | None = None
     """The server has said this. It is let through, and what comes behind it is not: that is in the
-    midst of a message."""
+    midst of a message, unless there is more."""
+    more_bytes: int = 0
+    """Of what comes behind these words, so many bytes are let through."""
     is_silent: bool = False
     """Nothing is closed, and nothing goes through any more, as in a network that has died."""
     name: str = "planned"
@@ -225,8 +227,8 @@ class _Link:
         for writer in self._writers:
             writer.transport.set_write_buffer_limits(0)  # `drain` returns when all is on its way
         plan = self._plan
-        up = _Gate(plan.after_sent, None)
-        down = _Gate(plan.after_answered, plan.at_words)
+        up = _Gate(plan.after_sent)
+        down = _Gate(plan.after_answered, plan.at_words, plan.more_bytes)
         sides = (
             asyncio.create_task(self._pump(client_reader, server_writer, up)),
             asyncio.create_task(self._pump(server_reader, client_writer, down)),
@@ -264,24 +266,28 @@ class _Link:
 class _Gate:
     """What is let through in one direction before the cut."""
 
-    def __init__(self, most_bytes: int | None, words: bytes | None) -> None:
+    def __init__(self, most_bytes: int | None, words: bytes | None = None, more: int = 0) -> None:
         self._left = most_bytes
-        self._words = words
+        self._words, self._more = words, more
         self._tail = b""  # what may be the beginning of the words
         self.is_shut = False
 
     def let_through(self, data: bytes) -> bytes:
         """Return what of this goes through, and shut where something does not."""
-        end = len(data)
-        if self._left is not None:
-            end = min(end, self._left)
-            self.is_shut = end == self._left
-            self._left -= end
         if self._words is not None:
-            seen = self._tail + data
-            at = seen.find(self._words)
-            if at >= 0:
-                end = min(end, at + len(self._words) - len(self._tail))
-                self.is_shut = True
-            self._tail = seen[len(seen) - len(self._words) + 1 :]
+            self._look_for(self._words, data)
+        if self._left is None:
+            return data
+        end = min(len(data), self._left)
+        self.is_shut = end == self._left
+        self._left -= end
         return data[:end]
+
+    def _look_for(self, words: bytes, data: bytes) -> None:
+        seen = self._tail + data
+        if (at := seen.find(words)) < 0:
+            self._tail = seen[max(0, len(seen) - len(words) + 1) :]
+            return
+        behind = at + len(words) - len(self._tail) + self._more
+        self._left = behind if self._left is None else min(self._left, behind)
+        self._words = None

@@ -87,6 +87,7 @@ async def test_a_plan_cuts_its_connection_alone(plan: Cut, heard: bytes) -> None
         (Cut(after_answered=4, is_silent=True), b"abcdef", b"ABCD"),
         (Cut(at_words=b"CD", is_silent=True), b"abcdef", b"ABCD"),
         (Cut(at_words=b"CD", is_silent=True), b"abc.cdcd", b"ABC.CD"),
+        (Cut(at_words=b"BC", more_bytes=2, is_silent=True), b"abcdefbc", b"ABCDE"),
         (Cut(after_sent=2, is_silent=True), b"ab", b""),
     ],
 )
