@@ -69,3 +69,16 @@ def test_a_chunk_larger_than_the_store_fits() -> None:
     buffer.append(samples)
 
     assert np.array_equal(buffer.read(0, len(samples)), samples)
+
+
+def test_trimmed_it_has_room_for_what_is_held_and_goes_on_as_before() -> None:
+    buffer = AudioBuffer()
+    buffer.append(np.arange(1000, dtype=np.float32))
+    buffer.discard_before(700)
+    buffer.trim()
+
+    assert buffer.room == 300
+    assert (buffer.start, buffer.end) == (700, 1000)
+    buffer.append(np.arange(1000, 1500, dtype=np.float32))
+    assert buffer.read(700, 1500).tolist() == list(range(700, 1500))
+    assert buffer.room >= SAMPLE_RATE  # not a few more for each chunk

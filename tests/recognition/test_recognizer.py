@@ -253,6 +253,20 @@ def test_memory_does_not_grow_with_the_stream() -> None:
     assert most <= RULES.context_samples + 2 * SAMPLE_RATE
 
 
+def test_trimming_it_changes_no_event() -> None:
+    recognizer, vad, engine = Recognizer(RULES), ScriptedVad(), ScriptedEngine()
+    samples, events = draw_speech(SPEECH), list[TranscriptEvent]()
+    for at in range(0, len(samples), 512):
+        recognizer.receive_audio(samples[at : at + 512])
+        recognizer.trim()
+        events += answer_all(recognizer, vad, engine)
+        recognizer.trim()
+    recognizer.receive_end()
+    events += answer_all(recognizer, vad, engine)
+
+    assert events == events_of(SPEECH)
+
+
 def test_an_utterance_starts_after_the_audio_of_the_one_before() -> None:
     rules = replace(scripted_rules(endpointing_ms=100), context_samples=0)
     engine = ScriptedEngine()

@@ -56,6 +56,19 @@ async def test_what_is_written_comes_out_as_finals() -> None:
     assert finals == ["hellohellohello"] * 3 + ["last"]
 
 
+async def test_trimming_it_changes_no_final() -> None:
+    stream, scheduler = make_stream(ScriptedEngine())
+    await stream.write(draw_speech("." * 10 + "hel"))
+    stream.trim()
+    await stream.write(draw_speech("lo" + "." * 20))
+    stream.end()
+
+    events = await collect(stream)
+
+    scheduler.close()
+    assert [event.text for event in events if isinstance(event, Final)] == ["hello"]
+
+
 async def test_audio_that_broke_off_gets_its_final_while_nothing_comes() -> None:
     stream, scheduler = make_stream(ScriptedEngine())
     events = stream.events()

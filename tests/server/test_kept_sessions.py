@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +14,8 @@ import pytest
 from scribewire.errors import ClientFault, CloseCode
 from scribewire.protocol.dialogue import SessionStarted
 from scribewire.protocol.resuming import ComeBack
+from scribewire.server.attachment import Attachment
+from scribewire.server.link import Link
 from scribewire.server.session import open_session
 from scribewire.server.session_clock import SessionTimes
 from scribewire.testing.observing import RememberingObserver
@@ -86,6 +90,31 @@ async def test_one_whose_source_is_read_on_counts(tmp_path: Path) -> None:
         url = quote(origin.url("said.wav"), safe="")
         await lose(server, f"/v2/client/key-1?resume=true&pace=realtime&url={url}")
         assert places(server) == 1
+
+
+def connections() -> int:
+    """Count what there is of connections in this process, whoever's they are."""
+    gc.collect()
+    return sum(isinstance(one, Attachment | Link) for one in gc.get_objects())
+
+
+@pytest.mark.slow
+async def test_it_takes_little_memory_and_nothing_of_its_lost_connection_stays(
+    server: RunningServer,
+) -> None:
+    before = connections()
+    await lose(server, data=bytes(32_000))  # what the first one has libraries load stays
+    sessions = 20
+    tracemalloc.start()
+    for _ in range(sessions):
+        await lose(server, data=bytes(32_000))
+    after = connections()
+    held_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert server.services.kept.count == sessions + 1
+    assert held_bytes / sessions < 100_000  # of it 41 KB of audio, the latest 0.6 s
+    assert after <= before
 
 
 async def test_it_is_known_to_its_key_alone(server: RunningServer) -> None:

@@ -37,6 +37,11 @@ class AudioBuffer:
         """Position after the last sample received."""
         return self._end
 
+    @property
+    def room(self) -> int:
+        """How many samples its memory is for."""
+        return len(self._store)
+
     def append(self, samples: Samples) -> None:
         """Put samples at the end."""
         needed = self._end - self._start + len(samples)
@@ -54,6 +59,10 @@ class AudioBuffer:
     def discard_before(self, position: int) -> None:
         """Give up the samples before `position`."""
         self._start = max(self._start, min(position, self._end))
+
+    def trim(self) -> None:
+        """Take no more memory than what is held needs; what is appended takes it again."""
+        self._move(self._end - self._start)
 
     def _move(self, capacity: int) -> None:
         held = self._store[self._start - self._origin : self._end - self._origin]

@@ -125,6 +125,10 @@ class Recognizer:
         self._intake.receive_end()
         self._follow_boundaries()
 
+    def trim(self) -> None:
+        """Take no more memory than it needs while no audio comes."""
+        self._intake.buffer.trim()
+
     def receive_result(self, request: Request, result: Result) -> None:
         """Take the answer to a request that `next_request` gave."""
         match request, result:

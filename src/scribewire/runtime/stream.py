@@ -149,6 +149,10 @@ class Stream:
         finally:
             self._scheduler.take_up(self._lane)
 
+    def trim(self) -> None:
+        """Take no more memory than it needs while no audio comes."""
+        self._recognizer.trim()
+
     def abort(self) -> None:
         """Drop the stream: nothing that has not begun is decoded for it any more."""
         self._is_aborted = True

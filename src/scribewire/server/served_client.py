@@ -150,7 +150,7 @@ class ServedClient:
 
     def _begin(self, started: SessionStarted) -> Session:
         services, grant = self._services, started.grant
-        use = services.keys.access.begin(grant, end=self._end)
+        use = services.keys.access.begin(grant, end=self._attachment.reject)
         session = open_session(self._name, started, services, use)
         is_resumable = self._opening.is_resumable and services.kept.is_on
         owned = AsyncExitStack() if is_resumable else self._owned
@@ -168,6 +168,7 @@ class ServedClient:
                 ),
                 attachment=self._attachment,
             )
+            use.end = self._kept.end  # else a kept session would keep its lost connection too
             services.kept.add(self._kept)
         return session
 
@@ -179,13 +180,6 @@ class ServedClient:
         self._services.observer.note_resumed()
         _session_log.info(LogLine("resumed", "= its client has come back", session=self._name))
         return kept.session
-
-    def _end(self, fault: ClientFault) -> None:
-        """End the session because its key may not go on, whoever carries it then."""
-        if self._kept is not None:
-            self._kept.end(fault)
-        else:
-            self._attachment.reject(fault)
 
 
 def speech_for(wishes: Wishes, services: Services) -> SpeechEngine:

@@ -281,6 +281,8 @@ class Session:
             while True:
                 self.has_news.clear()
                 self.results.collect()
+                if not self.is_hearing:
+                    self._stream.trim()
                 if self._stream.has_ended:
                     return
                 await self.has_news.wait()
