@@ -187,6 +187,17 @@ class Settings(ServerLimits):
         ge=1,
         description="Sessions that are kept at once; beyond, the ones that were lost first go.",
     )
+    journal: Path | None = Field(
+        default=None,
+        description="Folder for a journal of the sessions: their finals, and how far they came; "
+        "none: nothing is written.",
+    )
+    journal_days: int = Field(
+        default=30,
+        ge=1,
+        le=3_660,
+        description="How long what is in the journal is kept, in days of UTC.",
+    )
     drain_timeout_ms: int = Field(
         default=30_000, ge=0, description="How long sessions may take to end when the server stops."
     )

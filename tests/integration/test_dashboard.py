@@ -90,7 +90,7 @@ def test_the_configuration_and_the_alerts_are_as_prometheus_wants_them() -> None
     )
 
     assert checked.returncode == 0, checked.stderr
-    assert "8 rules found" in checked.stdout
+    assert "9 rules found" in checked.stdout
 
 
 def test_each_metric_that_is_asked_for_is_documented() -> None:

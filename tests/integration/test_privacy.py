@@ -25,6 +25,7 @@ import typer.main
 from scribewire.cli.app import app
 from scribewire.cli.exits import ExitCode
 from scribewire.cli.keys import keys
+from scribewire.cli.sessions import sessions
 from scribewire.engines.whisper.family import WHISPER, WHISPER_BASE
 from tests.parts.multilingual import need_whisper
 from tests.parts.origin import run_origin
@@ -40,6 +41,7 @@ KEY: Final = "a-key-of-the-test"
 SCRIBEWIRE: Final = (sys.executable, "-m", "scribewire")
 COMMANDS: Final = frozenset(typer.main.get_group(app).commands)
 KEY_COMMANDS: Final = frozenset(typer.main.get_group(keys).commands)
+SESSION_COMMANDS: Final = frozenset(typer.main.get_group(sessions).commands)
 AT_ONCE: Final = 2  # more would only wait for the same cores
 BENCH_PATIENCE_S: Final = 60.0  # it starts a server of its own, beside the others
 HEARD: Final = "Ever tried."
@@ -75,6 +77,21 @@ run("list")
 run("change", key_id, "--max-sessions", "2")
 for command in ("show", "usage", "rotate", "revoke"):
     run(command, key_id)
+"""
+USE_SESSIONS: Final = """
+import contextlib, io, json, sys
+from scribewire.cli import main
+def run(command, *arguments):
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            main(["sessions", command, *arguments, "--journal", sys.argv[1], "--format", "json"])
+    except SystemExit as end:
+        assert end.code == 0, command
+    print(command)
+    return json.loads(said.getvalue())
+for one in run("list")["sessions"][:1]:
+    assert run("export", one["id"])["finals"]
 """
 # As `transcribe mic` does it, but for the recording.
 FIND_A_MICROPHONE: Final = """
@@ -134,6 +151,10 @@ class Machine:
         return self.home / ".local/share/scribewire/keys.sqlite3"
 
     @property
+    def journal(self) -> Path:
+        return self.home / "journal"
+
+    @property
     def temporary(self) -> Path:
         return self.folder / "tmp"
 
@@ -183,7 +204,8 @@ class Machine:
         """
         keys = ("--key", KEY, "--database", f"sqlite:///{self.database}")
         options = ("--max-final-latency-ms", "0", "--allow-source", "127.0.0.1", "--port", "0")
-        process = await self.start("serve", (*SCRIBEWIRE, "serve", *keys, *options))
+        journal = ("--journal", str(self.journal))
+        process = await self.start("serve", (*SCRIBEWIRE, "serve", *keys, *options, *journal))
         assert process.stdout is not None
         try:
             line = (await process.stdout.readline()).decode()
@@ -220,6 +242,10 @@ class Machine:
             (
                 name.split(maxsplit=1)[0] in ("keys", "serve")
                 and (path in of_keys or path.is_relative_to(folder))
+            )
+            or (
+                name.split(maxsplit=1)[0] in ("serve", "sessions")
+                and (path == self.journal or path.is_relative_to(self.journal))
             )
             or path in (self.cache.parent, Path(os.devnull))
             or path.is_relative_to(self.cache)
@@ -262,6 +288,7 @@ async def use_everything(machine: Machine, pcm: bytes) -> None:
             machine.run("transcribe a URL by a server", *transcribe, url, *by_server),
             machine.run("client", *use_the_client, "en"),
         )
+        await machine.run("sessions", *python, USE_SESSIONS, str(machine.journal))
         # The server has taken the key by now; it goes down by that.
         operator = machine.said["keys create"].split()[1]
         await machine.run("drain", *SCRIBEWIRE, "drain", server, "--key", operator)
@@ -283,6 +310,7 @@ def test_no_command_reaches_beyond_the_machine_or_writes_outside_its_cache(used:
     assert len(hearing) == 4
     assert [used.said[name] for name in hearing if HEARD not in used.said[name]] == []
     assert set(used.said["keys"].split()) == KEY_COMMANDS
+    assert set(used.said["sessions"].split()) == SESSION_COMMANDS
     assert all(used.database in used.traces[name].written for name in ("keys", "serve"))
     assert used.said["CTranslate2"] == "set()\n"
     assert {name.split()[0] for name in used.watched} >= COMMANDS

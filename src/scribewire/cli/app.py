@@ -15,6 +15,7 @@ from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.keys import keys
 from scribewire.cli.probe import probe
 from scribewire.cli.serve import serve
+from scribewire.cli.sessions import sessions
 from scribewire.cli.transcribe import transcribe
 from scribewire.errors import ScribewireError
 
@@ -43,6 +44,7 @@ app.command(epilog="Example: scribewire doctor && scribewire serve")(doctor)
 app.command(epilog="Example: SCRIBEWIRE_KEY=... scribewire drain wss://node-3.example:8000")(drain)
 app.command(epilog="Example: scribewire bench --format json > capacity.json")(bench)
 app.add_typer(keys, name="keys")
+app.add_typer(sessions, name="sessions")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

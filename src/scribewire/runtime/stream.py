@@ -80,6 +80,21 @@ class Stream:
         return self._settled_samples
 
     @property
+    def received_samples(self) -> int:
+        """Audio received."""
+        return self._stream_clock.received_samples
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has ended for a fault of ours."""
+        return self._fault is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every event up to the last final has been taken."""
+        return not self._events and self._recognizer.is_finished
+
+    @property
     def rejected_hypotheses(self) -> int:
         """How many utterances have no text because it was taken for a guess at noise."""
         return self._recognizer.rejected_hypotheses

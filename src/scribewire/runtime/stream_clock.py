@@ -33,6 +33,11 @@ class StreamClock:
         self._received_at = 0.0  # when the latest audio came
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=_MAX_ARRIVALS)
 
+    @property
+    def received_samples(self) -> int:
+        """How many samples have arrived."""
+        return self._received
+
     def receive(self, sample_count: int, now: float) -> None:
         """Note that so many samples have arrived."""
         if not sample_count:

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from scribewire.engines.families import choose_device
@@ -36,6 +37,8 @@ from scribewire.server.app import make_app
 from scribewire.server.certificate import ServerCertificate
 from scribewire.server.draining import CUT_OFF_S, Draining
 from scribewire.server.forwarding import TrustedProxies
+from scribewire.server.journal_keeper import LAST_PATIENCE_S as JOURNAL_PATIENCE_S
+from scribewire.server.journal_keeper import JournalKeeper, keep_journal
 from scribewire.server.kept_sessions import KeptSessions
 from scribewire.server.key_keeper import LAST_PATIENCE_S, KeyKeeper, keep_keys
 from scribewire.server.listener import LONGEST_CLOSE_S, Listener, count_strangers_allowed
@@ -64,7 +67,12 @@ there, many times for one final: at Python's usual 5 ms, finals beside sources t
 111 ms later, at this 54 to 87 ms (medians of `bench hostile_bodies`)."""
 
 LONGEST_END_S: Final = (  # the metrics' listener, then the clients'
-    CUT_OFF_S + 2 * LONGEST_CLOSE_S + CALLS_PATIENCE_S + LOAD_PATIENCE_S + LAST_PATIENCE_S
+    CUT_OFF_S
+    + 2 * LONGEST_CLOSE_S
+    + CALLS_PATIENCE_S
+    + LOAD_PATIENCE_S
+    + LAST_PATIENCE_S
+    + JOURNAL_PATIENCE_S
 )
 """What an orderly end may take beyond the time that sessions have for it."""
 _MEASURED = "= model {model}: a typical final takes {final_ms:.0f} ms here"
@@ -134,9 +142,10 @@ async def serving(
     are the metrics if they are asked for. Leaving the context ends it: sessions are told so and get
     their finals, within the drain timeout. `draining` begins that earlier, and can be urged on.
     """
-    async with keep_keys(settings) as keys:
+    async with keep_keys(settings) as keys, keep_journal(settings) as journal:
         running = _serving_with(
             keys,
+            journal,
             settings,
             engines,
             costs or {},
@@ -151,6 +160,7 @@ async def serving(
 @contextlib.asynccontextmanager
 async def _serving_with(
     keys: KeyKeeper,
+    journal: JournalKeeper | None,
     settings: Settings,
     engines: Engines,
     costs: Mapping[SpeechEngine, CallCosts],
@@ -171,15 +181,18 @@ async def _serving_with(
     observer = together(counters, observer)
     scheduler = schedule_on_threads(engines, workers=settings.workers, observer=observer)
     async with configured_sources(settings, named=named_source, look_up=LookUpThreads()) as sources:
-        services = _make_services(
-            settings,
-            keys,
-            engines,
-            costs,
-            draining,
-            scheduler=scheduler,
-            sources=sources,
-            observer=observer,
+        services = replace(
+            _make_services(
+                settings,
+                keys,
+                engines,
+                costs,
+                draining,
+                scheduler=scheduler,
+                sources=sources,
+                observer=observer,
+            ),
+            journal=journal,
         )
         listener = Listener(
             listening,
@@ -188,11 +201,7 @@ async def _serving_with(
             most_strangers=count_strangers_allowed(),
             tls=None if certificate is None else certificate.context,
             proxies=proxies,
-            limits=WebSocketLimits(
-                max_message_bytes=settings.max_message_bytes,
-                max_unread_bytes=settings.max_unread_bytes,
-                unread_timeout_s=settings.unread_timeout_ms / 1000,
-            ),
+            limits=_limits_of_clients(settings),
             note_close=observer.note_close,
         )
         listener.start()
@@ -215,6 +224,14 @@ def _read_certificate(settings: Settings) -> ServerCertificate | None:
             raise ServerFault("--tls-key without --tls-cert: name the certificate too")
         return None
     return ServerCertificate(settings.tls_cert, settings.tls_key)
+
+
+def _limits_of_clients(settings: Settings) -> WebSocketLimits:
+    return WebSocketLimits(
+        max_message_bytes=settings.max_message_bytes,
+        max_unread_bytes=settings.max_unread_bytes,
+        unread_timeout_s=settings.unread_timeout_ms / 1000,
+    )
 
 
 def _make_services(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from contextlib import AbstractContextManager, AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from scribewire.server.rest.access import host_of_client
 from scribewire.server.rest.cors import origin_of
 from scribewire.server.session import open_session
 from scribewire.server.session_clock import SessionTimes
+from scribewire.server.session_journal import SessionJournal, head_of
 from scribewire.server.websocket_talk import SCOPE_KEY
 from scribewire.sources.http.urls import host_of
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.protocol.dialogue import OpeningRequest, SessionStarted
+    from scribewire.server.journal_keeper import JournalKeeper
     from scribewire.server.services import Services
     from scribewire.server.session import Session
     from scribewire.server.websocket_talk import WebSocketTalk
@@ -154,10 +157,13 @@ class ServedClient:
         session = open_session(self._name, started, services, use)
         is_resumable = self._opening.is_resumable and services.kept.is_on
         owned = AsyncExitStack() if is_resumable else self._owned
+        if is_resumable:
+            session.make_resumable(secrets.token_hex(4))
+        if services.journal is not None:  # how it has ended is written once it is closed
+            owned.callback(self._journal(session, started, services.journal).close)
         owned.callback(use.close)
         owned.push_async_callback(session.aclose)
         if is_resumable:
-            session.make_resumable(secrets.token_hex(4))
             self._kept = KeptSession(
                 session=session,
                 key_id=grant.key_id,
@@ -171,6 +177,13 @@ class ServedClient:
             use.end = self._kept.end  # else a kept session would keep its lost connection too
             services.kept.add(self._kept)
         return session
+
+    def _journal(
+        self, session: Session, started: SessionStarted, keeper: JournalKeeper
+    ) -> SessionJournal:
+        window_ms = self._services.settings.resume_window_ms
+        head = head_of(session, self._opening, started, resume_window_ms=window_ms, now=time.time())
+        return SessionJournal(keeper, session, head)
 
     def _go_on(self, started: SessionStarted) -> Session:
         kept = self._kept

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scribewire.runtime.scheduler import Scheduler
     from scribewire.server.attachment import Attachment
     from scribewire.server.draining import Draining
+    from scribewire.server.journal_keeper import JournalKeeper
     from scribewire.server.kept_sessions import KeptSessions
     from scribewire.server.key_keeper import KeyKeeper
     from scribewire.server.waiting_room import WaitingRoom
@@ -57,6 +58,8 @@ class Services:
     """Whether and how the server is going down: then no new session is let in."""
     kept: KeptSessions
     """Sessions that outlive their connection."""
+    journal: JournalKeeper | None = None
+    """Writes down what becomes of sessions, if that was asked for."""
     observer: Observer = UNOBSERVED
     """Is told what happens."""
     attachments: set[Attachment] = field(default_factory=set)

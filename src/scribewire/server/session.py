@@ -154,7 +154,7 @@ class Session:
     @property
     def has_ended(self) -> bool:
         """Whether nothing will come after what has been taken."""
-        return self._stream.has_ended and not self._news
+        return self.results.have_ended and not self._news
 
     @property
     def has_all_audio(self) -> bool:
@@ -283,7 +283,7 @@ class Session:
                 self.results.collect()
                 if not self.is_hearing:
                     self._stream.trim()
-                if self._stream.has_ended:
+                if self.results.have_ended:
                     return
                 await self.has_news.wait()
 

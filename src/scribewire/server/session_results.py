@@ -12,10 +12,14 @@ from scribewire.server.digits import write_as_wished
 from scribewire.server.session_beginning import FRESH, SessionBeginning, moved_to
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scribewire.events import TranscriptEvent
+    from scribewire.journal.entries import SessionOutcome
     from scribewire.protocol.dialogue import Dialogue
     from scribewire.protocol.resuming import Position
     from scribewire.runtime.stream import Stream
+    from scribewire.server.journal_keeper import Receipt
     from scribewire.wishes import Wishes
 
 MAX_KEPT_RESULTS = 64  # for who is a little behind: 16 s of speech at four a second, some 100 KB
@@ -46,6 +50,10 @@ class SessionResults:
         self._stream, self._wishes, self._beginning = stream, wishes, FRESH
         self._latest: deque[NumberedResult] = deque(maxlen=MAX_KEPT_RESULTS)
         self._finals: deque[NumberedResult] | None = None
+        # Where finals are written down: they are taken once that has been done.
+        self._write_final: Callable[[Final, int], Receipt | None] | None = None
+        self._written: NumberedResult | None = None
+        self._receipt: Receipt | None = None  # of that one, until it may be told
 
     def begin_at(self, beginning: SessionBeginning) -> None:
         """Go on with the results of another process, before there is any."""
@@ -59,6 +67,27 @@ class SessionResults:
         # Those of before have no place among the results of this process.
         before = (NumberedResult(0, one, number) for number, one in enumerate(known, first))
         self._finals = deque(before, maxlen=MAX_KEPT_FINALS)
+
+    def journal_finals(self, write_final: Callable[[Final, int], Receipt | None]) -> None:
+        """Have each final written down, with its number, before anybody takes it."""
+        self._write_final = write_final
+
+    @property
+    def have_ended(self) -> bool:
+        """Whether none will come any more."""
+        return self._stream.has_ended and self._written is None
+
+    @property
+    def outcome(self) -> SessionOutcome:
+        """How it ended, once its session is closed."""
+        if self._stream.has_failed:
+            return "failed"
+        return "complete" if self._stream.is_complete and self._written is None else "dropped"
+
+    @property
+    def heard_samples(self) -> int:
+        """How much audio they are of."""
+        return self._stream.received_samples
 
     @property
     def kept_finals(self) -> int:
@@ -88,20 +117,39 @@ class SessionResults:
             pass
 
     def _take(self) -> NumberedResult | None:
+        result = self._written or self._next()
+        if result is None or not self._is_written(result):
+            return None
+        self.last = result.number
+        self._latest.append(result)
+        if isinstance(result.event, Final):
+            self.last_final += self._counts_finals
+            if self._finals is not None:
+                self._finals.append(result)
+        return result
+
+    def _next(self) -> NumberedResult | None:
         event = self._stream.next_event()
         if event is None:
             return None
-        self.last += 1
-        final = None
-        if self._finals is not None and isinstance(event, Final):
-            self.last_final += 1
-            final = self.last_final
         event = moved_to(self._beginning.origin, write_as_wished(event, self._wishes))
-        result = NumberedResult(self.last, event, final)
-        self._latest.append(result)
-        if final is not None and self._finals is not None:
-            self._finals.append(result)
-        return result
+        is_numbered = self._finals is not None and isinstance(event, Final)
+        final = self.last_final + 1 if is_numbered else None
+        return NumberedResult(self.last + 1, event, final)
+
+    @property
+    def _counts_finals(self) -> bool:
+        return self._finals is not None or self._write_final is not None
+
+    def _is_written(self, result: NumberedResult) -> bool:
+        """Have a final written down, and tell whether that has been done."""
+        if self._written is None:
+            if self._write_final is None or not isinstance(result.event, Final):
+                return True
+            self._receipt = self._write_final(result.event, self.last_final + 1)
+        is_written = self._receipt is None or self._receipt.is_settled
+        self._written = None if is_written else result
+        return is_written
 
 
 class ToldResults:

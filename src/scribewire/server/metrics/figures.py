@@ -50,6 +50,9 @@ class Figures(Collector):
         about = "What the workers were busy with in the last seconds, 0 to 1 in all."
         yield _labelled("load_ratio", about, ("work",), shares)
         yield _plain("jobs_waiting", "Engine calls no worker has begun.", scheduler.waiting_jobs)
+        if (journal := self._services.journal) is not None:
+            about = "Whether what happens in sessions is written down: 0 or 1."
+            yield _plain("journal_up", about, int(journal.is_up))
         stuck = CounterMetricFamily(
             "scribewire_calls_stuck", "Engine calls that were given up: they did not come back."
         )

@@ -1,0 +1,253 @@
+"""Keeps the journal of a server's sessions: what is told to a client is in it before.
+
+Theory of operation. Entries wait in memory and are written in batches, by one thread of its own. A
+final has a batch begun at once, unless one is being written; then it goes with the next one. Until
+its batch is written it is not told to its client: whatever then becomes of the process, the journal
+has every final that was told. Positions are asked for once a second, and wait for no one.
+
+Where the disk does not take a batch, or not in time, the journal is off, which is told once: finals
+wait for nothing, and are in no journal. A while later it is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from scribewire.errors import ServerFault
+from scribewire.journal.entries import JournalEntry, JournalFault
+from scribewire.journal.writer import JournalWriter, prepare_folder
+from scribewire.log_line import LogLine
+from scribewire.runtime.one_thread import OneThread
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from scribewire.settings import Settings
+
+POSITIONS_EVERY_S: Final = 1.0
+"""How often is written where sessions are."""
+
+SYNC_EVERY_S: Final = 10.0
+"""What a power cut takes along is no older; the disk is not waited for more often."""
+
+CALL_PATIENCE_S: Final = 2.0
+"""With the disk: so long a final may wait for it, then it is told all the same."""
+
+RETRY_EVERY_S: Final = 60.0
+"""How long the journal is off before it is tried again."""
+
+LAST_PATIENCE_S: Final = 5.0
+"""With the disk, when the server ends and there is something to be written."""
+
+MAX_WAITING_ENTRIES = 20_000
+"""A final and two positions of as many sessions as a machine can hold: beyond, something hangs."""
+
+_HANGS = "the disk has not taken a batch in {patience_s:g} s"
+
+Result = TypeVar("Result")
+
+_log = logging.getLogger("scribewire.server")
+
+
+class Receipt:
+    """What is waited for before a final is told."""
+
+    __slots__ = ("_wake", "is_settled")
+
+    def __init__(self, wake: Callable[[], object]) -> None:
+        self.is_settled = False
+        """Whether it may be told: it is written, or there is no journal any more."""
+        self._wake = wake
+
+    def settle(self) -> None:
+        """Let it be told."""
+        self.is_settled = True
+        self._wake()
+
+
+class JournalKeeper:
+    """The journal of one server. All of it belongs to the event loop's thread.
+
+    `prepare` comes first, then `run` for as long as there are sessions, `aclose` at last.
+    """
+
+    def __init__(
+        self,
+        writer: JournalWriter,
+        *,
+        positions_every_s: float = POSITIONS_EVERY_S,
+        call_patience_s: float = CALL_PATIENCE_S,
+        retry_every_s: float = RETRY_EVERY_S,
+        last_patience_s: float = LAST_PATIENCE_S,
+    ) -> None:
+        self.folder: Path = writer.folder
+        self.is_up = True
+        """Whether what happens is written."""
+        self._writer = writer
+        self._positions_every_s = positions_every_s
+        self._call_patience_s = call_patience_s
+        self._retry_every_s = retry_every_s
+        self._last_patience_s = last_patience_s
+        self._thread = OneThread("journal")
+        self._waiting: list[JournalEntry] = []
+        self._receipts: list[Receipt] = []  # of those that wait
+        self._wake = asyncio.Event()  # something waits that is urgent
+        self._positions: dict[str, Callable[[], JournalEntry | None]] = {}
+        self._synced_at = 0.0
+        self._retry_at = 0.0
+
+    async def prepare(self) -> None:
+        """Mend what earlier runs have left, and say what there was."""
+        try:
+            for words in await self._call(self._writer.mend):
+                _log.warning(LogLine("journal_mended", "! {text}", text=words))
+        except JournalFault as fault:
+            self._turn_off(fault)
+
+    def follow(self, session_id: str, position: Callable[[], JournalEntry | None]) -> None:
+        """Ask for the position of a session now and then; None: it is where it was."""
+        self._positions[session_id] = position
+
+    def forget(self, session_id: str) -> None:
+        """Ask for it no more."""
+        self._positions.pop(session_id, None)
+
+    def write(self, entry: JournalEntry) -> None:
+        """Have something written in its turn."""
+        if not self.is_up:
+            return
+        self._waiting.append(entry)
+        if len(self._waiting) > MAX_WAITING_ENTRIES:
+            self._turn_off(JournalFault(f"{len(self._waiting)} entries wait for the disk"))
+
+    def write_soon(self, entry: JournalEntry, wake: Callable[[], object]) -> Receipt | None:
+        """Have something written at once; `wake` is called when it is. None: nobody writes it."""
+        self.write(entry)
+        if not self.is_up:
+            return None
+        receipt = Receipt(wake)
+        self._receipts.append(receipt)
+        self._wake.set()
+        return receipt
+
+    async def run(self) -> None:
+        """Write what comes, until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        next_at = loop.time()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(next_at):
+                    await self._wake.wait()
+            self._wake.clear()
+            if loop.time() >= next_at:
+                next_at = loop.time() + self._positions_every_s
+                await self._try_again(loop.time())
+                self._ask_positions()
+            await self._write_waiting()
+
+    async def aclose(self) -> None:
+        """Write what still waits, and close the journal; say what the disk does not take."""
+        try:
+            async with asyncio.timeout(self._last_patience_s):
+                await self._write_waiting()
+                await asyncio.wrap_future(self._thread.submit(self._writer.close))
+        except TimeoutError:
+            self._turn_off(JournalFault(_HANGS.format(patience_s=self._last_patience_s)))
+        except JournalFault as fault:
+            self._turn_off(fault)
+        self._settle(self._receipts)
+        self._thread.call_last(self._writer.close)  # if it has not been: again does nothing
+
+    def _ask_positions(self) -> None:
+        if self.is_up:
+            asked = [position() for position in self._positions.values()]
+            for entry in asked:
+                if entry is not None:
+                    self.write(entry)
+
+    async def _write_waiting(self) -> None:
+        if not self.is_up or not self._waiting:
+            return
+        entries, self._waiting = self._waiting, []
+        receipts, self._receipts = self._receipts, []
+        try:
+            await self._call(lambda: self._writer.write(entries))
+            self._settle(receipts)
+            await self._sync()
+        except JournalFault as fault:
+            self._turn_off(fault)
+        except Exception:  # noqa: BLE001 - ours: sessions go on all the same
+            _log.exception(LogLine("journal_failed", "! the journal: a fault of ours"))
+            self._turn_off(JournalFault("a fault of ours"))
+        finally:
+            self._settle(receipts)
+
+    async def _sync(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._synced_at >= SYNC_EVERY_S:
+            self._synced_at = now
+            await self._call(self._writer.sync)
+
+    async def _call(self, function: Callable[[], Result]) -> Result:
+        call = self._thread.submit(function)
+        try:
+            async with asyncio.timeout(self._call_patience_s):
+                return await asyncio.wrap_future(call)
+        except TimeoutError:
+            call.cancel()
+            raise JournalFault(_HANGS.format(patience_s=self._call_patience_s)) from None
+
+    def _turn_off(self, fault: ServerFault) -> None:
+        if self.is_up:
+            words = "! the journal is off, sessions go on without: {reason}"
+            _log.error(LogLine("journal_off", words, reason=str(fault)))
+        self.is_up = False
+        self._retry_at = asyncio.get_running_loop().time() + self._retry_every_s
+        self._waiting.clear()
+        receipts, self._receipts = self._receipts, []
+        self._settle(receipts)
+
+    async def _try_again(self, now: float) -> None:
+        """Be on again if the disk takes something."""
+        if self.is_up or now < self._retry_at or self._thread.is_busy:
+            return
+        try:
+            await self._call(lambda: self._writer.write(()))
+        except JournalFault as fault:
+            self._turn_off(fault)  # for another while
+        else:
+            self.is_up = True
+            _log.warning(LogLine("journal_on", "= the journal goes on; it has a gap"))
+
+    @staticmethod
+    def _settle(receipts: list[Receipt]) -> None:
+        for receipt in receipts:
+            receipt.settle()
+
+
+@contextlib.asynccontextmanager
+async def keep_journal(
+    settings: Settings, *, now: Callable[[], float] = time.time
+) -> AsyncIterator[JournalKeeper | None]:
+    """Keep a journal for as long as the context is open; None: nobody has asked for one.
+
+    Raises JournalFault where there can be no folder for it.
+    """
+    if settings.journal is None:
+        yield None
+        return
+    prepare_folder(settings.journal)
+    keeper = JournalKeeper(JournalWriter(settings.journal, days=settings.journal_days, now=now))
+    await keeper.prepare()
+    running = asyncio.create_task(keeper.run())
+    try:
+        yield keeper
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await keeper.aclose()

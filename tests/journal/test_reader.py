@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from scribewire.journal.entries import JournalEntry, JournalFault
+from scribewire.journal.reader import read_session, read_sessions
+from scribewire.journal.segment import JournalSegment
+from tests.parts.journaled import BEGAN_MS, ended, final, head, position, said
+
+FIRST, SECOND = "20251128T000000000000Z-01234567.journal", "20251129T000000000000Z-01234567.journal"
+
+
+def write(path: Path, *entries: JournalEntry) -> None:
+    segment = JournalSegment(path)
+    segment.write(entries)
+    segment.close()
+
+
+def test_all_that_was_written_of_a_session_is_read(tmp_path: Path) -> None:
+    of = head(epoch="89abcdef")
+    write(tmp_path / FIRST, *said(of, 1, 2), *said(head("other"), 1), ended(of))
+    found = read_session(tmp_path, "5e55")
+
+    assert found is not None
+    assert (found.head, found.began_at_ms, found.state) == (of, BEGAN_MS, "complete")
+    assert found.finals == (final(1), final(2))
+    assert found.finals_after(1) == (final(2),)
+    assert found.position == position(2)
+    assert found.written_at_ms == BEGAN_MS + 60_000
+    assert (found.missing_finals, found.problems) == (0, ())
+
+
+def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(JournalFault, match="No such file"):
+        read_session(tmp_path / "none", "5e55")
+    assert read_session(tmp_path, "5e55") is None
+    write(tmp_path / FIRST, *said(head("other"), 1))
+    assert read_session(tmp_path, "5e55") is None
+
+
+def test_a_session_goes_on_in_another_segment(tmp_path: Path) -> None:
+    later = head(epoch="00000001", began_at_ms=BEGAN_MS + 5000)
+    write(tmp_path / FIRST, *said(head(epoch="00000000"), 1, 2))
+    write(tmp_path / SECOND, *said(later, 2, 3))
+    found = read_session(tmp_path, "5e55")
+
+    assert found is not None
+    assert (found.head, found.began_at_ms) == (later, BEGAN_MS)
+    assert found.finals == (final(1), final(2), final(3))
+    assert found.position == position(3)
+
+
+def test_sessions_are_listed_as_they_began(tmp_path: Path) -> None:
+    for name, session_id, after_ms in ((FIRST, "b", 50), (SECOND, "a", 0)):
+        write(tmp_path / name, *said(head(session_id, began_at_ms=BEGAN_MS + after_ms), 1))
+    found = read_sessions(tmp_path)
+
+    assert [one.session_id for one in found.sessions] == ["a", "b"]
+    assert found.problems == ()
+
+
+def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
+    segment, of = JournalSegment(tmp_path / FIRST), head()
+    seen = []
+    for number in range(1, 6):
+        segment.write(said(of, number))
+        found = read_session(tmp_path, "5e55")
+        assert found is not None
+        seen.append((len(found.finals), found.state))
+    segment.close()
+
+    assert seen == [(number, "open") for number in range(1, 6)]
+
+
+def test_where_nothing_may_be_written_it_is_read_all_the_same(tmp_path: Path) -> None:
+    write(tmp_path / FIRST, *said(head(), 1), ended(head()))
+    (tmp_path / FIRST).chmod(0o400)
+    tmp_path.chmod(0o500)
+    found = read_session(tmp_path, "5e55")
+    tmp_path.chmod(0o700)
+
+    assert found is not None
+    assert found.finals == (final(1),)
+
+
+DAMAGES = {
+    "finals": ("UPDATE finals SET content = replace(content, 'Number 2', 'Lumber 2')", [1, 3]),
+    "of another": ("UPDATE finals SET number = 7 WHERE number = 2", [1, 3]),
+    "positions": ("UPDATE positions SET received_bytes = received_bytes + 1", [1, 2, 3]),
+    "ends": ("UPDATE ends SET outcome = 'perfect'", [1, 2, 3]),
+    "head": ("UPDATE sessions SET content = replace(content, 'v2', 'v9')", [1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("damaged", DAMAGES)
+def test_a_row_that_was_changed_is_said_and_left_out(tmp_path: Path, damaged: str) -> None:
+    of = head()
+    write(tmp_path / FIRST, *said(of, 1, 2, 3), ended(of))
+    change, numbers = DAMAGES[damaged]
+    database = sqlite3.connect(tmp_path / FIRST)
+    database.execute(change.replace("replace(content", "replace(CAST(content AS TEXT)"))
+    database.execute("UPDATE sessions SET content = CAST(content AS BLOB)")
+    database.execute("UPDATE finals SET content = CAST(content AS BLOB)")
+    database.commit()
+    database.close()
+    found = read_session(tmp_path, "5e55")
+
+    assert found is not None
+    assert [one.number for one in found.finals] == numbers
+    assert len(found.problems) == 1
+    assert "damaged" in found.problems[0]
+
+
+def test_wherever_a_bit_is_flipped_no_wrong_final_is_read(tmp_path: Path) -> None:
+    of = head()
+    write(tmp_path / FIRST, *said(of, *range(1, 9)), ended(of))
+    whole = (tmp_path / FIRST).read_bytes()
+    right = {final(number) for number in range(1, 9)}
+    silent = 0
+    for at in range(0, len(whole), 509):
+        changed = bytearray(whole)
+        changed[at] ^= 0x10
+        (tmp_path / FIRST).write_bytes(changed)
+        found = read_session(tmp_path, "5e55")
+        contents = read_sessions(tmp_path)
+        assert found is None or set(found.finals) <= right, at
+        is_whole = found is not None and set(found.finals) == right
+        silent += not is_whole and not contents.problems and not (found and found.problems)
+    assert silent == 0
+
+
+def test_a_file_that_was_cut_short_is_said(tmp_path: Path) -> None:
+    write(tmp_path / FIRST, *said(head(), *range(1, 40)))
+    write(tmp_path / SECOND, *said(head("other"), 1))
+    whole = (tmp_path / FIRST).read_bytes()
+    for size in range(0, len(whole), 4099):
+        (tmp_path / FIRST).write_bytes(whole[:size])
+        found = read_sessions(tmp_path)
+        assert found.problems or any(one.problems for one in found.sessions), size
+        assert "other" in {one.session_id for one in found.sessions}

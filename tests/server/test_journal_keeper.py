@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from scribewire.journal.entries import JournalEntry, JournalFault
+from scribewire.journal.reader import read_session
+from scribewire.journal.writer import JournalWriter
+from scribewire.server.journal_keeper import (
+    MAX_WAITING_ENTRIES,
+    JournalKeeper,
+    Receipt,
+    keep_journal,
+)
+from scribewire.settings import Settings
+from tests.parts.journaled import final, head, position, said
+
+OF = head()
+
+
+@asynccontextmanager
+async def keeping(writer: JournalWriter, **times: float) -> AsyncIterator[JournalKeeper]:
+    given = {"positions_every_s": 0.01, "call_patience_s": 5.0, **times}
+    keeper = JournalKeeper(writer, **given)
+    await keeper.prepare()
+    running = asyncio.create_task(keeper.run())
+    try:
+        yield keeper
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await keeper.aclose()
+
+
+async def settled(receipt: Receipt | None, woken: asyncio.Event) -> None:
+    assert receipt is not None
+    async with asyncio.timeout(20):
+        while not receipt.is_settled:
+            await woken.wait()
+            woken.clear()
+
+
+def is_up(keeper: JournalKeeper) -> bool:
+    return keeper.is_up  # asked anew: what it was before says nothing
+
+
+def numbers(folder: Path) -> list[int]:
+    found = read_session(folder, OF.session_id)
+    return [] if found is None else [one.number for one in found.finals]
+
+
+class HangingWriter(JournalWriter):
+    """A disk that takes nothing until the test lets it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, days=30)
+        self.goes_on = threading.Event()
+
+    def write(self, entries: Sequence[JournalEntry]) -> None:
+        self.goes_on.wait()
+        super().write(entries)
+
+
+async def test_a_final_may_be_told_once_it_is_written(tmp_path: Path) -> None:
+    woken = asyncio.Event()
+    async with keeping(JournalWriter(tmp_path, days=30)) as keeper:
+        receipt = keeper.write_soon(said(OF, 1)[0], woken.set)
+        assert receipt is not None
+        assert not receipt.is_settled
+        await settled(receipt, woken)
+        assert numbers(tmp_path) == [1]
+
+
+async def test_what_comes_while_a_batch_is_written_goes_with_the_next(tmp_path: Path) -> None:
+    woken, writer = asyncio.Event(), HangingWriter(tmp_path)
+    async with keeping(writer) as keeper:
+        receipts = []
+        for number in (1, 2, 3):
+            receipts.append(keeper.write_soon(said(OF, number)[0], woken.set))
+            await asyncio.sleep(0)
+        assert not any(receipt.is_settled for receipt in receipts if receipt)
+        writer.goes_on.set()
+        for receipt in receipts:
+            await settled(receipt, woken)
+        assert numbers(tmp_path) == [1, 2, 3]
+
+
+async def test_positions_are_asked_for_until_they_are_forgotten(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+    count = 0
+
+    def next_position() -> JournalEntry | None:
+        nonlocal count
+        count += 1
+        asked.set()
+        return JournalEntry(head=OF, position=position(count)) if count < 3 else None
+
+    async with keeping(JournalWriter(tmp_path, days=30)) as keeper:
+        keeper.follow(OF.session_id, next_position)
+        async with asyncio.timeout(20):
+            while count < 4:
+                await asked.wait()
+                asked.clear()
+        keeper.forget(OF.session_id)
+    found = read_session(tmp_path, OF.session_id)
+
+    assert found is not None
+    assert found.position == position(2)
+
+
+async def test_what_waits_at_the_end_is_written(tmp_path: Path) -> None:
+    async with keeping(JournalWriter(tmp_path, days=30), positions_every_s=60.0) as keeper:
+        await asyncio.sleep(0)
+        keeper.write(said(OF, 1)[0])
+    assert numbers(tmp_path) == [1]
+
+
+async def test_a_disk_that_hangs_is_not_waited_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    woken, writer = asyncio.Event(), HangingWriter(tmp_path)
+    async with keeping(writer, call_patience_s=0.05) as keeper:
+        await settled(keeper.write_soon(said(OF, 1)[0], woken.set), woken)
+        assert not is_up(keeper)
+        assert keeper.write_soon(said(OF, 2)[0], woken.set) is None
+        writer.goes_on.set()
+
+    assert "the journal is off, sessions go on without: the disk has not taken" in caplog.text
+
+
+async def test_a_disk_that_takes_nothing_turns_it_off_and_is_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, woken = tmp_path / "journal", asyncio.Event()
+    folder.mkdir()
+    caplog.set_level(logging.INFO)
+    async with keeping(JournalWriter(folder, days=30), retry_every_s=0.05) as keeper:
+        folder.rmdir()
+        await settled(keeper.write_soon(said(OF, 1)[0], woken.set), woken)
+        assert not is_up(keeper)
+        assert keeper.write_soon(said(OF, 2)[0], woken.set) is None
+        folder.mkdir()
+        async with asyncio.timeout(20):
+            while not is_up(keeper):  # noqa: ASYNC110 - nobody is told of it
+                await asyncio.sleep(0.01)
+        await settled(keeper.write_soon(said(OF, 3)[0], woken.set), woken)
+        assert is_up(keeper)
+
+    assert numbers(folder) == [3]
+    assert [one.levelname for one in caplog.records if "is off" in one.message] == ["ERROR"]
+    assert "the journal goes on; it has a gap" in caplog.text
+
+
+async def test_what_waits_is_bounded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    writer = HangingWriter(tmp_path)
+    async with keeping(writer, positions_every_s=60.0) as keeper:
+        for _ in range(MAX_WAITING_ENTRIES + 1):
+            keeper.write(said(OF, 1)[0])
+        assert not is_up(keeper)
+        writer.goes_on.set()
+
+    assert "entries wait for the disk" in caplog.text
+
+
+async def test_what_an_earlier_run_has_left_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    killed, left = tmp_path / "killed", tmp_path / "left"
+    killed.mkdir()
+    writer = JournalWriter(killed, days=30)
+    writer.write(said(OF, 1))
+    shutil.copytree(killed, left)  # as it lies there
+    writer.close()
+    async with keeping(JournalWriter(left, days=30)):
+        pass
+    found = read_session(left, OF.session_id)
+
+    assert "its server ended in the midst of it; nothing was torn" in caplog.text
+    assert found is not None
+    assert (found.finals, found.state) == ((final(1),), "cut off")
+
+
+async def test_there_is_none_unless_it_was_asked_for(tmp_path: Path) -> None:
+    async with keep_journal(Settings()) as none:
+        assert none is None
+    async with keep_journal(Settings(journal=tmp_path / "made")) as keeper:
+        assert keeper is not None
+        assert keeper.folder == tmp_path / "made"
+    (tmp_path / "file").touch()
+    with pytest.raises(JournalFault, match="--journal"):
+        async with keep_journal(Settings(journal=tmp_path / "file")):
+            pass

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from scribewire.journal.reader import JournaledSession, read_session, read_sessions
+from scribewire.keys.configured import fingerprint
+from scribewire.protocol.results import as_result
+from scribewire.protocol.scriptix.codec import serialise_server
+from scribewire.testing.running import RawClient, RunningServer, run_server
+from scribewire.testing.scripted import draw_pcm
+from tests.parts.origin import run_origin
+from tests.parts.wav import wav
+
+START, STOP = '{"action":"start"}', '{"action":"stop"}'
+SAID = draw_pcm("..hello" + "." * 20 + "again" + "." * 20 + "third" + "." * 25)
+PLAIN = "/v2/realtime?token=key-1"
+RESUMABLE = PLAIN + "&resume=true"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+async def journaling(folder: Path) -> AsyncIterator[RunningServer]:
+    async with run_server(journal=folder) as server:
+        yield server
+
+
+async def hear(server: RunningServer, path: str = PLAIN) -> RawClient:
+    async with server.dial(path) as client:
+        await client.send(START, SAID, STOP)
+        assert await client.until_closed() == 1000
+    return client
+
+
+def id_of(client: RawClient) -> str:
+    found = [one["session_id"] for one in client.messages if "session_id" in one]
+    return str(found[0])
+
+
+def journaled(folder: Path, client: RawClient) -> JournaledSession:
+    found = read_session(folder, id_of(client))
+    assert found is not None
+    return found
+
+
+def told_finals(client: RawClient) -> list[str]:
+    return [text for text in client.texts if '"is_final":true' in text]
+
+
+async def test_who_does_not_ask_to_come_back_is_told_what_it_was_told_before(
+    server: RunningServer, journaling: RunningServer
+) -> None:
+    plain, written = await hear(server), await hear(journaling)
+
+    assert [one for one in written.texts if "session_id" not in one] == [
+        one for one in plain.texts if "session_id" not in one
+    ]
+
+
+@pytest.mark.parametrize("path", [PLAIN, RESUMABLE])
+async def test_each_final_is_in_it_before_it_is_told(folder: Path, path: str) -> None:
+    async with run_server(journal=folder) as server, server.dial(path) as client:
+        await client.send(START, SAID, STOP)
+        while True:
+            message = await client.next()
+            if message.get("is_final"):
+                found = await asyncio.to_thread(journaled, folder, client)
+                texts = [one.final.text for one in found.finals]
+                assert texts[: len(client.finals)] == client.finals
+            if message.get("state") == "stopped":
+                break
+
+    assert client.finals == ["hello", "again", "third"]
+
+
+async def test_finals_are_told_again_letter_by_letter(
+    journaling: RunningServer, folder: Path
+) -> None:
+    client = await hear(journaling, RESUMABLE)
+    found = journaled(folder, client)
+    again = [serialise_server(as_result(one.final, one.number)) for one in found.finals]
+
+    assert again == told_finals(client)
+
+
+async def test_what_a_session_was_begun_with_is_in_it(folder: Path) -> None:
+    async with run_server(journal=folder, resume_window_ms=12_000) as server:
+        client = await hear(server, RESUMABLE + "&type=quality&speakers=false")
+        plain = await hear(server)
+        found, other = journaled(folder, client), journaled(folder, plain)
+
+    head = found.head
+    assert head is not None
+    assert other.head is not None
+    assert (head.path, head.wishes.mode, head.audio_format) == ("/v2/realtime", "quality", "pcm")
+    assert (head.key_id, head.source_host) == (fingerprint("key-1"), None)
+    assert head.resume_window_ms == 12_000
+    listening = next(one for one in client.messages if "epoch" in one)
+    assert head.epoch == listening["epoch"]
+    assert (other.head.epoch, other.head.resume_window_ms) == (None, 0)
+
+
+async def test_neither_a_key_nor_what_is_secret_in_a_url_is_in_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "private.wav").write_bytes(wav(SAID))
+    async with (
+        run_origin(tmp_path) as origin,
+        run_server(journal=folder, allow_source=("127.0.0.1",)) as server,
+    ):
+        url = quote(origin.url("private.wav") + "?signature=s3cret", safe="")
+        async with server.dial(f"/v2/client/key-1?url={url}") as client:
+            assert await client.until_closed() == 1000
+    found = journaled(folder, client)
+    written = b"".join(one.read_bytes() for one in folder.iterdir())  # noqa: ASYNC240 - small
+
+    assert found.head is not None
+    assert found.head.source_host == "127.0.0.1"
+    assert [one.final.text for one in found.finals] == ["hello", "again", "third"]
+    assert not any(word in written for word in (b"key-1", b"s3cret", b"private", b"signature"))
+
+
+async def test_how_it_ended_and_how_far_it_came_is_in_it(
+    journaling: RunningServer, folder: Path
+) -> None:
+    whole = await hear(journaling)
+    async with journaling.dial(PLAIN) as left:
+        await left.send(START, SAID[: len(SAID) // 2])
+        while not left.finals:
+            await left.next()
+    async with asyncio.timeout(20):
+        while journaled(folder, left).state == "open":  # noqa: ASYNC110 - nobody is told of it
+            await asyncio.sleep(0.01)
+    found, dropped = journaled(folder, whole), journaled(folder, left)
+
+    assert (found.state, dropped.state) == ("complete", "dropped")
+    assert found.position is not None
+    assert found.position.received_bytes == len(SAID)
+    assert found.position.audio_ms == len(SAID) // 32
+    assert found.position.finals == 3
+    assert [one.final.text for one in dropped.finals] == left.finals
+
+
+async def test_a_session_that_is_over_when_the_server_ends_is_closed(folder: Path) -> None:
+    async with run_server(journal=folder) as server, server.dial(RESUMABLE) as client:
+        await client.send(START, SAID)
+        while len(client.finals) < 2:
+            await client.next()
+        client.websocket.transport.abort()
+    contents = read_sessions(folder)
+
+    (session,) = contents.sessions
+    assert session.state in ("complete", "dropped")  # as the server came to hear of its client
+    assert contents.problems == ()
