@@ -13,6 +13,7 @@ BENCHES = {
     "admission": "how many are let in, however they come (simulated, needs no manifest)",
     "chunkings": "the same finals however the audio was cut",
     "joining": "clients that all come at once: how many are let in, how late finals are",
+    "kept": "what sessions take that are kept, and that nothing of it stays (needs no manifest)",
     "language_id": "which language is found, and what finals claim",
     "languages": "word error in Dutch, French and German beside faster-whisper",
     "live": "live streams: latencies, cost, and how many are carried",
