@@ -20,6 +20,7 @@ from scribewire.sources.faults import SourceFault
 from scribewire.testing.running import KEYS, RunningServer, run_server
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_pcm
 from scribewire.wishes import Wishes
+from tests.parts.cutting_proxy import Cut, run_cutting_proxy
 from tests.parts.film import make_film
 from tests.parts.raw_origin import HANG, RawOrigin, head, live, ok, run_raw_origin
 from tests.parts.wav import FOREVER, wav
@@ -181,6 +182,27 @@ async def test_what_a_server_says_of_a_lost_source_is_told_too(
 
     assert (finals, rest) == (["hello" * 3, "world" * 3], [])
     assert notes == ["source lost; the server is connecting again", "the source is back"]
+
+
+@pytest.mark.slow
+async def test_a_server_that_is_lost_is_no_lost_source(own_server: RunningServer) -> None:
+    told: list[str] = []
+    plans = [Cut(at_words=b'"number":1'), Cut(at_words=b'"listening"')]
+    async with (
+        run_raw_origin(ok(wav(HELLO + WORLD))) as media,
+        run_cutting_proxy(own_server.address.port, plans) as proxy,
+        pulling_there(
+            Wishes(url=url_of(media), partials=False),
+            server=f"ws://127.0.0.1:{proxy.port}",
+            key=KEYS[0],
+        ) as remote,
+    ):
+        remote.transcriber.tell_with(told.append)
+        finals = [result.text async for result in remote.transcriber.results()]
+        notes = [note async for note in remote.source.chunks]
+
+    assert finals == ["hello" * 3, "world" * 3]
+    assert (set(told), notes) == ({"connection lost; coming back"}, [])
 
 
 async def test_a_source_that_is_given_up_is_a_fault_after_what_was_heard() -> None:

@@ -20,6 +20,7 @@ from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.running import KEYS, RunningServer, run_server
 from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, ScriptedVad, draw_speech
 from scribewire.wishes import Wishes
+from tests.parts.cutting_proxy import Cut, run_cutting_proxy
 
 PICTURE = "....aaaaaaaabbbbbbbb" + "." * 30 + "cccccccccc" + "." * 30
 PCM = encode_pcm(draw_speech(PICTURE))
@@ -102,6 +103,32 @@ async def test_a_transcriber_may_be_left_before_its_end(server: RunningServer) -
     ):
         async with opening as transcriber:
             await transcriber.send_audio(PCM)
+
+
+@pytest.mark.slow
+async def test_a_connection_that_is_lost_is_told_in_one_line_and_loses_nothing(
+    server: RunningServer,
+) -> None:
+    told: list[str] = []
+    plans = [Cut(at_words=b'"number":1'), Cut(is_at_accept=True)]
+    async with run_cutting_proxy(server.address.port, plans) as proxy:
+        address = f"ws://127.0.0.1:{proxy.port}"
+        wishes = Wishes(partials=False)
+        async with transcribing_there(wishes, server=address, key=KEYS[0]) as transcriber:
+            transcriber.tell_with(told.append)
+            finals = await results_of(transcriber)
+
+    assert [final.text for final in finals] == ["aaaaaaaabbbbbbbb", "cccccccccc"]
+    assert told == ["connection lost; coming back"]
+
+
+async def test_here_nothing_is_told() -> None:
+    told: list[str] = []
+    async with transcribing_here(Wishes(partials=False), scripted(), Settings()) as transcriber:
+        transcriber.tell_with(told.append)
+        await results_of(transcriber)
+
+    assert told == []
 
 
 async def test_a_language_without_a_model_is_told_with_what_there_is(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import io
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -23,9 +23,13 @@ class FakeTranscriber:
         self._texts: asyncio.Queue[str | None] = asyncio.Queue()
         self._fails_at = fails_at
         self._is_stuck = is_stuck
+        self._tell: Callable[[str], None] | None = None
 
     async def send_audio(self, pcm: bytes) -> None:
         self._texts.put_nowait(pcm.decode())
+
+    def tell_with(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
 
     def end_utterance(self) -> None:
         self._texts.put_nowait("broken off")
@@ -39,6 +43,9 @@ class FakeTranscriber:
         while (text := await self._texts.get()) is not None:
             if text == self._fails_at.decode() != "":
                 raise ServerFault("the engine failed")
+            if text == "lost" and self._tell is not None:
+                self._tell("connection lost; coming back")
+                continue
             yield FinalResult(text=text, offset_ms=0)
 
 
@@ -72,6 +79,18 @@ async def test_everything_is_shown_up_to_the_last_final() -> None:
 
     assert code is ExitCode.DONE
     assert out.getvalue() == "one\ntwo\nthe end\n"
+
+
+async def test_what_becomes_of_the_connection_is_no_part_of_the_transcript() -> None:
+    out, err = io.StringIO(), io.StringIO()
+
+    with Screen(out, err) as screen:
+        await run_transcription(
+            aiter(FakeSource(b"one", b"lost", b"two")), FakeTranscriber(), Captions("text"), screen
+        )
+
+    assert out.getvalue() == "one\ntwo\nthe end\n"
+    assert err.getvalue() == "scribewire: connection lost; coming back\n"
 
 
 async def test_an_utterance_ends_where_the_source_is_lost() -> None:

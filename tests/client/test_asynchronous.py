@@ -81,7 +81,7 @@ async def test_the_server_hears_key_choices_audio_and_stop_in_order(peers: Peers
         await receive_all(client)
 
     assert server.keys == [KEY]
-    assert server.paths == ["/v2/realtime?type=quality&language=en&results=standard"]
+    assert server.paths == ["/v2/realtime?type=quality&language=en&results=standard&resume=true"]
     assert (server.heard[0], server.heard[-1]) == (START, STOP)
     assert b"".join(m for m in server.heard if isinstance(m, bytes)) == b"\x01\x00" * 10_000
 
@@ -125,7 +125,8 @@ async def test_a_stream_is_followed_to_its_end(peers: Peers) -> None:
 
     assert (len(messages), error) == (2, None)
     (path,) = server.paths
-    assert path == "/v2/client/-?pace=realtime&url=http%3A%2F%2Fx%2Fa%3Fb%3Dc&results=standard"
+    asked = "pace=realtime&url=http%3A%2F%2Fx%2Fa%3Fb%3Dc&results=standard&resume=true"
+    assert path == f"/v2/client/-?{asked}"
     assert [state.value for state in states] == [
         "connecting", "loading", "listening", "connected", "loading", "listening", "disconnected",
     ]  # fmt: skip

@@ -17,6 +17,7 @@ from scribewire.client.opening import Opening
 from scribewire.protocol.dialects import LEGACY
 from scribewire.protocol.dialogue import Close
 from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.resuming import Position
 from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint
 from scribewire.protocol.scriptix.messages import ShuttingDown
 from scribewire.protocol.scriptix.states import ConnectionState
@@ -33,7 +34,6 @@ HELLO = FinalResult(text="hello", offset_ms=640)
 def open_dialogue(
     *,
     endpoint: Endpoint = MICROPHONE,
-    states: list[ConnectionState] | None = None,
     wishes: Wishes = USUAL,
 ) -> ClientDialogue:
     opening = Opening(
@@ -43,9 +43,7 @@ def open_dialogue(
         wishes=wishes,
         timeout_s=15,
     )
-    return ClientDialogue(
-        opening, now=100, on_state_change=None if states is None else states.append
-    )
+    return ClientDialogue(opening, now=100)
 
 
 def listening_dialogue() -> ClientDialogue:
@@ -150,29 +148,58 @@ def test_a_finite_stream_ends_well_without_stop() -> None:
     assert dialogue.failure is None
 
 
-def test_callbacks_see_each_state_once_in_order() -> None:
-    states: list[ConnectionState] = []
-    later: list[ConnectionState] = []
-    dialogue = open_dialogue(states=states)
-
-    dialogue.tell_states()
+def test_each_state_is_told_once_in_order() -> None:
+    dialogue = open_dialogue()
     dialogue.send_start()
     dialogue.receive('{"state":"loading"}', 100)
-    dialogue.tell_states()
-    dialogue.add_callback(later.append)
+    before = dialogue.take_states()
+
     for text in [LISTENING, PARTIAL, FINAL]:
         dialogue.receive(text, 100)
     dialogue.send_stop()
     dialogue.receive('{"state":"stopped"}', 100)
     dialogue.receive_close(1000, "")
-    dialogue.tell_states()
-    dialogue.tell_states()
 
-    assert [state.value for state in states] == [
-        "connecting", "loading", "listening", "connected", "disconnected",
+    assert [state.value for state in before] == ["connecting", "loading"]
+    assert [state.value for state in dialogue.take_states()] == [
+        "listening", "connected", "disconnected",
     ]  # fmt: skip
-    assert later == states[2:]
+    assert dialogue.take_states() == []
     assert dialogue.state is ConnectionState.DISCONNECTED
+
+
+def test_where_a_session_is_that_can_be_resumed_is_known() -> None:
+    dialogue = open_dialogue(endpoint=STREAM)
+    told = '{"state":"listening","session_id":"5e55","epoch":"89abcdef"'
+    before = dialogue.position
+
+    dialogue.receive(told + ',"received_bytes":320,"finals":2}', 100)
+    dialogue.receive('{"state":"received","received_bytes":64,"replay_from_bytes":32}', 100)
+    dialogue.receive(told + ',"received_bytes":640,"finals":3}', 100)  # the source is back
+
+    assert before is None
+    assert dialogue.position == Position(epoch="89abcdef", received_bytes=320, finals=2)
+    assert dialogue.replay_from_bytes == 32
+
+
+def test_the_end_can_be_wanted_before_it_is_asked_for() -> None:
+    dialogue = listening_dialogue()
+
+    dialogue.note_asked()
+    dialogue.receive('{"state":"stopped"}', 100)
+    dialogue.receive_close(1012, "")
+
+    assert dialogue.failure is None
+
+
+@pytest.mark.parametrize("message", ['{"state":"stopped"}', "<html>"])
+def test_it_is_open_until_its_end_is_known(message: str) -> None:
+    dialogue = listening_dialogue()
+    was_open = dialogue.is_open
+
+    dialogue.receive(message, 100)
+
+    assert (was_open, dialogue.is_open) == (True, False)
 
 
 def test_stopped_is_answered_with_a_close() -> None:

@@ -11,6 +11,7 @@ from scribewire.client.errors import (
     ProtocolViolationError,
     RefusedError,
     SessionError,
+    SessionLostError,
     StreamModeError,
     UnreachableError,
 )
@@ -83,6 +84,17 @@ CASES: list[tuple[ClientError, str]] = [
         "connection closed (4000): connect again to go on",
     ),
     (
+        SessionLostError("no such session", 1250),
+        (
+            "session lost: no such session; 1250 ms of audio have no final; "
+            "connect again to begin a new one"
+        ),
+    ),
+    (
+        SessionLostError("no such session", None),
+        "session lost: no such session; connect again to begin a new one",
+    ),
+    (
         ProtocolViolationError("the server sent garbage"),
         "the server sent garbage",
     ),
@@ -105,3 +117,4 @@ def test_errors_carry_what_a_program_decides_by() -> None:
     assert (timeout.state, timeout.timeout_s) == (ConnectionState.LOADING, 15)
     assert (session.error, session.code) == ("bad audio", 1008)
     assert (closed.code, closed.reason) == (1012, "update")
+    assert SessionLostError("no such session", 1250).lost_ms == 1250

@@ -14,6 +14,7 @@ from scribewire.client.opening import (
     prepare_opening,
 )
 from scribewire.protocol.dialects import LEGACY
+from scribewire.protocol.resuming import ComeBack
 from scribewire.protocol.scriptix.endpoint import MICROPHONE, Endpoint
 from scribewire.wishes import Wishes, WishFields
 
@@ -51,7 +52,7 @@ def test_choices_go_into_the_query_and_the_key_does_not() -> None:
         "ws://captions.example/v2/realtime?type=quality&language=nl&endpointing=300&diarize=false"
         "&results=standard"
     )
-    assert opening.websocket_options["additional_headers"] == {"x-api-key": "key-1"}
+    assert opening.websocket_options()["additional_headers"] == {"x-api-key": "key-1"}
     assert "key-1" not in repr(opening)
 
 
@@ -144,7 +145,7 @@ def test_our_own_machine_is_known_by_its_names(host: str, *, expected: bool) -> 
 
 @pytest.mark.parametrize(("base", "proxy"), [("ws://[::1]:8000", None), ("ws://h", True)])
 def test_a_proxy_is_used_but_for_our_own_machine(base: str, *, proxy: bool | None) -> None:
-    assert prepare(base).websocket_options["proxy"] is proxy
+    assert prepare(base).websocket_options()["proxy"] is proxy
 
 
 def test_a_shown_address_holds_no_password() -> None:
@@ -166,3 +167,41 @@ def test_audio_may_be_any_buffer_of_samples() -> None:
 
     assert list(cut_audio(memoryview(samples))) == [samples.tobytes()]
     assert list(cut_audio(bytearray(b"\x01\x00"))) == [b"\x01\x00"]
+
+
+BACK = ComeBack(session_id="5e55", epoch="89abcdef", finals=2, oldest_byte=640)
+
+
+@pytest.mark.parametrize(
+    ("base", "resuming", "expected"),
+    [
+        ("ws://h", False, "ws://h/v2/realtime?results=standard"),
+        ("ws://h", True, "ws://h/v2/realtime?results=standard&resume=true"),
+        (
+            "ws://h",
+            BACK,
+            (
+                "ws://h/v2/realtime?results=standard&resume=true&session=5e55&epoch=89abcdef"
+                "&finals=2&oldest_byte=640"
+            ),
+        ),
+        ("ws://h/realtime", True, "ws://h/realtime?resume=true"),
+    ],
+)
+def test_a_session_that_can_be_resumed_is_asked_for(
+    base: str, resuming: bool | ComeBack, expected: str
+) -> None:
+    assert prepare(base).url_for(resuming) == expected
+
+
+def test_a_stream_that_is_gone_on_with_is_asked_for_no_audio() -> None:
+    url = prepare("ws://h", url="http://x").url_for(BACK)
+
+    assert url.endswith("&resume=true&session=5e55&epoch=89abcdef&finals=2")
+
+
+def test_a_handshake_to_come_back_is_given_less_time() -> None:
+    opening = prepare("ws://h")
+
+    assert opening.websocket_options()["open_timeout"] == 15
+    assert opening.websocket_options(is_come_back=True)["open_timeout"] == 5

@@ -225,7 +225,11 @@ async def _speak(
 
 def _connect(target: Target) -> contextlib.AbstractAsyncContextManager[Client]:
     return connect(
-        target.url, key=target.key, timeout_s=CONNECT_TIMEOUT_S, **target.wishes.fields()
+        target.url,
+        key=target.key,
+        timeout_s=CONNECT_TIMEOUT_S,
+        resume=False,  # a connection that is lost under load is what is to be found out
+        **target.wishes.fields(),
     )
 
 

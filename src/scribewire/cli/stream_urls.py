@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from scribewire.cli.audio_sources import AudioSource, SourceNote
 from scribewire.cli.exits import CommandFault, ExitCode
-from scribewire.cli.transcribers import opening_session, results_of
+from scribewire.cli.transcribers import opening_session, results_of, tell_of_loss
 from scribewire.types import PCM_BYTES_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from scribewire.cli.transcribers import Transcriber
     from scribewire.client import Client, ConnectionState
@@ -150,6 +150,7 @@ class _Pulled:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._notes: asyncio.Queue[SourceNote | None] = asyncio.Queue()  # None: no more
+        self._is_coming_back = False  # to the server, whose states say nothing of the source then
         client.on_state_change(self._note_state)
 
     async def send_audio(self, pcm: bytes) -> None:
@@ -160,6 +161,9 @@ class _Pulled:
 
     async def stop(self) -> None:
         await self._client.stop()
+
+    def tell_with(self, tell: Callable[[str], None]) -> None:
+        self._client.on_reconnecting(lambda attempt: tell_of_loss(attempt, tell))
 
     async def results(self) -> AsyncIterator[ResultMessage]:
         try:
@@ -176,6 +180,12 @@ class _Pulled:
         from scribewire.client import ConnectionState
 
         match state:
+            case ConnectionState.CONNECTING:
+                self._is_coming_back = True
+            case ConnectionState.LISTENING if self._is_coming_back:
+                self._is_coming_back = False
+            case ConnectionState.LOADING if self._is_coming_back:
+                pass
             case ConnectionState.LOADING:
                 self._notes.put_nowait(SourceNote("source lost; the server is connecting again"))
             case ConnectionState.LISTENING:

@@ -14,9 +14,9 @@ from scribewire.events import SpeechStarted
 from scribewire.protocol.results import FinalResult, PartialResult
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
-    from scribewire.client import Client
+    from scribewire.client import Client, Reconnecting
     from scribewire.engines.engines import Engines
     from scribewire.protocol.results import ResultMessage
     from scribewire.runtime.stream import Stream
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LISTENING_TIMEOUT_S = 15.0
 # Of a server that opens a stream URL: it gives up itself after 15 s, and then it says why.
 OPENING_TIMEOUT_S = 30.0
+
+CONNECTION_LOST = "connection lost; coming back"
 
 _UNAUTHORIZED = (401, 403)
 
@@ -44,6 +46,9 @@ class Transcriber(Protocol):
 
     def results(self) -> AsyncIterator[ResultMessage]:
         """Yield every result until the last one after `stop`."""
+
+    def tell_with(self, tell: Callable[[str], None]) -> None:
+        """Say with this what becomes of it that a person should know."""
 
 
 # In this process.
@@ -97,6 +102,9 @@ class _Here:
 
     async def stop(self) -> None:
         self._stream.end(self._decoder.receive_end())
+
+    def tell_with(self, tell: Callable[[str], None]) -> None:
+        pass  # nothing can come between
 
     async def results(self) -> AsyncIterator[ResultMessage]:
         from scribewire.protocol.results import as_result
@@ -169,6 +177,9 @@ class _There:
     def end_utterance(self) -> None:
         raise AssertionError("nothing that is sent to a server breaks off")
 
+    def tell_with(self, tell: Callable[[str], None]) -> None:
+        self._client.on_reconnecting(lambda attempt: tell_of_loss(attempt, tell))
+
     async def stop(self) -> None:
         await self._client.stop()
 
@@ -177,10 +188,18 @@ class _There:
             yield result
 
 
+def tell_of_loss(attempt: Reconnecting, tell: Callable[[str], None]) -> None:
+    """Say that a connection is lost: once, however many attempts it takes to come back."""
+    if attempt.attempt == 1:
+        tell(CONNECTION_LOST)
+
+
 async def results_of(client: Client) -> AsyncIterator[ResultMessage]:
     """Yield what a session hears, until it is over."""
     async for message in client:
-        if isinstance(message, PartialResult | FinalResult):
+        if isinstance(message, FinalResult):
+            yield replace(message, number=None)  # as of a transcriber that has no connection
+        elif isinstance(message, PartialResult):
             yield message
 
 

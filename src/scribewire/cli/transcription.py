@@ -39,6 +39,7 @@ async def run_transcription(
 
     Raises what the source or the transcriber raised, after showing what came before it.
     """
+    transcriber.tell_with(screen.tell)
     feeding = asyncio.create_task(_feed(chunks, transcriber, screen))
     try:
         screen.show(captions.begin(), "")

@@ -11,9 +11,11 @@ from scribewire.client.errors import (
     ProtocolViolationError,
     RefusedError,
     SessionError,
+    SessionLostError,
     StreamModeError,
     UnreachableError,
 )
+from scribewire.client.retry import Reconnecting, ResumePolicy
 from scribewire.protocol.results import FinalResult, PartialResult
 from scribewire.protocol.scriptix.messages import ShuttingDown
 from scribewire.protocol.scriptix.states import ConnectionState
@@ -30,8 +32,11 @@ __all__ = [
     "MissingUrlError",
     "PartialResult",
     "ProtocolViolationError",
+    "Reconnecting",
     "RefusedError",
+    "ResumePolicy",
     "SessionError",
+    "SessionLostError",
     "ShuttingDown",
     "StreamModeError",
     "UnreachableError",

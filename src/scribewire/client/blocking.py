@@ -12,25 +12,34 @@ for ever. So we write small pieces, and only while the socket has room.
 from __future__ import annotations
 
 import contextlib
+import random
 import selectors
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Self, Unpack
+from typing import Self, TypeVar, Unpack
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.protocol import State
 from websockets.sync.client import ClientConnection as WebSocket
 from websockets.sync.client import reconnect
+from websockets.sync.utils import Deadline
 
-from scribewire.client.dialogue import ClientDialogue, Message, StateCallback
-from scribewire.client.opening import Opening, cut_audio, prepare_opening
+from scribewire.client.dialogue import Message
+from scribewire.client.errors import ClientError
+from scribewire.client.opening import REPLAY_CHECK_S, Opening, cut_audio, prepare_opening
 from scribewire.client.outcome import explain_opening
+from scribewire.client.resuming import ClientSession
+from scribewire.client.retry import ResumePolicy, policy_of
+from scribewire.client.watchers import ReconnectingCallback, StateCallback, Watchers
 from scribewire.protocol.dialogue import Close
 from scribewire.protocol.scriptix.states import ConnectionState
 from scribewire.wishes import Wishes, WishFields
 
 _CHECK_S = 0.1  # how soon a sender that waits for room sees that the connection has gone
+
+_Answer = TypeVar("_Answer")
 
 
 @contextlib.contextmanager
@@ -39,7 +48,9 @@ def connect(
     *,
     key: str | None = None,
     timeout_s: float = 15.0,
+    resume: bool | ResumePolicy = True,
     on_state_change: StateCallback | None = None,
+    on_reconnecting: ReconnectingCallback | None = None,
     **wishes: Unpack[WishFields],
 ) -> Iterator[Client]:
     """Give a client that is being listened to; leaving the context closes it.
@@ -47,17 +58,24 @@ def connect(
     `server` is its ws:// or wss:// address, with or without an endpoint's path. The wishes are
     the fields of `Wishes`; what is left out is as usual. With `url` the audio is not sent: the
     server fetches it from this http:// or https:// address (stream mode), a file at the given
-    `pace`; the client is given once that has begun. Raises `ValueError` for an address or key
+    `pace`; the client is given once that has begun. A connection that is lost is made again, and
+    the session goes on, unless `resume` is False. Raises `ValueError` for an address or key
     that cannot be one, and a `ClientError` for everything else.
     """
     opening = prepare_opening(server, Wishes.named(wishes), key=key, timeout_s=timeout_s)
-    dialogue = ClientDialogue(opening, now=time.monotonic(), on_state_change=on_state_change)
-    dialogue.tell_states()
-    with contextlib.ExitStack() as stack:
-        wire = _Wire(_open_websocket(stack, opening, dialogue), dialogue)
-        stack.callback(wire.close)
+    session = ClientSession(
+        opening,
+        now=time.monotonic(),
+        policy=policy_of(resume),
+        chance=random.random,
+        watchers=Watchers(on_state_change, on_reconnecting),
+    )
+    wire = _Wire(_open_first(opening, session), opening, session)
+    try:
         wire.start()
         yield Client(wire)
+    finally:
+        wire.close()
 
 
 class Client:
@@ -68,30 +86,34 @@ class Client:
 
     def __init__(self, wire: _Wire) -> None:
         self._wire = wire
-        self._dialogue = wire.dialogue
+        self._session = wire.session
 
     @property
     def state(self) -> ConnectionState:
         """What to show of this connection; it moves as messages are iterated over."""
-        return self._dialogue.state
+        return self._session.state
 
     @property
     def session_id(self) -> str:
         """The session's name in the server's log; empty if the server has not told."""
-        return self._dialogue.session_id or ""
+        return self._session.session_id or ""
 
     def on_state_change(self, callback: StateCallback) -> None:
         """Call back with every new state from now on, in the thread that caused it."""
-        self._dialogue.add_callback(callback)
+        self._session.watchers.add(callback)
+
+    def on_reconnecting(self, callback: ReconnectingCallback) -> None:
+        """Call back before each attempt to come back after a loss, likewise."""
+        self._session.watchers.add_of_attempts(callback)
 
     def send_audio(self, pcm: bytes | bytearray | memoryview) -> bool:
         """Send 16-bit PCM at 16 kHz, cut anywhere; waits while the server is behind.
 
         Returns False once nobody listens any more: after `stop`, or when the session has ended.
-        How it ended is told by iterating, and only there, so that no result is lost.
-        In stream mode it is a `StreamModeError`.
+        How it ended is told by iterating, and only there, so that no result is lost. While the
+        connection is lost the audio is kept. In stream mode it is a `StreamModeError`.
         """
-        self._dialogue.check_pushing()
+        self._session.check_pushing()
         return all(self._wire.send_audio(piece) for piece in cut_audio(pcm))
 
     def stop(self) -> None:
@@ -103,114 +125,244 @@ class Client:
 
     def __next__(self) -> Message:
         """Return the next message; raise `ClientError` if the session did not end well."""
-        while (message := self._dialogue.next_message()) is None:
-            if self._dialogue.has_ended:
-                raise self._dialogue.failure or StopIteration
-            self._wire.receive()
+        with self._wire.receiving:
+            while (message := self._session.next_message()) is None:
+                if self._session.has_ended:
+                    raise self._session.failure or StopIteration
+                self._wire.receive()
         return message
 
 
-class _Wire:
-    """A dialogue on its WebSocket. Nothing here decides."""
+class _Connection:
+    """One WebSocket; `end` closes it, and does nothing for one that has gone."""
 
-    def __init__(self, websocket: WebSocket, dialogue: ClientDialogue) -> None:
-        self.dialogue = dialogue
-        self._websocket = websocket
-        self._deciding = threading.Lock()  # two threads use the dialogue; never held for long
+    def __init__(self, dialling: _Reconnect) -> None:
+        self._stack = contextlib.ExitStack()
+        self.websocket: WebSocket = self._stack.enter_context(dialling)
+        self.end = self._stack.close
+
+
+class _Wire:
+    """A session on its WebSocket, and on the next one. Nothing here decides."""
+
+    def __init__(self, first: _Connection, opening: Opening, session: ClientSession) -> None:
+        self.session = session
+        self.receiving = threading.Lock()  # held by who receives, and so connects again
+        self._opening = opening
+        self._connection = first
+        self._deciding = threading.Lock()  # two threads use the session; never held for long
         self._sending = threading.Lock()  # two threads send; held from deciding to written
+        self._has_left = threading.Event()
+        self._dialling: _Reconnect | None = None  # to come back, which leaving interrupts
 
     def start(self) -> None:
         """Say `start` if audio will be sent, and return once the server is listening."""
-        self._send(self.dialogue.send_start)
-        while self.dialogue.session_id is None:
-            self.dialogue.check_opening()
-            due = self.dialogue.timer_at
-            try:
-                self.receive(None if due is None else due - time.monotonic())
-            except TimeoutError:
-                self._perform(lambda: self.dialogue.handle_timer(time.monotonic()))
+        self._perform(lambda: self.session.begin_connection(time.monotonic()))
+        while self.session.session_id is None:
+            self.session.check_opening()
+            self.receive()
 
     def send_audio(self, piece: bytes) -> bool:
-        return self._send(lambda: self.dialogue.send_audio(piece))
+        if not self._ask(lambda: self.session.add_audio(piece)):
+            return False
+        self._write_waiting()
+        while self._is_crowded(is_attended=self.receiving.locked()):
+            with self.receiving:
+                if self._is_crowded(is_attended=False):
+                    self.receive()
+            self._write_waiting()
+        return self._ask(lambda: self.session.takes_audio)
 
     def stop(self) -> None:
-        self._send(self.dialogue.send_stop)
+        self._ask(self.session.stop)
+        self._write_waiting()
 
-    def receive(self, timeout_s: float | None = None) -> None:
-        """Wait for the next message or the end, and act on it."""
+    def receive(self) -> None:
+        """Wait for the next message, the end or another connection, and act on it.
+
+        Only for who holds `receiving`.
+        """
+        retry_at = self.session.retry_at
+        if retry_at is not None:
+            self._come_back(retry_at)
+            return
+        websocket = self._websocket
+        self._write_while_room(websocket)
         try:
-            message = self._websocket.recv(timeout_s)
+            message = websocket.recv(self._ask(self._patience_s))
+        except TimeoutError:
+            self._perform(lambda: self.session.handle_timer(time.monotonic()))
+            if self.session.is_given_up:
+                websocket.close_socket()
         except ConnectionClosed:
-            self._note_close()
+            self._note_close(websocket)
         else:
-            self._perform(lambda: self.dialogue.receive(message, time.monotonic()))
+            self._perform(lambda: self.session.receive(message, time.monotonic()))
 
     def close(self) -> None:
         """Leave politely, and soon, whatever other threads are doing. Again does nothing."""
-        self._perform(self.dialogue.send_close)
+        self._perform(self.session.leave)
+        self._has_left.set()
+        if (dialling := self._dialling) is not None:
+            dialling.abandon()
+        self._connection.end()
 
-    def _send(self, act: Callable[[], None]) -> bool:
-        """Perform in the order of the calls; tell whether anything was sent.
+    # Private.
+
+    @property
+    def _websocket(self) -> WebSocket:
+        return self._connection.websocket
+
+    def _is_crowded(self, *, is_attended: bool) -> bool:
+        return self._ask(lambda: self.session.is_crowded(is_attended=is_attended))
+
+    def _patience_s(self) -> float | None:
+        """Return when there may be something else to do than to receive."""
+        due = self.session.timer_at
+        left_s = None if due is None else max(0.0, due - time.monotonic())
+        if not self.session.has_waiting:
+            return left_s
+        return REPLAY_CHECK_S if left_s is None else min(left_s, REPLAY_CHECK_S)
+
+    def _come_back(self, retry_at: float) -> None:
+        """Make the next connection once its time has come; leaving the client interrupts it."""
+        if self._has_left.wait(max(0.0, retry_at - time.monotonic())):
+            return
+        options = self._opening.websocket_options(is_come_back=True)
+        self._dialling = _Reconnect(self._ask(lambda: self.session.url), **options)
+        try:
+            connection = _open_connection(self._dialling, self._opening)
+        except ClientError as failure:
+            cause = failure  # the name of an exception ends with its block
+            self._ask(lambda: self.session.fail_attempt(cause, time.monotonic()))
+            self.session.tell()
+            return
+        finally:
+            self._dialling = None
+        with self._deciding:
+            is_wanted = not self.session.has_ended
+            if is_wanted:
+                lost, self._connection = self._connection, connection
+                self.session.begin_connection(time.monotonic())
+        (lost if is_wanted else connection).end()
+        self._perform(lambda: None)
+
+    def _perform(self, act: Callable[[], None]) -> None:
+        """Do something to the session, then what comes of it."""
+        with self._deciding:
+            act()
+            outgoing, websocket = self.session.take_outgoing(), self._websocket
+        self.session.tell()
+        for message in outgoing:
+            self._write(message, websocket)
+
+    def _ask(self, question: Callable[[], _Answer]) -> _Answer:
+        with self._deciding:
+            return question()
+
+    def _write_waiting(self) -> None:
+        """Write audio and `stop` in their order, as there is room.
 
         Sending changes no state, and a callback that sends must not find `_sending` held.
         """
         with self._sending:
-            self._wait_for_room()
-            sent = [self._write(message) for message in self._decide(act)]
-        return any(sent)
+            while self._ask(lambda: self.session.has_waiting):
+                websocket = self._websocket
+                _wait_for_room(websocket)
+                self._write_next(websocket)
 
-    def _perform(self, act: Callable[[], None]) -> None:
-        """Do something to the dialogue, then what comes of it."""
-        outgoing = self._decide(act)
-        self.dialogue.tell_states()
-        for message in outgoing:
-            self._write(message)
-
-    def _decide(self, act: Callable[[], None]) -> list[str | bytes | Close]:
-        with self._deciding:
-            act()
-            return self.dialogue.take_outgoing()
-
-    def _write(self, message: str | bytes | Close) -> bool:
-        if isinstance(message, Close):
-            self._websocket.close(message.code, message.reason)
-            self._note_close()
-            return False
-        try:
-            self._websocket.send(message)
-        except ConnectionClosed:
-            return False  # how it ended is for the one who receives, after the last message
-        return True
-
-    def _wait_for_room(self) -> None:
-        """Return when the socket takes a piece at once, or is gone."""
-        with selectors.DefaultSelector() as selector:
+    def _write_while_room(self, websocket: WebSocket) -> None:
+        """Write what waits, if nobody else does: who sends may have nothing more."""
+        while self._ask(lambda: self.session.has_waiting):
+            if not self._sending.acquire(blocking=False):
+                return
             try:
-                selector.register(self._websocket.socket, selectors.EVENT_WRITE)
-            except (OSError, ValueError):
-                return  # gone: sending will find out
-            while not selector.select(_CHECK_S) and self._websocket.state is State.OPEN:
-                pass
+                if not _has_room(websocket, 0.0):
+                    return
+                self._write_next(websocket)
+            finally:
+                self._sending.release()
 
-    def _note_close(self) -> None:
-        code, reason = self._websocket.close_code, self._websocket.close_reason
-        self._decide(lambda: self.dialogue.receive_close(code, reason))
-        self.dialogue.tell_states()
+    def _write_next(self, websocket: WebSocket) -> None:
+        with self._deciding:
+            is_present = websocket is self._websocket
+            piece = self.session.next_piece(time.monotonic()) if is_present else None
+        if piece is not None:
+            self._write(piece, websocket)
+
+    def _write(self, message: str | bytes | Close, websocket: WebSocket) -> None:
+        if isinstance(message, Close):
+            websocket.close(message.code, message.reason)
+            self._note_close(websocket)
+            return
+        try:
+            websocket.send(message)
+        except ConnectionClosed:  # how it ended is for the one who receives, after the last message
+            with self._deciding:
+                if websocket is self._websocket:
+                    self.session.note_unwritable(websocket.close_code)
+
+    def _note_close(self, websocket: WebSocket) -> None:
+        code, reason = websocket.close_code, websocket.close_reason
+        with self._deciding:
+            if websocket is self._websocket:
+                self.session.receive_close(code, reason, time.monotonic())
+        self.session.tell()
+
+
+def _has_room(websocket: WebSocket, timeout_s: float) -> bool:
+    """Tell whether the socket takes a piece at once, or is gone, which sending finds out."""
+    with selectors.DefaultSelector() as selector:
+        try:
+            selector.register(websocket.socket, selectors.EVENT_WRITE)
+        except (OSError, ValueError):
+            return True
+        return bool(selector.select(timeout_s)) or websocket.state is not State.OPEN
+
+
+def _wait_for_room(websocket: WebSocket) -> None:
+    while not _has_room(websocket, _CHECK_S):
+        pass
 
 
 class _Reconnect(reconnect):
-    """websockets' own, but a redirect is an error: it would take the key to another server."""
+    """websockets' own, but a redirect is an error: it would take the key to another server.
+
+    `abandon` ends an attempt of another thread that has reached the server, or is about to.
+    """
+
+    _opened: socket.socket | None = None
+    _is_abandoned = False
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
 
+    def open_socket(self, deadline: Deadline) -> socket.socket:
+        self._opened = super().open_socket(deadline)
+        if self._is_abandoned:
+            self.abandon()
+        return self._opened
 
-def _open_websocket(
-    stack: contextlib.ExitStack, opening: Opening, dialogue: ClientDialogue
-) -> WebSocket:
+    def abandon(self) -> None:
+        self._is_abandoned = True
+        if self._opened is not None:
+            with contextlib.suppress(OSError):
+                self._opened.shutdown(socket.SHUT_RDWR)
+
+
+def _open_first(opening: Opening, session: ClientSession) -> _Connection:
+    session.tell()
+    dialling = _Reconnect(session.url, **opening.websocket_options())
     try:
-        return stack.enter_context(_Reconnect(opening.url, **opening.websocket_options))
+        return _open_connection(dialling, opening)
+    except ClientError:
+        session.fail_opening()
+        session.tell()
+        raise
+
+
+def _open_connection(dialling: _Reconnect, opening: Opening) -> _Connection:
+    try:
+        return _Connection(dialling)
     except (OSError, WebSocketException) as failure:
-        dialogue.receive_close(None, None)
-        dialogue.tell_states()
         raise explain_opening(failure, opening) from failure

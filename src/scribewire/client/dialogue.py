@@ -1,15 +1,13 @@
-"""One dialogue as both clients see it: what to write, what to hand out, how it ended.
+"""One dialogue as `ClientSession` sees it: what to write, what to hand out, how it ended.
 
-This is `ClientConnection` with the bookkeeping that asyncio and threads have in common. It does
-no I/O. After sending and receiving: write what `take_outgoing` returns. After receiving also call
-`tell_states`.
+This is `ClientConnection` with the bookkeeping of one connection. It does no I/O. After sending and
+receiving: write what `take_outgoing` returns. After receiving also take messages and states.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -24,6 +22,7 @@ from scribewire.client.outcome import Ending, failure_of
 from scribewire.errors import BROKEN
 from scribewire.protocol.dialogue import Close
 from scribewire.protocol.results import FinalResult, PartialResult
+from scribewire.protocol.resuming import Position
 from scribewire.protocol.scriptix.client import ClientConnection
 from scribewire.protocol.scriptix.client_events import (
     ClientEvent,
@@ -31,14 +30,17 @@ from scribewire.protocol.scriptix.client_events import (
     Disconnected,
     StateChanged,
 )
-from scribewire.protocol.scriptix.messages import ErrorMessage, Listening, ShuttingDown, Stopped
+from scribewire.protocol.scriptix.messages import (
+    AudioAcknowledged,
+    ErrorMessage,
+    Listening,
+    ShuttingDown,
+    Stopped,
+)
 from scribewire.protocol.scriptix.states import ConnectionState
 
 Message: TypeAlias = PartialResult | FinalResult | ShuttingDown
 """What iterating over a client gives."""
-
-StateCallback: TypeAlias = Callable[[ConnectionState], object]
-"""Called with each new state."""
 
 
 _MAX_UNDELIVERED = 16  # one at a time once it is listening; before, only `ShuttingDown` can come
@@ -49,19 +51,18 @@ _log = logging.getLogger("scribewire.client")
 class ClientDialogue:
     """Say what a client may say, and remember what it was told."""
 
-    def __init__(
-        self, opening: Opening, *, now: float, on_state_change: StateCallback | None = None
-    ) -> None:
+    def __init__(self, opening: Opening, *, now: float) -> None:
         self._opening = opening
         self._connection = ClientConnection(
             now=now,
             endpoint=opening.endpoint,
             listening_timeout_ms=round(opening.timeout_s * 1000),
         )
-        self._callbacks = [on_state_change] if on_state_change else []
-        self._untold = deque([self._connection.state])  # states that no callback has seen
+        self._states = [self._connection.state]  # that nobody has taken
         self._messages: deque[Message] = deque(maxlen=_MAX_UNDELIVERED)
         self._session_id: str | None = None  # set once the server is listening
+        self._position: Position | None = None  # the same, where the session can be resumed
+        self._replay_from_bytes = 0
         self._ending = Ending(code=BROKEN)  # filled in as it comes about
         self._timeout: ConnectTimeoutError | None = None  # set when the server was too late
         self._has_ended = False
@@ -77,6 +78,28 @@ class ClientDialogue:
     def session_id(self) -> str | None:
         """The session's name in the server's log; None until it is listening."""
         return self._session_id
+
+    @property
+    def position(self) -> Position | None:
+        """Where the session was when the server began to listen; None if it cannot be resumed."""
+        return self._position
+
+    @property
+    def replay_from_bytes(self) -> int:
+        """The first byte of the session's audio that may be asked for again."""
+        return self._replay_from_bytes
+
+    @property
+    def ending(self) -> Ending:
+        """What is known about how it ends."""
+        return self._ending
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is sent may still mean anything."""
+        ending = self._ending
+        is_over = ending.has_left or ending.has_stopped or ending.violation is not None
+        return not (is_over or self._has_ended)
 
     @property
     def has_ended(self) -> bool:
@@ -102,15 +125,10 @@ class ClientDialogue:
         """Return the next message for the user, or None."""
         return self._messages.popleft() if self._messages else None
 
-    def add_callback(self, callback: StateCallback) -> None:
-        """Call back with every state from now on."""
-        self._callbacks.append(callback)
-
-    def tell_states(self) -> None:
-        """Tell the callbacks, which may call the client: hold no lock."""
-        while (state := self._next_untold()) is not None:
-            for callback in self._callbacks:
-                callback(state)
+    def take_states(self) -> list[ConnectionState]:
+        """Return the states that have been reached since this was asked last."""
+        states, self._states = self._states, []
+        return states
 
     def take_outgoing(self) -> list[str | bytes | Close]:
         """Return what to write, in order; nothing follows a `Close`."""
@@ -135,9 +153,13 @@ class ClientDialogue:
         """Send a piece of `cut_audio`; nothing is outgoing when nobody listens any more."""
         self._connection.send_audio(piece)
 
+    def note_asked(self) -> None:
+        """Take note that the user wants the end, which is not asked for yet on this connection."""
+        self._ending = replace(self._ending, has_asked=True)
+
     def send_stop(self) -> None:
         """Ask for the remaining finals."""
-        self._ending = replace(self._ending, has_asked=True)
+        self.note_asked()
         self._connection.send_stop()
 
     def send_close(self) -> None:
@@ -171,12 +193,6 @@ class ClientDialogue:
         self._connection.handle_timer(now)
         self._take_events()
 
-    def _next_untold(self) -> ConnectionState | None:
-        try:
-            return self._untold.popleft()  # at once: two threads may be here
-        except IndexError:
-            return None
-
     def _take_events(self) -> None:
         while (event := self._connection.next_event()) is not None:
             self._accept(event)
@@ -187,8 +203,8 @@ class ClientDialogue:
                 pass  # stream mode has no `start` in which to decline them
             case PartialResult() | FinalResult() | ShuttingDown():
                 self._messages.append(event)
-            case Listening(session_id):
-                self._session_id = session_id
+            case Listening() | AudioAcknowledged():
+                self._note_progress(event)
             case ErrorMessage(error):
                 _log.warning("%s ! %s", self._session_id or "-", error)
                 self._ending = replace(self._ending, error=error)
@@ -197,7 +213,7 @@ class ClientDialogue:
                 self._connection.send_close()
             case StateChanged(state):
                 _log.debug("%s = %s", self._session_id or "-", state.value)
-                self._untold.append(state)
+                self._states.append(state)
             case ConnectionFailed(reason):
                 self._ending = replace(self._ending, violation=reason)
             case Disconnected(code, reason):
@@ -206,3 +222,9 @@ class ClientDialogue:
                 self._has_ended = True
             case _:  # `Loading` shows as a state; an unknown message is of a newer server
                 pass
+
+    def _note_progress(self, told: Listening | AudioAcknowledged) -> None:
+        if isinstance(told, AudioAcknowledged):
+            self._replay_from_bytes = told.replay_from_bytes
+        elif self._session_id is None:  # in stream mode it may come again
+            self._session_id, self._position = told.session_id, told.position

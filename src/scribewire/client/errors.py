@@ -98,6 +98,16 @@ class ClosedError(ClientError):
         """The server's words, often empty."""
 
 
+class SessionLostError(ClientError):
+    """The connection was lost, and the session could not be gone on with; what it had sent came."""
+
+    def __init__(self, why: str, lost_ms: int | None) -> None:
+        lost = "" if lost_ms is None else f"{lost_ms} ms of audio have no final; "
+        super().__init__(f"session lost: {why}; {lost}connect again to begin a new one")
+        self.lost_ms = lost_ms
+        """How much of the audio that was handed over is in no final; None in stream mode."""
+
+
 class ProtocolViolationError(ClientError):
     """The server sent what this protocol does not allow; it may be none of ours."""
 

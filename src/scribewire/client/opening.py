@@ -6,12 +6,14 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from scribewire.client.errors import MissingTokenError, MissingUrlError
 from scribewire.protocol.dialects import find_destination
+from scribewire.protocol.resuming import ComeBack
 from scribewire.protocol.scriptix.endpoint import Endpoint
 from scribewire.protocol.scriptix.parameters import is_stream_url
+from scribewire.protocol.scriptix.resume_parameters import write_resume
 from scribewire.protocol.strict_json import MAX_MESSAGE_BYTES
 from scribewire.wishes import USUAL, Wishes
 
@@ -21,6 +23,8 @@ AUDIO_PIECE_BYTES = 8 * 1024  # 0.26 s: fits into the free part of any socket th
 MAX_UNREAD_MESSAGES = 16_384  # an hour of speech at four results a second; some 10 MB
 CLOSE_TIMEOUT_S = 2.0  # a server that is slowing us down answers late, and nobody waits for it
 PING_TIMEOUT_S = 300.0  # while we are slowed down, a ping waits behind our own audio
+REPLAY_CHECK_S = 0.05  # how soon who receives sees that there is room for audio to be sent again
+ATTEMPT_TIMEOUT_S = 5.0  # of a handshake to come back: where nobody answers, another one may
 
 
 class WebSocketOptions(TypedDict):
@@ -61,15 +65,22 @@ class Opening:
         """Host and port, for a person to read; a user name and password are left out."""
         return urlsplit(self.url).netloc.rpartition("@")[2]
 
-    @property
-    def websocket_options(self) -> WebSocketOptions:
-        """How to call either `connect` of websockets."""
+    def url_for(self, resuming: bool | ComeBack) -> str:
+        """Return where to connect to for a session that can be resumed, or to go on with one."""
+        asked = urlencode(write_resume(resuming, is_stream=self.is_stream))
+        if not asked:
+            return self.url
+        return f"{self.url}{'&' if urlsplit(self.url).query else '?'}{asked}"
+
+    def websocket_options(self, *, is_come_back: bool = False) -> WebSocketOptions:
+        """Return how to call either `connect` of websockets."""
+        most_s = ATTEMPT_TIMEOUT_S if is_come_back else self.timeout_s
         return {
             "additional_headers": {KEY_HEADER: self.key},
             # True: as the environment says. A proxy never knows our own machine.
             "proxy": None if is_loopback(urlsplit(self.url).hostname or "") else True,
             "compression": None,  # PCM hardly shrinks, and results are too short to
-            "open_timeout": self.timeout_s,
+            "open_timeout": min(self.timeout_s, most_s),
             "close_timeout": CLOSE_TIMEOUT_S,
             "ping_timeout": PING_TIMEOUT_S,
             "max_size": MAX_MESSAGE_BYTES,
