@@ -76,6 +76,17 @@ def test_a_file_whose_audio_is_due_counts_as_live() -> None:
     assert take_all(queue_of(speaker, file), now=LATER) == [file, speaker]
 
 
+def test_what_is_set_aside_waits_for_those_who_speak_until_it_is_taken_up() -> None:
+    lane = Lane(is_aside=True)
+    lost, lost_partial = final(lane, due_at=NOW - 60), partial(lane, due_at=NOW - 60)
+    live, live_partial = final(Lane()), partial(Lane())
+    jobs = (lost, lost_partial, live_partial, live)
+
+    assert take_all(queue_of(*jobs)) == [live, live_partial, lost, lost_partial]
+    lane.is_aside = False
+    assert take_all(queue_of(lost, live)) == [lost, live]
+
+
 def test_speakers_of_a_live_stream_are_as_urgent_as_finals() -> None:
     job, other = embedding(Lane()), partial(Lane())
 

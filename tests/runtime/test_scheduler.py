@@ -110,6 +110,35 @@ async def test_live_finals_come_first_then_partials_then_files_whoever_asked_fir
     assert desks.scheduler.waiting_jobs == 0
 
 
+async def test_a_stream_that_is_set_aside_waits_for_others_and_counts_as_what_may() -> None:
+    desks = Desks()
+    lost, live = decode(1), decode(2)
+    lane, _ = desks.submit(lost, due_at=NOW - 60)
+    desks.submit(live)
+    desks.scheduler.set_aside(lane)
+    source = desks.hands.source
+
+    calls = source.next_calls(at_most=9)
+    for call in calls:
+        source.receive_outcome(call, text(0))
+
+    assert [call.request for call in calls] == [live, lost]
+    assert [note.is_ahead for note in desks.observer.calls] == [False, True]
+
+
+async def test_taken_up_again_it_is_served_by_when_it_is_due() -> None:
+    desks = Desks()
+    back, live = decode(1), decode(2)
+    desks.submit(live)
+    lane, _ = desks.submit(back, due_at=NOW - 60)
+    desks.scheduler.set_aside(lane)
+    desks.scheduler.take_up(lane)
+
+    calls = desks.hands.source.next_calls(at_most=9)
+
+    assert [call.request for call in calls] == [back, live]
+
+
 async def test_speech_is_measured_at_a_desk_of_its_own_and_only_its_workers_are_woken() -> None:
     desks = Desks()
     frames = VadRequest(SECOND, None)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -245,6 +246,20 @@ async def test_a_wait_for_a_model_is_not_taken_for_finals_that_come_late(
     latency_s = scheduler.load().final_latency_s
     scheduler.close()
     assert (latency_s is not None) is is_loaded_first
+
+
+@pytest.mark.parametrize("is_at_rest", [False, True])
+async def test_a_final_that_comes_while_nobody_waits_is_not_timed(is_at_rest: bool) -> None:
+    engine, observer = ScriptedEngine(), RememberingObserver()
+    scheduler = schedule_on_threads(Engines(ScriptedVad(), (engine,)), workers=2)
+    stream = Stream(Recognizer(scripted_rules()), scheduler, engine, observer=observer)
+    with stream.at_rest() if is_at_rest else contextlib.nullcontext():
+        await stream.write(draw_speech(UTTERANCE))
+        stream.end()
+        await collect(stream)
+
+    scheduler.close()
+    assert [one is None for one in observer.latencies] == [is_at_rest]
 
 
 async def test_a_stream_whose_engine_is_not_to_be_had_fails_with_the_models_fault() -> None:

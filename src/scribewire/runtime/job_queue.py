@@ -9,9 +9,12 @@ who listens as it is spoken. Jobs are taken in this order:
     4  partials of streams ahead
 
 A stream is ahead while its audio is due later than in `AHEAD_S`, so a file that has waited until
-its audio is due counts as live: it never falls behind its own speed. A stream has one partial
-waiting at most: a newer one takes its place, and its turn. A stream's partials keep the interval
-that the load allows; while an utterance shows nothing yet, its partials wait for no interval.
+its audio is due counts as live: it never falls behind its own speed. Ahead too is one that is set
+aside, whose client was lost and may come back: nobody waits for its text meanwhile.
+
+A stream has one partial waiting at most: a newer one takes its place, and its turn. A stream's
+partials keep the interval that the load allows; while an utterance shows nothing yet, its partials
+wait for no interval.
 
 Requests for speech probabilities have a queue of their own: everything waits for them.
 """
@@ -40,6 +43,8 @@ class Lane:
 
     partial_at: float = float("-inf")
     """When its latest partial was taken."""
+    is_aside: bool = False
+    """Whether nobody is there to wait for it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +65,7 @@ class Job:
 
     def is_ahead(self, now: float) -> bool:
         """Whether it may wait for those who speak."""
-        return self.due_at > now + AHEAD_S
+        return self.lane.is_aside or self.due_at > now + AHEAD_S
 
     def ready_at(self, partial_interval_s: float) -> float:
         """Return from when it may run, a partial."""
@@ -124,7 +129,9 @@ class JobQueue:
 
     def take(self, now: float) -> Job | None:
         """Remove and return the job that is next; None while none may run."""
-        required = min(self._required, key=_due, default=None)
+        required = min(
+            self._required, key=lambda job: (job.is_ahead(now), job.due_at), default=None
+        )
         if required is None or required.is_ahead(now):
             interval_s = self._interval_s(now)
             ready = [job for job in self._partials.values() if job.ready_at(interval_s) <= now]
@@ -188,10 +195,6 @@ class FrameQueue:
 
 def _is_final(job: Job) -> bool:
     return isinstance(job.request, DecodeRequest) and job.request.is_required
-
-
-def _due(job: Job) -> float:
-    return job.due_at
 
 
 def _first_ready(jobs: Iterable[Job], partial_interval_s: float) -> Job | None:

@@ -32,7 +32,6 @@ from scribewire.recognition.requests import (
 from scribewire.runtime.job_queue import FrameQueue, Job, JobQueue, Lane
 from scribewire.runtime.load import Judged, Load, LoadMeter, Loads
 from scribewire.runtime.observer import UNOBSERVED, CallNote, Observer, kind_of
-from scribewire.runtime.stream_clock import AHEAD_S
 from scribewire.runtime.workers import Call
 from scribewire.types import SAMPLE_RATE
 
@@ -167,13 +166,15 @@ class Scheduler:
                 desk.queue.drop(lane)
 
     def set_aside(self, lane: StreamLane) -> None:
-        """Count it no more among the open streams, until `take_up`."""
+        """Count it no more among the open streams, and let it wait for them, until `take_up`."""
         with self._lock:
+            lane.is_aside = True
             self._meter.close_stream(lane.cost, speech=lane.speech)
 
     def take_up(self, lane: StreamLane) -> None:
         """Count it again, unless it is closed."""
         with self._lock:
+            lane.is_aside = False
             if not lane.is_closed:
                 self._meter.count_stream(lane.cost, speech=lane.speech)
 
@@ -207,7 +208,7 @@ class _Begun:
 
     @property
     def is_ahead(self) -> bool:
-        return self.job.due_at > self.at + AHEAD_S
+        return self.job.is_ahead(self.at)
 
 
 class _Desk:

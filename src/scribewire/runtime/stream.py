@@ -62,7 +62,7 @@ class Stream:
         self._settled_samples = 0
         # What only the engine can answer, while its model is being loaded; None once it is there.
         self._waiting: list[tuple[Request, float]] | None = None
-        self._loaded_at = -math.inf
+        self._timed_from = -math.inf  # of what came before, nobody has waited for workers alone
         if loading is not None:
             self._waiting = []
             loading.add_done_callback(self._receive_engine)
@@ -157,12 +157,17 @@ class Stream:
 
     @contextlib.contextmanager
     def at_rest(self) -> Iterator[None]:
-        """Have it count for nothing among the open streams: nobody brings it audio meanwhile."""
+        """Have it count for nothing among the open streams, and wait for them.
+
+        Nobody brings it audio meanwhile, nor waits for its text.
+        """
         self._scheduler.set_aside(self._lane)
+        self._timed_from = math.inf
         try:
             yield
         finally:
             self._scheduler.take_up(self._lane)
+            self._timed_from = self._now()
 
     def trim(self) -> None:
         """Take no more memory than it needs while no audio comes."""
@@ -200,7 +205,7 @@ class Stream:
     def _receive_engine(self, loading: asyncio.Future[None]) -> None:
         """Go on with what has waited for the engine, or fail if it cannot be had."""
         waiting, self._waiting = self._waiting or [], None
-        self._loaded_at = self._now()
+        self._timed_from = max(self._timed_from, self._now())
         if not self._is_live:
             return
         if (fault := loading.exception()) is not None:
@@ -229,8 +234,8 @@ class Stream:
         arrived_at = self._stream_clock.arrived_at(position)
         if arrived_at is None or self._stream_clock.is_ahead(now):
             return None
-        # Before, it was the model that it waited for, not the workers.
-        return now - arrived_at if arrived_at >= self._loaded_at else None
+        # Before, it was the model that it waited for, or nobody was there.
+        return now - arrived_at if arrived_at >= self._timed_from else None
 
     @property
     def _is_live(self) -> bool:
