@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from mmap import mmap
+
 from scribewire.runtime.memory import held_bytes, peak_bytes
 
 MB = 10**6
@@ -7,10 +9,9 @@ MB = 10**6
 
 def test_what_is_held_grows_with_what_is_kept_and_never_exceeds_the_peak() -> None:
     before = held_bytes()
-    kept = bytearray(b"x" * (64 * MB))
+    with mmap(-1, 64 * MB) as kept:  # none of what the process has had before and not given back
+        kept.write(bytes(64 * MB))
+        held = held_bytes()
 
-    held = held_bytes()
-
-    assert before < held <= peak_bytes()
+        assert before < held <= peak_bytes()
     assert held - before > 32 * MB
-    assert len(kept) == 64 * MB
