@@ -17,6 +17,8 @@ import { TranscriptionError } from "./errors.js";
  * @property {boolean} [diarize] Whether to tell speakers apart; it does unless told otherwise.
  * @property {"fast" | "realtime"} [pace] Of a finite stream.
  * @property {number} [track] Of a stream with several, from 1.
+ * @property {boolean} [resume] Whether the server keeps the session for a while when its connection is lost, and this
+ *   goes on with it; it does unless told otherwise.
  */
 
 /** @typedef {{url: string, protocols: string[]}} Address */
@@ -30,9 +32,10 @@ const VISIBLE = /^[!-~]+$/;
  * Throws `TranscriptionError` for what cannot be asked for.
  * @param {Wishes} wishes
  * @param {string | null | undefined} key
+ * @param {Record<string, unknown>} [back] Which session it is to go on with, as `Resuming` says.
  * @returns {Address}
  */
-export function addressOf(wishes, key) {
+export function addressOf(wishes, key, back) {
   if (!key) {
     throw new TranscriptionError("missing token", "missing token: give a key or a token of this server");
   }
@@ -45,7 +48,7 @@ export function addressOf(wishes, key) {
   const isProtocol = TOKEN_CHARACTERS.test(key);
   const path = isStream ? `/v2/client/${isProtocol ? "-" : encodeURIComponent(key)}` : "/v2/realtime";
   address.pathname = address.pathname.replace(/\/+$/, "") + path;
-  for (const [name, value] of parametersOf(wishes)) address.searchParams.set(name, value);
+  for (const [name, value] of parametersOf(wishes, back)) address.searchParams.set(name, value);
   if (!isProtocol && !isStream) address.searchParams.set("token", key);
   return { url: address.href, protocols: isProtocol ? ["token", key] : [] };
 }
@@ -64,42 +67,33 @@ export function routeOf(server, path) {
 
 /** @param {string | undefined} server */
 function serverAddress(server) {
-  const expected = "server: expected an address such as wss://stt.example";
-  const given = server ?? globalThis.location?.origin;
-  if (!given) throw new TranscriptionError("bad option", expected);
-  let address;
-  try {
-    address = new URL(given.replace(/^http/i, "ws"));
-  } catch (cause) {
-    throw new TranscriptionError("bad option", expected, { cause });
+  const given = server ?? globalThis.location?.origin ?? "";
+  const address = parsed(given.replace(/^http/i, "ws"));
+  const isUsable = address && /^wss?:$/.test(address.protocol) && !address.search && !address.hash && !address.username;
+  if (!isUsable) {
+    throw new TranscriptionError("bad option", "server: expected an address without parameters, such as wss://stt.example");
   }
-  const isUsable = /^wss?:$/.test(address.protocol) && !address.search && !address.hash && !address.username;
-  if (!isUsable) throw new TranscriptionError("bad option", `${expected}, without parameters`);
   return address;
 }
 
 /** @param {string} url */
 function checkStreamUrl(url) {
-  if (url.trim() === "") {
-    throw new TranscriptionError("missing url", "missing stream URL: give the http:// or https:// address of the audio");
-  }
-  // Not quoted: it may hold credentials.
-  if (!canParse(url) || !/^https?:\/\/[^/]/i.test(url)) {
-    throw new TranscriptionError("bad option", "url: expected the http:// or https:// address of a stream");
-  }
+  if (parsed(url) && /^https?:\/\/[^/]/i.test(url)) return;
+  const code = url.trim() === "" ? "missing url" : "bad option";
+  throw new TranscriptionError(code, "url: expected the http:// or https:// address of a stream"); // it may hold credentials
 }
 
-/** `URL.canParse`, which is younger than some browsers in use. @param {string} url */
-function canParse(url) {
+/** `URL.parse`, which is younger than some browsers in use. @param {string} url */
+function parsed(url) {
   try {
-    return Boolean(new URL(url));
+    return new URL(url);
   } catch {
-    return false;
+    return null;
   }
 }
 
-/** @param {Wishes} wishes */
-function parametersOf(wishes) {
+/** @param {Wishes} wishes @param {Record<string, unknown>} [back] */
+function parametersOf(wishes, back) {
   const given = {
     results: "standard", // a server may have another shape by default
     url: wishes.url,
@@ -110,6 +104,8 @@ function parametersOf(wishes) {
     diarize: wishes.diarize,
     pace: wishes.pace,
     track: wishes.track,
+    resume: wishes.resume ?? true ? true : undefined,
+    ...back,
   };
   return Object.entries(given).flatMap(([name, value]) =>
     value === undefined ? [] : [/** @type {[string, string]} */ ([name, String(value)])],

@@ -10,7 +10,7 @@ import { CloseCode, connectionStateAfter, isListenedTo, isOver, LISTENING_TIMEOU
 import { parseServer, STOP, Violation, writeStart } from "./messages.js";
 
 /** @import { ConnectionState, DialogueState, Input } from "./protocol.js" */
-/** @import { ServerMessage, Shape } from "./messages.js" */
+/** @import { ReadResult, ServerMessage } from "./messages.js" */
 
 /**
  * What comes of a connection, besides every message of the server.
@@ -27,6 +27,7 @@ const INPUTS = {
   partial: "server result",
   final: "server result",
   error: "server error",
+  received: null,
   "shutting down": "server shutting down",
   stopped: "server stopped",
   unknown: null,
@@ -45,15 +46,13 @@ export class Connection {
   /** @type {Outgoing[]} */
   #outgoing = [];
   #hasClosed = false; // our close is out: what still comes was sent before it came
-  #isStream;
-  #shape;
+  #readResult;
   #timeoutMs;
 
-  /** @param {{now: number, isStream?: boolean, shape?: Shape, timeoutMs?: number}} options `now` in ms, on any clock. */
-  constructor({ now, isStream = false, shape = "standard", timeoutMs = LISTENING_TIMEOUT_MS }) {
+  /** @param {{now: number, isStream?: boolean, readResult?: ReadResult, timeoutMs?: number}} options `now` in ms, on any clock. */
+  constructor({ now, isStream = false, readResult, timeoutMs = LISTENING_TIMEOUT_MS }) {
     this.#dialogue = isStream ? "opening" : "awaiting start";
-    this.#isStream = isStream;
-    this.#shape = shape;
+    this.#readResult = readResult;
     this.#timeoutMs = timeoutMs;
     this.#timerAt = now + timeoutMs;
   }
@@ -84,14 +83,11 @@ export class Connection {
   }
 
   /**
-   * Send audio cut anywhere, at most 1 MiB; once it means nothing it is dropped.
+   * Send audio cut anywhere, at most 1 MiB, behind the start; once it means nothing it is dropped.
    * @param {Uint8Array<ArrayBuffer>} pcm
    */
   sendAudio(pcm) {
-    if (!this.takesAudio) return;
-    if (this.#isStream) throw new Error("audio in stream mode: the server fetches it");
-    if (TRANSITIONS[this.#dialogue]["client audio"] === undefined) throw new Error("audio before start");
-    this.#send("client audio", pcm);
+    if (this.takesAudio) this.#send("client audio", pcm);
   }
 
   /** Ask for the remaining finals and the end; a second time it does nothing. */
@@ -112,8 +108,7 @@ export class Connection {
   receive(data, now) {
     if (this.#hasClosed || this.#dialogue === "closed") return;
     try {
-      if (typeof data !== "string") throw new Violation("the server sent a binary message");
-      this.#accept(parseServer(data, this.#shape), now);
+      this.#accept(parseServer(data, this.#readResult), now);
     } catch (fault) {
       if (!(fault instanceof Violation)) throw fault;
       this.#fail(fault.message, false);
@@ -141,7 +136,7 @@ export class Connection {
    */
   handleTimer(now) {
     if (this.#timerAt === null || now < this.#timerAt) return;
-    this.#fail(`connection timeout: the server was not listening within ${this.#timeoutMs / 1000} s`, true);
+    this.#fail(`the server was not listening within ${this.#timeoutMs / 1000} s`, true);
   }
 
   /** Return the next message of the server or fact about the connection, or null. */

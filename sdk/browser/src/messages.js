@@ -36,27 +36,37 @@
 /** @typedef {PartialResult | FinalResult} Result */
 
 /**
- * @typedef {{kind: "loading"} | {kind: "listening", sessionId: string} | {kind: "stopped"}
- *   | {kind: "shutting down", atS: number} | {kind: "error", error: string} | {kind: "unknown"} | Result} ServerMessage
+ * A result as a server sends it; `number` is the place of a final among those of its session, from 1; 0: it has none.
+ * @typedef {PartialResult | (FinalResult & {number: number})} ServerResult
+ */
+
+/**
+ * How far a session has come that can be gone on with.
+ * @typedef {{epoch: string, receivedBytes: number}} Position
+ */
+
+/**
+ * @typedef {{kind: "loading"} | {kind: "listening", sessionId: string, position: Position | null} | {kind: "stopped"}
+ *   | {kind: "received", receivedBytes: number, replayFromBytes: number} | {kind: "shutting down", atS: number}
+ *   | {kind: "error", error: string} | {kind: "unknown"} | ServerResult} ServerMessage
  */
 
 /** @typedef {Record<string, unknown>} Fields */
 
-/** How results are written. @typedef {"standard" | "legacy"} Shape */
+/** Reads a result; null: it is none. @typedef {(fields: Fields) => ServerResult | null} ReadResult */
 
 /** What is no message of this protocol. */
 export class Violation extends Error {}
 
 /**
  * Read one message of a server, or throw `Violation`.
- * @param {string} text
- * @param {Shape} [shape]
+ * @param {unknown} text What is no text is none.
+ * @param {ReadResult} [readResult] How results are written.
  * @returns {ServerMessage}
  */
-export function parseServer(text, shape = "standard") {
+export function parseServer(text, readResult = readStandard) {
   const fields = readObject(text);
-  const result = () => (shape === "legacy" ? readLegacy(fields) : readStandard(fields));
-  return readNotice(fields) ?? result() ?? { kind: "unknown" };
+  return readNotice(fields) ?? readResult(fields) ?? { kind: "unknown" };
 }
 
 /**
@@ -76,20 +86,16 @@ export function writeStart({ key, partials = true, digits = false }) {
 export const STOP = '{"action":"stop"}';
 
 /**
- * @param {string} text
+ * @param {unknown} text
  * @returns {Fields}
  */
 function readObject(text) {
   let value;
   try {
-    value = JSON.parse(text);
-  } catch {
-    throw new Violation("the server sent what is no JSON");
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Violation("the server sent JSON that is no object");
-  }
-  return value;
+    value = JSON.parse(/** @type {string} */ (text));
+  } catch {}
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw new Violation("the server sent what is no JSON object");
 }
 
 /**
@@ -102,7 +108,13 @@ function readNotice(fields) {
     case "stopped":
       return { kind: fields.state };
     case "listening":
-      return { kind: "listening", sessionId: readOptionalText(fields, "session_id") ?? "" };
+      return { kind: "listening", sessionId: readOptionalText(fields, "session_id") ?? "", position: readPosition(fields) };
+    case "received":
+      return {
+        kind: "received",
+        receivedBytes: readNumber(fields, "received_bytes"),
+        replayFromBytes: readNumber(fields, "replay_from_bytes"),
+      };
     case "shutting_down":
       return { kind: "shutting down", atS: readNumber(fields, "at") };
   }
@@ -111,7 +123,16 @@ function readNotice(fields) {
 
 /**
  * @param {Fields} fields
- * @returns {Result | null}
+ * @returns {Position | null}
+ */
+function readPosition(fields) {
+  if (fields.epoch == null) return null;
+  return { epoch: readText(fields, "epoch"), receivedBytes: readNumber(fields, "received_bytes") };
+}
+
+/**
+ * @param {Fields} fields
+ * @returns {ServerResult | null}
  */
 function readStandard(fields) {
   if (typeof fields.is_final !== "boolean") return null;
@@ -126,40 +147,22 @@ function readStandard(fields) {
     words: readWords(fields, "words"),
     speaker: readOptionalText(fields, "speaker"),
     language: readOptionalText(fields, "language"),
-  };
-}
-
-/**
- * @param {Fields} fields
- * @returns {Result | null}
- */
-function readLegacy(fields) {
-  if ("partial" in fields) {
-    return { kind: "partial", text: readText(fields, "partial"), offsetMs: 0, stability: null };
-  }
-  if (!("text" in fields)) return null;
-  const words = readWords(fields, "result");
-  return {
-    kind: "final",
-    text: readText(fields, "text"),
-    offsetMs: words?.at(-1)?.endMs ?? 0,
-    words,
-    speaker: readOptionalText(fields, "speaker"),
-    language: null,
+    number: readFinalNumber(fields),
   };
 }
 
 /** @param {Fields} fields @param {string} name */
-function readText(fields, name) {
+export function readText(fields, name) {
   const value = fields[name];
   if (typeof value !== "string") throw new Violation(`the server sent ${name} that is no string`);
   return value;
 }
 
 /** @param {Fields} fields @param {string} name */
-function readOptionalText(fields, name) {
-  return fields[name] == null ? null : readText(fields, name);
-}
+export const readOptionalText = (fields, name) => (fields[name] == null ? null : readText(fields, name));
+
+/** @param {Fields} fields */
+export const readFinalNumber = (fields) => (fields.number == null ? 0 : readNumber(fields, "number"));
 
 /** @param {Fields} fields @param {string} name */
 function readNumber(fields, name) {
@@ -173,7 +176,7 @@ function readNumber(fields, name) {
  * @param {string} name
  * @returns {Word[] | null}
  */
-function readWords(fields, name) {
+export function readWords(fields, name) {
   const value = fields[name];
   if (value == null) return null;
   if (!Array.isArray(value)) throw new Violation(`the server sent ${name} that is no list`);

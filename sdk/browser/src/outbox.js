@@ -23,6 +23,11 @@ export class Outbox {
   /** @type {(() => void)[]} */
   #callers = [];
 
+  /** Where the audio begins that is held, in bytes from the first sample. */
+  get startBytes() {
+    return this.#startBytes;
+  }
+
   /** Where the audio ends that was added, in ms from the first sample. */
   get endMs() {
     return (this.#startBytes + this.#heldBytes) / BYTES_PER_MS;
@@ -72,18 +77,33 @@ export class Outbox {
   /**
    * Let go of what was sent and has its final.
    * @param {number} untilMs From the first sample.
+   * @param {number} [neededBytes] From here on it may still be asked for.
    */
-  confirm(untilMs) {
-    while (this.#next > 0 && this.#startBytes + (this.#pieces[0]?.length ?? 0) <= untilMs * BYTES_PER_MS) this.#drop();
+  confirm(untilMs, neededBytes = Infinity) {
+    const until = Math.min(untilMs * BYTES_PER_MS, neededBytes);
+    while (this.#next > 0 && this.#startBytes + (this.#pieces[0]?.length ?? 0) <= until) this.#drop();
+  }
+
+  /** Begin again with what has no final; return where that is, in ms from the first sample. */
+  rewind() {
+    this.seek(this.#startBytes);
+    return this.#startBytes / BYTES_PER_MS;
   }
 
   /**
-   * Begin again with what has no final; return where that is, in ms from the first sample.
+   * Go on sending from here; return whether all that is to be sent is still there.
+   * @param {number} byte From the first sample.
    */
-  rewind() {
-    this.#next = 0;
-    this.#waitingBytes = this.#heldBytes;
-    return this.#startBytes / BYTES_PER_MS;
+  seek(byte) {
+    let at = this.#startBytes;
+    let next = 0;
+    for (let piece; (piece = this.#pieces[next]) && at < byte; next++) {
+      if (at + piece.length > byte) this.#pieces.splice(next, 1, piece.subarray(0, byte - at), piece.subarray(byte - at));
+      at += this.#pieces[next]?.length ?? 0;
+    }
+    this.#next = next;
+    this.#waitingBytes = this.#startBytes + this.#heldBytes - at;
+    return this.#startBytes <= byte;
   }
 
   /**

@@ -53,6 +53,15 @@ export class Progress {
   }
 
   /**
+   * Nothing is heard from now on, until there is a connection again.
+   * @param {number} atMs
+   */
+  pause(atMs) {
+    this.#confirmedMs = this.heardMs(atMs);
+    this.#sent = [];
+  }
+
+  /**
    * Up to where nothing is owed, by finals or because it was silence, in ms from the first sample.
    * @param {number} atMs
    */

@@ -9,17 +9,11 @@
  * @param {() => string | Promise<string>} make
  * @returns {Promise<string>}
  */
-export async function within(ms, make) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`none within ${ms / 1000} s`)), ms);
+export function within(ms, make) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`none within ${ms / 1000} s`)), ms);
+    (async () => make())().then(resolve, reject).finally(() => clearTimeout(timer));
   });
-  try {
-    return /** @type {string} */ (await Promise.race([make(), late]));
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** `Promise.withResolvers`, which is younger than some browsers in use. */

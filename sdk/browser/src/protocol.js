@@ -41,6 +41,10 @@ export const CloseCode = Object.freeze({
   SERVER_FAULT: 1011,
   RESTART: 1012,
   TRY_AGAIN_LATER: 1013,
+  /** Another connection goes on with this session. */
+  RESUMED_ELSEWHERE: 4409,
+  /** The session that was asked for cannot be gone on with. */
+  CANNOT_RESUME: 4410,
 });
 
 /** What to tell a person about a close that nobody asked for, by its code. */

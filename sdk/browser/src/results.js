@@ -4,8 +4,10 @@
  */
 
 /** @import { Result } from "./messages.js" */
-/** @import { Transcription } from "./transcription.js" */
-/** @import { TranscriptionError } from "./errors.js" */
+/** @import { Told, Transcription } from "./transcription.js" */
+
+/** @type {(keyof Told)[]} */
+const NAMES = ["partial", "final", "error", "end"];
 
 /**
  * The results of a transcription as they come, from now on.
@@ -13,33 +15,23 @@
  * @returns {AsyncGenerator<Result, void, void>}
  */
 export async function* resultsOf(transcription) {
-  /** @type {Result[]} */
-  const results = [];
-  /** @type {TranscriptionError | null} */
-  let failure = null;
-  let hasEnded = false;
+  /** @type {[keyof Told, unknown][]} */
+  const told = [];
   let wake = () => {};
-  /** @param {Result} result */
-  const take = (result) => {
-    results.push(result);
-    wake();
-  };
-  const listeners = [
-    transcription.on("partial", take),
-    transcription.on("final", take),
-    transcription.on("error", (error) => (failure = error)),
-    transcription.on("end", () => {
-      hasEnded = true;
+  const listeners = NAMES.map((name) =>
+    transcription.on(name, (detail) => {
+      told.push([name, detail]);
       wake();
     }),
-  ];
+  );
   try {
-    while (results.length > 0 || !hasEnded) {
-      const result = results.shift();
-      if (result) yield result;
+    for (;;) {
+      const [name, detail] = told.shift() ?? [];
+      if (name === "error") throw detail;
+      if (name === "end") return;
+      if (name) yield /** @type {Result} */ (detail);
       else await new Promise((resolve) => (wake = () => resolve(undefined)));
     }
-    if (failure) throw failure;
   } finally {
     for (const end of listeners) end();
   }

@@ -5,6 +5,7 @@
 
 import { Connection } from "./connection.js";
 import { CloseCode } from "./protocol.js";
+import { Patience } from "./resuming.js";
 
 /** @import { Address } from "./address.js" */
 /** @import { ConnectionEvent } from "./connection.js" */
@@ -17,6 +18,7 @@ import { CloseCode } from "./protocol.js";
  *   the server had accepted the connection.
  */
 
+const LOOK_MS = 250;
 const CLOSE_TIMEOUT_MS = 2000; // a network that is gone does not answer, and nobody waits for it
 const FINISH_TIMEOUT_MS = 60_000; // from the stop, or the latest word of the server after it
 
@@ -24,16 +26,13 @@ export class Session {
   #socket;
   #connection;
   #listener;
+  #patience = new Patience();
+  #tells = false; // the server, what it has received
   #hasOpened = false;
   /** @type {(string | ArrayBufferView<ArrayBuffer>)[]} */
   #early = []; // said before the server has accepted the connection
   #isLost = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #listeningTimer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #closeTimer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #finishTimer;
+  #timer;
 
   /**
    * @param {Address} address
@@ -52,12 +51,14 @@ export class Session {
       for (const message of this.#early.splice(0)) this.#send(message);
     };
     this.#socket.onmessage = ({ data }) => {
-      if (this.#finishTimer !== undefined) this.#waitForTheEnd();
-      this.#connection.receive(data, performance.now());
+      const now = performance.now();
+      this.#connection.receive(data, now);
       this.#settle();
+      this.#patience.noteHeard(now, this.#tells);
     };
     this.#socket.onerror = () => {}; // says nothing; the close does
     this.#socket.onclose = ({ code, reason }) => this.#lose(code, reason);
+    this.#timer = setInterval(() => this.#tick(), Math.min(LOOK_MS, timeoutMs));
     this.#settle();
   }
 
@@ -74,13 +75,14 @@ export class Session {
   /** @param {Uint8Array<ArrayBuffer>} pcm */
   sendAudio(pcm) {
     this.#connection.sendAudio(pcm);
+    this.#patience.noteSent(performance.now());
     this.#settle();
   }
 
   sendStop() {
     this.#connection.sendStop();
     this.#settle();
-    this.#waitForTheEnd();
+    this.#patience.expect(FINISH_TIMEOUT_MS, performance.now());
   }
 
   sendClose() {
@@ -92,25 +94,22 @@ export class Session {
   #settle() {
     if (this.#isLost) return;
     let event;
-    while ((event = this.#connection.nextEvent()) !== null) this.#listener.take(event);
+    while ((event = this.#connection.nextEvent()) !== null) {
+      if (event.kind === "listening") this.#tells = event.position !== null;
+      this.#listener.take(event);
+    }
     let message;
     while (!this.#isLost && (message = this.#connection.nextOutgoing()) !== null) {
       if (typeof message === "string" || ArrayBuffer.isView(message)) this.#send(message);
       else this.#close(message);
     }
-    clearTimeout(this.#listeningTimer);
-    const due = this.#connection.timerAt;
-    if (due !== null) this.#listeningTimer = setTimeout(() => this.#tick(), Math.max(0, due - performance.now()));
-  }
-
-  #waitForTheEnd() {
-    clearTimeout(this.#finishTimer);
-    if (!this.#isLost) this.#finishTimer = setTimeout(() => this.#lose(CloseCode.BROKEN, ""), FINISH_TIMEOUT_MS);
   }
 
   #tick() {
-    this.#connection.handleTimer(performance.now());
+    const now = performance.now();
+    this.#connection.handleTimer(now);
     this.#settle();
+    if (this.#patience.isOver(now)) this.#lose(CloseCode.BROKEN, "");
   }
 
   /** @param {string | ArrayBufferView<ArrayBuffer>} message */
@@ -122,8 +121,7 @@ export class Session {
   /** @param {{close: number, reason: string}} message */
   #close({ close, reason }) {
     this.#socket.close(close, reason);
-    clearTimeout(this.#finishTimer);
-    this.#closeTimer = setTimeout(() => this.#lose(CloseCode.BROKEN, ""), CLOSE_TIMEOUT_MS);
+    this.#patience.expect(CLOSE_TIMEOUT_MS, performance.now());
   }
 
   /** @param {number} code @param {string} reason */
@@ -132,9 +130,7 @@ export class Session {
     this.#connection.receiveClose(code, reason);
     this.#settle();
     this.#isLost = true;
-    clearTimeout(this.#listeningTimer);
-    clearTimeout(this.#closeTimer);
-    clearTimeout(this.#finishTimer);
+    clearInterval(this.#timer);
     this.#socket.close();
     this.#listener.lose(code, reason, this.#hasOpened);
   }

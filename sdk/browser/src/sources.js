@@ -4,13 +4,10 @@
  */
 
 import { TranscriptionError } from "./errors.js";
-import { SAMPLE_RATE, toPcm16 } from "./pcm.js";
+import { toPcm16 } from "./pcm.js";
 
 /** @import { Sink, Source } from "./transcription.js" */
-
-const PIECE_SAMPLES = SAMPLE_RATE; // of a file, 1 s
-const LONGEST_FILE_S = 4 * 3600; // 0.9 GB for each channel as the browser decodes it
-const LARGEST_FILE_BYTES = 2 ** 30; // more would end the tab before its length is known
+/** @import { Trouble } from "./trouble.js" */
 
 /**
  * The sound of a `MediaStream`, until its track ends.
@@ -129,12 +126,9 @@ export class Microphone extends CapturedSource {
 
   /** @param {Sink} sink */
   async start(sink) {
-    if (!navigator.mediaDevices) throw notHere("a page may use a microphone only over https, or on this machine");
+    if (!navigator.mediaDevices) throw await trouble("no microphone");
     const unplugged = () => sink.failed(new TranscriptionError("unplugged", "the microphone is gone: it was unplugged or taken away"));
-    const asked = ask(
-      navigator.mediaDevices.getUserMedia({ audio: this.#constraints }),
-      "this page may not use the microphone: allow it in the browser, beside the page's address, and try again",
-    );
+    const asked = ask(navigator.mediaDevices.getUserMedia({ audio: this.#constraints }), "microphone");
     await this.capture({ ...sink, ended: unplugged }, asked);
   }
 }
@@ -147,12 +141,9 @@ export class Microphone extends CapturedSource {
 export class TabAudio extends CapturedSource {
   /** @param {Sink} sink */
   async start(sink) {
-    if (!navigator.mediaDevices?.getDisplayMedia) throw notHere("this browser cannot share the sound of a tab");
+    if (!navigator.mediaDevices?.getDisplayMedia) throw await trouble("no screen");
     const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-    const asked = ask(
-      navigator.mediaDevices.getDisplayMedia({ audio, video: true }),
-      "nothing was shared: choose a tab or a screen, and share its sound",
-    );
+    const asked = ask(navigator.mediaDevices.getDisplayMedia({ audio, video: true }), "screen");
     await this.capture(sink, asked);
   }
 }
@@ -172,18 +163,19 @@ export class FileSource {
 
   /** @param {Sink} sink */
   async start(sink) {
-    const samples = await decode(this.#file);
-    void this.#bring(samples, sink);
+    const { decode } = await import("./decoding.js");
+    void this.#bring(await decode(this.#file), sink);
   }
 
   stop() {
     this.#isStopped = true;
   }
 
-  /** @param {Float32Array} samples @param {Sink} sink */
-  async #bring(samples, sink) {
-    for (let start = 0; start < samples.length && !this.#isStopped; start += PIECE_SAMPLES) {
-      await sink.audio(toPcm16(samples.subarray(start, start + PIECE_SAMPLES)));
+  /** @param {Iterable<Uint8Array<ArrayBuffer>>} pieces @param {Sink} sink */
+  async #bring(pieces, sink) {
+    for (const piece of pieces) {
+      if (this.#isStopped) return;
+      await sink.audio(piece);
     }
     if (!this.#isStopped) sink.ended();
   }
@@ -199,45 +191,21 @@ export async function listMicrophones() {
   return microphones.map(({ deviceId, label }) => ({ deviceId, label: label || "Microphone" }));
 }
 
-/** @param {Blob} file */
-async function decode(file) {
-  const tooLong = "a file of more than 4 hours or 1 GB: cut it, or let the server fetch it";
-  if (file.size > LARGEST_FILE_BYTES) throw new TranscriptionError("unreadable", tooLong);
-  const context = new OfflineAudioContext(1, 1, SAMPLE_RATE);
-  let buffer;
-  try {
-    buffer = await context.decodeAudioData(await file.arrayBuffer());
-  } catch (cause) {
-    throw new TranscriptionError("unreadable", "this browser cannot read the file as audio", { cause });
-  }
-  if (buffer.duration > LONGEST_FILE_S) {
-    throw new TranscriptionError("unreadable", tooLong);
-  }
-  const channels = Array.from({ length: buffer.numberOfChannels }, (_, index) => buffer.getChannelData(index));
-  const [first = new Float32Array(0), ...others] = channels;
-  for (const channel of others) channel.forEach((sample, index) => (first[index] = (first[index] ?? 0) + sample));
-  return others.length === 0 ? first : first.map((sample) => sample / channels.length);
-}
-
 /**
  * @param {Promise<MediaStream>} asked
- * @param {string} denied What to tell a person who has said no.
+ * @param {"microphone" | "screen"} what
  */
-async function ask(asked, denied) {
-  try {
-    return await asked;
-  } catch (cause) {
-    const name = cause instanceof Error ? cause.name : "";
-    if (name === "NotAllowedError" || name === "SecurityError") throw new TranscriptionError("denied", denied, { cause });
-    const isMissing = name === "NotFoundError" || name === "OverconstrainedError";
-    const words = isMissing ? "none was found: plug one in, or choose another" : "it cannot be used: another program may have it";
-    throw new TranscriptionError("no device", `microphone or screen: ${words}`, { cause });
-  }
-}
+const ask = (asked, what) =>
+  asked.catch(async (cause) => {
+    throw await trouble(what, cause);
+  });
+
+/** @param {Trouble} what @param {unknown} [cause] */
+const trouble = async (what, cause) => (await import("./trouble.js")).explainTrouble(what, cause);
 
 /** Make what hears, with what resamples in it. */
 async function openContext() {
-  if (typeof AudioWorkletNode === "undefined") throw notHere("this browser has no AudioWorklet");
+  if (typeof AudioWorkletNode === "undefined") throw await trouble("no audio thread");
   const context = new AudioContext();
   try {
     await context.audioWorklet.addModule(new URL("./resampler.js", import.meta.url));
@@ -247,9 +215,6 @@ async function openContext() {
   }
   return context;
 }
-
-/** @param {string} words */
-const notHere = (words) => new TranscriptionError("unsupported", words);
 
 /** @param {MediaStream | null} stream */
 function endTracks(stream) {

@@ -16,14 +16,15 @@ import { Outbox } from "./outbox.js";
 import { Progress } from "./progress.js";
 import { within, withResolvers } from "./promises.js";
 import { CLOSE_HINTS, CloseCode, LISTENING_TIMEOUT_MS } from "./protocol.js";
-import { explainRefusal } from "./refusal.js";
+import { explainRefusal } from "./handshake.js";
+import { Resuming } from "./resuming.js";
 import { resultsOf } from "./results.js";
 import { retryDelayMs } from "./retry.js";
 import { Session } from "./session.js";
 
 /** @import { Wishes } from "./address.js" */
 /** @import { ConnectionEvent } from "./connection.js" */
-/** @import { FinalResult, PartialResult, Result } from "./messages.js" */
+/** @import { FinalResult, PartialResult, Position, Result } from "./messages.js" */
 /** @import { ConnectionState } from "./protocol.js" */
 /** @import { RetryPolicy } from "./retry.js" */
 
@@ -49,7 +50,7 @@ import { Session } from "./session.js";
  * @property {boolean} [partials] Whether to tell them; it does unless told otherwise.
  * @property {boolean} [digits] Digits instead of number words; not of a stream.
  * @property {RetryPolicy | false} [retry] What to do when a connection is lost that had been listening. A
- *   stream begins anew with a new connection, so it is tried again only if this is given.
+ *   stream whose session cannot be gone on with begins anew, so it is tried again then only if this is given.
  * @property {number} [timeoutMs] How long the server may take until it listens.
  */
 
@@ -87,17 +88,17 @@ export class Transcription {
   #state = "disconnected";
   /** @type {"new" | "running" | "stopping" | "ended"} */
   #phase = "new";
-  #sessionId = "";
   #key = "";
   #progress = new Progress();
+  #resuming = new Resuming();
   #failures = 0; // connections in a row that never listened
-  #hasListened = false; // the present session
-  #hasEverListened = false;
-  #startedAtMs = 0; // when the server first listened
-  #listenedAtMs = 0; // when it last did
+  /** @type {number | null} */
+  #startedAtMs = null; // when a server first listened
+  /** @type {number | null} */
+  #listenedAtMs = null; // when the present one did
   #isEndingSource = false;
-  /** @type {{stopped: boolean, error: string | null, violation: TranscriptionError | null}} */
-  #ending = noEnding();
+  /** @type {{stopped?: true, isAbandoned?: true, error?: string, violation?: TranscriptionError}} */
+  #ending = {};
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retryTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -120,7 +121,7 @@ export class Transcription {
 
   /** The name of the session in the server's log; empty until it has listened. */
   get sessionId() {
-    return this.#sessionId;
+    return this.#resuming.sessionId;
   }
 
   /** How much audio the source has brought, in ms. */
@@ -215,12 +216,13 @@ export class Transcription {
       return this.#retryOrFail(new TranscriptionError("unreachable", `no token: ${messageOf(cause)}`, { cause }));
     }
     if (!this.#isRunning) return;
-    this.#ending = noEnding();
-    this.#hasListened = false;
+    this.#ending = {};
+    this.#listenedAtMs = null;
     const { partials, digits } = this.#options;
     const isStream = this.#isStream;
     try {
-      const address = addressOf(this.#options, this.#key);
+      const back = this.#resuming.parameters(isStream ? undefined : this.#outbox.startBytes);
+      const address = addressOf(this.#options, this.#key, back);
       /** @type {Session} */
       const session = new Session(address, { isStream, timeoutMs, partials, digits }, {
         take: (event) => this.#session === session && this.#accept(event),
@@ -236,12 +238,25 @@ export class Transcription {
   async #lose(code, reason, hasOpened) {
     this.#session = null;
     clearTimeout(this.#pumpTimer);
-    // A stream that has stopped is over, even if the network goes before its close comes.
-    const isOver = this.#phase === "stopping" || code === CloseCode.NORMAL || this.#isStream;
-    if (this.#ending.stopped && isOver) return this.#end();
-    if (this.#hasListened && performance.now() - this.#listenedAtMs > STEADY_MS) this.#failures = 0;
-    const error = hasOpened ? this.#explain(code, reason) : await this.#explainRefusal();
+    if (this.#ending.stopped && this.#isOver(code)) return this.#end();
+    const nowMs = performance.now();
+    this.#progress.pause(nowMs);
+    if (this.#ending.isAbandoned || (code === CloseCode.CANNOT_RESUME && this.#resuming.isPossible)) {
+      this.#resuming.forget();
+      if (!this.#isStream || this.#options.retry) return this.#connect();
+    }
+    if (nowMs - (this.#listenedAtMs ?? nowMs) > STEADY_MS) this.#failures = 0;
+    const { stopped, violation } = this.#ending;
+    const error = hasOpened
+      ? this.#explain(stopped ? CloseCode.RESTART : code, reason)
+      : (violation ?? (await explainRefusal(this.#options.server, this.#key, globalThis.fetch)));
     if (this.#isRunning) this.#retryOrFail(error);
+  }
+
+  /** Whether what has stopped is all that there was: a server that goes down stops by itself. @param {number} code */
+  #isOver(code) {
+    // A stream that has stopped is over, even if the network goes before its close comes.
+    return this.#isStream || (this.#listenedAtMs !== null && this.#outbox.isEmpty && (this.#phase === "stopping" || code === CloseCode.NORMAL));
   }
 
   /** @param {number} closeCode @param {string} reason */
@@ -253,16 +268,12 @@ export class Transcription {
     return new TranscriptionError("closed", `the connection was closed (${closeCode}): ${hint || "no reason was given"}`, { closeCode });
   }
 
-  #explainRefusal() {
-    return this.#ending.violation ?? explainRefusal(this.#options.server, this.#key, globalThis.fetch);
-  }
-
   /** @param {TranscriptionError} error */
   #retryOrFail(error) {
     const { retry } = this.#options;
-    const policy = retry ?? (this.#isStream ? false : {});
+    const policy = retry ?? (this.#isStream && !this.#resuming.isPossible ? false : {});
     const delayMs =
-      policy === false || !this.#hasEverListened ? null : retryDelayMs(error, this.#failures, policy, Math.random());
+      policy === false || this.#startedAtMs === null ? null : retryDelayMs(error, this.#failures, policy, Math.random());
     if (delayMs === null) return this.#fail(error);
     this.#failures++;
     this.#show("connecting");
@@ -276,14 +287,19 @@ export class Transcription {
   #accept(event) {
     switch (event.kind) {
       case "listening":
-        return this.#listen(event.sessionId);
+        return this.#listen(event);
+      case "received":
+        if (this.#resuming.acknowledge(event)) this.#failures = 0;
+        return this.#letGo();
       case "partial":
-        this.#takePartial(this.#progress.receive(event));
+        if (this.#options.partials ?? true) this.#tell("partial", this.#progress.receive(event));
         return;
       case "final": {
-        const result = this.#progress.receive(event);
+        const { number, ...final } = event;
+        if (!this.#resuming.takes(number)) return;
+        const result = this.#progress.receive(final);
         this.#failures = 0;
-        this.#outbox.confirm(result.offsetMs);
+        this.#letGo();
         return this.#tell("final", result);
       }
       case "error":
@@ -296,6 +312,7 @@ export class Transcription {
       }
       case "stopped":
         this.#ending.stopped = true;
+        this.#resuming.forget();
         return this.#session?.sendClose();
       case "shutting down":
         return this.#tell("shutdown", { atMs: event.atS * 1000 });
@@ -305,39 +322,48 @@ export class Transcription {
     }
   }
 
-  /** @param {string} sessionId */
-  #listen(sessionId) {
-    if (this.#hasListened) return; // a stream that is read again, in the same session
-    if (!this.#hasEverListened) this.#startedAtMs = performance.now();
-    this.#sessionId = sessionId;
-    this.#hasListened = this.#hasEverListened = true;
-    this.#listenedAtMs = performance.now();
-    this.#place();
+  /** @param {{sessionId: string, position: Position | null}} listening */
+  #listen(listening) {
+    if (this.#listenedAtMs !== null) return; // a stream that is read again, in the same session
+    const nowMs = (this.#listenedAtMs = performance.now());
+    const goesOnAt = this.#resuming.goOn(listening);
+    if (goesOnAt === null) this.#begin(listening, nowMs);
+    else if (!this.#isStream && !this.#outbox.seek(goesOnAt)) return this.#abandon();
     this.#listening.resolve();
     queueMicrotask(() => this.#pump()); // once the connection has told all that came
   }
 
-  /** Decide where in the audio this session begins, and tell what is between it and the last final. */
-  #place() {
+  /**
+   * Decide where in the audio this session begins, and tell what is between it and the last final.
+   * @param {{sessionId: string, position: Position | null}} listening
+   * @param {number} nowMs
+   */
+  #begin(listening, nowMs) {
     this.#outbox.takeDroppedMs(); // part of the gap
-    const nowMs = performance.now();
     const heardMs = this.#progress.heardMs(nowMs);
     this.#outbox.confirm(heardMs);
+    this.#startedAtMs ??= nowMs;
     const baseMs = this.#isStream ? nowMs - this.#startedAtMs : this.#outbox.rewind();
     this.#tellGap(heardMs, baseMs, "the connection was lost");
     this.#progress.begin(baseMs);
+    this.#resuming.begin(listening, this.#outbox.startBytes);
   }
 
-  /** @param {PartialResult} partial */
-  #takePartial(partial) {
-    if (this.#options.partials ?? true) this.#tell("partial", partial);
+  /** Audio is gone that this session has not got: another one may. */
+  #abandon() {
+    this.#ending.isAbandoned = true;
+    this.#session?.sendClose();
+  }
+
+  #letGo() {
+    this.#outbox.confirm(this.#progress.heardMs(performance.now()), this.#resuming.neededBytes);
   }
 
   /** Bring audio to the connection as long as it takes some, and the stop behind it. */
   #pump() {
     const session = this.#session;
-    if (!session?.takesAudio || !(this.#hasListened || this.#isStream)) return;
-    if (this.#outbox.takeDroppedMs() > 0) return session.sendClose(); // it takes nothing: another one may
+    if (!session?.takesAudio || !(this.#isStream || this.#listenedAtMs !== null)) return;
+    if (this.#outbox.takeDroppedMs() > 0) return this.#abandon(); // it takes nothing
     let piece;
     while (session.bufferedBytes < MOST_BUFFERED_BYTES && (piece = this.#outbox.take()) !== null) session.sendAudio(piece);
     clearTimeout(this.#pumpTimer);
@@ -432,10 +458,6 @@ export class Transcription {
   #tell(name, detail) {
     this.#target.dispatchEvent(new CustomEvent(name, { detail }));
   }
-}
-
-function noEnding() {
-  return { stopped: false, error: null, violation: null };
 }
 
 /** @param {unknown} error */

@@ -130,14 +130,14 @@ test("what is passing is tried again, what is not is not", () => {
 test("a key goes into no address, unless it can go nowhere else", () => {
   const server = "https://stt.example/a/";
   assert.deepEqual(addressOf({ server }, "tok.en"), {
-    url: "wss://stt.example/a/v2/realtime?results=standard",
+    url: "wss://stt.example/a/v2/realtime?results=standard&resume=true",
     protocols: ["token", "tok.en"],
   });
   assert.deepEqual(addressOf({ server }, "a/b="), {
-    url: "wss://stt.example/a/v2/realtime?results=standard&token=a%2Fb%3D",
+    url: "wss://stt.example/a/v2/realtime?results=standard&resume=true&token=a%2Fb%3D",
     protocols: [],
   });
-  assert.equal(addressOf({ server, url: "http://x/y" }, "a/b=").url, "wss://stt.example/a/v2/client/a%2Fb%3D?results=standard&url=http%3A%2F%2Fx%2Fy");
+  assert.equal(addressOf({ server, url: "http://x/y", resume: false }, "a/b=").url, "wss://stt.example/a/v2/client/a%2Fb%3D?results=standard&url=http%3A%2F%2Fx%2Fy");
   assert.equal(routeOf(server, "/v1/models"), "https://stt.example/a/v1/models");
 });
 
@@ -162,6 +162,7 @@ test("results that are none are violations", () => {
     "",
   ];
   for (const text of bad) assert.throws(() => parseServer(text), Violation, text);
+  assert.throws(() => parseServer(new ArrayBuffer(2)), Violation);
 });
 
 /**

@@ -50,10 +50,15 @@ export class Peer {
     this.socket.send(JSON.stringify(message));
   }
 
-  /** Take the start, and listen. */
-  async listen() {
+  /** What is asked for in the address. */
+  get asked() {
+    return Object.fromEntries(new URL(this.path, "ws://host").searchParams);
+  }
+
+  /** Take the start, and listen. @param {object} [position] Of a session that can be gone on with. */
+  async listen(position) {
     const start = await this.hear();
-    this.say({ state: "listening", session_id: "0".repeat(32) });
+    this.say({ state: "listening", session_id: "0".repeat(32), ...position });
     return JSON.parse(/** @type {string} */ (start));
   }
 }

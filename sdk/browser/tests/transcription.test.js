@@ -37,7 +37,7 @@ test("a session from start to stop", async (context) => {
 
   const started = transcription.start();
   const one = await peer();
-  assert.equal(one.path, "/v2/realtime?results=standard&language=nl");
+  assert.equal(one.path, "/v2/realtime?results=standard&language=nl&resume=true");
   assert.equal(one.offered, "token,key");
   assert.deepEqual(await one.listen(), { action: "start", actual_numbers: true });
   await started;

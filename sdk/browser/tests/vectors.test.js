@@ -4,6 +4,7 @@ import { test } from "node:test";
 
 import { addressOf } from "../src/address.js";
 import { Connection } from "../src/connection.js";
+import { readLegacy } from "../src/legacy.js";
 import { names, readText } from "./vector_files.js";
 
 const DIALOGUES = names.filter((name) => name.endsWith(".jsonl"));
@@ -16,9 +17,8 @@ async function readVector(name) {
 }
 
 /** @param {any} header */
-function shapeOf(header) {
-  if (header.endpoint.replace(/\/$/, "") === "/realtime") return "legacy";
-  return (header.query.results ?? header.settings.results) === "legacy" ? "legacy" : "standard";
+function isLegacy(header) {
+  return header.endpoint.replace(/\/$/, "") === "/realtime" || (header.query.results ?? header.settings.results) === "legacy";
 }
 
 /** @param {any} step */
@@ -78,7 +78,7 @@ for (const name of DIALOGUES) {
   test(`the connection plays ${name}`, async () => {
     const { header, steps } = await readVector(name);
     const isStream = header.endpoint.startsWith("/v2/client");
-    const connection = new Connection({ now: 0, isStream, shape: shapeOf(header) });
+    const connection = new Connection({ now: 0, isStream, ...(isLegacy(header) && { readResult: readLegacy }) });
 
     for (const step of steps) play(connection, step);
 
@@ -99,6 +99,7 @@ const OPTIONS = {
   pace: (value) => ({ pace: value }),
   track: (value) => ({ track: Number(value) }),
 };
+const OF_COMING_BACK = ["session", "epoch", "finals", "oldest_byte"];
 const BAD = /^(stream-)?(bad|empty|missing)-|-invalid/;
 
 for (const name of DIALOGUES.filter((one) => !BAD.test(one))) {
@@ -107,13 +108,17 @@ for (const name of DIALOGUES.filter((one) => !BAD.test(one))) {
     const asked = Object.entries(header.query).filter(([parameter]) => parameter in OPTIONS);
     const options = Object.assign({}, ...asked.map(([parameter, value]) => OPTIONS[parameter]?.(String(value))));
 
-    const { url, protocols } = addressOf({ server: "wss://stt.example/prefix", ...options }, "good-key");
+    const back = Object.entries(header.query).filter(([parameter]) => OF_COMING_BACK.includes(parameter));
+
+    const wishes = { server: "wss://stt.example/prefix", resume: header.query.resume === "true", ...options };
+    const { url, protocols } = addressOf(wishes, "good-key", Object.fromEntries(back));
 
     assert.deepEqual(protocols, ["token", "good-key"]);
     const { origin, pathname, searchParams } = new URL(url);
     assert.equal(origin, "wss://stt.example");
     assert.equal(pathname, "url" in options ? "/prefix/v2/client/-" : "/prefix/v2/realtime");
-    const usual = { results: "standard" };
-    assert.deepEqual(Object.fromEntries(searchParams), { ...usual, ...Object.fromEntries(asked) });
+    const { resume } = header.query;
+    const usual = { results: "standard", ...(resume === "true" && { resume }) };
+    assert.deepEqual(Object.fromEntries(searchParams), { ...usual, ...Object.fromEntries([...asked, ...back]) });
   });
 }

@@ -1,0 +1,42 @@
+/**
+ * Files to sound; loaded once there is a file.
+ * @module
+ */
+
+import { TranscriptionError } from "./errors.js";
+import { SAMPLE_RATE, toPcm16 } from "./pcm.js";
+
+const PIECE_SAMPLES = SAMPLE_RATE; // 1 s
+const LONGEST_FILE_S = 4 * 3600; // 0.9 GB for each channel as the browser decodes it
+const LARGEST_FILE_BYTES = 2 ** 30; // more would end the tab before its length is known
+
+/**
+ * The sound of a file in pieces of PCM.
+ * @param {Blob} file
+ */
+export async function decode(file) {
+  const samples = await samplesOf(file);
+  return (function* () {
+    for (let start = 0; start < samples.length; start += PIECE_SAMPLES) yield toPcm16(samples.subarray(start, start + PIECE_SAMPLES));
+  })();
+}
+
+/** @param {Blob} file */
+async function samplesOf(file) {
+  const tooLong = "a file of more than 4 hours or 1 GB: cut it, or let the server fetch it";
+  if (file.size > LARGEST_FILE_BYTES) throw new TranscriptionError("unreadable", tooLong);
+  const context = new OfflineAudioContext(1, 1, SAMPLE_RATE);
+  let buffer;
+  try {
+    buffer = await context.decodeAudioData(await file.arrayBuffer());
+  } catch (cause) {
+    throw new TranscriptionError("unreadable", "this browser cannot read the file as audio", { cause });
+  }
+  if (buffer.duration > LONGEST_FILE_S) {
+    throw new TranscriptionError("unreadable", tooLong);
+  }
+  const channels = Array.from({ length: buffer.numberOfChannels }, (_, index) => buffer.getChannelData(index));
+  const [first = new Float32Array(0), ...others] = channels;
+  for (const channel of others) channel.forEach((sample, index) => (first[index] = (first[index] ?? 0) + sample));
+  return others.length === 0 ? first : first.map((sample) => sample / channels.length);
+}
