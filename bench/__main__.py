@@ -12,6 +12,7 @@ BENCHES = {
     "accuracy": "word error beside the whole clip and moonshine-voice",
     "admission": "how many are let in, however they come (simulated, needs no manifest)",
     "chunkings": "the same finals however the audio was cut",
+    "journal": "what a journal of sessions costs, SQLite beside a format of our own (no manifest)",
     "joining": "clients that all come at once: how many are let in, how late finals are",
     "kept": "what sessions take that are kept, and that nothing of it stays (needs no manifest)",
     "language_id": "which language is found, and what finals claim",

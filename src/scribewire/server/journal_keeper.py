@@ -41,6 +41,9 @@ CALL_PATIENCE_S: Final = 2.0
 RETRY_EVERY_S: Final = 60.0
 """How long the journal is off before it is tried again."""
 
+MENDING_PATIENCE_S: Final = 30.0
+"""With the disk, before there are sessions: what earlier runs have left may be much."""
+
 LAST_PATIENCE_S: Final = 5.0
 """With the disk, when the server ends and there is something to be written."""
 
@@ -65,9 +68,10 @@ class Receipt:
         self._wake = wake
 
     def settle(self) -> None:
-        """Let it be told."""
-        self.is_settled = True
-        self._wake()
+        """Let it be told. Again does nothing."""
+        if not self.is_settled:
+            self.is_settled = True
+            self._wake()
 
 
 class JournalKeeper:
@@ -104,7 +108,7 @@ class JournalKeeper:
     async def prepare(self) -> None:
         """Mend what earlier runs have left, and say what there was."""
         try:
-            for words in await self._call(self._writer.mend):
+            for words in await self._call(self._writer.mend, MENDING_PATIENCE_S):
                 _log.warning(LogLine("journal_mended", "! {text}", text=words))
         except JournalFault as fault:
             self._turn_off(fault)
@@ -193,14 +197,17 @@ class JournalKeeper:
             self._synced_at = now
             await self._call(self._writer.sync)
 
-    async def _call(self, function: Callable[[], Result]) -> Result:
+    async def _call(
+        self, function: Callable[[], Result], patience_s: float | None = None
+    ) -> Result:
+        patience_s = patience_s or self._call_patience_s
         call = self._thread.submit(function)
         try:
-            async with asyncio.timeout(self._call_patience_s):
+            async with asyncio.timeout(patience_s):
                 return await asyncio.wrap_future(call)
         except TimeoutError:
             call.cancel()
-            raise JournalFault(_HANGS.format(patience_s=self._call_patience_s)) from None
+            raise JournalFault(_HANGS.format(patience_s=patience_s)) from None
 
     def _turn_off(self, fault: ServerFault) -> None:
         if self.is_up:
