@@ -10,8 +10,9 @@ from starlette.websockets import WebSocket
 
 from scribewire.protocol.dialects import read_request
 from scribewire.server.attachment import Attachment
-from scribewire.server.session import Session, open_session
+from scribewire.server.session import Session
 from scribewire.server.session_clock import USUAL_TIMES, SessionTimes
+from scribewire.server.session_opening import open_session
 
 if TYPE_CHECKING:
     from scribewire.testing.running import RunningServer

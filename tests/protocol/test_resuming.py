@@ -17,6 +17,15 @@ def test_who_has_all_that_is_needed_may_go_on(given: ComeBack) -> None:
     check_come_back(given, POSITION, kept_finals=3)
 
 
+def test_who_has_not_heard_of_the_latest_epoch_may_go_on_from_the_one_before() -> None:
+    earlier = {"d": 5}
+    check_come_back(back(epoch="d", finals=5), POSITION, kept_finals=3, earlier=earlier)
+
+    # What it counts from there on nobody has told it in this epoch.
+    with pytest.raises(ClientFault, match="begun anew"):
+        check_come_back(back(epoch="d", finals=6), POSITION, kept_finals=3, earlier=earlier)
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [

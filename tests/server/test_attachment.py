@@ -25,8 +25,9 @@ from scribewire.protocol.dialogue import (
 from scribewire.protocol.resuming import Position
 from scribewire.server.attachment import Attachment
 from scribewire.server.concurrency import ConcurrencyError
-from scribewire.server.session import Session, open_session
+from scribewire.server.session import Session
 from scribewire.server.session_clock import USUAL_TIMES, SessionTimes
+from scribewire.server.session_opening import open_session
 from scribewire.testing.faulty import StuckEngine
 from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.running import RunningServer, run_server

@@ -96,14 +96,15 @@ async def test_positions_are_asked_for_until_they_are_forgotten(tmp_path: Path) 
     asked = asyncio.Event()
     count = 0
 
-    def next_position() -> JournalEntry | None:
+    def write_next(keeper: JournalKeeper) -> None:
         nonlocal count
         count += 1
         asked.set()
-        return JournalEntry(head=OF, position=position(count)) if count < 3 else None
+        if count < 3:
+            keeper.write(JournalEntry(head=OF, position=position(count)))
 
     async with keeping(JournalWriter(tmp_path, days=30)) as keeper:
-        keeper.follow(OF.session_id, next_position)
+        keeper.follow(OF.session_id, lambda: write_next(keeper))
         async with asyncio.timeout(20):
             while count < 4:
                 await asked.wait()

@@ -16,8 +16,8 @@ from scribewire.protocol.dialogue import SessionStarted
 from scribewire.protocol.resuming import ComeBack
 from scribewire.server.attachment import Attachment
 from scribewire.server.link import Link
-from scribewire.server.session import open_session
 from scribewire.server.session_clock import SessionTimes
+from scribewire.server.session_opening import open_session
 from scribewire.testing.observing import RememberingObserver
 from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm

@@ -14,8 +14,9 @@ from scribewire.events import Final
 from scribewire.grants import NO_LIMITS, Grant
 from scribewire.protocol.dialogue import SessionStarted
 from scribewire.server.concurrency import ConcurrencyError
-from scribewire.server.session import Session, open_session
+from scribewire.server.session import Session
 from scribewire.server.session_news import SessionNews, SourceEnded
+from scribewire.server.session_opening import open_session
 from scribewire.server.session_results import MAX_KEPT_RESULTS, NumberedResult
 from scribewire.sources.events import (
     SourceAudio,

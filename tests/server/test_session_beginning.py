@@ -10,7 +10,6 @@ from scribewire.audio.pcm import WIRE_PCM, PcmFormat
 from scribewire.audio.wire import WireLayout
 from scribewire.events import Final, Partial, SpeechStarted
 from scribewire.protocol.dialogue import SessionStarted
-from scribewire.server.session import open_session
 from scribewire.server.session_beginning import (
     FRESH,
     NO_ORIGIN,
@@ -19,6 +18,7 @@ from scribewire.server.session_beginning import (
     StreamOrigin,
     moved_to,
 )
+from scribewire.server.session_opening import open_session
 from scribewire.testing.scripted import draw_pcm
 from scribewire.types import Word
 from scribewire.wishes import Wishes

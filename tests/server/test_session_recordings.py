@@ -15,8 +15,9 @@ from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.stream import Stream
 from scribewire.server.services import Services
-from scribewire.server.session import Session, open_session
+from scribewire.server.session import Session
 from scribewire.server.session_news import AudioRefused, SessionNews
+from scribewire.server.session_opening import open_session
 from scribewire.sources.pushed import PushedAudio
 from scribewire.testing.running import RunningServer
 from scribewire.testing.scripted import draw_pcm

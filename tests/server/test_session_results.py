@@ -6,7 +6,8 @@ import pytest
 
 from scribewire.errors import ServerFault
 from scribewire.protocol.dialogue import SessionStarted
-from scribewire.server.session import Session, open_session
+from scribewire.server.session import Session
+from scribewire.server.session_opening import open_session
 from scribewire.server.session_results import MAX_KEPT_FINALS, SessionResults
 from scribewire.testing.running import RunningServer
 from scribewire.testing.scripted import draw_pcm

@@ -52,8 +52,9 @@ def list_sessions(
     """List the sessions, the oldest first.
 
     `complete` has all its finals; `dropped` ended before, since nobody
-    waited for it any more; `failed` by a fault of the server; `cut off`
-    when the server itself ended; `open` goes on.
+    waited for it any more; `drained` while its server went down in order;
+    `failed` by a fault of the server; `cut off` when the server itself
+    ended; `open` goes on.
 
     What cannot be read is told, and makes exit code 1.
     """

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 from scribewire.errors import ServerFault
 
 if TYPE_CHECKING:
+    from scribewire.audio.wire import WireLayout
     from scribewire.events import Final
     from scribewire.wishes import Wishes
 
-SessionOutcome: TypeAlias = Literal["complete", "dropped", "failed"]
-"""How a session ended: with its last final, before that because nobody waited for it any more, or
-by a fault of the server."""
+SessionOutcome: TypeAlias = Literal["complete", "dropped", "drained", "failed"]
+"""How a session ended: with its last final; before that because nobody waited for it any more;
+while its server went down; by a fault of the server."""
 
 OUTCOMES: frozenset[str] = frozenset(get_args(SessionOutcome))
 """Every `SessionOutcome`."""
@@ -44,6 +45,8 @@ class SessionHead:
     """Of its positions, if it can be resumed."""
     resume_window_ms: int = 0
     """How long it is kept for its client to come back; 0: it is not."""
+    finals_before: int = 0
+    """How many it had when it went on here, where it has begun at another process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,10 @@ class SessionPosition:
     """How much was heard."""
     finals: int = 0
     """The number of the last one."""
+    settled_ms: int | None = None
+    """How much of what was heard is before `replay_from_bytes`; None: nobody can go on there."""
+    layout: WireLayout | None = None
+    """How the bytes are written, once that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

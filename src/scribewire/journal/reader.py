@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from scribewire.journal.entries import (
@@ -25,10 +25,13 @@ from scribewire.journal.rows import (
     position_checksum,
     read_final,
     read_head,
+    read_layout,
 )
+from scribewire.journal.segment import day_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from datetime import date
     from pathlib import Path
 
 JournaledState: TypeAlias = SessionOutcome | Literal["open", "cut off"]
@@ -36,8 +39,12 @@ JournaledState: TypeAlias = SessionOutcome | Literal["open", "cut off"]
 
 _BUSY_S = 5.0
 _DAMAGED = "{segment}: {count} of the {what} of session {id} are damaged and left out"
+_POSITIONS = (
+    "SELECT at_ms, received_bytes, replay_from_bytes, audio_ms, finals, settled_ms, layout, crc"
+    " FROM positions WHERE session = ? ORDER BY row DESC"
+)
 _HEADS = "SELECT key, id, content, crc FROM sessions"
-_POSITION = ("at_ms", "received_bytes", "replay_from_bytes", "audio_ms", "finals")
+_POSITION = ("at_ms", "received_bytes", "replay_from_bytes", "audio_ms", "finals", "settled_ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +63,8 @@ class JournaledSession:
     state: JournaledState
     written_at_ms: int
     """When it was last written, in Unix time, to a second."""
+    epochs: Mapping[str, int] = field(default_factory=dict)
+    """Those before the last, and how many finals there were when the next one began."""
     problems: tuple[str, ...] = ()
     """What could not be read, in words."""
 
@@ -83,10 +92,13 @@ class JournalContents:
     """What could not be read, of no session that is known."""
 
 
-def read_session(folder: Path, session_id: str) -> JournaledSession | None:
+def read_session(
+    folder: Path, session_id: str, *, since: date | None = None
+) -> JournaledSession | None:
     """Return what a journal has of a session; None: nothing that can be read.
 
-    Raises JournalFault where there is no journal.
+    What was written before `since`, a day of UTC, is left out. Raises JournalFault where there is
+    no journal.
     """
     found = _Collected(session_id)
 
@@ -96,7 +108,8 @@ def read_session(folder: Path, session_id: str) -> JournaledSession | None:
             found.read(path.name, database, key, content, crc)
 
     for path in find_segments(folder):
-        _read(path, read, found.problems)
+        if since is None or (day_of(path.name) or since) >= since:
+            _read(path, read, found.problems)
     return found.session() if found.is_there else None
 
 
@@ -149,6 +162,14 @@ def _open(path: Path) -> sqlite3.Connection:
     return database
 
 
+def _position(columns: list[int], layout: str | None) -> SessionPosition | None:
+    """Return the position of a row; None where it is damaged."""
+    with contextlib.suppress(JournalFault):
+        given = dict(zip(_POSITION, columns, strict=True))
+        return SessionPosition(**given, layout=read_layout(layout))
+    return None
+
+
 class _Collected:
     """One session, as it comes together from the segments, the oldest first."""
 
@@ -157,6 +178,7 @@ class _Collected:
         self.problems: list[str] = []
         self._id = session_id
         self._head: SessionHead | None = None
+        self._epochs: dict[str, int] = {}
         self._began_at_ms: int | None = None
         self._finals: dict[int, JournaledFinal] = {}
         self._position: SessionPosition | None = None
@@ -183,6 +205,7 @@ class _Collected:
             position=self._position,
             state=self._state,
             written_at_ms=self._written_at_ms,
+            epochs=self._epochs,
             problems=tuple(self.problems),
         )
 
@@ -194,6 +217,8 @@ class _Collected:
         if head is None:
             self.problems.append(f"{name}: the head of session {self._id} is damaged")
             return
+        if self._head is not None and self._head.epoch not in (None, head.epoch):
+            self._epochs[self._head.epoch] = head.finals_before
         self._head = head
         self._began_at_ms = self._began_at_ms or head.began_at_ms
         self._written_at_ms = max(self._written_at_ms, head.began_at_ms)
@@ -214,13 +239,9 @@ class _Collected:
 
     def _read_position(self, name: str, database: sqlite3.Connection, key: int) -> None:
         damaged = 0
-        for *columns, crc in database.execute(
-            "SELECT at_ms, received_bytes, replay_from_bytes, audio_ms, finals, crc FROM positions"
-            " WHERE session = ? ORDER BY row DESC",
-            (key,),
-        ):
-            position = SessionPosition(**dict(zip(_POSITION, columns, strict=True)))
-            if position_checksum(self._id, position) != crc:
+        for *columns, layout, crc in database.execute(_POSITIONS, (key,)):
+            position = _position(columns, layout)
+            if position is None or position_checksum(self._id, position) != crc:
                 damaged += 1
                 continue
             self._position = position

@@ -6,10 +6,12 @@ Everything is kept that it takes to tell a final again exactly as it was told.
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from scribewire.audio.pcm import PcmFormat
+from scribewire.audio.wire import WireLayout
 from scribewire.events import Final
 from scribewire.journal.entries import OUTCOMES, JournalFault, SessionHead
 from scribewire.types import Word
@@ -76,8 +78,25 @@ def _read_word(told: tuple[str, int, int, float]) -> Word:
 def position_checksum(session_id: str, position: SessionPosition) -> int:
     """Return the checksum of a position, which is written in columns."""
     told = f"{position.at_ms} {position.received_bytes} {position.replay_from_bytes}"
-    content = f"{told} {position.audio_ms} {position.finals}".encode()
+    told += f" {position.audio_ms} {position.finals} {position.settled_ms}"
+    content = f"{told} {write_layout(position.layout)}".encode()
     return checksum(session_id, "position", content)
+
+
+def write_layout(layout: WireLayout | None) -> str | None:
+    """Return how audio is written as a text."""
+    return None if layout is None else _dump(asdict(layout)).decode()
+
+
+def read_layout(text: str | None) -> WireLayout | None:
+    """Return the layout that a text tells. Raises JournalFault where it tells none."""
+    if text is None:
+        return None
+    told = _load(text.encode())
+    try:
+        return WireLayout(pcm=PcmFormat(**told.pop("pcm")), **told)
+    except (KeyError, TypeError) as error:
+        raise JournalFault(f"no layout of audio: {error}") from None
 
 
 def end_checksum(session_id: str, end: SessionEnd) -> int:

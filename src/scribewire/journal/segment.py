@@ -22,6 +22,7 @@ from scribewire.journal.rows import (
     position_checksum,
     write_final,
     write_head,
+    write_layout,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ CREATE UNIQUE INDEX finals_by_number ON finals (session, number);
 CREATE TABLE positions (
     row INTEGER PRIMARY KEY, session INTEGER NOT NULL, at_ms INTEGER NOT NULL,
     received_bytes INTEGER NOT NULL, replay_from_bytes INTEGER NOT NULL,
-    audio_ms INTEGER NOT NULL, finals INTEGER NOT NULL, crc INTEGER NOT NULL
+    audio_ms INTEGER NOT NULL, finals INTEGER NOT NULL, settled_ms INTEGER, layout TEXT,
+    crc INTEGER NOT NULL
 );
 CREATE INDEX positions_by_session ON positions (session);
 CREATE TABLE ends (
@@ -159,7 +161,7 @@ class JournalSegment:
         if (at := entry.position) is not None:
             run(
                 "INSERT INTO positions (session, at_ms, received_bytes, replay_from_bytes,"
-                " audio_ms, finals, crc) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                " audio_ms, finals, settled_ms, layout, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     key,
                     at.at_ms,
@@ -167,6 +169,8 @@ class JournalSegment:
                     at.replay_from_bytes,
                     at.audio_ms,
                     at.finals,
+                    at.settled_ms,
+                    write_layout(at.layout),
                     position_checksum(session_id, at),
                 ),
             )

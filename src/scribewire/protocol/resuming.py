@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from scribewire.errors import ClientFault, CloseCode
+
+NO_EPOCHS: Final[Mapping[str, int]] = MappingProxyType({})
 
 _REFUSED = "cannot be resumed: {why}; begin a new session, without `session`"
 _UNKNOWN = "no such session of this key is kept here, or not any more"
@@ -40,12 +45,19 @@ def cannot_resume(why: str = _UNKNOWN) -> ClientFault:
     return ClientFault(_REFUSED.format(why=why), CloseCode.CANNOT_RESUME)
 
 
-def check_come_back(back: ComeBack, position: Position, *, kept_finals: int) -> None:
+def check_come_back(
+    back: ComeBack,
+    position: Position,
+    *,
+    kept_finals: int,
+    earlier: Mapping[str, int] = NO_EPOCHS,
+) -> None:
     """Raise ClientFault where the session cannot go on from what the client has.
 
-    `kept_finals`: how many of the last finals can be told again.
+    `kept_finals`: how many of the last finals can be told again. `earlier`: the epochs that it has
+    gone on from, and how many finals there were then; a client may not have heard of another.
     """
-    if back.epoch != position.epoch:
+    if back.epoch != position.epoch and back.finals > earlier.get(back.epoch, -1):
         raise cannot_resume("its server has begun anew since")
     if back.finals > position.finals:
         raise cannot_resume(f"it has {position.finals} finals, not {back.finals}")

@@ -215,7 +215,7 @@ class Attachment:
         except ClientFault as fault:
             self._dialogue.reject(fault)
         self._clock.receive_audio(_now())
-        self._told.acknowledge(self._session.position, self._dialogue, now=_now())
+        self._told.acknowledge(self._session, self._dialogue, now=_now())
 
     # The writer.
 

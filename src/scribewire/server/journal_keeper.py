@@ -15,10 +15,12 @@ import asyncio
 import contextlib
 import logging
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from scribewire.errors import ServerFault
 from scribewire.journal.entries import JournalEntry, JournalFault
+from scribewire.journal.reader import read_session
 from scribewire.journal.writer import JournalWriter, prepare_folder
 from scribewire.log_line import LogLine
 from scribewire.runtime.one_thread import OneThread
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from scribewire.journal.reader import JournaledSession
     from scribewire.settings import Settings
 
 POSITIONS_EVERY_S: Final = 1.0
@@ -100,8 +103,9 @@ class JournalKeeper:
         self._thread = OneThread("journal")
         self._waiting: list[JournalEntry] = []
         self._receipts: list[Receipt] = []  # of those that wait
+        self._notes: list[Callable[[], None]] = []  # likewise: who hears that they are written
         self._wake = asyncio.Event()  # something waits that is urgent
-        self._positions: dict[str, Callable[[], JournalEntry | None]] = {}
+        self._positions: dict[str, Callable[[], None]] = {}
         self._synced_at = 0.0
         self._retry_at = 0.0
 
@@ -113,31 +117,50 @@ class JournalKeeper:
         except JournalFault as fault:
             self._turn_off(fault)
 
-    def follow(self, session_id: str, position: Callable[[], JournalEntry | None]) -> None:
-        """Ask for the position of a session now and then; None: it is where it was."""
-        self._positions[session_id] = position
+    def follow(self, session_id: str, write_position: Callable[[], None]) -> None:
+        """Have the position of a session written now and then."""
+        self._positions[session_id] = write_position
 
     def forget(self, session_id: str) -> None:
         """Ask for it no more."""
         self._positions.pop(session_id, None)
 
-    def write(self, entry: JournalEntry) -> None:
-        """Have something written in its turn."""
+    def write(self, entry: JournalEntry, note: Callable[[], None] | None = None) -> None:
+        """Have something written in its turn; `note` is called when it is."""
         if not self.is_up:
             return
         self._waiting.append(entry)
+        if note is not None:
+            self._notes.append(note)
         if len(self._waiting) > MAX_WAITING_ENTRIES:
             self._turn_off(JournalFault(f"{len(self._waiting)} entries wait for the disk"))
 
-    def write_soon(self, entry: JournalEntry, wake: Callable[[], object]) -> Receipt | None:
-        """Have something written at once; `wake` is called when it is. None: nobody writes it."""
-        self.write(entry)
+    def write_soon(
+        self,
+        entry: JournalEntry,
+        wake: Callable[[], object],
+        note: Callable[[], None] | None = None,
+    ) -> Receipt | None:
+        """Have something written at once; `wake` is called when it is, or never will be.
+
+        None: nobody writes it.
+        """
+        self.write(entry, note)
         if not self.is_up:
             return None
         receipt = Receipt(wake)
         self._receipts.append(receipt)
         self._wake.set()
         return receipt
+
+    async def find(self, session_id: str) -> JournaledSession | None:
+        """Return what it has of a session since yesterday; None: nothing that can be read."""
+        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        try:
+            return await self._call(lambda: read_session(self.folder, session_id, since=yesterday))
+        except JournalFault as fault:
+            _log.warning(LogLine("journal_unread", "! the journal: {reason}", reason=str(fault)))
+            return None
 
     async def run(self) -> None:
         """Write what comes, until it is cancelled."""
@@ -169,18 +192,19 @@ class JournalKeeper:
 
     def _ask_positions(self) -> None:
         if self.is_up:
-            asked = [position() for position in self._positions.values()]
-            for entry in asked:
-                if entry is not None:
-                    self.write(entry)
+            for write_position in tuple(self._positions.values()):
+                write_position()
 
     async def _write_waiting(self) -> None:
         if not self.is_up or not self._waiting:
             return
         entries, self._waiting = self._waiting, []
         receipts, self._receipts = self._receipts, []
+        notes, self._notes = self._notes, []
         try:
             await self._call(lambda: self._writer.write(entries))
+            for note in notes:
+                note()
             self._settle(receipts)
             await self._sync()
         except JournalFault as fault:
@@ -216,6 +240,7 @@ class JournalKeeper:
         self.is_up = False
         self._retry_at = asyncio.get_running_loop().time() + self._retry_every_s
         self._waiting.clear()
+        self._notes.clear()
         receipts, self._receipts = self._receipts, []
         self._settle(receipts)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -89,7 +89,7 @@ class KeptSessions:
         """Know a session that begins; its attachment carries it."""
         self._known[one.session.id] = one
 
-    def is_known(self, back: ComeBack, key_ids: frozenset[str]) -> bool:
+    def is_known(self, back: ComeBack, key_ids: Collection[str]) -> bool:
         """Tell whether a session of one of these keys could be gone on with."""
         one = self._known.get(back.session_id)
         return one is not None and one.key_id in key_ids
@@ -179,9 +179,13 @@ class KeptSessions:
 
     def _give_up(self, one: KeptSession, reason: NotResumed) -> None:
         """Keep it no longer, though nobody has come back to it."""
-        if not one.session.has_ended:
+        session = one.session
+        if reason == "server down" and session.replay_from is not None:
+            words = "= what its client has not got is in the journal, for it to come back elsewhere"
+            _log.info(LogLine("left", words, session=session.id))
+        elif not session.has_ended:
             words = "x its client has not come back: what it had not got is lost"
-            _log.warning(LogLine("not_resumed", words, session=one.session.id))
+            _log.warning(LogLine("not_resumed", words, session=session.id))
             self._observer.note_not_resumed(reason)
         self._forget(one)
 

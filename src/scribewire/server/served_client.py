@@ -16,13 +16,15 @@ from scribewire.log_line import LogLine
 from scribewire.origins import normalise_origin
 from scribewire.protocol.resuming import cannot_resume
 from scribewire.server.attachment import Attachment
+from scribewire.server.going_on import beginning_of
 from scribewire.server.kept_sessions import KeptSession
 from scribewire.server.key_watch import KeyWatch
 from scribewire.server.rest.access import host_of_client
 from scribewire.server.rest.cors import origin_of
-from scribewire.server.session import open_session
+from scribewire.server.session_beginning import FRESH
 from scribewire.server.session_clock import SessionTimes
 from scribewire.server.session_journal import SessionJournal, head_of
+from scribewire.server.session_opening import open_session
 from scribewire.server.websocket_talk import SCOPE_KEY
 from scribewire.sources.http.urls import host_of
 
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
 
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.protocol.dialogue import OpeningRequest, SessionStarted
+    from scribewire.protocol.resuming import ComeBack
     from scribewire.server.journal_keeper import JournalKeeper
     from scribewire.server.services import Services
     from scribewire.server.session import Session
+    from scribewire.server.session_beginning import SessionBeginning
     from scribewire.server.websocket_talk import WebSocketTalk
     from scribewire.wishes import Wishes
 
@@ -65,6 +69,8 @@ class ServedClient:
         back = opening.come_back
         self._name = secrets.token_hex(16) if back is None else back.session_id
         self._kept: KeptSession | None = None  # if it can be resumed
+        # Where another process has left it, if one has, with the key that may go on there.
+        self._left: tuple[SessionBeginning, str] | None = None
         self._fault: ClientFault | None = None  # why the one that was asked for cannot be
 
     async def run(self) -> None:
@@ -115,19 +121,43 @@ class ServedClient:
         try:
             if grant is None:
                 raise cannot_resume("its key has to come with the request")
-            self._kept = await self._services.kept.take(back, grant.key_id, attachment)
+            await self._find_kept(back, grant.key_id, attachment)
         except ClientFault as fault:
             self._fault = fault
+
+    async def _find_kept(self, back: ComeBack, key_id: str, attachment: Attachment) -> None:
+        """Take a session that is kept here, or find out where another process has left it."""
+        services = self._services
+        journal, kept = services.journal, services.kept
+        if journal is None or not kept.is_on or kept.is_known(back, {key_id}):
+            self._kept = await kept.take(back, key_id, attachment)
+            return
+        recorded = await journal.find(back.session_id)
+        beginning = beginning_of(recorded, back, key_id, now_ms=int(time.time() * 1000))
+        self._left = beginning, key_id
 
     def _find_session(self, started: SessionStarted) -> Session:
         if self._fault is not None:
             raise self._fault
-        if self._opening.come_back is None:
-            self._take_places(started)
+        if self._kept is not None:
             self._admit(started)
-            return self._begin(started)
+            return self._go_on(started)
+        beginning = self._beginning_for(started.grant.key_id)
+        self._take_places(started)
         self._admit(started)
-        return self._go_on(started)
+        return self._begin(started, beginning)
+
+    def _beginning_for(self, key_id: str) -> SessionBeginning:
+        if self._left is None:
+            return FRESH
+        beginning, may_go_on = self._left
+        if key_id != may_go_on:
+            raise cannot_resume()
+        back = self._opening.come_back
+        if back is not None and self._services.kept.is_known(back, {key_id}):
+            raise BusyFault("another connection has just gone on with this session")
+        self._note_resumed()
+        return beginning
 
     def _take_places(self, started: SessionStarted) -> None:
         access, grant = self._services.keys.access, started.grant
@@ -151,10 +181,10 @@ class ServedClient:
             talk.begin_session()
         _log_client(self._name, self._websocket, started)
 
-    def _begin(self, started: SessionStarted) -> Session:
+    def _begin(self, started: SessionStarted, beginning: SessionBeginning) -> Session:
         services, grant = self._services, started.grant
         use = services.keys.access.begin(grant, end=self._attachment.reject)
-        session = open_session(self._name, started, services, use)
+        session = open_session(self._name, started, services, use, beginning)
         is_resumable = self._opening.is_resumable and services.kept.is_on
         owned = AsyncExitStack() if is_resumable else self._owned
         if is_resumable:
@@ -183,16 +213,20 @@ class ServedClient:
     ) -> SessionJournal:
         window_ms = self._services.settings.resume_window_ms
         head = head_of(session, self._opening, started, resume_window_ms=window_ms, now=time.time())
-        return SessionJournal(keeper, session, head)
+        is_ending = self._services.draining.has_begun.is_set
+        return SessionJournal(keeper, session, head, is_server_ending=is_ending)
 
     def _go_on(self, started: SessionStarted) -> Session:
         kept = self._kept
         assert kept is not None, "it was taken, or why it was not is known"
         if kept.key_id != started.grant.key_id or kept.attachment is not self._attachment:
             raise cannot_resume()
+        self._note_resumed()
+        return kept.session
+
+    def _note_resumed(self) -> None:
         self._services.observer.note_resumed()
         _session_log.info(LogLine("resumed", "= its client has come back", session=self._name))
-        return kept.session
 
 
 def speech_for(wishes: Wishes, services: Services) -> SpeechEngine:

@@ -6,19 +6,14 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scribewire.audio.container import TrackWish
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
-from scribewire.audio.wire import CompressedAudio, WireDecoder
+from scribewire.audio.wire import CompressedAudio
 from scribewire.errors import ClientFault, ServerFault
 from scribewire.log_line import LogLine
 from scribewire.protocol.resuming import Position, check_come_back
-from scribewire.recognition.recognizer import Recognizer
-from scribewire.recognition.rules import rules_for
 from scribewire.runtime.observer import UNOBSERVED_STREAM
-from scribewire.runtime.stream import Stream
 from scribewire.server.allowance import AudioAllowance
 from scribewire.server.concurrency import OneTask
 from scribewire.server.pulling import pace_events, write_silence
@@ -27,78 +22,22 @@ from scribewire.server.session_news import AudioRefused, EngineLoaded, SourceEnd
 from scribewire.server.session_results import SessionResults
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost, SourceOpened, SourceTrack
 from scribewire.sources.faults import SourceFault
-from scribewire.sources.pushed import PushedAudio, PushedMedia
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
-    from scribewire.keys.access import KeyUse
-    from scribewire.protocol.dialogue import SessionStarted
     from scribewire.protocol.resuming import ComeBack
     from scribewire.runtime.observer import SessionObserver
-    from scribewire.server.services import Services
+    from scribewire.runtime.stream import Stream
     from scribewire.server.session_news import SessionNews
     from scribewire.sources.events import SourceEvent
-    from scribewire.sources.pulled import Sources
+    from scribewire.sources.pushed import PushedAudio, PushedMedia
     from scribewire.types import Pace, Samples
     from scribewire.wishes import Wishes
 
 MAX_NEWS = 16  # opened and lost, in turn; what nobody took is history
 
 _log = logging.getLogger("scribewire.session")
-
-
-def open_session(
-    session_id: str,
-    started: SessionStarted,
-    services: Services,
-    use: KeyUse | None = None,
-    beginning: SessionBeginning = FRESH,
-) -> Session:
-    """Return a session as it was asked for, ready for audio; the caller owes it `aclose`.
-
-    `use` counts its audio for its key.
-    """
-    assert started.audio_format == "pcm", "there is no other format"
-    wishes, engines = started.wishes, services.engines
-    speech = engines.speech_for(wishes.language, wishes.mode, wishes.languages)
-    granted = replace(wishes, speakers=wishes.speakers and engines.voices is not None)
-    rules = rules_for(
-        granted,
-        speech.traits,
-        speech.calibration,
-        max_utterance_ms=services.settings.max_utterance_ms,
-    )
-    loading = services.residence.bring(speech)
-    observer = services.observer.open_session(session_id, wishes)
-    session = Session(
-        session_id,
-        wishes,
-        stream=Stream(
-            Recognizer(rules), services.scheduler, speech, loading=loading, observer=observer
-        ),
-        pushed=PushedAudio(
-            pcm=WireDecoder(beginning.layout),
-            media=PushedMedia(services.sources.decoders, _track_wish(wishes)),
-        ),
-        source=_pull(services.sources, started),
-        loading=loading,
-        allowance=AudioAllowance(started.grant.max_audio_s, use),
-        observer=observer,
-    )
-    session.begin_at(beginning)
-    return session
-
-
-def _pull(sources: Sources, started: SessionStarted) -> AsyncGenerator[SourceEvent, None] | None:
-    wishes = started.wishes
-    if wishes.url is None:
-        return None
-    return sources.pull(wishes.url, _track_wish(wishes), started.grant.may_pull_from)
-
-
-def _track_wish(wishes: Wishes) -> TrackWish:
-    return TrackWish(number=wishes.track, language=wishes.locked_language)
 
 
 class Session:
@@ -139,6 +78,7 @@ class Session:
         self.results = SessionResults(stream, wishes)
         self._beginning = FRESH
         self._epoch: str | None = None  # set where it can be resumed
+        self.replay_from: Callable[[], int] | None = None  # set where another process could
         self._news: deque[SessionNews] = deque(maxlen=MAX_NEWS)
         # Set once no more audio comes from a source, or a decoder.
         self._audio_end: SourceEnded | AudioRefused | None = None
@@ -261,6 +201,11 @@ class Session:
         )
 
     @property
+    def replay_from_bytes(self) -> int:
+        """No audio before this will be asked for again, here or at another process."""
+        return self.received_bytes if self.replay_from is None else self.replay_from()
+
+    @property
     def settled(self) -> SettledAudio | None:
         """Audio that no result needs any more but those that were taken.
 
@@ -273,7 +218,12 @@ class Session:
     def check_come_back(self, back: ComeBack) -> None:
         """Raise ClientFault where it cannot go on from what a client has."""
         assert self.position is not None, "it can be resumed"
-        check_come_back(back, self.position, kept_finals=self.results.kept_finals)
+        check_come_back(
+            back,
+            self.position,
+            kept_finals=self.results.kept_finals,
+            earlier=self._beginning.epochs,
+        )
 
     async def collect(self) -> None:
         """Take results as they come, for whoever attaches next, until cancelled or the last one."""

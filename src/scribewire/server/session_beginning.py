@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from scribewire.events import Partial, SpeechStarted
@@ -10,6 +10,8 @@ from scribewire.recognition.requests import FRAME_SAMPLES
 from scribewire.types import samples_to_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scribewire.audio.wire import WireLayout
     from scribewire.events import TranscriptEvent
     from scribewire.types import Word
@@ -61,6 +63,8 @@ class SessionBeginning:
     """The latest ones of before, that can be told again."""
     final_count: int = 0
     """How many there were before."""
+    epochs: Mapping[str, int] = field(default_factory=dict)
+    """Those that it goes on from, and how many finals there were when the next one began."""
 
     def settled(self, layout: WireLayout | None, samples: int) -> SettledAudio:
         """Return what is settled of the session when that is of the stream of this process."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from scribewire.server.journal_keeper import JournalKeeper, Receipt
     from scribewire.server.session import Session
 
+_ALIVE_MS = 10_000  # how exactly it is known when the process of a session went away
+
 
 def head_of(
     session: Session,
@@ -45,6 +47,7 @@ def head_of(
         key_id=started.grant.key_id,
         epoch=None if position is None else position.epoch,
         resume_window_ms=0 if position is None else resume_window_ms,
+        finals_before=session.results.last_final,
     )
 
 
@@ -57,50 +60,69 @@ class SessionJournal:
         session: Session,
         head: SessionHead,
         *,
+        is_server_ending: Callable[[], bool] = lambda: False,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._keeper, self._session, self._head = keeper, session, head
-        self._now = now
+        self._is_server_ending, self._now = is_server_ending, now
+        self._replay_from_bytes = session.received_bytes  # that was written
         self._last = SessionPosition(at_ms=0)  # as it was written
+        session.replay_from = self._replay_from
         session.results.journal_finals(self._write_final)
-        keeper.follow(head.session_id, self._next_position)
-        keeper.write(JournalEntry(head=head))
+        keeper.follow(head.session_id, self._write_position)
+        # At once: its client may come back to it from now on.
+        keeper.write_soon(JournalEntry(head=head), lambda: None)
 
     def close(self) -> None:
         """Write how it has ended, once it has."""
         self._keeper.forget(self._head.session_id)
-        end = SessionEnd(at_ms=self._now_ms(), outcome=self._session.results.outcome)
+        outcome = self._session.results.outcome
+        if outcome != "failed" and self._head.epoch is not None and self._is_server_ending():
+            outcome = "drained"
+        end = SessionEnd(at_ms=self._now_ms(), outcome=outcome)
         self._keeper.write(JournalEntry(head=self._head, position=self._position(), end=end))
+
+    def _replay_from(self) -> int:
+        """Return the byte from which on another process would ask for audio."""
+        if not self._keeper.is_up:  # nothing is written that it could go on from
+            return self._session.received_bytes
+        return self._replay_from_bytes
 
     def _write_final(self, final: Final, number: int) -> Receipt | None:
         position = self._last = self._position(finals=number)
         entry = JournalEntry(
             head=self._head, final=JournaledFinal(number=number, final=final), position=position
         )
-        return self._keeper.write_soon(entry, self._session.has_news.set)
+        wake, note = self._session.has_news.set, self._note_of(position)
+        return self._keeper.write_soon(entry, wake, note)
 
-    def _next_position(self) -> JournalEntry | None:
-        """Return where it is, unless it is where it was."""
+    def _write_position(self) -> None:
+        """Write where it is, unless it is where it was a moment ago."""
         position = self._position()
-        if replace(position, at_ms=self._last.at_ms) == self._last:
-            return None
+        is_due = self._head.epoch is not None and position.at_ms - self._last.at_ms >= _ALIVE_MS
+        if not is_due and replace(position, at_ms=self._last.at_ms) == self._last:
+            return
         self._last = position
-        return JournalEntry(head=self._head, position=position)
+        entry = JournalEntry(head=self._head, position=position)
+        self._keeper.write(entry, self._note_of(position))
+
+    def _note_of(self, position: SessionPosition) -> Callable[[], None]:
+        def note() -> None:
+            self._replay_from_bytes = position.replay_from_bytes
+
+        return note
 
     def _position(self, finals: int | None = None) -> SessionPosition:
-        session = self._session
+        session, settled = self._session, self._session.settled
         return SessionPosition(
             at_ms=self._now_ms(),
             received_bytes=session.received_bytes,
-            replay_from_bytes=replay_from_bytes(session),
+            replay_from_bytes=session.received_bytes if settled is None else settled.bytes,
             audio_ms=samples_to_ms(session.results.heard_samples),
             finals=session.results.last_final if finals is None else finals,
+            settled_ms=None if settled is None else samples_to_ms(settled.samples),
+            layout=None if settled is None else settled.layout,
         )
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)
-
-
-def replay_from_bytes(session: Session) -> int:
-    """Return where the audio of a session begins that is in no final yet."""
-    return session.received_bytes

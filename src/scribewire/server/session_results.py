@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from scribewire.events import TranscriptEvent
     from scribewire.journal.entries import SessionOutcome
     from scribewire.protocol.dialogue import Dialogue
-    from scribewire.protocol.resuming import Position
     from scribewire.runtime.stream import Stream
     from scribewire.server.journal_keeper import Receipt
+    from scribewire.server.session import Session
     from scribewire.wishes import Wishes
 
 MAX_KEPT_RESULTS = 64  # for who is a little behind: 16 s of speech at four a second, some 100 KB
@@ -175,11 +175,12 @@ class ToldResults:
         self._missed.extend(results.finals_after(self._finals_seen or 0))
         self._last = results.last
 
-    def acknowledge(self, position: Position | None, dialogue: Dialogue, *, now: float) -> None:
+    def acknowledge(self, session: Session, dialogue: Dialogue, *, now: float) -> None:
         """Tell a client that may come back, now and then, what it need not send again."""
+        position = session.position
         if position is not None and now - self._acknowledged_at >= ACKNOWLEDGED_EVERY_S:
             self._acknowledged_at = now
-            dialogue.send_received(position.received_bytes, position.received_bytes)
+            dialogue.send_received(position.received_bytes, session.replay_from_bytes)
 
     def send_next(self, results: SessionResults, dialogue: Dialogue) -> bool:
         """Send the next result, if there is one; return whether there was.

@@ -1,0 +1,79 @@
+"""Makes a session of what a client has asked for, out of what the server has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from scribewire.audio.container import TrackWish
+from scribewire.audio.wire import WireDecoder
+from scribewire.recognition.recognizer import Recognizer
+from scribewire.recognition.rules import rules_for
+from scribewire.runtime.stream import Stream
+from scribewire.server.allowance import AudioAllowance
+from scribewire.server.session import Session
+from scribewire.server.session_beginning import FRESH, SessionBeginning
+from scribewire.sources.pushed import PushedAudio, PushedMedia
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from scribewire.keys.access import KeyUse
+    from scribewire.protocol.dialogue import SessionStarted
+    from scribewire.server.services import Services
+    from scribewire.sources.events import SourceEvent
+    from scribewire.sources.pulled import Sources
+    from scribewire.wishes import Wishes
+
+
+def open_session(
+    session_id: str,
+    started: SessionStarted,
+    services: Services,
+    use: KeyUse | None = None,
+    beginning: SessionBeginning = FRESH,
+) -> Session:
+    """Return a session as it was asked for, ready for audio; the caller owes it `aclose`.
+
+    `use` counts its audio for its key.
+    """
+    assert started.audio_format == "pcm", "there is no other format"
+    wishes, engines = started.wishes, services.engines
+    speech = engines.speech_for(wishes.language, wishes.mode, wishes.languages)
+    granted = replace(wishes, speakers=wishes.speakers and engines.voices is not None)
+    rules = rules_for(
+        granted,
+        speech.traits,
+        speech.calibration,
+        max_utterance_ms=services.settings.max_utterance_ms,
+    )
+    loading = services.residence.bring(speech)
+    observer = services.observer.open_session(session_id, wishes)
+    session = Session(
+        session_id,
+        wishes,
+        stream=Stream(
+            Recognizer(rules), services.scheduler, speech, loading=loading, observer=observer
+        ),
+        pushed=PushedAudio(
+            pcm=WireDecoder(beginning.layout),
+            media=PushedMedia(services.sources.decoders, _track_wish(wishes)),
+        ),
+        source=_pull(services.sources, started),
+        loading=loading,
+        allowance=AudioAllowance(started.grant.max_audio_s, use),
+        observer=observer,
+    )
+    session.begin_at(beginning)
+    return session
+
+
+def _pull(sources: Sources, started: SessionStarted) -> AsyncGenerator[SourceEvent, None] | None:
+    wishes = started.wishes
+    if wishes.url is None:
+        return None
+    return sources.pull(wishes.url, _track_wish(wishes), started.grant.may_pull_from)
+
+
+def _track_wish(wishes: Wishes) -> TrackWish:
+    return TrackWish(number=wishes.track, language=wishes.locked_language)
