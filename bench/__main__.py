@@ -34,6 +34,7 @@ BENCHES = {
     "observability_cost": "what metrics and logs take of the processor (needs no manifest)",
     "page": "the captions page beside the Python SDK (needs no manifest)",
     "partials": "how calm partials are, how early, and what their stability means",
+    "restart_drill": "sessions whose server is restarted or killed (needs no manifest)",
     "soak": "an hour of mixed sessions: memory, threads, processes, descriptors, errors",
     "speakers": "diarization error rate",
     "streams": "stream mode: parity, live HLS, faults, many sources at once",

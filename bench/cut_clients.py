@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as connect_websocket
 from websockets.exceptions import WebSocketException
 
-from scribewire.client import FinalResult, blocking, connect
+from scribewire.client import FinalResult, ResumePolicy, blocking, connect
 from scribewire.protocol.resuming import ComeBack
 from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, client_url
 from scribewire.types import PCM_BYTES_PER_S
@@ -152,11 +152,14 @@ async def _sleep_until(due_at: float) -> None:
 
 # The Python clients.
 
+_SOON: Final = ResumePolicy(first_delay_s=0.05, most_delay_s=0.5)
+
 
 async def say_asyncio(saying: Saying) -> list[str]:
     """Say it with `scribewire.client`."""
     pcm = saying.pcm
-    async with connect(saying.url, key=saying.key, **saying.wishes.fields()) as client:
+    fields = saying.wishes.fields()
+    async with connect(saying.url, key=saying.key, resume=_SOON, **fields) as client:
 
         async def send() -> None:
             began_at = asyncio.get_running_loop().time()
@@ -182,7 +185,8 @@ async def say_blocking(saying: Saying) -> list[str]:
 
 
 def _say_blocking(saying: Saying, loop: asyncio.AbstractEventLoop) -> list[str]:
-    with blocking.connect(saying.url, key=saying.key, **saying.wishes.fields()) as client:
+    fields = saying.wishes.fields()
+    with blocking.connect(saying.url, key=saying.key, resume=_SOON, **fields) as client:
         has_ended = threading.Event()
 
         def send(pcm: bytes) -> None:

@@ -139,11 +139,11 @@ def main(arguments: Sequence[str]) -> int:
 
 async def measure(options: argparse.Namespace) -> list[Round]:
     """Run every round on one server."""
-    clips = [_cut_out(*part) for part in PARTS]
+    clips = [cut_out(*part) for part in PARTS]
     kinds = [kind for kind in KINDS if kind in options.kinds.split(",")]
     modes = [mode for mode in MODES if mode in options.modes.split(",")]
     rounds = []
-    async with _open_clients(kinds) as clients:
+    async with open_clients(kinds) as clients:
         for way in (way for way in WAYS if way in options.ways.split(",")):
             for at_once in map(int, options.at_once.split(",")):
                 sessions = list(
@@ -161,13 +161,15 @@ async def measure(options: argparse.Namespace) -> list[Round]:
     return rounds
 
 
-def _cut_out(name: str, begin_s: float, end_s: float) -> bytes:
+def cut_out(name: str, begin_s: float, end_s: float) -> bytes:
+    """Return a part of a recording."""
     pcm = read_pcm(ASSETS / name)
     return pcm[round(begin_s) * PCM_BYTES_PER_S : round(end_s) * PCM_BYTES_PER_S]
 
 
 @contextlib.asynccontextmanager
-async def _open_clients(kinds: Sequence[Kind]) -> AsyncIterator[Mapping[Kind, Client]]:
+async def open_clients(kinds: Sequence[Kind]) -> AsyncIterator[Mapping[Kind, Client]]:
+    """Give these clients, and a browser where it is one of them."""
     clients: dict[Kind, Client] = {
         "raw": say_raw,
         "asyncio": say_asyncio,

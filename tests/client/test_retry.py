@@ -106,7 +106,10 @@ LOST = Ending(code=1006)
         (Ending(code=1006, error="bad audio"), True),  # its close may have been another one
         (Ending(code=1006, has_asked=True), True),
         (Ending(code=1006, has_left=True), False),
-        (Ending(code=1006, has_stopped=True), False),
+        (Ending(code=1006, has_stopped=True), True),  # of a stream, or a server that goes down
+        (Ending(code=1006, has_stopped=True, has_asked=True), False),
+        (Ending(code=1000, has_stopped=True), False),
+        (Ending(code=1012, has_stopped=True), False),
         (Ending(code=1006, violation="garbage"), False),
         (Ending(code=1000), False),
         (Ending(code=1008, error="bad audio"), False),

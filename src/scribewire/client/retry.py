@@ -120,8 +120,11 @@ class ReconnectAttempts:
 
 def is_loss(ending: Ending) -> bool:
     """Tell whether a session goes on that has lost its connection so."""
-    is_settled = ending.has_left or ending.has_stopped or ending.violation is not None
-    return not is_settled and is_loss_code(ending.code)
+    if ending.has_left or ending.violation is not None:
+        return False
+    if ending.has_stopped:  # only the close tells why, if nobody has asked for it
+        return ending.code == BROKEN and not ending.has_asked
+    return is_loss_code(ending.code)
 
 
 def is_loss_code(code: int) -> bool:
