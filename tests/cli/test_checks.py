@@ -15,6 +15,7 @@ from scribewire.cli.checks import (
     check_decoder,
     check_descriptors,
     check_isolation,
+    check_journal,
     check_keys,
     check_libraries,
     check_python,
@@ -219,3 +220,15 @@ def test_a_database_of_keys_is_told_beside_keys_and_without() -> None:
     assert check_keys(("one",), "the database k").words.startswith(
         "1 in SCRIBEWIRE_KEYS, and those of the database k"
     )
+
+
+def test_where_sessions_are_written_down_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    none = check_journal(Settings())
+    good = check_journal(Settings(journal=tmp_path / "var" / "journal", journal_days=7))
+    bad = check_journal(Settings(journal=tmp_path / "file" / "journal"))
+
+    assert (none.status, good.status, bad.status) == ("ok", "ok", "failed")
+    assert good.words.endswith("journal, kept for 7 days")
+    assert "the server does not start" in bad.words
+    assert not (tmp_path / "var").exists()

@@ -86,6 +86,7 @@ def test_a_sound_installation_has_a_line_for_each_part_and_nothing_failed(
             *(model.name for family in FAMILIES for model in family.models),
             "languages",
             "cache",
+            "journal",
             "speakers",
             "ffmpeg",
         ),

@@ -81,6 +81,18 @@ def test_a_torn_tail_is_said(left: Path) -> None:
     assert numbers(left.parent) == list(range(1, FINALS))
 
 
+def test_one_whose_file_was_cut_short_is_said(left: Path) -> None:
+    mend_segment(left)  # all of it is in the file now
+    whole = left.read_bytes()
+    told = []
+    for size in range(1, len(whole), 4099):
+        left.write_bytes(whole[:size])
+        told.append(mend_segment(left))
+
+    assert all(words is None or "it is left as it is" in words for words in told)
+    assert told[0] is not None
+
+
 def test_one_that_a_server_writes_stays_as_it_is(tmp_path: Path) -> None:
     segment = JournalSegment(tmp_path / NAME)
     segment.write(said(head(), 1))

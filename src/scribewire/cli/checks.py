@@ -94,6 +94,18 @@ def check_cache(cache: ModelCache) -> Check:
     )
 
 
+def check_journal(settings: Settings) -> Check:
+    """Tell where sessions are written down, if they are, and whether they can be."""
+    folder = settings.journal
+    if folder is None:
+        return Check("journal", "ok", "no session is written down: SCRIBEWIRE_JOURNAL is not set")
+    nearest = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        words = f"{folder}: nothing may be written there, and the server does not start"
+        return Check("journal", "failed", f"{words}; SCRIBEWIRE_JOURNAL names another folder")
+    return Check("journal", "ok", f"{folder}, kept for {settings.journal_days} days")
+
+
 def check_libraries() -> Check:
     """Tell which FFmpeg decodes here."""
     try:

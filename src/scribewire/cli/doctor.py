@@ -70,6 +70,7 @@ async def examine() -> tuple[list[Check], LanguageTable | None, Settings]:
         checks.check_variables(os.environ),
         *of_models,
         checks.check_cache(cache),
+        checks.check_journal(settings),
         checks.check_speaker_models(settings, cache),
         libraries,
         *(await checks.check_decoder() if libraries.status == "ok" else []),

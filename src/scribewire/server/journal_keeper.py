@@ -226,11 +226,12 @@ class JournalKeeper:
     ) -> Result:
         patience_s = patience_s or self._call_patience_s
         call = self._thread.submit(function)
+        waited = asyncio.wrap_future(call)
         try:
             async with asyncio.timeout(patience_s):
-                return await asyncio.wrap_future(call)
+                return await asyncio.shield(waited)  # it is made though its caller is cancelled
         except TimeoutError:
-            call.cancel()
+            waited.cancel()  # and so the call, unless it has begun
             raise JournalFault(_HANGS.format(patience_s=patience_s)) from None
 
     def _turn_off(self, fault: ServerFault) -> None:

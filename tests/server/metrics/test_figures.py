@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from dataclasses import replace
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -81,3 +82,11 @@ async def test_a_model_that_is_loaded_is_told_to_be_in_memory() -> None:
         dutch.load()
 
         assert (before, value(server, "model_resident", model="letters-nl")) == (0, 1)
+
+
+async def test_whether_sessions_are_written_down_is_told_where_they_are_to_be(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    async with run_server(journal=tmp_path / "journal") as journaling:
+        assert value(journaling, "journal_up") == 1
+    assert value(server, "journal_up") is None
