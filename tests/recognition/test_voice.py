@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -147,3 +149,15 @@ def test_nobody_is_asked_who_said_nothing() -> None:
 
     assert voice.state is VoiceState.NOBODYS
     assert not voice.is_awaited
+
+
+def test_an_answer_lets_go_of_the_audio_that_was_asked_about() -> None:
+    voice = settled(FIRST)
+    request = asked(voice)
+    audio = weakref.ref(request.samples)
+
+    voice.receive(request, VECTOR)
+    del request
+
+    assert audio() is None
+    assert (voice.state, voice.asked_samples) == (VoiceState.KNOWN, FIRST)

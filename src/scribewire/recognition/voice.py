@@ -46,7 +46,8 @@ class Voice:
 
     def __init__(self) -> None:
         self.vector: Vector | None = None  # the answer to the latest request
-        self._request: EmbeddingRequest | None = None  # the latest
+        self.asked_samples = 0  # how much of the speech the latest request holds
+        self._request: EmbeddingRequest | None = None  # the latest, until it is answered
         self._grown = 0  # at least so much speech there is, while it goes on
         self._whole: int | None = None  # how much there is; None while it goes on
         self._is_unclear = False  # the short piece did not tell
@@ -80,11 +81,6 @@ class Voice:
             return most if self._grown >= most else 0
         return min(self._whole, most) if self._whole >= MIN_VOICE_SAMPLES else 0
 
-    @property
-    def asked_samples(self) -> int:
-        """How much of the speech the latest request holds."""
-        return 0 if self._request is None else len(self._request.samples)
-
     def decides(self, *, has_ended: bool) -> bool:
         """Whether the shortest piece that may decide whose voice it is has been embedded.
 
@@ -108,11 +104,12 @@ class Voice:
     def ask(self, request: EmbeddingRequest) -> None:
         """Say what has been asked for; what was known of less speech is void."""
         self._request, self.vector = request, None
+        self.asked_samples = len(request.samples)
 
     def receive(self, request: EmbeddingRequest, vector: Vector) -> None:
         """Take the answer, if nothing else has been asked for since."""
         if request is self._request:
-            self.vector = vector
+            self._request, self.vector = None, vector  # its samples are seconds of audio
 
     def doubt(self) -> None:
         """Say that what is known does not tell whose it is: more is wanted, if there is more."""
