@@ -142,3 +142,44 @@ async def test_a_full_disk_turns_it_off_and_no_session_is_harmed(
     (session,) = contents.sessions
     assert [one.number for one in session.finals] == list(range(1, len(session.finals) + 1))
     assert len(session.finals) >= 1
+
+
+@pytest.mark.slow
+async def test_where_the_disk_is_full_from_the_start_the_server_serves(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        fill(disk)
+        async with run_server(journal=disk) as server, server.dial() as client:
+            await client.send(START, UTTERANCE, STOP)
+            assert await client.until_closed() == 1000
+            assert not is_up(server)
+
+    assert client.finals == ["hello"]
+
+
+@pytest.mark.slow
+async def test_sessions_are_written_out_while_the_server_runs(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    async with (
+        serving(journal) as (_, url),
+        connect(f"{url}/v2/realtime?token={KEY}", proxy=None) as websocket,
+    ):
+        client = RawClient(websocket)
+        await client.send(START, UTTERANCE, UTTERANCE)
+        while len(client.finals) < 2:
+            await client.next()
+        listed = await ask("list", "--journal", str(journal))
+        session_id = str(client.messages[0]["session_id"])
+        written = await ask("export", session_id, "--journal", str(journal))
+
+    assert session_id in listed
+    assert listed.rstrip().endswith("open")
+    assert written.split() == ["hello", "hello"]
+
+
+async def ask(*arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "scribewire", "sessions", *arguments), stdout=PIPE, stderr=PIPE
+    )
+    out, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    return out.decode()

@@ -57,6 +57,21 @@ async def test_what_is_written_comes_out_as_finals() -> None:
     assert finals == ["hellohellohello"] * 3 + ["last"]
 
 
+async def test_how_far_it_has_come_is_told() -> None:
+    stream, scheduler = make_stream(ScriptedEngine())
+    speech = draw_speech(UTTERANCE)
+    await stream.write(speech)
+    received = stream.received_samples
+    stream.end(speech)
+    was_complete = stream.is_complete
+
+    await collect(stream)
+
+    scheduler.close()
+    assert (received, stream.received_samples) == (len(speech), 2 * len(speech))
+    assert (was_complete, stream.is_complete, stream.has_failed) == (False, True, False)
+
+
 async def test_trimming_it_changes_no_final() -> None:
     stream, scheduler = make_stream(ScriptedEngine())
     await stream.write(draw_speech("." * 10 + "hel"))
@@ -153,6 +168,7 @@ async def test_an_engine_that_fails_ends_the_stream_for_writer_and_reader() -> N
 
     with pytest.raises(ServerFault):
         await stream.write(draw_speech("more"))
+    assert (stream.has_failed, stream.is_complete) == (True, False)
     scheduler.close()
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from scribewire.journal.entries import JournalEntry, JournalFault
+from scribewire.journal.mending import find_segments
 from scribewire.journal.reader import read_session
 from scribewire.journal.writer import JournalWriter
 from scribewire.server.journal_keeper import (
@@ -198,3 +200,37 @@ async def test_there_is_none_unless_it_was_asked_for(tmp_path: Path) -> None:
     with pytest.raises(JournalFault, match="--journal"):
         async with keep_journal(Settings(journal=tmp_path / "file")):
             pass
+
+
+async def test_a_file_of_another_version_is_said_and_another_is_begun(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = JournalWriter(tmp_path, days=30)
+    writer.write(said(OF, 1))
+    writer.close()
+    (newer,) = find_segments(tmp_path)
+    database = sqlite3.connect(newer)
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    woken = asyncio.Event()
+    async with keeping(JournalWriter(tmp_path, days=30)) as keeper:
+        await settled(keeper.write_soon(said(OF, 2)[0], woken.set), woken)
+
+    assert "it was written by a newer version (schema 99, this one reads 1)" in caplog.text
+    assert numbers(tmp_path) == [2]
+    assert newer.exists()
+
+
+async def test_a_batch_is_written_though_its_writer_is_cancelled(tmp_path: Path) -> None:
+    writer = HangingWriter(tmp_path)
+    keeper = JournalKeeper(writer, call_patience_s=20.0)
+    running = asyncio.create_task(keeper.run())
+    for number in (1, 2):
+        keeper.write_soon(said(OF, number)[0], lambda: None)
+        await asyncio.sleep(0.02)  # the first is being written, or is about to be
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    writer.goes_on.set()
+    await keeper.aclose()
+
+    assert numbers(tmp_path) == [1, 2]

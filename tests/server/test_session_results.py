@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from scribewire.errors import ServerFault
+from scribewire.events import Final
 from scribewire.protocol.dialogue import SessionStarted
+from scribewire.server.journal_keeper import Receipt
 from scribewire.server.session import Session
 from scribewire.server.session_opening import open_session
 from scribewire.server.session_results import MAX_KEPT_FINALS, SessionResults
@@ -67,3 +69,67 @@ async def test_what_is_kept_is_bounded(server: RunningServer) -> None:
     assert results.last_final == count
     with pytest.raises(ServerFault, match="result 1 is not kept"):
         results.after(0)
+
+
+async def take_all(session: Session) -> list[str]:
+    """Return the texts of the finals that can be taken by now."""
+    results, taken = session.results, list[str]()
+    while (result := results.after(results.last)) is not None:
+        if isinstance(result.event, Final):
+            taken.append(result.event.text)
+    return taken
+
+
+async def test_a_final_is_taken_once_it_has_been_written_down(server: RunningServer) -> None:
+    started = SessionStarted(Wishes(language="en", partials=False))
+    session = open_session("5e55", started, server.services)
+    written: list[tuple[int, str]] = []
+    receipts: list[Receipt] = []
+
+    def write(final: Final, number: int) -> Receipt:
+        written.append((number, final.text))
+        receipts.append(Receipt(session.has_news.set))
+        return receipts[-1]
+
+    session.results.journal_finals(write)
+    await session.receive_audio(draw_pcm(UTTERANCE + UTTERANCE))
+    session.end_audio()
+    taken: list[str] = []
+    has_ended = []
+    async with asyncio.timeout(30):
+        while len(taken) < 2:
+            session.has_news.clear()
+            taken += await take_all(session)
+            if len(receipts) > len(taken):
+                assert await take_all(session) == []  # however often it is asked for
+                assert written[-1][0] == session.results.last_final + 1
+                has_ended.append(session.has_ended)
+                receipts[-1].settle()
+            await session.has_news.wait()
+            taken += await take_all(session)
+
+    assert written == [(1, "hellohellohello"), (2, "hellohellohello")]
+    assert taken == ["hellohellohello"] * 2
+    assert has_ended == [False, False]
+    assert session.has_ended
+    assert session.results.outcome == "complete"
+    assert session.results.heard_samples == len(draw_pcm(UTTERANCE + UTTERANCE)) // 2
+    await session.aclose()
+
+
+async def test_where_nothing_is_written_down_finals_wait_for_nothing(server: RunningServer) -> None:
+    session = await hear(server, 1)
+    results = session.results
+    results.journal_finals(lambda _final, _number: None)
+
+    assert results.have_ended
+    await session.aclose()
+    assert results.outcome == "complete"
+
+
+async def test_what_is_dropped_before_its_end_is_not_complete(server: RunningServer) -> None:
+    session = open_session("5e55", SessionStarted(Wishes(language="en")), server.services)
+    await session.receive_audio(draw_pcm(UTTERANCE))
+    await session.aclose()
+
+    assert session.results.outcome == "dropped"
