@@ -29,6 +29,8 @@ if not __package__:  # run as a file: Python then searches bench/ instead of the
 
 from bench.circumstances import note_circumstances
 from bench.table import format_table
+from scribewire.audio.pcm import WIRE_PCM
+from scribewire.audio.wire import WireLayout
 from scribewire.events import Final
 from scribewire.journal.entries import (
     JournaledFinal,
@@ -37,7 +39,7 @@ from scribewire.journal.entries import (
     SessionPosition,
 )
 from scribewire.journal.reader import read_session
-from scribewire.journal.rows import read_final, write_final, write_head
+from scribewire.journal.rows import read_final, write_final, write_head, write_layout
 from scribewire.journal.writer import JournalWriter
 from scribewire.runtime.cores import available_cores
 from scribewire.server.journal_keeper import SYNC_EVERY_S, JournalKeeper
@@ -80,7 +82,8 @@ class OwnFormatWriter(JournalWriter):
             yield self._row(1, session_id, number + write_final(entry.final.final))
         if (at := entry.position) is not None:
             told = (at.at_ms, at.received_bytes, at.replay_from_bytes, at.audio_ms, at.finals)
-            yield self._row(2, session_id, struct.pack("<5q", *told))
+            layout = (write_layout(at.layout) or "").encode()
+            yield self._row(2, session_id, struct.pack("<6q", *told, at.settled_ms or 0) + layout)
 
     def _row(self, kind: int, session_id: str, content: bytes) -> bytes:
         crc = crc32(content, crc32(session_id.encode()))
@@ -160,6 +163,8 @@ def at_second(head: SessionHead, number: int, second: int) -> JournalEntry:
         replay_from_bytes=count * 128_000,
         audio_ms=second * 1000,
         finals=count,
+        settled_ms=count * 4000,
+        layout=WireLayout(pcm=WIRE_PCM),
     )
     final = JournaledFinal(number=count, final=make_final(count, second)) if is_final else None
     return JournalEntry(head=head, final=final, position=position)

@@ -93,6 +93,25 @@ def test_one_whose_file_was_cut_short_is_said(left: Path) -> None:
     assert told[0] is not None
 
 
+def test_one_that_was_read_when_it_was_closed_is_nothing_to_be_told(tmp_path: Path) -> None:
+    segment = JournalSegment(tmp_path / NAME)
+    segment.write(said(head(), 1))
+    reading = sqlite3.connect(tmp_path / NAME)
+    reading.execute("SELECT count(*) FROM finals").fetchone()
+    segment.close()
+    left = tmp_path / "left"
+    left.mkdir()
+    for end in ("", "-wal"):  # as when the reader is killed
+        shutil.copy(tmp_path / (NAME + end), left)
+    reading.close()
+    told = mend_segment(left / NAME)
+    found = read_session(left, "5e55")
+
+    assert told is None
+    assert found is not None
+    assert (found.finals, found.state) == ((final(1),), "cut off")
+
+
 def test_one_that_a_server_writes_stays_as_it_is(tmp_path: Path) -> None:
     segment = JournalSegment(tmp_path / NAME)
     segment.write(said(head(), 1))

@@ -75,6 +75,14 @@ def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
     assert seen == [(number, "open") for number in range(1, 6)]
 
 
+def test_nothing_is_left_beside_what_was_read(tmp_path: Path) -> None:
+    write(tmp_path / FIRST, *said(head(), 1))
+    read_session(tmp_path, "5e55")
+    read_sessions(tmp_path)
+
+    assert [one.name for one in tmp_path.iterdir()] == [FIRST]
+
+
 def test_where_nothing_may_be_written_it_is_read_all_the_same(tmp_path: Path) -> None:
     write(tmp_path / FIRST, *said(head(), 1), ended(head()))
     (tmp_path / FIRST).chmod(0o400)

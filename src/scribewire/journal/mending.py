@@ -79,10 +79,11 @@ def _mend(database: sqlite3.Connection, path: Path, log: Path) -> str | None:
     whole_frames = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
     whole_bytes = _HEADER_BYTES + max(whole_frames, 0) * (_FRAME_HEADER_BYTES + page_bytes)
     torn_bytes = _torn_bytes(log, whole_bytes) if has_log else 0
-    if not database.execute("SELECT count(*) FROM closings").fetchone()[0]:
+    was_closed = database.execute("SELECT count(*) FROM closings").fetchone()[0] > 0
+    if not was_closed:
         database.execute("INSERT INTO closings VALUES ('cut off')")
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    if not has_log:
+    if not has_log or (was_closed and not torn_bytes):  # somebody read it when it was closed
         return None
     words = f"journal {path.name}: its server ended in the midst of it"
     if torn_bytes:

@@ -150,16 +150,10 @@ def _read(
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """Open a segment to be read; where nothing may be written beside it, as it stands."""
-    where = path.resolve().as_uri()
-    try:
-        database = sqlite3.connect(f"{where}?mode=ro", uri=True, timeout=_BUSY_S)
-        database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.OperationalError:
-        if path.with_name(path.name + "-wal").exists():
-            raise
-        database = sqlite3.connect(f"{where}?immutable=1", uri=True)
-    return database
+    """Open a segment to be read. One that nobody writes is read without a file beside it."""
+    is_closed = not path.with_name(path.name + "-wal").exists()
+    how = "immutable=1" if is_closed else "mode=ro"
+    return sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=_BUSY_S)
 
 
 def _position(columns: list[int], layout: str | None) -> SessionPosition | None:
