@@ -14,7 +14,7 @@ from typing import Any  # of JSON
 import pytest
 from playwright.async_api import Page
 
-from scribewire.testing.running import KEYS, run_server
+from scribewire.testing.running import KEYS, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 from tests.parts.browser import open_context, run_browser
 from tests.parts.cutting_proxy import Cut, CuttingProxy, random_cuts, run_cutting_proxy
@@ -73,8 +73,8 @@ class Told:
 class Tab:
     """A page that captions by way of a proxy."""
 
-    def __init__(self, page: Page, proxy: CuttingProxy) -> None:
-        self.page, self.proxy = page, proxy
+    def __init__(self, page: Page, server: RunningServer, proxy: CuttingProxy) -> None:
+        self.page, self.server, self.proxy = page, server, proxy
 
     async def caption(
         self, cuts: Iterable[Cut] = (), act: str = ALL_OF_IT, **options: object
@@ -92,12 +92,18 @@ class Tab:
 
 @contextlib.asynccontextmanager
 async def open_tab(
-    *, resume_window_ms: int = 30_000, allow_source: tuple[str, ...] = ()
+    *,
+    resume_window_ms: int = 30_000,
+    allow_source: tuple[str, ...] = (),
+    drain_timeout_ms: int = 1000,
 ) -> AsyncIterator[Tab]:
     """Run a server with these options, a proxy before it, and a page."""
     async with (
         run_server(
-            allow_origin=("*",), resume_window_ms=resume_window_ms, allow_source=allow_source
+            allow_origin=("*",),
+            resume_window_ms=resume_window_ms,
+            allow_source=allow_source,
+            drain_timeout_ms=drain_timeout_ms,
         ) as server,
         run_cutting_proxy(server.address.port) as proxy,
         run_browser() as browser,
@@ -106,7 +112,7 @@ async def open_tab(
         visit.expected = ("WebSocket connection", "Failed to load resource")
         # Not the page that the server brings: it may connect to nobody else.
         page = await visit.open(f"http://127.0.0.1:{server.address.port}/healthz")
-        yield Tab(page, proxy)
+        yield Tab(page, server, proxy)
 
 
 async def test_wherever_it_is_cut_the_finals_are_those_of_an_undisturbed_run() -> None:
@@ -202,3 +208,34 @@ async def test_a_stream_goes_on_while_its_listener_is_away(tmp_path: Path) -> No
     assert told.texts == TEXTS
     assert len(told.named("retry")) == 1
     assert told.named("gap", "error") == []
+
+
+async def test_a_server_that_drains_is_left_for_another_without_a_word_lost() -> None:
+    act = """
+      await captions.start();
+      const isHeard = toldOf("final");
+      await send(0, 40_960);
+      await isHeard;
+      const first = captions.sessionId;
+      const isTold = toldOf("shutdown");
+      await window.drain();
+      await isTold;
+      while (captions.sessionId === first) {
+        await captions.sendAudio(new Uint8Array(3200));
+        await after(100);
+      }
+      await send(40_960, pcm.length);
+      await captions.stop();
+    """
+    async with open_tab(drain_timeout_ms=20_000) as tab, run_server(allow_origin=("*",)) as other:
+
+        def drain() -> None:
+            tab.proxy.upstream_port = other.address.port
+            tab.server.services.draining.begin()
+
+        await tab.page.expose_function("drain", drain)
+        told = await tab.caption((), act)
+
+    assert told.texts == TEXTS
+    assert told.named("retry", "gap", "error") == []
+    assert tab.proxy.connections == 2

@@ -20,18 +20,11 @@ import { parseServer, STOP, Violation, writeStart } from "./messages.js";
 
 /** What to write. @typedef {string | ArrayBufferView<ArrayBuffer> | {close: number, reason: string}} Outgoing */
 
-/** @type {Record<ServerMessage["kind"], Input | null>} */
-const INPUTS = {
-  loading: "server loading",
-  listening: "server listening",
-  partial: "server result",
-  final: "server result",
-  error: "server error",
-  received: null,
-  "shutting down": "server shutting down",
-  stopped: "server stopped",
-  unknown: null,
-};
+/** @param {ServerMessage["kind"]} kind @returns {Input | null} */
+function inputOf(kind) {
+  if (kind === "unknown" || kind === "received") return null;
+  return kind === "partial" || kind === "final" ? "server result" : `server ${kind}`;
+}
 
 /** Says what a client may say, and understands what it is told. */
 export class Connection {
@@ -151,7 +144,7 @@ export class Connection {
 
   /** @param {ServerMessage} message @param {number} now */
   #accept(message, now) {
-    const input = INPUTS[message.kind];
+    const input = inputOf(message.kind);
     if (input !== null) {
       const following = TRANSITIONS[this.#dialogue][input];
       if (following === undefined) throw new Violation(`the server broke the protocol: ${input} too early or late`);

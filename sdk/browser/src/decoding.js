@@ -6,19 +6,26 @@
 import { TranscriptionError } from "./errors.js";
 import { SAMPLE_RATE, toPcm16 } from "./pcm.js";
 
+/** @import { Sink } from "./transcription.js" */
+
 const PIECE_SAMPLES = SAMPLE_RATE; // 1 s
 const LONGEST_FILE_S = 4 * 3600; // 0.9 GB for each channel as the browser decodes it
 const LARGEST_FILE_BYTES = 2 ** 30; // more would end the tab before its length is known
 
 /**
- * The sound of a file in pieces of PCM.
+ * Decode a file; return what brings its sound.
  * @param {Blob} file
+ * @param {() => boolean} isStopped
+ * @returns {Promise<(sink: Sink) => Promise<void>>}
  */
-export async function decode(file) {
+export async function openFile(file, isStopped) {
   const samples = await samplesOf(file);
-  return (function* () {
-    for (let start = 0; start < samples.length; start += PIECE_SAMPLES) yield toPcm16(samples.subarray(start, start + PIECE_SAMPLES));
-  })();
+  return async (sink) => {
+    for (let start = 0; start < samples.length && !isStopped(); start += PIECE_SAMPLES) {
+      await sink.audio(toPcm16(samples.subarray(start, start + PIECE_SAMPLES)));
+    }
+    if (!isStopped()) sink.ended();
+  };
 }
 
 /** @param {Blob} file */

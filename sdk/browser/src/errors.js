@@ -39,3 +39,14 @@ export class TranscriptionError extends Error {
     this.retryAfterMs = more.retryAfterMs;
   }
 }
+
+/** @param {unknown} error */
+export function asError(error) {
+  if (error instanceof TranscriptionError) return error;
+  return new TranscriptionError("unreadable", messageOf(error), { cause: error });
+}
+
+/** @param {unknown} error */
+export function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -183,7 +183,7 @@ export function readWords(fields, name) {
   return value.map((item) => {
     const [text, startMs, endMs, confidence] = Array.isArray(item) ? item : [];
     if (typeof text !== "string" || ![startMs, endMs, confidence].every(isNumber)) {
-      throw new Violation("the server sent a word that is not [text, start_ms, end_ms, confidence]");
+      throw new Violation(`the server sent ${name} that are none`);
     }
     return { text, startMs, endMs, confidence };
   });

@@ -6,7 +6,7 @@
 
 import { SAMPLE_RATE } from "./pcm.js";
 
-const BYTES_PER_MS = (SAMPLE_RATE * 2) / 1000;
+export const BYTES_PER_MS = (SAMPLE_RATE * 2) / 1000;
 const MOST_HELD_MS = 300_000; // 10 MB: longer than an utterance, than most tunnels, and than what networks buffer
 const PIECE_BYTES = 100 * BYTES_PER_MS; // what is heard twice after a reconnection, at most
 const ENOUGH_WAITING_MS = 1000; // a source that can wait is asked to
@@ -15,10 +15,10 @@ const ENOUGH_WAITING_MS = 1000; // a source that can wait is asked to
 export class Outbox {
   /** @type {Uint8Array<ArrayBuffer>[]} */
   #pieces = [];
-  #next = 0; // of #pieces, the first that was not sent
-  #startBytes = 0; // of the audio, where #pieces begin
-  #heldBytes = 0;
-  #waitingBytes = 0;
+  // Of the audio, from its first sample:
+  #startBytes = 0; // where #pieces begin
+  #sentBytes = 0;
+  #endBytes = 0;
   #droppedBytes = 0; // that nobody has been told of
   /** @type {(() => void)[]} */
   #callers = [];
@@ -30,17 +30,17 @@ export class Outbox {
 
   /** Where the audio ends that was added, in ms from the first sample. */
   get endMs() {
-    return (this.#startBytes + this.#heldBytes) / BYTES_PER_MS;
+    return this.#endBytes / BYTES_PER_MS;
   }
 
   /** Where the audio ends that was sent, in ms from the first sample. */
   get sentMs() {
-    return (this.#startBytes + this.#heldBytes - this.#waitingBytes) / BYTES_PER_MS;
+    return this.#sentBytes / BYTES_PER_MS;
   }
 
   /** Whether everything was sent. */
   get isEmpty() {
-    return this.#waitingBytes === 0;
+    return this.#sentBytes === this.#endBytes;
   }
 
   /** @param {Uint8Array<ArrayBuffer>} pcm */
@@ -51,20 +51,18 @@ export class Outbox {
   /** @param {Uint8Array<ArrayBuffer>} piece */
   #addPiece(piece) {
     this.#pieces.push(piece);
-    this.#heldBytes += piece.length;
-    this.#waitingBytes += piece.length;
-    while (this.#heldBytes > MOST_HELD_MS * BYTES_PER_MS && this.#pieces.length > 1) this.#drop();
+    this.#endBytes += piece.length;
+    while (this.#endBytes - this.#startBytes > MOST_HELD_MS * BYTES_PER_MS && this.#pieces.length > 1) this.#drop();
   }
 
   /** Return the next piece to send, or null. */
   take() {
-    const piece = this.#pieces[this.#next] ?? null;
-    if (piece !== null) {
-      this.#next++;
-      this.#waitingBytes -= piece.length;
-    }
-    if (this.#waitingBytes <= ENOUGH_WAITING_MS * BYTES_PER_MS) this.release();
-    return piece;
+    let end = this.#startBytes;
+    const piece = this.#pieces.find(({ length }) => (end += length) > this.#sentBytes);
+    const rest = piece?.subarray(this.#sentBytes - end) ?? null; // counted from its end, as it is negative
+    if (rest) this.#sentBytes = end;
+    if (this.#hasRoom) this.release();
+    return rest;
   }
 
   /** How much was dropped before it was sent since this was asked last, in ms. */
@@ -80,14 +78,17 @@ export class Outbox {
    * @param {number} [neededBytes] From here on it may still be asked for.
    */
   confirm(untilMs, neededBytes = Infinity) {
-    const until = Math.min(untilMs * BYTES_PER_MS, neededBytes);
-    while (this.#next > 0 && this.#startBytes + (this.#pieces[0]?.length ?? 0) <= until) this.#drop();
+    const until = Math.min(untilMs * BYTES_PER_MS, neededBytes, this.#sentBytes);
+    while (this.#startBytes + (this.#pieces[0]?.length ?? Infinity) <= until) this.#drop();
   }
 
-  /** Begin again with what has no final; return where that is, in ms from the first sample. */
-  rewind() {
-    this.seek(this.#startBytes);
-    return this.#startBytes / BYTES_PER_MS;
+  /**
+   * Begin again with what has no final; return where that is, in ms from the first sample.
+   * @param {number} [fromMs] What lies before has one.
+   */
+  rewind(fromMs = 0) {
+    this.seek(Math.max(this.#startBytes, Math.floor(fromMs) * BYTES_PER_MS));
+    return this.sentMs;
   }
 
   /**
@@ -95,14 +96,7 @@ export class Outbox {
    * @param {number} byte From the first sample.
    */
   seek(byte) {
-    let at = this.#startBytes;
-    let next = 0;
-    for (let piece; (piece = this.#pieces[next]) && at < byte; next++) {
-      if (at + piece.length > byte) this.#pieces.splice(next, 1, piece.subarray(0, byte - at), piece.subarray(byte - at));
-      at += this.#pieces[next]?.length ?? 0;
-    }
-    this.#next = next;
-    this.#waitingBytes = this.#startBytes + this.#heldBytes - at;
+    this.#sentBytes = Math.min(byte, this.#endBytes);
     return this.#startBytes <= byte;
   }
 
@@ -111,7 +105,7 @@ export class Outbox {
    * @returns {Promise<void>}
    */
   room() {
-    if (this.#waitingBytes <= ENOUGH_WAITING_MS * BYTES_PER_MS) return Promise.resolve();
+    if (this.#hasRoom) return Promise.resolve();
     return new Promise((resolve) => this.#callers.push(resolve));
   }
 
@@ -120,14 +114,15 @@ export class Outbox {
     for (const resolve of this.#callers.splice(0)) resolve();
   }
 
+  get #hasRoom() {
+    return this.#endBytes - this.#sentBytes <= ENOUGH_WAITING_MS * BYTES_PER_MS;
+  }
+
   #drop() {
-    const length = this.#pieces.shift()?.length ?? 0;
-    this.#startBytes += length;
-    this.#heldBytes -= length;
-    if (this.#next > 0) this.#next--;
-    else {
-      this.#waitingBytes -= length;
-      this.#droppedBytes += length;
-    }
+    this.#startBytes += this.#pieces.shift()?.length ?? 0;
+    const dropped = this.#startBytes - this.#sentBytes;
+    if (dropped <= 0) return;
+    this.#sentBytes = this.#startBytes;
+    this.#droppedBytes += dropped;
   }
 }

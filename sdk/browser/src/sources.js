@@ -40,7 +40,7 @@ export class StreamSource {
     if (this.#listening.signal.aborted || !track) {
       void context.close();
       if (track) return; // stopped meanwhile
-      throw new TranscriptionError("no device", "no sound: what was chosen has no audio track");
+      throw await trouble("no sound");
     }
     this.#context = context;
     const options = { numberOfOutputs: 0, processorOptions: { startedAtMs: Date.now() } };
@@ -94,7 +94,7 @@ class CapturedSource {
     prepared.catch(() => {}); // told once there is an answer
     try {
       this.#stream = await asked;
-      if (this.#isStopped) throw new TranscriptionError("denied", "stopped before there was an answer");
+      if (this.#isStopped) throw new Error(); // nobody is told
       this.#source = new StreamSource(this.#stream, prepared);
       await this.#source.start(sink);
     } catch (error) {
@@ -163,21 +163,13 @@ export class FileSource {
 
   /** @param {Sink} sink */
   async start(sink) {
-    const { decode } = await import("./decoding.js");
-    void this.#bring(await decode(this.#file), sink);
+    const { openFile } = await import("./decoding.js");
+    const bring = await openFile(this.#file, () => this.#isStopped);
+    void bring(sink);
   }
 
   stop() {
     this.#isStopped = true;
-  }
-
-  /** @param {Iterable<Uint8Array<ArrayBuffer>>} pieces @param {Sink} sink */
-  async #bring(pieces, sink) {
-    for (const piece of pieces) {
-      if (this.#isStopped) return;
-      await sink.audio(piece);
-    }
-    if (!this.#isStopped) sink.ended();
   }
 }
 
@@ -186,9 +178,7 @@ export class FileSource {
  * @returns {Promise<{deviceId: string, label: string}[]>}
  */
 export async function listMicrophones() {
-  const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-  const microphones = devices.filter(({ kind, deviceId }) => kind === "audioinput" && deviceId !== "");
-  return microphones.map(({ deviceId, label }) => ({ deviceId, label: label || "Microphone" }));
+  return (await import("./microphones.js")).microphones();
 }
 
 /**

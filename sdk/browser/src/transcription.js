@@ -11,12 +11,12 @@
  */
 
 import { addressOf } from "./address.js";
-import { TranscriptionError } from "./errors.js";
-import { Outbox } from "./outbox.js";
+import { asError, messageOf, TranscriptionError } from "./errors.js";
+import { BYTES_PER_MS, Outbox } from "./outbox.js";
 import { Progress } from "./progress.js";
 import { within, withResolvers } from "./promises.js";
-import { CLOSE_HINTS, CloseCode, LISTENING_TIMEOUT_MS } from "./protocol.js";
-import { explainRefusal } from "./handshake.js";
+import { CloseCode, LISTENING_TIMEOUT_MS } from "./protocol.js";
+import { explainClose, explainRefusal } from "./endings.js";
 import { Resuming } from "./resuming.js";
 import { resultsOf } from "./results.js";
 import { retryDelayMs } from "./retry.js";
@@ -25,6 +25,7 @@ import { Session } from "./session.js";
 /** @import { Wishes } from "./address.js" */
 /** @import { ConnectionEvent } from "./connection.js" */
 /** @import { FinalResult, PartialResult, Position, Result } from "./messages.js" */
+/** @import { Move } from "./moving.js" */
 /** @import { ConnectionState } from "./protocol.js" */
 /** @import { RetryPolicy } from "./retry.js" */
 
@@ -63,7 +64,7 @@ import { Session } from "./session.js";
  * @property {TranscriptionError} error What ended the transcription. It comes once, and `end` after it.
  * @property {{attempt: number, delayMs: number, error: TranscriptionError}} retry The connection was lost; another one follows.
  * @property {{startMs: number, endMs: number, reason: string}} gap Speech in it has no text.
- * @property {{atMs: number}} shutdown The server goes down; what has not ended is cut off then, in Unix ms.
+ * @property {{atMs: number}} shutdown The server goes down; what has not ended is cut off then, in Unix ms. Another session follows by itself.
  * @property {{pcm: Uint8Array<ArrayBuffer>, startMs: number}} audio What the source brought.
  * @property {{rms: number, peak: number}} level Of the source.
  * @property {null} end Nothing follows.
@@ -84,6 +85,8 @@ export class Transcription {
   #sourceFailure = null;
   /** @type {Session | null} */
   #session = null;
+  /** @type {Move | null} */
+  #move = null; // to another session, while the server goes down
   /** @type {ConnectionState} */
   #state = "disconnected";
   /** @type {"new" | "running" | "stopping" | "ended"} */
@@ -150,8 +153,9 @@ export class Transcription {
    */
   async start(source) {
     if (this.#phase !== "new") throw new TranscriptionError("bad option", "start: a transcription is started once");
-    if (this.#isStream && source) throw new TranscriptionError("bad option", "a source and a stream URL: give one of them");
-    if (this.#isStream && this.#options.digits) throw new TranscriptionError("bad option", "digits: not of a stream");
+    if (this.#isStream && (source || this.#options.digits)) {
+      throw new TranscriptionError("bad option", "a stream URL: it goes with no source, and with no digits");
+    }
     this.#phase = "running";
     // First of all: it must follow the click that a browser wants to see before it lets a page listen.
     const opening = (async () => source?.start(this.#sinkFor()))();
@@ -208,30 +212,66 @@ export class Transcription {
   // Connections.
 
   async #connect() {
-    const { token, timeoutMs = LISTENING_TIMEOUT_MS } = this.#options;
     this.#show("connecting");
     try {
-      this.#key = typeof token === "function" ? await within(timeoutMs, token) : token;
+      await this.#findKey();
     } catch (cause) {
       return this.#retryOrFail(new TranscriptionError("unreachable", `no token: ${messageOf(cause)}`, { cause }));
     }
     if (!this.#isRunning) return;
-    this.#ending = {};
-    this.#listenedAtMs = null;
-    const { partials, digits } = this.#options;
-    const isStream = this.#isStream;
     try {
-      const back = this.#resuming.parameters(isStream ? undefined : this.#outbox.startBytes);
-      const address = addressOf(this.#options, this.#key, back);
-      /** @type {Session} */
-      const session = new Session(address, { isStream, timeoutMs, partials, digits }, {
-        take: (event) => this.#session === session && this.#accept(event),
-        lose: (...how) => this.#session === session && void this.#lose(...how),
-      });
-      this.#session = session;
+      this.#adopt(this.#open(this.#resuming.parameters(this.#isStream ? undefined : this.#outbox.startBytes)));
+      this.#pump(); // a stop, perhaps
     } catch (error) {
       this.#fail(asError(error));
     }
+  }
+
+  async #findKey() {
+    const { token } = this.#options;
+    this.#key = typeof token === "function" ? await within(this.#timeoutMs, token) : token;
+  }
+
+  /** @param {Record<string, unknown>} [back] */
+  #open(back) {
+    const { partials, digits } = this.#options;
+    const address = addressOf(this.#options, this.#key, back);
+    /** @type {Session} */
+    const session = new Session(address, { isStream: this.#isStream, timeoutMs: this.#timeoutMs, partials, digits }, {
+      take: (event) => {
+        if (event.kind === "listening" && this.#session !== session) this.#change(session);
+        if (this.#session === session) this.#accept(event);
+      },
+      lose: (...how) => this.#session === session && void this.#lose(...how),
+    });
+    return session;
+  }
+
+  /** Another session follows while this server goes down. @param {number} atMs */
+  async #prepareMove(atMs) {
+    const from = this.#session;
+    if (!from || this.#isStream || this.#options.resume === false) return;
+    const { Move } = await import("./moving.js");
+    this.#move = new Move(from, atMs, async () => {
+      await this.#findKey();
+      return this.#session === from ? this.#open() : null;
+    });
+  }
+
+  /** @param {Session} session That listens, and may be wanted no more. */
+  #change(session) {
+    const old = this.#session;
+    if (!old || this.#phase !== "running" || !this.#move?.leads(old, session)) return session.sendClose();
+    this.#adopt(session);
+    this.#resuming.forget();
+    old.sendClose();
+  }
+
+  /** @param {Session} session */
+  #adopt(session) {
+    this.#session = session;
+    this.#ending = {};
+    this.#listenedAtMs = null;
   }
 
   /** @param {number} code @param {string} reason @param {boolean} hasOpened */
@@ -246,26 +286,18 @@ export class Transcription {
       if (!this.#isStream || this.#options.retry) return this.#connect();
     }
     if (nowMs - (this.#listenedAtMs ?? nowMs) > STEADY_MS) this.#failures = 0;
-    const { stopped, violation } = this.#ending;
-    const error = hasOpened
-      ? this.#explain(stopped ? CloseCode.RESTART : code, reason)
-      : (violation ?? (await explainRefusal(this.#options.server, this.#key, globalThis.fetch)));
+    const error =
+      this.#ending.violation ??
+      (hasOpened ? explainClose(this.#ending, code, reason) : await explainRefusal(this.#options.server, this.#key));
     if (this.#isRunning) this.#retryOrFail(error);
   }
 
   /** Whether what has stopped is all that there was: a server that goes down stops by itself. @param {number} code */
   #isOver(code) {
+    const isAsked = this.#phase === "stopping";
     // A stream that has stopped is over, even if the network goes before its close comes.
-    return this.#isStream || (this.#listenedAtMs !== null && this.#outbox.isEmpty && (this.#phase === "stopping" || code === CloseCode.NORMAL));
-  }
-
-  /** @param {number} closeCode @param {string} reason */
-  #explain(closeCode, reason) {
-    const { violation, error, stopped } = this.#ending;
-    if (violation) return violation;
-    if (error && !stopped) return new TranscriptionError("session", error, { closeCode });
-    const hint = CLOSE_HINTS[closeCode] ?? reason;
-    return new TranscriptionError("closed", `the connection was closed (${closeCode}): ${hint || "no reason was given"}`, { closeCode });
+    if (this.#isStream) return isAsked || code !== CloseCode.RESTART || !this.#options.retry;
+    return this.#listenedAtMs !== null && this.#outbox.isEmpty && (isAsked || code === CloseCode.NORMAL);
   }
 
   /** @param {TranscriptionError} error */
@@ -300,7 +332,8 @@ export class Transcription {
         const result = this.#progress.receive(final);
         this.#failures = 0;
         this.#letGo();
-        return this.#tell("final", result);
+        this.#tell("final", result);
+        return this.#move?.noteFinal();
       }
       case "error":
         this.#ending.error = event.error;
@@ -315,6 +348,7 @@ export class Transcription {
         this.#resuming.forget();
         return this.#session?.sendClose();
       case "shutting down":
+        this.#prepareMove(event.atS * 1000).catch(() => {}); // it stays to the end
         return this.#tell("shutdown", { atMs: event.atS * 1000 });
       case "state":
         // How a connection ended is shown by what follows: another one, or the end.
@@ -343,10 +377,10 @@ export class Transcription {
     const heardMs = this.#progress.heardMs(nowMs);
     this.#outbox.confirm(heardMs);
     this.#startedAtMs ??= nowMs;
-    const baseMs = this.#isStream ? nowMs - this.#startedAtMs : this.#outbox.rewind();
+    const baseMs = this.#isStream ? nowMs - this.#startedAtMs : this.#outbox.rewind(heardMs);
     this.#tellGap(heardMs, baseMs, "the connection was lost");
     this.#progress.begin(baseMs);
-    this.#resuming.begin(listening, this.#outbox.startBytes);
+    this.#resuming.begin(listening, baseMs * BYTES_PER_MS);
   }
 
   /** Audio is gone that this session has not got: another one may. */
@@ -428,6 +462,10 @@ export class Transcription {
     this.#over.resolve();
   }
 
+  get #timeoutMs() {
+    return this.#options.timeoutMs ?? LISTENING_TIMEOUT_MS;
+  }
+
   get #isStream() {
     return this.#options.url !== undefined;
   }
@@ -458,15 +496,4 @@ export class Transcription {
   #tell(name, detail) {
     this.#target.dispatchEvent(new CustomEvent(name, { detail }));
   }
-}
-
-/** @param {unknown} error */
-function asError(error) {
-  if (error instanceof TranscriptionError) return error;
-  return new TranscriptionError("unreadable", messageOf(error), { cause: error });
-}
-
-/** @param {unknown} error */
-function messageOf(error) {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,7 +5,7 @@
 
 import { TranscriptionError } from "./errors.js";
 
-/** @typedef {keyof typeof DENIED | keyof typeof MISSING} Trouble */
+/** @typedef {keyof typeof DENIED | keyof typeof MISSING | "no sound"} Trouble */
 
 const DENIED = {
   microphone: "this page may not use the microphone: allow it in the browser, beside the page's address, and try again",
@@ -22,6 +22,7 @@ const MISSING = {
  * @param {unknown} cause What the browser says.
  */
 export function explainTrouble(what, cause) {
+  if (what === "no sound") return new TranscriptionError("no device", "no sound: what was chosen has no audio track");
   if (what in MISSING) return new TranscriptionError("unsupported", MISSING[/** @type {keyof typeof MISSING} */ (what)]);
   const name = cause instanceof Error ? cause.name : "";
   if (name === "NotAllowedError" || name === "SecurityError") {

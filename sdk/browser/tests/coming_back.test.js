@@ -249,6 +249,27 @@ test("a stream that cannot be gone on with is begun anew only where that was ask
   }
 });
 
+test("a stream whose server goes down is begun anew where that was asked for, and has ended elsewhere", async (context) => {
+  for (const retry of [undefined, RETRY]) {
+    const { server, peer } = await serve(context);
+    const transcription = new Transcription({ server, token: "key", url: "https://radio.example/live.mp3", retry });
+    const told = noteOf(transcription, "retry", "error");
+    const ended = next(transcription, "end");
+    void transcription.start();
+    const one = await peer();
+    one.say({ state: "loading" });
+    one.say({ state: "listening", session_id: "0".repeat(32), ...at("00000001", 0) });
+    one.say({ state: "stopped" });
+    one.socket.close(1012);
+    if (retry) {
+      assert.equal((await peer()).asked.session, undefined);
+      transcription.close();
+    }
+    await ended;
+    assert.deepEqual(told.map(([name]) => name), retry ? ["retry"] : []);
+  }
+});
+
 test("who does not want to resume asks for nothing, and is given nothing", async (context) => {
   const { server, peer } = await serve(context);
   const transcription = new Transcription({ server, token: "key", resume: false, retry: RETRY });

@@ -1,23 +1,34 @@
 /**
- * Why a connection never was. A browser does not tell a page what a refused handshake said, so
+ * Why a connection has ended, or never was. A browser does not tell a page what a refused handshake said, so
  * the server is asked once more by HTTP.
  * @module
  */
 
 import { routeOf } from "./address.js";
 import { TranscriptionError } from "./errors.js";
-import { CloseCode } from "./protocol.js";
+import { CLOSE_HINTS, CloseCode } from "./protocol.js";
 
 const PATIENCE_MS = 5000;
+
+/**
+ * @param {{stopped?: true, error?: string}} told What the server had said.
+ * @param {number} code
+ * @param {string} reason
+ */
+export function explainClose({ stopped, error }, code, reason) {
+  const closeCode = stopped ? CloseCode.RESTART : code; // it stopped by itself
+  if (error && !stopped) return new TranscriptionError("session", error, { closeCode });
+  const hint = CLOSE_HINTS[closeCode] ?? reason;
+  return new TranscriptionError("closed", `the connection was closed (${closeCode}): ${hint || "no reason was given"}`, { closeCode });
+}
 
 /**
  * Return the reason, as far as it can be found out.
  * @param {string | undefined} server
  * @param {string} key
- * @param {typeof globalThis.fetch} fetch
  * @returns {Promise<TranscriptionError>}
  */
-export async function explainRefusal(server, key, fetch) {
+export async function explainRefusal(server, key) {
   const closeCode = CloseCode.BROKEN;
   const url = routeOf(server, "/api/v4/realtime/status");
   let answer;
