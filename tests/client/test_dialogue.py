@@ -19,7 +19,7 @@ from scribewire.protocol.dialogue import Close
 from scribewire.protocol.results import FinalResult, PartialResult
 from scribewire.protocol.resuming import Position
 from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint
-from scribewire.protocol.scriptix.messages import ShuttingDown
+from scribewire.protocol.scriptix.messages import AudioAcknowledged, ShuttingDown
 from scribewire.protocol.scriptix.states import ConnectionState
 from scribewire.wishes import USUAL, Wishes
 
@@ -179,7 +179,7 @@ def test_where_a_session_is_that_can_be_resumed_is_known() -> None:
 
     assert before is None
     assert dialogue.position == Position(epoch="89abcdef", received_bytes=320, finals=2)
-    assert dialogue.replay_from_bytes == 32
+    assert dialogue.received == AudioAcknowledged(64, 32)
 
 
 def test_the_end_can_be_wanted_before_it_is_asked_for() -> None:

@@ -107,7 +107,7 @@ async def test_a_refusal_is_the_same_error_of_both(
 async def test_a_restart_of_the_server_loses_no_final_and_is_told() -> None:
     engines = Engines(ScriptedVad(), (ScriptedEngine(),))
     async with serving(Settings(port=0, keys=(KEY,)), engines) as (address, _):
-        context = connect(address.url, key=KEY)
+        context = connect(address.url, key=KEY, resume=False)
         client = await context.__aenter__()
         for character in "hello" * 8:
             await client.send_audio(draw_pcm(character))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import pytest
-
+from scribewire.client.pushed_format import PushedFormat
 from scribewire.client.replay import ReplayBuffer
 from tests.parts.wav import wav
 
@@ -61,15 +60,19 @@ def test_too_much_is_the_oldest_that_was_taken() -> None:
     assert (buffer.start, buffer.take()) == (4, b"efghijkl")
 
 
-@pytest.mark.parametrize(
-    ("audio", "ms"),
-    [
-        (bytes(3200), 100),
-        (b"RIFF", 100),
-        (wav(bytes(3200)), 100),
-        (wav(bytes(3200))[:28] + bytes(4), 100),
-        (wav(bytes(3200))[:28] + (8000).to_bytes(4, "little"), 400),
-    ],
-)
-def test_bytes_are_counted_in_the_time_of_their_format(audio: bytes, ms: int) -> None:
-    assert buffer_of(audio[:13], audio[13:], most_bytes=4000).ms_until(3200) == ms
+def test_how_it_begins_is_known_however_it_was_cut() -> None:
+    buffer = ReplayBuffer()
+    for byte in wav(bytes(320)):
+        buffer.add(bytes([byte]))
+
+    assert buffer.format == PushedFormat(header_bytes=44)
+
+
+def test_more_waits_where_somebody_connects_again() -> None:
+    buffer = ReplayBuffer()
+    crowded = []
+    for size in (320_000, 1, 4_680_000):
+        buffer.add(bytes(size))
+        crowded.append([buffer.is_crowded(is_attended=attended) for attended in (True, False)])
+
+    assert crowded == [[False, False], [False, True], [True, True]]

@@ -81,7 +81,7 @@ def test_what_the_user_sees_is_a_connection_that_is_made_again() -> None:
     session.fail_attempt(NOBODY, 101)
     come_back(session, listening(finals=1), 103)
     session.receive(final(2), 103)
-    session.tell()
+    session.watchers.tell()
 
     states = [one.value if isinstance(one, ConnectionState) else one.attempt for one in told]
     assert states == [
@@ -116,10 +116,10 @@ def test_a_connection_that_is_lost_before_it_is_listened_to_is_one_more_attempt(
         if error:
             session.receive(error, now)
         session.receive_close(code, "", now)
-    session.tell()
+    session.watchers.tell()
 
     assert [one.attempt for one in told if isinstance(one, Reconnecting)] == [1, 2, 3]
-    assert session.state is ConnectionState.CONNECTING
+    assert session.watchers.state is ConnectionState.CONNECTING
 
 
 def test_stop_is_said_again_behind_the_audio() -> None:

@@ -39,7 +39,7 @@ def test_a_session_that_is_not_to_be_resumed_ends_with_its_connection() -> None:
     session.note_unwritable(1006)
     takes_more = session.add_audio(b"bb")
     lose(session)
-    session.tell()
+    session.watchers.tell()
 
     assert asked == "ws://h/v2/realtime"
     assert not takes_more
@@ -96,7 +96,7 @@ def test_a_session_that_the_server_has_let_go_of_is_lost() -> None:
     session.begin_connection(101)
     session.receive(REFUSED, 101)
     session.receive_close(4410, "", 101)
-    session.tell()
+    session.watchers.tell()
 
     lost = session.failure
     assert isinstance(lost, SessionLostError)
@@ -119,6 +119,7 @@ def test_a_server_that_cannot_be_gone_on_with_is_left(told: str, words: str) -> 
     session.add_audio(bytes(64))
     written(session)
     session.receive(received(32), 100)
+    session.receive('{"text":"a","offset_ms":1,"is_final":true,"number":1}', 100)
     lose(session)
     come_back(session, told)
     (close,) = written(session)
@@ -127,7 +128,7 @@ def test_a_server_that_cannot_be_gone_on_with_is_left(told: str, words: str) -> 
     assert isinstance(close, Close)
     with pytest.raises(SessionLostError, match=words) as raised:
         session.check_opening()
-    assert raised.value.lost_ms == 2
+    assert raised.value.lost_ms == 1
 
 
 def test_attempts_are_given_up_in_the_end() -> None:
@@ -140,7 +141,7 @@ def test_attempts_are_given_up_in_the_end() -> None:
     assert isinstance(lost, SessionLostError)
     assert (lost.lost_ms, lost.__cause__) == (0, NOBODY)
     assert session.has_ended
-    assert session.state is ConnectionState.ERROR
+    assert session.watchers.state is ConnectionState.ERROR
 
 
 def test_how_much_of_a_stream_was_lost_nobody_knows() -> None:
@@ -175,7 +176,7 @@ def test_who_leaves_while_there_is_no_connection_is_gone_at_once() -> None:
     session.leave()
     session.leave()
     session.fail_attempt(NOBODY, 101)
-    session.tell()
+    session.watchers.tell()
 
     assert (session.has_ended, session.failure, session.retry_at) == (True, None, None)
     assert told[-1] is ConnectionState.DISCONNECTED
@@ -198,7 +199,7 @@ def test_a_first_connection_that_fails_is_an_error() -> None:
     session = open_session(told=told)
 
     session.fail_opening()
-    session.tell()
+    session.watchers.tell()
 
     assert told == [ConnectionState.CONNECTING, ConnectionState.ERROR]
     assert session.has_ended

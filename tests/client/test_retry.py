@@ -61,8 +61,8 @@ def test_what_connect_is_given_is_a_policy_or_none() -> None:
 
 
 def test_the_attempts_after_a_loss_are_counted_until_it_is_too_late() -> None:
-    attempts = ReconnectAttempts(POLICY)
-    made = [attempts.next_attempt(BROKE, now=now, chance=0.5) for now in (100, 102, 105, 116)]
+    attempts = ReconnectAttempts(POLICY, lambda: 0.5)
+    made = [attempts.next_attempt(BROKE, now) for now in (100, 102, 105, 116)]
 
     assert made == [
         Reconnecting(attempt=1, delay_s=1, cause=BROKE),
@@ -76,11 +76,11 @@ def test_the_attempts_after_a_loss_are_counted_until_it_is_too_late() -> None:
 def test_a_connection_that_only_flickers_does_not_make_it_quick_again(
     lasts_s: float, delay_s: float
 ) -> None:
-    attempts = ReconnectAttempts(POLICY)
-    attempts.next_attempt(BROKE, now=100, chance=0.5)
+    attempts = ReconnectAttempts(POLICY, lambda: 0.5)
+    attempts.next_attempt(BROKE, 100)
     attempts.note_back(101)
 
-    again = attempts.next_attempt(BROKE, now=101 + lasts_s, chance=0.5)
+    again = attempts.next_attempt(BROKE, 101 + lasts_s)
 
     assert again == Reconnecting(attempt=1, delay_s=delay_s, cause=BROKE)
 
@@ -88,7 +88,7 @@ def test_a_connection_that_only_flickers_does_not_make_it_quick_again(
 def test_a_server_that_says_when_is_not_asked_sooner() -> None:
     full = RefusedError(503, "too many sessions", 7)
 
-    attempt = ReconnectAttempts(POLICY).next_attempt(full, now=100, chance=0.5)
+    attempt = ReconnectAttempts(POLICY, lambda: 0.5).next_attempt(full, 100)
 
     assert attempt == Reconnecting(attempt=1, delay_s=7, cause=full)
 
@@ -139,6 +139,8 @@ def test_the_code_alone_tells_most_of_it() -> None:
         (RefusedError(403, ""), False),
         (RefusedError(404, ""), False),
         (RefusedError(302, "the server has moved"), False),
+        (ClosedError(1013, ""), True),
+        (ClosedError(1008, ""), False),
         (SessionError("bad audio", 1008), False),
         (MissingTokenError(), False),
     ],

@@ -13,8 +13,9 @@ from websockets.asyncio.client import connect as connect_websocket
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from scribewire.client.dialogue import Message
-from scribewire.client.errors import ClientError
+from scribewire.client.errors import ClientError, ClosedError
 from scribewire.client.opening import (
+    ATTEMPT_TIMEOUT_S,
     CLOSE_TIMEOUT_S,
     REPLAY_CHECK_S,
     Opening,
@@ -26,10 +27,12 @@ from scribewire.client.outcome import explain_opening
 from scribewire.client.resuming import ClientSession
 from scribewire.client.retry import ResumePolicy, policy_of
 from scribewire.client.watchers import ReconnectingCallback, StateCallback, Watchers
+from scribewire.errors import BROKEN, CloseCode
 from scribewire.protocol.dialogue import Close
 from scribewire.protocol.scriptix.states import ConnectionState
 from scribewire.wishes import Wishes, WishFields
 
+_BYE = Close(CloseCode.NORMAL)
 _ROOM_BYTES = 32 * 1024  # what websockets lets wait in front of the socket before it holds back
 
 
@@ -82,7 +85,7 @@ class Client:
     @property
     def state(self) -> ConnectionState:
         """What to show of this connection; it moves as messages are iterated over."""
-        return self._session.state
+        return self._session.watchers.state
 
     @property
     def session_id(self) -> str:
@@ -167,6 +170,9 @@ class _Wire:
         if self.session.retry_at is not None:
             await self._come_back(self.session.retry_at)
             return
+        if self.session.is_move_due(_now()):
+            await self._move()
+            return
         while self.session.has_waiting and self._has_room:  # who sends may have nothing more
             await self._write_next()
         try:
@@ -213,7 +219,7 @@ class _Wire:
             return  # it was left, and so has ended
         except ClientError as failure:
             self.session.fail_attempt(failure, _now())
-            self.session.tell()
+            self.session.watchers.tell()
             return
         finally:
             self._attempt = None
@@ -223,11 +229,43 @@ class _Wire:
         self._websocket = websocket
         await self._perform(lambda: self.session.begin_connection(_now()))
 
+    async def _move(self) -> None:
+        """Have the session go on at another server; until it does, audio goes to this one."""
+        leaving, opening = self._websocket, self._opening
+        options = opening.websocket_options(is_come_back=True)
+        try:
+            async with asyncio.timeout(ATTEMPT_TIMEOUT_S) as self._attempt:
+                websocket = await _open_websocket(self.session.move_url, options, opening)
+                await self._wait_to_move(websocket)
+        except (ClientError, TimeoutError) as failure:
+            self.session.fail_move(failure, _now())
+            return
+        finally:
+            self._attempt = None
+        self.session.watchers.tell()
+        if self._websocket is not leaving:
+            await _close(leaving, _BYE)
+
+    async def _wait_to_move(self, websocket: WebSocket) -> None:
+        """Return once the session goes on over this, or is not to. Raises ClosedError."""
+        try:
+            for message in self.session.begin_move(_now()):
+                await websocket.send(message)
+            while self.session.is_moving:
+                if self.session.receive_move(await websocket.recv(), _now()):
+                    self._websocket = websocket
+        except ConnectionClosed as gone:
+            code, reason = websocket.close_code or BROKEN, websocket.close_reason or ""
+            raise ClosedError(code, reason) from gone
+        finally:
+            if self._websocket is not websocket:
+                await _close(websocket, _BYE)
+
     async def _perform(self, act: Callable[[], None]) -> None:
         """Do something to the session, then what comes of it."""
         act()
         outgoing = self.session.take_outgoing()
-        self.session.tell()
+        self.session.watchers.tell()
         # Nothing waits between taking and writing, so the order holds without a lock.
         for message in outgoing:
             await self._write(message)
@@ -244,7 +282,8 @@ class _Wire:
     async def _write(self, message: str | bytes | Close) -> None:
         websocket = self._websocket
         if isinstance(message, Close):
-            await self._close_websocket(message)
+            await _close(websocket, message)
+            self._note_close()
             return
         try:
             await websocket.send(message)
@@ -252,23 +291,22 @@ class _Wire:
             if websocket is self._websocket:
                 self.session.note_unwritable(websocket.close_code)
 
-    async def _close_websocket(self, close: Close) -> None:
-        websocket = self._websocket
-        try:
-            # websockets bounds the wait for an answer, but not for room to write the close.
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await websocket.close(close.code, close.reason)
-        except TimeoutError:
-            pass
-        finally:
-            websocket.transport.abort()  # after a proper close, nothing
-        await websocket.wait_closed()
-        self._note_close()
-
     def _note_close(self) -> None:
         code, reason = self._websocket.close_code, self._websocket.close_reason
         self.session.receive_close(code, reason, _now())
-        self.session.tell()
+        self.session.watchers.tell()
+
+
+async def _close(websocket: WebSocket, close: Close) -> None:
+    try:
+        # websockets bounds the wait for an answer, but not for room to write the close.
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await websocket.close(close.code, close.reason)
+    except TimeoutError:
+        pass
+    finally:
+        websocket.transport.abort()  # after a proper close, nothing
+    await websocket.wait_closed()
 
 
 class _Connect(connect_websocket):
@@ -279,12 +317,12 @@ class _Connect(connect_websocket):
 
 
 async def _open_first(opening: Opening, session: ClientSession) -> WebSocket:
-    session.tell()
+    session.watchers.tell()
     try:
         return await _open_websocket(session.url, opening.websocket_options(), opening)
     except ClientError:
         session.fail_opening()
-        session.tell()
+        session.watchers.tell()
         raise
 
 

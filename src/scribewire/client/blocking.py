@@ -13,31 +13,38 @@ from __future__ import annotations
 
 import contextlib
 import random
-import selectors
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Self, TypeVar, Unpack
 
-from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.protocol import State
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection as WebSocket
-from websockets.sync.client import reconnect
-from websockets.sync.utils import Deadline
 
+from scribewire.client.dialling import (
+    CHECK_S,
+    Dialling,
+    OpenConnection,
+    has_room,
+    open_connection,
+    wait_for_room,
+)
 from scribewire.client.dialogue import Message
-from scribewire.client.errors import ClientError
-from scribewire.client.opening import REPLAY_CHECK_S, Opening, cut_audio, prepare_opening
-from scribewire.client.outcome import explain_opening
+from scribewire.client.errors import ClientError, ClosedError
+from scribewire.client.opening import (
+    ATTEMPT_TIMEOUT_S,
+    REPLAY_CHECK_S,
+    Opening,
+    cut_audio,
+    prepare_opening,
+)
 from scribewire.client.resuming import ClientSession
 from scribewire.client.retry import ResumePolicy, policy_of
 from scribewire.client.watchers import ReconnectingCallback, StateCallback, Watchers
+from scribewire.errors import BROKEN
 from scribewire.protocol.dialogue import Close
 from scribewire.protocol.scriptix.states import ConnectionState
 from scribewire.wishes import Wishes, WishFields
-
-_CHECK_S = 0.1  # how soon a sender that waits for room sees that the connection has gone
 
 _Answer = TypeVar("_Answer")
 
@@ -91,7 +98,7 @@ class Client:
     @property
     def state(self) -> ConnectionState:
         """What to show of this connection; it moves as messages are iterated over."""
-        return self._session.state
+        return self._session.watchers.state
 
     @property
     def session_id(self) -> str:
@@ -133,19 +140,10 @@ class Client:
         return message
 
 
-class _Connection:
-    """One WebSocket; `end` closes it, and does nothing for one that has gone."""
-
-    def __init__(self, dialling: _Reconnect) -> None:
-        self._stack = contextlib.ExitStack()
-        self.websocket: WebSocket = self._stack.enter_context(dialling)
-        self.end = self._stack.close
-
-
 class _Wire:
     """A session on its WebSocket, and on the next one. Nothing here decides."""
 
-    def __init__(self, first: _Connection, opening: Opening, session: ClientSession) -> None:
+    def __init__(self, first: OpenConnection, opening: Opening, session: ClientSession) -> None:
         self.session = session
         self.receiving = threading.Lock()  # held by who receives, and so connects again
         self._opening = opening
@@ -153,7 +151,7 @@ class _Wire:
         self._deciding = threading.Lock()  # two threads use the session; never held for long
         self._sending = threading.Lock()  # two threads send; held from deciding to written
         self._has_left = threading.Event()
-        self._dialling: _Reconnect | None = None  # to come back, which leaving interrupts
+        self._dialling: Dialling | None = None  # to come back, which leaving interrupts
 
     def start(self) -> None:
         """Say `start` if audio will be sent, and return once the server is listening."""
@@ -185,6 +183,9 @@ class _Wire:
         retry_at = self.session.retry_at
         if retry_at is not None:
             self._come_back(retry_at)
+            return
+        if self._ask(lambda: self.session.is_move_due(time.monotonic())):
+            self._move()
             return
         websocket = self._websocket
         self._write_while_room(websocket)
@@ -229,13 +230,13 @@ class _Wire:
         if self._has_left.wait(max(0.0, retry_at - time.monotonic())):
             return
         options = self._opening.websocket_options(is_come_back=True)
-        self._dialling = _Reconnect(self._ask(lambda: self.session.url), **options)
+        self._dialling = Dialling(self._ask(lambda: self.session.url), **options)
         try:
-            connection = _open_connection(self._dialling, self._opening)
+            connection = open_connection(self._dialling, self._opening)
         except ClientError as failure:
             cause = failure  # the name of an exception ends with its block
             self._ask(lambda: self.session.fail_attempt(cause, time.monotonic()))
-            self.session.tell()
+            self.session.watchers.tell()
             return
         finally:
             self._dialling = None
@@ -247,12 +248,56 @@ class _Wire:
         (lost if is_wanted else connection).end()
         self._perform(lambda: None)
 
+    def _move(self) -> None:
+        """Have the session go on at another server; until it does, audio goes to this one."""
+        options = self._opening.websocket_options(is_come_back=True)
+        self._dialling = Dialling(self._ask(lambda: self.session.move_url), **options)
+        leaving = self._connection
+        try:
+            connection = open_connection(self._dialling, self._opening)
+            try:
+                self._wait_to_move(connection)
+            finally:
+                (connection if self._connection is leaving else leaving).end()
+        except (ClientError, TimeoutError) as failure:
+            cause = failure  # the name of an exception ends with its block
+            self._ask(lambda: self.session.fail_move(cause, time.monotonic()))
+        finally:
+            self._dialling = None
+        self.session.watchers.tell()
+
+    def _wait_to_move(self, connection: OpenConnection) -> None:
+        """Return once the session goes on over this, or is not to. Raises ClosedError."""
+        websocket, late_at = connection.websocket, time.monotonic() + ATTEMPT_TIMEOUT_S
+        try:
+            for message in self._ask(lambda: self.session.begin_move(time.monotonic())):
+                websocket.send(message)
+            while self.session.is_moving:
+                self._take_over(connection, self._hear(websocket, late_at))
+        except ConnectionClosed as gone:
+            code, reason = websocket.close_code or BROKEN, websocket.close_reason or ""
+            raise ClosedError(code, reason) from gone
+
+    def _take_over(self, connection: OpenConnection, told: str | bytes) -> None:
+        with self._deciding:
+            if self.session.receive_move(told, time.monotonic()):
+                self._connection = connection
+
+    def _hear(self, websocket: WebSocket, late_at: float) -> str | bytes:
+        """Return what comes next. Raises TimeoutError when it is late, or the client was left."""
+        while True:
+            try:
+                return websocket.recv(CHECK_S)
+            except TimeoutError:
+                if self._has_left.is_set() or time.monotonic() >= late_at:
+                    raise
+
     def _perform(self, act: Callable[[], None]) -> None:
         """Do something to the session, then what comes of it."""
         with self._deciding:
             act()
             outgoing, websocket = self.session.take_outgoing(), self._websocket
-        self.session.tell()
+        self.session.watchers.tell()
         for message in outgoing:
             self._write(message, websocket)
 
@@ -268,7 +313,7 @@ class _Wire:
         with self._sending:
             while self._ask(lambda: self.session.has_waiting):
                 websocket = self._websocket
-                _wait_for_room(websocket)
+                wait_for_room(websocket)
                 self._write_next(websocket)
 
     def _write_while_room(self, websocket: WebSocket) -> None:
@@ -277,7 +322,7 @@ class _Wire:
             if not self._sending.acquire(blocking=False):
                 return
             try:
-                if not _has_room(websocket, 0.0):
+                if not has_room(websocket, 0.0):
                     return
                 self._write_next(websocket)
             finally:
@@ -307,62 +352,15 @@ class _Wire:
         with self._deciding:
             if websocket is self._websocket:
                 self.session.receive_close(code, reason, time.monotonic())
-        self.session.tell()
+        self.session.watchers.tell()
 
 
-def _has_room(websocket: WebSocket, timeout_s: float) -> bool:
-    """Tell whether the socket takes a piece at once, or is gone, which sending finds out."""
-    with selectors.DefaultSelector() as selector:
-        try:
-            selector.register(websocket.socket, selectors.EVENT_WRITE)
-        except (OSError, ValueError):
-            return True
-        return bool(selector.select(timeout_s)) or websocket.state is not State.OPEN
-
-
-def _wait_for_room(websocket: WebSocket) -> None:
-    while not _has_room(websocket, _CHECK_S):
-        pass
-
-
-class _Reconnect(reconnect):
-    """websockets' own, but a redirect is an error: it would take the key to another server.
-
-    `abandon` ends an attempt of another thread that has reached the server, or is about to.
-    """
-
-    _opened: socket.socket | None = None
-    _is_abandoned = False
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        return exc
-
-    def open_socket(self, deadline: Deadline) -> socket.socket:
-        self._opened = super().open_socket(deadline)
-        if self._is_abandoned:
-            self.abandon()
-        return self._opened
-
-    def abandon(self) -> None:
-        self._is_abandoned = True
-        if self._opened is not None:
-            with contextlib.suppress(OSError):
-                self._opened.shutdown(socket.SHUT_RDWR)
-
-
-def _open_first(opening: Opening, session: ClientSession) -> _Connection:
-    session.tell()
-    dialling = _Reconnect(session.url, **opening.websocket_options())
+def _open_first(opening: Opening, session: ClientSession) -> OpenConnection:
+    session.watchers.tell()
+    dialling = Dialling(session.url, **opening.websocket_options())
     try:
-        return _open_connection(dialling, opening)
+        return open_connection(dialling, opening)
     except ClientError:
         session.fail_opening()
-        session.tell()
+        session.watchers.tell()
         raise
-
-
-def _open_connection(dialling: _Reconnect, opening: Opening) -> _Connection:
-    try:
-        return _Connection(dialling)
-    except (OSError, WebSocketException) as failure:
-        raise explain_opening(failure, opening) from failure

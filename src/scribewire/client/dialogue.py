@@ -62,7 +62,7 @@ class ClientDialogue:
         self._messages: deque[Message] = deque(maxlen=_MAX_UNDELIVERED)
         self._session_id: str | None = None  # set once the server is listening
         self._position: Position | None = None  # the same, where the session can be resumed
-        self._replay_from_bytes = 0
+        self._received = AudioAcknowledged(0, 0)  # as told last
         self._ending = Ending(code=BROKEN)  # filled in as it comes about
         self._timeout: ConnectTimeoutError | None = None  # set when the server was too late
         self._has_ended = False
@@ -85,9 +85,9 @@ class ClientDialogue:
         return self._position
 
     @property
-    def replay_from_bytes(self) -> int:
-        """The first byte of the session's audio that may be asked for again."""
-        return self._replay_from_bytes
+    def received(self) -> AudioAcknowledged:
+        """What has come of the session's audio, as the server has told last."""
+        return self._received
 
     @property
     def ending(self) -> Ending:
@@ -225,6 +225,6 @@ class ClientDialogue:
 
     def _note_progress(self, told: Listening | AudioAcknowledged) -> None:
         if isinstance(told, AudioAcknowledged):
-            self._replay_from_bytes = told.replay_from_bytes
+            self._received = told
         elif self._session_id is None:  # in stream mode it may come again
             self._session_id, self._position = told.session_id, told.position

@@ -63,6 +63,12 @@ def failure_of(ending: Ending) -> ClientError | None:
     return ClosedError(ending.code, ending.reason)
 
 
+def why_not_resumed(ending: Ending) -> str:
+    """Return why a server could not go on, without what a client should do then: it cannot."""
+    words = ending.error or "the server does not know it any more"
+    return words.partition(";")[0].removeprefix("cannot be resumed: ")
+
+
 def explain_opening(failure: Exception, opening: Opening) -> ClientError:
     """Return our error for the one that a `connect` of websockets has raised."""
     match failure:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from scribewire.client.opening import AUDIO_PIECE_BYTES
-from scribewire.types import PCM_BYTES_PER_S
+from scribewire.client.pushed_format import HEAD_BYTES, PushedFormat, read_format
 
 # 5 minutes, far more than is ever under way or waits for a final. What is let go of when there is
 # more was sent long ago, so it is most unlikely that the server has not received it.
 MOST_HELD_BYTES: Final = 10_000_000
 
-_WAV_HEAD_BYTES = 32  # up to and with the byte rate of a plain WAV header
+# How much audio waits for a connection before its sender does. As long as somebody receives, and so
+# connects again, 5 MB: longer than attempts are made, so that who speaks is not kept waiting. Where
+# nobody does, 10 s of it: then the sender has to.
+_MOST_WAITING_BYTES: Final = 5_000_000
+_MOST_UNATTENDED_BYTES: Final = 320_000
 
 
 class ReplayBuffer:
@@ -26,6 +30,7 @@ class ReplayBuffer:
         self._start = 0  # where in the audio `_held` begins
         self._next = 0  # where in the audio goes on what `take` gives
         self._head = b""  # how the audio begins
+        self._format = PushedFormat()
 
     @property
     def start(self) -> int:
@@ -42,10 +47,23 @@ class ReplayBuffer:
         """How many were not taken yet on this connection."""
         return self.end - self._next
 
+    def is_crowded(self, *, is_attended: bool) -> bool:
+        """Tell whether so much waits that its sender has to wait too.
+
+        `is_attended`: somebody receives, and so connects again.
+        """
+        return self.waiting_bytes > (_MOST_WAITING_BYTES if is_attended else _MOST_UNATTENDED_BYTES)
+
+    @property
+    def format(self) -> PushedFormat:
+        """How it is counted in time."""
+        return self._format
+
     def add(self, piece: bytes) -> None:
         """Append audio; where it is too much, the oldest that was taken is let go of."""
-        if len(self._head) < _WAV_HEAD_BYTES:
-            self._head = (self._head + piece)[:_WAV_HEAD_BYTES]
+        if len(self._head) < HEAD_BYTES:
+            self._head = (self._head + piece)[:HEAD_BYTES]
+            self._format = read_format(self._head)
         self._held += piece
         self.let_go(min(self._next, self.end - self._most_bytes))
 
@@ -69,15 +87,3 @@ class ReplayBuffer:
             return False
         self._next = byte
         return True
-
-    def ms_until(self, byte: int) -> int:
-        """Return how much audio there is before this byte, in ms."""
-        return byte * 1000 // self._bytes_per_s
-
-    @property
-    def _bytes_per_s(self) -> int:
-        """How many bytes a second has: a WAV header says it, without one it is PCM of the wire."""
-        head = self._head
-        if len(head) < _WAV_HEAD_BYTES or (head[:4], head[8:16]) != (b"RIFF", b"WAVEfmt "):
-            return PCM_BYTES_PER_S
-        return int.from_bytes(head[28:32], "little") or PCM_BYTES_PER_S

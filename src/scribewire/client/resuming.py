@@ -1,27 +1,31 @@
 """A session over as many connections as it takes: what is sent, what is lost, how it ended.
 
 Theory of operation. There is a connection, or the time of the next attempt (`retry_at`), or the
-session has ended. A connection ends in one of two ways: it is *lost*, and another one goes on with
-the session, or the session ends with it. All audio goes through one buffer, from which it is taken
-again where the server says that it has not come; so it does not matter which of it was under way.
-Finals are numbered: one that came before is not handed out again.
+session has ended. A connection that is *lost* is followed by another one of the same session. All
+audio goes through one buffer, and is taken from it again where the server has not received it; so
+it does not matter which of it was under way. Finals are numbered, so none is handed out twice.
 
-It does no I/O, and has no clock and no luck of its own. After each call that changes something:
-write what `take_outgoing` returns, then `next_piece` until it is None, and call `tell`. When
-`is_given_up`, drop the connection without a close, and tell of it as of one that broke.
+Of a server that goes down the session *moves*: at the end of an utterance another one begins, by
+the same address, with the audio from there on, and once its server is listening the old one is
+left. Where there is no other server yet, the old one ends with its finals, and the next attempt
+begins *anew* in the same way.
+
+It does no I/O, and has no clock and no luck of its own. After each call: write `take_outgoing`,
+then each `next_piece`, and have `watchers` told. When `is_given_up`, drop the connection without a
+close, and tell of it as of one that broke.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final
 
+from scribewire.client.continuity import Continuity
 from scribewire.client.dialogue import ClientDialogue, Message
-from scribewire.client.errors import ClientError, ClosedError, SessionLostError
-from scribewire.client.inbox import Inbox
+from scribewire.client.errors import ClientError, ClosedError
+from scribewire.client.moving import Move, is_ended_by_server
 from scribewire.client.opening import Opening
-from scribewire.client.replay import ReplayBuffer
+from scribewire.client.outcome import Ending, why_not_resumed
 from scribewire.client.retry import (
     ReconnectAttempts,
     ResumePolicy,
@@ -35,12 +39,6 @@ from scribewire.errors import BROKEN, CloseCode
 from scribewire.protocol.dialogue import Close
 from scribewire.protocol.resuming import ComeBack
 from scribewire.protocol.scriptix.states import ConnectionState
-
-# How much audio waits for a connection before its sender does. As long as somebody receives, and so
-# connects again, 5 MB: longer than attempts are made, so that who speaks is not kept waiting. Where
-# nobody does, 10 s of it: then the sender has to.
-_MOST_WAITING_BYTES: Final = 5_000_000
-_MOST_UNATTENDED_BYTES: Final = 320_000
 
 _log = logging.getLogger("scribewire.client")
 
@@ -59,17 +57,16 @@ class ClientSession:
     ) -> None:
         self._opening = opening
         self._policy = policy  # None: it ends with its connection
-        self._chance = chance  # where in the jitter a delay lies, from 0 to 1
         self.watchers = watchers or Watchers(None, None)
         """Who is told what happens; `tell` tells them."""
-        self._attempts = ReconnectAttempts(policy or ResumePolicy())
-        self._audio = ReplayBuffer()
-        self._inbox = Inbox()
+        self._attempts = ReconnectAttempts(policy or ResumePolicy(), chance)
+        self._whole = Continuity(is_pushed=not opening.is_stream, is_kept=policy is not None)
+        self._move = Move()
         self._connection = self._make_connection(now)
         self._resumed: ComeBack | None = None  # the session, once it is known and can be resumed
         self._session_id: str | None = None
-        self._state = ConnectionState.DISCONNECTED  # as noted last
         self._retry_at: float | None = None
+        self._is_anew = False  # the next attempt begins another session
         self._is_stopping = False  # the user has no more audio
         self._has_left = False
         self._has_ended = False
@@ -77,11 +74,6 @@ class ClientSession:
         self._note_states()
 
     # What is known.
-
-    @property
-    def state(self) -> ConnectionState:
-        """What to show of this session."""
-        return self._state
 
     @property
     def session_id(self) -> str | None:
@@ -104,14 +96,7 @@ class ClientSession:
         resumed = self._resumed
         if self._policy is None or resumed is None:
             return self._opening.url_for(self._policy is not None)
-        return self._opening.url_for(
-            ComeBack(
-                session_id=resumed.session_id,
-                epoch=resumed.epoch,
-                finals=self._inbox.last_final,
-                oldest_byte=self._audio.start,
-            )
-        )
+        return self._opening.url_for(self._whole.come_back(resumed))
 
     @property
     def timer_at(self) -> float | None:
@@ -131,7 +116,8 @@ class ClientSession:
         """Whether audio that is handed over now will be heard, or may be."""
         if self._is_stopping or self._has_left or self._has_ended:
             return False
-        return self._retry_at is not None or self._dialogue.is_open
+        is_left = self._dialogue.ending.has_stopped and self._may_begin_anew
+        return self._retry_at is not None or self._dialogue.is_open or is_left
 
     @property
     def failure(self) -> ClientError | None:
@@ -153,25 +139,21 @@ class ClientSession:
     @property
     def has_waiting(self) -> bool:
         """Whether `next_piece` would return something."""
-        return self._can_write and (self._audio.waiting_bytes > 0 or self._owes_stop)
+        return self._can_write and (self._whole.audio.waiting_bytes > 0 or self._owes_stop)
 
     def is_crowded(self, *, is_attended: bool) -> bool:
         """Tell whether so much waits for a connection that its sender has to wait too.
 
         `is_attended`: somebody receives, and so connects again.
         """
-        most = _MOST_WAITING_BYTES if is_attended else _MOST_UNATTENDED_BYTES
-        return self.takes_audio and not self._can_write and self._audio.waiting_bytes > most
+        is_waiting = self.takes_audio and not self._can_write
+        return is_waiting and self._whole.audio.is_crowded(is_attended=is_attended)
 
     # What to hand out, and to write.
 
     def next_message(self) -> Message | None:
         """Return the next message for the user, or None."""
-        return self._inbox.next_message()
-
-    def tell(self) -> None:
-        """Tell those who watch, who may call the client: hold no lock."""
-        self.watchers.tell()
+        return self._whole.inbox.next_message()
 
     def take_outgoing(self) -> list[str | bytes | Close]:
         """Return what to write at once, in order; nothing follows a `Close`."""
@@ -181,11 +163,10 @@ class ClientSession:
         """Return the next of what waits to be written, the stop last, or None."""
         if not self._can_write:
             return None
-        if piece := self._audio.take():
+        if piece := self._whole.audio.take():
             self._connection.silence.note_sent(now)
             self._dialogue.send_audio(piece)
-            if not self._can_come_back:
-                self._audio.let_go(self._audio.end)
+            self._let_go()
         elif self._owes_stop:
             self._connection.has_said_stop = True
             self._dialogue.send_stop()
@@ -196,7 +177,7 @@ class ClientSession:
     def add_audio(self, piece: bytes) -> bool:
         """Take a piece of audio; return False, and drop it, if nobody listens any more."""
         if self.takes_audio:
-            self._audio.add(piece)
+            self._whole.audio.add(piece)
             return True
         return False
 
@@ -251,18 +232,22 @@ class ClientSession:
             return
         self._dialogue.receive_close(code, reason)
         ending = self._dialogue.ending
-        if self._can_come_back and is_loss(ending):
+        goes_on = self._can_come_back and is_loss(ending)
+        if not goes_on and self._goes_on_anew(ending):
+            self._resumed, self._is_anew, goes_on = None, True, True
+        if goes_on:
             self._dialogue.take_states()  # it is no error yet
-            self._retry(self._dialogue.failure or ClosedError(BROKEN, ""), now)
+            self._retry(self._dialogue.failure or ClosedError(ending.code, ending.reason), now)
         elif ending.code == CloseCode.CANNOT_RESUME and self._resumed is not None:
-            self._end(self._lost(_cause_of(ending.error)))
+            self._end(self._whole.lost(why_not_resumed(ending)))
         else:
             self._end()
 
     def note_unwritable(self, code: int | None) -> None:
         """Take note that nothing can be written any more; `receive_close` tells the rest."""
         self._connection.is_broken = True
-        if not (self._can_come_back and is_loss_code(code or BROKEN)):
+        may_go_on = self._can_come_back or self._may_begin_anew
+        if not (may_go_on and is_loss_code(code or BROKEN)):
             self._is_stopping = True  # nobody hears another word
 
     def handle_timer(self, now: float) -> None:
@@ -276,6 +261,41 @@ class ClientSession:
             self._dialogue.handle_timer(now)
             self._follow(now)
 
+    # How it moves, while the present connection goes on.
+
+    def is_move_due(self, now: float) -> bool:
+        """Tell whether to connect to `move_url` now."""
+        is_able = self._may_begin_anew and self._can_write and not self._is_stopping
+        return is_able and self._move.is_due(now)
+
+    @property
+    def move_url(self) -> str:
+        """Where another session may begin."""
+        return self._opening.url_for(resuming=True)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether it is waited until the server at `move_url` is listening."""
+        return self._move.is_under_way
+
+    def begin_move(self, now: float) -> list[str | bytes]:
+        """Take note of a connection to `move_url`, and return what to write on it."""
+        return self._move.begin(self._make_connection(now))
+
+    def receive_move(self, message: str | bytes, now: float) -> bool:
+        """Take a message that has come over it; return whether it carries the session now."""
+        following = self._move.receive(message, now)
+        if following is None or self._has_left or self._has_ended or self._is_stopping:
+            return False
+        self._connection, self._retry_at = following, None
+        self._resumed, self._is_anew = None, True
+        self._follow(now)
+        return True
+
+    def fail_move(self, failure: Exception, now: float) -> None:
+        """Take note that no other session begins now; the present one goes on."""
+        self._move.fail(failure, now)
+
     # Private.
 
     @property
@@ -284,7 +304,17 @@ class ClientSession:
 
     @property
     def _can_come_back(self) -> bool:
-        return self._policy is not None and self._resumed is not None and not self._has_left
+        is_known = self._resumed is not None or self._is_anew
+        return self._policy is not None and is_known and not self._has_left
+
+    @property
+    def _may_begin_anew(self) -> bool:
+        return self._move.is_told and self._whole.can_be_parted and not self._has_left
+
+    def _goes_on_anew(self, ending: Ending) -> bool:
+        """Tell whether another session has to go on with one that its server has ended."""
+        is_owed = not self._is_stopping or self._whole.has_unheard(self._dialogue.received)
+        return self._may_begin_anew and is_ended_by_server(ending, is_owed=is_owed)
 
     @property
     def _can_write(self) -> bool:
@@ -302,76 +332,69 @@ class ClientSession:
     def _follow(self, now: float) -> None:
         self._note_states()
         while (message := self._dialogue.next_message()) is not None:
-            self._inbox.receive(message)
+            self._move.note(message)
+            self._whole.receive(message)
         if not self._connection.is_listening and self._dialogue.session_id is not None:
             self._begin_to_send(now)
-        self._audio.let_go(self._dialogue.replay_from_bytes)
+        self._let_go()
 
     def _begin_to_send(self, now: float) -> None:
         """Go on where the server is, now that it is listening on this connection."""
         self._connection.is_listening = True
         self._session_id = self._dialogue.session_id
         position = self._dialogue.position
-        if self._policy is None or position is None:
-            if self._resumed is not None:
-                self._lose("the server does not keep sessions any more")
+        if position is None and self._resumed is not None:
+            self._lose("the server does not keep sessions any more")
             return
-        if not self._opening.is_stream and not self._audio.go_back_to(position.received_bytes):
-            self._lose(f"the server needs audio from byte {position.received_bytes} on")
+        if self._is_anew:
+            self._is_anew, self._move = False, Move()
+            self._whole.begin_anew()
+        received_bytes = 0 if position is None else position.received_bytes
+        if not self._whole.go_back_to(received_bytes):
+            self._lose(f"the server needs audio from byte {received_bytes} on")
             return
-        self._resumed = ComeBack(
-            session_id=self._session_id or "", epoch=position.epoch, finals=position.finals
-        )
+        if position is not None:
+            self._resumed = ComeBack(
+                session_id=self._session_id or "", epoch=position.epoch, finals=position.finals
+            )
         self._attempts.note_back(now)
 
+    def _let_go(self) -> None:
+        self._whole.let_go(self._dialogue.received if self._can_come_back else None)
+
     def _lose(self, why: str) -> None:
-        self._failure = self._lost(why)
+        self._failure = self._whole.lost(why)
         self._dialogue.send_close()
 
-    def _lost(self, why: str) -> SessionLostError:
-        if self._opening.is_stream:
-            return SessionLostError(why, None)
-        handed_over_ms = self._audio.ms_until(self._audio.end)
-        return SessionLostError(why, max(0, handed_over_ms - self._inbox.last_final_ms))
-
     def _retry(self, cause: ClientError, now: float) -> None:
-        attempt = self._attempts.next_attempt(cause, now=now, chance=self._chance())
+        attempt = self._attempts.next_attempt(cause, now)
         if attempt is None:
-            lost = self._lost(f"no connection for too long ({cause})")
+            lost = self._whole.lost(f"no connection for too long ({cause})")
             lost.__cause__ = cause
             self._end(lost)
             return
         _log.info("%s = attempt %d in %.1f s", self._name, attempt.attempt, attempt.delay_s)
         self._retry_at = now + attempt.delay_s
-        self._show(ConnectionState.CONNECTING)
+        self.watchers.show(ConnectionState.CONNECTING)
         self.watchers.note(attempt)
 
     def _end(self, failure: ClientError | None = None) -> None:
         self._has_ended = True
         self._failure = self._failure or failure
         if self._failure is not None:
-            self._show(ConnectionState.ERROR)
+            self.watchers.show(ConnectionState.ERROR)
         elif self._retry_at is not None:
-            self._show(ConnectionState.DISCONNECTED)
+            self.watchers.show(ConnectionState.DISCONNECTED)
         else:
-            self._note_states()
+            self.watchers.show(*self._dialogue.take_states(), self._dialogue.state)
         self._retry_at = None
 
     def _note_states(self) -> None:
-        for state in self._dialogue.take_states():
-            self._show(state)
-
-    def _show(self, state: ConnectionState) -> None:
-        if state is not self._state:
-            self._state = state
-            self.watchers.note(state)
+        states = self._dialogue.take_states()
+        is_attempt = self._can_come_back and not self._connection.is_listening
+        # An attempt that fails is no error yet.
+        self.watchers.show(*(s for s in states if not (is_attempt and s is ConnectionState.ERROR)))
 
     @property
     def _name(self) -> str:
         return self._session_id or "-"
-
-
-def _cause_of(error: str | None) -> str:
-    """Return why a server could not go on, without what a client should do then: it cannot."""
-    words = error or "the server does not know it any more"
-    return words.partition(";")[0].removeprefix("cannot be resumed: ")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
 from scribewire.client.errors import (
     ClientError,
+    ClosedError,
     ConnectTimeoutError,
     RefusedError,
     UnreachableError,
@@ -86,20 +88,21 @@ class Reconnecting:
 class ReconnectAttempts:
     """The attempts of a client, counted over all losses of a session."""
 
-    def __init__(self, policy: ResumePolicy) -> None:
+    def __init__(self, policy: ResumePolicy, chance: Callable[[], float]) -> None:
         self._policy = policy
+        self._chance = chance  # where in the jitter a delay lies, from 0 to 1
         self._failures = 0  # attempts without a connection that has lasted
         self._attempt = 0  # since the loss; 0: nothing is lost
         self._lost_at = 0.0
         self._back_at: float | None = None  # since when there is a connection again
 
-    def next_attempt(self, cause: ClientError, *, now: float, chance: float) -> Reconnecting | None:
+    def next_attempt(self, cause: ClientError, now: float) -> Reconnecting | None:
         """Return the next attempt after a loss or a failed one; None: it is too late for any."""
         if self._attempt == 0:
             self._lost_at = now
             if self._has_lasted(now):
                 self._failures = 0
-        delay_s = self._policy.delay_s(self._failures, chance)
+        delay_s = self._policy.delay_s(self._failures, self._chance())
         if isinstance(cause, RefusedError) and cause.retry_after_s is not None:
             delay_s = max(delay_s, cause.retry_after_s)
         self._failures += 1
@@ -137,5 +140,7 @@ def is_passing(failure: ClientError) -> bool:
     match failure:
         case RefusedError(status=status):
             return status in _PASSING
+        case ClosedError(code=code):
+            return is_loss_code(code)
         case _:
             return isinstance(failure, UnreachableError | ConnectTimeoutError)

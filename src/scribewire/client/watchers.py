@@ -27,6 +27,8 @@ class Watchers:
         self._of_state = [on_state_change] if on_state_change else []
         self._of_reconnecting = [on_reconnecting] if on_reconnecting else []
         self._untold: deque[ConnectionState | Reconnecting] = deque(maxlen=_MAX_UNTOLD)
+        self.state = ConnectionState.DISCONNECTED
+        """What is shown; moved by `show`."""
 
     def add(self, callback: StateCallback) -> None:
         """Call back with every state from now on."""
@@ -36,9 +38,16 @@ class Watchers:
         """Call back before every attempt from now on."""
         self._of_reconnecting.append(callback)
 
-    def note(self, news: ConnectionState | Reconnecting) -> None:
+    def show(self, *states: ConnectionState) -> None:
+        """Keep those that are new, in order, for the next `tell`."""
+        for state in states:
+            if state is not self.state:
+                self.state = state
+                self._untold.append(state)
+
+    def note(self, attempt: Reconnecting) -> None:
         """Keep it for the next `tell`."""
-        self._untold.append(news)
+        self._untold.append(attempt)
 
     def tell(self) -> None:
         """Tell the callbacks, which may call the client: hold no lock."""
