@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -235,3 +236,28 @@ async def test_a_server_that_ends_does_not_wait_for_ever_for_a_model(dutch: Scri
         loaded.decode(
             DecodeRequest(utterance=0, samples=draw_speech("a"), end_sample=512, is_required=True)
         )
+
+
+async def test_who_comes_back_to_another_process_waits_for_its_model_there(
+    dutch: ScriptedModel, tmp_path: Path
+) -> None:
+    asking, pcm = f"{DUTCH}&resume=true", draw_pcm(HALLO * 2)
+    first = ScriptedModel()
+    async with run_server(both(first), journal=tmp_path) as before, before.dial(asking) as lost:
+        await lost.send(START)
+        listening = await until(lost, "state", "listening")
+        await lost.send(pcm[: len(pcm) // 2])
+        await until(lost, "number", 1)
+        before.services.draining.hurry()
+        assert await lost.until_closed() == 1012
+    path = f"{asking}&session={listening['session_id']}&epoch={listening['epoch']}&finals=0"
+    async with run_server(both(dutch), journal=tmp_path) as after, after.dial(path) as back:
+        await back.send(START)
+        assert await back.next() == {"state": "loading"}
+        dutch.let_load()
+        listening = await until(back, "state", "listening")
+        await back.send(pcm[listening["received_bytes"] :], STOP)
+        assert await back.until_closed() == 1000
+
+    assert [one for one in states(back) if one != "received"] == ["loading", "listening", "stopped"]
+    assert back.finals == ["hallo" * 3] * 2

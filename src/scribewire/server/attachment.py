@@ -266,12 +266,11 @@ class Attachment:
     def _tell_news(self, news: SessionNews, session: Session) -> None:
         match news:
             case SourceOpened() if session.is_loading:
-                # The source is read in time; no result comes yet.
                 self._dialogue.send_listening(session.position)
-                self._dialogue.send_loading()
+                self._dialogue.send_loading()  # it is read in time, but no result comes yet
             case SourceOpened() | EngineLoaded():
-                self._end_wait_for_model()
                 self._dialogue.send_listening(session.position)
+                self._end_wait_for_model(session)
             case SourceLost():
                 self._dialogue.send_loading()
             case SourceEnded(fault) if fault is not None:
@@ -284,10 +283,11 @@ class Attachment:
                 self._dialogue.end_session(CloseCode.NORMAL)
         self._act()
 
-    def _end_wait_for_model(self) -> None:
+    def _end_wait_for_model(self, session: Session) -> None:
         if self._awaits_model:
             self._awaits_model = False
             self._clock.begin_anew(_now())
+            self._told.begin_behind(session.results)
 
     async def _send_outgoing(self) -> None:
         self._collect_outgoing()
@@ -361,16 +361,16 @@ class Attachment:
         self._has_news.set()
         self._has_news = session.has_news
         _log.info(LogLine("started", "< start", session=self.name))
-        if self._told.is_of_come_back:
-            self._go_on(session)
-        elif session.is_read and not session.is_loading:
-            self._dialogue.send_listening(session.position)
-        elif session.is_read:
+        if session.is_read and session.is_loading and not session.is_hearing:
             self._awaits_model = True
             self._dialogue.send_loading()
+        elif self._told.is_of_come_back:
+            self._go_on(session)
+        elif session.is_read:
+            self._dialogue.send_listening(session.position)
 
     def _go_on(self, session: Session) -> None:
-        """Tell a client that has come back where its session is, and then what it has missed."""
+        """Tell a client that has come back where its session is, and what it has missed."""
         self._told.begin_behind(session.results)
         self._dialogue.send_listening(session.position)
         if session.has_all_audio and not session.is_ending_told:

@@ -172,6 +172,8 @@ class ToldResults:
 
     def begin_behind(self, results: SessionResults) -> None:
         """Tell the finals that it has not seen, and then what is new: partials are history."""
+        if not self.is_of_come_back:
+            return
         self._missed.extend(results.finals_after(self._finals_seen or 0))
         self._last = results.last
 
