@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import random
+import shutil
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from itertools import chain
@@ -29,7 +30,7 @@ LISTENED = 4000  # bytes of a client that was listened to: its handshake, its st
 # A transcription, and all that it told; ACT is what happens meanwhile.
 SCRIPT = """async ({ key, server, said, options }) => {
   const { Transcription } = await import("/sdk/index.js");
-  const retry = { attempts: 40, firstDelayMs: 5, longestDelayMs: 50 };
+  const retry = { attempts: 1000, firstDelayMs: 5, longestDelayMs: 50 };
   const captions = new Transcription({ server, token: key, retry, ...options });
   const pcm = Uint8Array.from(atob(said), (one) => one.charCodeAt(0));
   const told = [];
@@ -96,6 +97,7 @@ async def open_tab(
     resume_window_ms: int = 30_000,
     allow_source: tuple[str, ...] = (),
     drain_timeout_ms: int = 1000,
+    journal: Path | None = None,
 ) -> AsyncIterator[Tab]:
     """Run a server with these options, a proxy before it, and a page."""
     async with (
@@ -104,6 +106,7 @@ async def open_tab(
             resume_window_ms=resume_window_ms,
             allow_source=allow_source,
             drain_timeout_ms=drain_timeout_ms,
+            journal=journal,
         ) as server,
         run_cutting_proxy(server.address.port) as proxy,
         run_browser() as browser,
@@ -239,3 +242,37 @@ async def test_a_server_that_drains_is_left_for_another_without_a_word_lost() ->
     assert told.texts == TEXTS
     assert told.named("retry", "gap", "error") == []
     assert tab.proxy.connections == 2
+
+
+async def test_a_session_goes_on_at_another_process_from_the_journal(tmp_path: Path) -> None:
+    act = """
+      await captions.start();
+      const isHeard = toldOf("final");
+      await send(0, 50_000);
+      await isHeard;
+      const first = captions.sessionId;
+      const isLost = toldOf("retry");
+      await window.kill();
+      await isLost;
+      await send(50_000, pcm.length);
+      await captions.stop();
+      told.push(["session", { isTheSame: captions.sessionId === first }]);
+    """
+    folder, left = tmp_path / "journal", tmp_path / "left"
+    async with contextlib.AsyncExitStack() as servers, open_tab(journal=folder) as tab:
+
+        async def kill() -> None:
+            async with tab.proxy.refusing():
+                tab.proxy.cut_all()
+                shutil.copytree(folder, left)  # what the first process has written until now
+                started = run_server(allow_origin=("*",), journal=left)
+                other = await servers.enter_async_context(started)
+                tab.proxy.upstream_port = other.address.port
+
+        expected = await tab.caption()
+        await tab.page.expose_function("kill", kill)
+        told = await tab.caption((), act)
+
+    assert told.named("session") == [{"name": "session", "isTheSame": True}]
+    assert told.named("final") == expected.named("final")
+    assert told.named("gap", "error") == []
