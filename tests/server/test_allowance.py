@@ -26,6 +26,17 @@ def test_audio_is_let_through_up_to_the_last_sample_that_is_allowed() -> None:
     assert len(allowance.let_through(speech)) == 0
 
 
+def test_what_another_process_has_heard_of_the_session_counts() -> None:
+    allowance = AudioAllowance(1.5, heard_samples=16_000)
+    beyond = AudioAllowance(1.5, heard_samples=24_001)
+    speech = np.zeros(16_000, np.float32)
+
+    assert (len(allowance.let_through(speech)), len(beyond.let_through(speech))) == (8_000, 0)
+    for one in (allowance, beyond):
+        with pytest.raises(ClientFault, match=r"0\.025 of audio in a session"):
+            one.check()
+
+
 def test_without_a_limit_all_of_it_is() -> None:
     allowance = AudioAllowance(None)
 

@@ -149,6 +149,7 @@ async def test_another_recognizer_finds_the_rest_from_there(
     assert second.position is not None
     assert second.position.received_bytes == settled.bytes <= cut_at
     assert second.position.finals == len(known)
+    assert second.results.heard_samples == settled.samples
     await hear(second, data[settled.bytes :])
 
     assert told(await take_all(second)) == told(expected)

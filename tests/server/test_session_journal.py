@@ -8,13 +8,20 @@ from urllib.parse import quote
 import pytest
 
 from scribewire.journal.reader import JournaledSession, read_session, read_sessions
+from scribewire.journal.writer import JournalWriter
 from scribewire.keys.configured import fingerprint
+from scribewire.protocol.dialogue import SessionStarted
 from scribewire.protocol.results import as_result
 from scribewire.protocol.scriptix.codec import serialise_server
+from scribewire.server.session_journal import SessionJournal
+from scribewire.server.session_opening import open_session
 from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
+from scribewire.wishes import Wishes
+from tests.parts.journaled import BEGAN_MS, head
 from tests.parts.origin import run_origin
 from tests.parts.wav import wav
+from tests.server.test_journal_keeper import keeping
 
 START, STOP = '{"action":"start"}', '{"action":"stop"}'
 SAID = draw_pcm("..hello" + "." * 20 + "again" + "." * 20 + "third" + "." * 25)
@@ -160,3 +167,26 @@ async def test_a_session_that_is_over_when_the_server_ends_is_closed(folder: Pat
     (session,) = contents.sessions
     assert session.state == "drained"
     assert contents.problems == ()
+
+
+async def test_one_that_is_silent_is_known_to_live_well_within_its_window(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    now = [BEGAN_MS / 1000]
+    session = open_session("5e55", SessionStarted(Wishes(language="en")), server.services)
+    session.make_resumable("89abcdef")
+    async with keeping(JournalWriter(tmp_path, days=30)) as keeper, asyncio.timeout(20):
+        of = head(epoch="89abcdef", resume_window_ms=3000)
+        journal = SessionJournal(keeper, session, of, now=lambda: now[0])
+        written = list[int]()
+        for _ in range(3):
+            while (found := read_session(tmp_path, "5e55")) is None or (  # noqa: ASYNC110 - likewise
+                found.written_at_ms < int(now[0] * 1000)
+            ):
+                await asyncio.sleep(0.01)
+            written.append(found.written_at_ms - BEGAN_MS)
+            now[0] += 1
+        journal.close()
+        await session.aclose()
+
+    assert written == [0, 1000, 2000]

@@ -74,7 +74,10 @@ class Stream:
 
     @property
     def settled_samples(self) -> int:
-        """Audio that is of no account any more: all its finals have been taken as events."""
+        """Audio that is of no account any more: all its finals have been taken as events.
+
+        While others wait, it ends with the final that was taken last.
+        """
         if not any(isinstance(event, Final) for event in self._events):
             self._settled_samples = self._recognizer.settled_samples
         return self._settled_samples
@@ -131,6 +134,8 @@ class Stream:
         """
         if self._events:
             event = self._events.popleft()
+            if isinstance(event, Final):  # no utterance behind it needs what is before its end
+                self._settled_samples = max(self._settled_samples, event.end_sample)
             self._pump()
             return event
         if self._fault is not None:

@@ -18,17 +18,18 @@ class AudioAllowance:
     `use` counts it for the key, whose sessions share what they may have in a day.
     """
 
-    def __init__(self, max_audio_s: float | None, use: KeyUse | None = None) -> None:
-        self.received_samples = 0
-        """What was let through."""
+    def __init__(
+        self, max_audio_s: float | None, use: KeyUse | None = None, *, heard_samples: int = 0
+    ) -> None:
+        self.received_samples = heard_samples
+        """What was let through, and heard before at another process."""
         self._use = use
-        self._max_audio_s = max_audio_s
         self._max_samples = None if max_audio_s is None else round(max_audio_s * SAMPLE_RATE)
 
     def let_through(self, samples: Samples) -> Samples:
         """Return what of this audio may be heard."""
         if self._max_samples is not None:
-            samples = samples[: self._max_samples - self.received_samples]
+            samples = samples[: max(0, self._max_samples - self.received_samples)]
         if self._use is not None:
             samples = samples[: self._use.admit(len(samples))]
         self.received_samples += len(samples)
@@ -36,8 +37,8 @@ class AudioAllowance:
 
     def check(self) -> None:
         """Raise ClientFault once there is no audio left that may be heard."""
-        if self._max_audio_s is not None and self.received_samples == self._max_samples:
-            minutes = f"{self._max_audio_s / 60:g}"
+        if self._max_samples is not None and self.received_samples >= self._max_samples:
+            minutes = f"{self._max_samples / SAMPLE_RATE / 60:g}"
             raise ClientFault(
                 f"minutes: this key allows {minutes} of audio in a session, which have been heard"
             )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scribewire.server.journal_keeper import JournalKeeper, Receipt
     from scribewire.server.session import Session
 
-_ALIVE_MS = 10_000  # how exactly it is known when the process of a session went away
+_ALIVE_MS = 10_000  # how exactly it is known when the process of a session went away, at most
 
 
 def head_of(
@@ -66,12 +66,14 @@ class SessionJournal:
         self._keeper, self._session, self._head = keeper, session, head
         self._is_server_ending, self._now = is_server_ending, now
         self._replay_from_bytes = session.received_bytes  # that was written
-        self._last = SessionPosition(at_ms=0)  # as it was written
+        self._last = self._position()  # as it was written
+        self._alive_ms = min(_ALIVE_MS, max(1, head.resume_window_ms // 3))
         session.replay_from = self._replay_from
         session.results.journal_finals(self._write_final)
         keeper.follow(head.session_id, self._write_position)
-        # At once: its client may come back to it from now on.
-        keeper.write_soon(JournalEntry(head=head), lambda: None)
+        # At once: its client may come back to it from now on. With its position: where another
+        # process still writes this session, what that one writes behind is of no account.
+        keeper.write_soon(JournalEntry(head=head, position=self._last), lambda: None)
 
     def close(self) -> None:
         """Write how it has ended, once it has."""
@@ -99,7 +101,8 @@ class SessionJournal:
     def _write_position(self) -> None:
         """Write where it is, unless it is where it was a moment ago."""
         position = self._position()
-        is_due = self._head.epoch is not None and position.at_ms - self._last.at_ms >= _ALIVE_MS
+        is_old = position.at_ms - self._last.at_ms >= self._alive_ms
+        is_due = self._head.epoch is not None and is_old
         if not is_due and replace(position, at_ms=self._last.at_ms) == self._last:
             return
         self._last = position

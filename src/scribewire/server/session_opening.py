@@ -61,7 +61,9 @@ def open_session(
         ),
         source=_pull(services.sources, started),
         loading=loading,
-        allowance=AudioAllowance(started.grant.max_audio_s, use),
+        allowance=AudioAllowance(
+            started.grant.max_audio_s, use, heard_samples=beginning.origin.sample
+        ),
         observer=observer,
     )
     session.begin_at(beginning)

@@ -86,8 +86,8 @@ class SessionResults:
 
     @property
     def heard_samples(self) -> int:
-        """How much audio they are of."""
-        return self._stream.received_samples
+        """How much audio of the session they are of, with what another process has heard."""
+        return self._beginning.origin.sample + self._stream.received_samples
 
     @property
     def kept_finals(self) -> int:
