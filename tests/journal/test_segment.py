@@ -97,6 +97,15 @@ def test_a_place_where_nothing_can_be_is_a_fault(path: Path) -> None:
         JournalSegment(path / "beyond")
 
 
+def test_a_name_that_sqlite_cannot_open_is_a_fault_and_no_file_is_left(tmp_path: Path) -> None:
+    deep = tmp_path / ("a" * 200) / ("b" * 200) / ("c" * 200)
+    deep.mkdir(parents=True)
+    with pytest.raises(JournalFault, match="unable to open"):
+        JournalSegment(deep / NAME)
+
+    assert list(deep.iterdir()) == []
+
+
 def test_a_file_that_is_there_is_left_alone(path: Path) -> None:
     path.write_text("of somebody else")
     with pytest.raises(JournalFault, match="exists"):

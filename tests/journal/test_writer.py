@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from scribewire.journal.entries import JournalFault
+from scribewire.journal.entries import JournaledFinal, JournalEntry, JournalFault
 from scribewire.journal.mending import find_segments
 from scribewire.journal.reader import read_session
 from scribewire.journal.writer import JournalWriter, prepare_folder
@@ -118,6 +120,37 @@ def test_after_a_fault_another_segment_is_begun(tmp_path: Path) -> None:
     assert found is not None
     assert [one.number for one in found.finals] == [1, 3]
     assert (found.missing_finals, found.state) == (1, "cut off")
+
+
+@pytest.mark.slow
+def test_after_a_day_that_cannot_be_closed_another_segment_is_begun(tmp_path: Path) -> None:
+    clock, of = Clock(), head()
+    writer = JournalWriter(tmp_path, days=30, now=clock)
+    writer.write(said(of, 1))
+    clock.now += DAY_S
+    with contextlib.closing(sqlite3.connect(find_segments(tmp_path)[0])) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalFault, match="locked"):
+            writer.write(said(of, 2))
+    writer.write(said(of, 3))
+    writer.close()
+    found = read_session(tmp_path, "5e55")
+
+    assert found is not None
+    assert [one.number for one in found.finals] == [1, 3]
+
+
+def test_after_a_fault_of_ours_each_final_is_of_its_own_session(tmp_path: Path) -> None:
+    writer, of, other = JournalWriter(tmp_path, days=30), head(), head("other")
+    writer.write(said(head("first"), 1))
+    beyond = JournaledFinal(number=1 << 63, final=final(1).final)  # SQLite has no such number
+    with pytest.raises(OverflowError):
+        writer.write([JournalEntry(head=of), JournalEntry(head=of, final=beyond)])
+    writer.write([*said(other, 1), *said(of, 1)])
+    writer.close()
+    found = [read_session(tmp_path, one) for one in ("5e55", "other")]
+
+    assert [one and (one.finals, one.problems) for one in found] == [((final(1),), ())] * 2
 
 
 def test_a_folder_that_has_gone_is_a_fault(tmp_path: Path) -> None:

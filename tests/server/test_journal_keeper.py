@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from scribewire.journal.entries import JournalEntry, JournalFault
 from scribewire.journal.mending import find_segments
-from scribewire.journal.reader import read_session
+from scribewire.journal.reader import JournaledSession, read_session
 from scribewire.journal.writer import JournalWriter
 from scribewire.server.journal_keeper import (
     MAX_WAITING_ENTRIES,
@@ -106,12 +108,15 @@ async def test_positions_are_asked_for_until_they_are_forgotten(tmp_path: Path) 
             keeper.write(JournalEntry(head=OF, position=position(count)))
 
     async with keeping(JournalWriter(tmp_path, days=30)) as keeper:
-        keeper.follow(OF.session_id, lambda: write_next(keeper))
+        one, other = partial(write_next, keeper), partial(write_next, keeper)
+        keeper.follow(one)
+        keeper.follow(other)  # of the same session, where another connection has gone on with it
+        keeper.forget(other)
         async with asyncio.timeout(20):
             while count < 4:
                 await asked.wait()
                 asked.clear()
-        keeper.forget(OF.session_id)
+        keeper.forget(one)
     found = read_session(tmp_path, OF.session_id)
 
     assert found is not None
@@ -159,6 +164,65 @@ async def test_a_disk_that_takes_nothing_turns_it_off_and_is_tried_again(
     assert numbers(folder) == [3]
     assert [one.levelname for one in caplog.records if "is off" in one.message] == ["ERROR"]
     assert "the journal goes on; it has a gap" in caplog.text
+
+
+async def test_a_fault_of_ours_lets_finals_be_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    woken = asyncio.Event()
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    async with keeping(JournalWriter(tmp_path, days=30), retry_every_s=0.05) as keeper:
+        keeper.follow(fail)
+        async with asyncio.timeout(20):
+            while is_up(keeper):  # noqa: ASYNC110 - nobody is told of it
+                await asyncio.sleep(0.01)
+        keeper.forget(fail)
+        async with asyncio.timeout(20):
+            while not is_up(keeper):  # noqa: ASYNC110 - likewise
+                await asyncio.sleep(0.01)
+        await settled(keeper.write_soon(said(OF, 1)[0], woken.set), woken)
+    assert numbers(tmp_path) == [1]
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def found_in_time(keeper: JournalKeeper, session_id: str) -> JournaledSession:
+    found = None
+    while found is None:
+        with contextlib.suppress(JournalFault):
+            found = await keeper.find(session_id)
+    return found
+
+
+async def test_what_is_found_has_what_waited_to_be_written(tmp_path: Path) -> None:
+    async with keeping(JournalWriter(tmp_path, days=30), positions_every_s=60.0) as keeper:
+        await asyncio.sleep(0)
+        keeper.write(said(OF, 1)[0])
+        found = await keeper.find(OF.session_id)
+        assert found is not None
+        assert found.finals == (final(1),)
+
+
+@pytest.mark.slow
+async def test_finals_do_not_wait_for_who_reads(tmp_path: Path) -> None:
+    earlier = JournalWriter(tmp_path, days=30)
+    earlier.write(said(head("earlier"), 1))
+    earlier.close()
+    woken, other = asyncio.Event(), sqlite3.connect(find_segments(tmp_path)[0])
+    async with keeping(JournalWriter(tmp_path, days=30), read_patience_s=0.5) as keeper:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")  # who reads waits for it
+        reading = asyncio.create_task(keeper.find("earlier"))
+        await settled(keeper.write_soon(said(OF, 1)[0], woken.set), woken)
+        assert not reading.done()
+        with pytest.raises(JournalFault, match="has not been read in"):
+            await reading
+        other.close()
+        found = await found_in_time(keeper, "earlier")
+        assert found.finals == (final(1),)
+        assert is_up(keeper)
 
 
 async def test_what_waits_is_bounded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

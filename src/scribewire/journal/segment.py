@@ -97,15 +97,20 @@ class JournalSegment:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except OSError as error:
             raise JournalFault(f"{path}: {error.strerror}") from error
-        self._database = sqlite3.connect(
-            path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-        )
+        try:
+            with _explained(path):
+                self._database = sqlite3.connect(
+                    path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+                )
+        except JournalFault:
+            remove_segment(path)  # or one would be left by each try
+            raise
         try:
             with _explained(path):
                 self._make_tables()
         except JournalFault:
             self.abandon()
-            remove_segment(path)  # or one would be left by each try
+            remove_segment(path)
             raise
 
     def _make_tables(self) -> None:

@@ -8,6 +8,7 @@ write-ahead log, and drops the torn one behind them, which is told.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from scribewire.journal.mending import find_segments, mend_segment
 from scribewire.journal.segment import JournalSegment, day_of, name_segment, remove_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -59,17 +60,15 @@ class JournalWriter:
         After a fault the next call begins another segment.
         """
         segment = self._segment_of_today()
-        try:
+        with self._abandoned_at_fault(segment):
             segment.write(entries)
-        except JournalFault:
-            segment.abandon()
-            self._segment = None
-            raise
 
     def sync(self) -> None:
-        """Have what was written on the disk itself. Raises JournalFault."""
-        if self._segment is not None:
-            self._segment.sync()
+        """Have what was written on the disk itself. Raises JournalFault, as `write` does."""
+        segment = self._segment
+        if segment is not None:
+            with self._abandoned_at_fault(segment):
+                segment.sync()
 
     def close(self) -> None:
         """Close the segment. Raises JournalFault."""
@@ -82,12 +81,23 @@ class JournalWriter:
         if self._segment is not None and today == self._day:
             return self._segment
         if self._segment is not None:
-            self._segment.close("continued")
-            self._segment = None
+            # Nothing is written to it any more, whether or not it can be closed.
+            ending, self._segment = self._segment, None
+            ending.close("continued")
             self._remove_old()
         self._segment = JournalSegment(self.folder / name_segment(self._now()))
         self._day = today
         return self._segment
+
+    @contextlib.contextmanager
+    def _abandoned_at_fault(self, segment: JournalSegment) -> Iterator[None]:
+        """Let go of a segment at any fault: what it knows of its rows may be wrong then."""
+        try:
+            yield
+        except BaseException:
+            segment.abandon()
+            self._segment = None
+            raise
 
     def _remove_old(self) -> None:
         oldest = datetime.fromtimestamp(self._now(), UTC).date() - timedelta(days=self._days)

@@ -1,9 +1,10 @@
 """Keeps the journal of a server's sessions: what is told to a client is in it before.
 
-Theory of operation. Entries wait in memory and are written in batches, by one thread of its own. A
-final has a batch begun at once, unless one is being written; then it goes with the next one. Until
-its batch is written it is not told to its client: whatever then becomes of the process, the journal
-has every final that was told. Positions are asked for once a second, and wait for no one.
+Theory of operation. Entries wait in memory and are written in batches, by one thread of its own;
+another one reads what other processes have left. A final has a batch begun at once, unless one is
+being written; then it goes with the next one. Until its batch is written it is not told to its
+client: whatever then becomes of the process, the journal has every final that was told. Positions
+are asked for once a second, and wait for no one.
 
 Where the disk does not take a batch, or not in time, the journal is off, which is told once: finals
 wait for nothing, and are in no journal. A while later it is tried again.
@@ -26,7 +27,7 @@ from scribewire.log_line import LogLine
 from scribewire.runtime.one_thread import OneThread
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from scribewire.journal.reader import JournaledSession
@@ -50,10 +51,14 @@ MENDING_PATIENCE_S: Final = 30.0
 LAST_PATIENCE_S: Final = 5.0
 """With the disk, when the server ends and there is something to be written."""
 
+READ_PATIENCE_S: Final = 5.0
+"""With the disk, when a client comes back to what another process has left."""
+
 MAX_WAITING_ENTRIES = 20_000
 """A final and two positions of as many sessions as a machine can hold: beyond, something hangs."""
 
 _HANGS = "the disk has not taken a batch in {patience_s:g} s"
+_UNREAD = "the journal has not been read in {patience_s:g} s"
 
 Result = TypeVar("Result")
 
@@ -91,6 +96,7 @@ class JournalKeeper:
         call_patience_s: float = CALL_PATIENCE_S,
         retry_every_s: float = RETRY_EVERY_S,
         last_patience_s: float = LAST_PATIENCE_S,
+        read_patience_s: float = READ_PATIENCE_S,
     ) -> None:
         self.folder: Path = writer.folder
         self.is_up = True
@@ -100,30 +106,30 @@ class JournalKeeper:
         self._call_patience_s = call_patience_s
         self._retry_every_s = retry_every_s
         self._last_patience_s = last_patience_s
+        self._read_patience_s = read_patience_s
         self._thread = OneThread("journal")
+        self._reading = OneThread("journal-reader")  # no final waits for who comes back
         self._waiting: list[JournalEntry] = []
         self._receipts: list[Receipt] = []  # of those that wait
         self._notes: list[Callable[[], None]] = []  # likewise: who hears that they are written
         self._wake = asyncio.Event()  # something waits that is urgent
-        self._positions: dict[str, Callable[[], None]] = {}
+        self._positions: set[Callable[[], None]] = set()  # who writes one when it is asked to
         self._synced_at = 0.0
         self._retry_at = 0.0
 
     async def prepare(self) -> None:
         """Mend what earlier runs have left, and say what there was."""
-        try:
+        with self._off_at_fault():
             for words in await self._call(self._writer.mend, MENDING_PATIENCE_S):
                 _log.warning(LogLine("journal_mended", "! {text}", text=words))
-        except JournalFault as fault:
-            self._turn_off(fault)
 
-    def follow(self, session_id: str, write_position: Callable[[], None]) -> None:
+    def follow(self, write_position: Callable[[], None]) -> None:
         """Have the position of a session written now and then."""
-        self._positions[session_id] = write_position
+        self._positions.add(write_position)
 
-    def forget(self, session_id: str) -> None:
+    def forget(self, write_position: Callable[[], None]) -> None:
         """Ask for it no more."""
-        self._positions.pop(session_id, None)
+        self._positions.discard(write_position)
 
     def write(self, entry: JournalEntry, note: Callable[[], None] | None = None) -> None:
         """Have something written in its turn; `note` is called when it is."""
@@ -154,13 +160,19 @@ class JournalKeeper:
         return receipt
 
     async def find(self, session_id: str) -> JournaledSession | None:
-        """Return what it has of a session since yesterday; None: nothing that can be read."""
+        """Return what it has of a session since yesterday; None: nothing that can be read.
+
+        Raises JournalFault where that cannot be found out now.
+        """
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
-        try:
-            return await self._call(lambda: read_session(self.folder, session_id, since=yesterday))
-        except JournalFault as fault:
-            _log.warning(LogLine("journal_unread", "! the journal: {reason}", reason=str(fault)))
-            return None
+        with self._off_at_fault():
+            await self._write_waiting()
+            await self._call(lambda: None)  # behind what is being written, a head or an end
+
+        def read() -> JournaledSession | None:
+            return read_session(self.folder, session_id, since=yesterday)
+
+        return await _answer(self._reading, read, self._read_patience_s, _UNREAD)
 
     async def run(self) -> None:
         """Write what comes, until it is cancelled."""
@@ -171,28 +183,30 @@ class JournalKeeper:
                 async with asyncio.timeout_at(next_at):
                     await self._wake.wait()
             self._wake.clear()
-            if loop.time() >= next_at:
-                next_at = loop.time() + self._positions_every_s
-                await self._try_again(loop.time())
-                self._ask_positions()
-            await self._write_waiting()
+            with self._off_at_fault():
+                if loop.time() >= next_at:
+                    next_at = loop.time() + self._positions_every_s
+                    await self._try_again(loop.time())
+                    self._ask_positions()
+                await self._write_waiting()
 
     async def aclose(self) -> None:
         """Write what still waits, and close the journal; say what the disk does not take."""
-        try:
-            async with asyncio.timeout(self._last_patience_s):
-                await self._write_waiting()
-                await asyncio.wrap_future(self._thread.submit(self._writer.close))
-        except TimeoutError:
-            self._turn_off(JournalFault(_HANGS.format(patience_s=self._last_patience_s)))
-        except JournalFault as fault:
-            self._turn_off(fault)
+        with self._off_at_fault():
+            try:
+                async with asyncio.timeout(self._last_patience_s):
+                    await self._write_waiting()
+                    await asyncio.wrap_future(self._thread.submit(self._writer.close))
+            except TimeoutError:
+                words = _HANGS.format(patience_s=self._last_patience_s)
+                raise JournalFault(words) from None
         self._settle(self._receipts)
         self._thread.call_last(self._writer.close)  # if it has not been: again does nothing
+        self._reading.call_last(lambda: None)
 
     def _ask_positions(self) -> None:
         if self.is_up:
-            for write_position in tuple(self._positions.values()):
+            for write_position in tuple(self._positions):
                 write_position()
 
     async def _write_waiting(self) -> None:
@@ -207,11 +221,6 @@ class JournalKeeper:
                 note()
             self._settle(receipts)
             await self._sync()
-        except JournalFault as fault:
-            self._turn_off(fault)
-        except Exception:  # noqa: BLE001 - ours: sessions go on all the same
-            _log.exception(LogLine("journal_failed", "! the journal: a fault of ours"))
-            self._turn_off(JournalFault("a fault of ours"))
         finally:
             self._settle(receipts)
 
@@ -224,15 +233,18 @@ class JournalKeeper:
     async def _call(
         self, function: Callable[[], Result], patience_s: float | None = None
     ) -> Result:
-        patience_s = patience_s or self._call_patience_s
-        call = self._thread.submit(function)
-        waited = asyncio.wrap_future(call)
+        return await _answer(self._thread, function, patience_s or self._call_patience_s, _HANGS)
+
+    @contextlib.contextmanager
+    def _off_at_fault(self) -> Iterator[None]:
+        """Be off where something fails: sessions go on all the same, and whoever waits is told."""
         try:
-            async with asyncio.timeout(patience_s):
-                return await asyncio.shield(waited)  # it is made though its caller is cancelled
-        except TimeoutError:
-            waited.cancel()  # and so the call, unless it has begun
-            raise JournalFault(_HANGS.format(patience_s=patience_s)) from None
+            yield
+        except JournalFault as fault:
+            self._turn_off(fault)
+        except Exception:  # noqa: BLE001 - ours
+            _log.exception(LogLine("journal_failed", "! the journal: a fault of ours"))
+            self._turn_off(JournalFault("a fault of ours"))
 
     def _turn_off(self, fault: ServerFault) -> None:
         if self.is_up:
@@ -249,18 +261,30 @@ class JournalKeeper:
         """Be on again if the disk takes something."""
         if self.is_up or now < self._retry_at or self._thread.is_busy:
             return
-        try:
-            await self._call(lambda: self._writer.write(()))
-        except JournalFault as fault:
-            self._turn_off(fault)  # for another while
-        else:
-            self.is_up = True
-            _log.warning(LogLine("journal_on", "= the journal goes on; it has a gap"))
+        await self._call(lambda: self._writer.write(()))  # else it is off for another while
+        self.is_up = True
+        _log.warning(LogLine("journal_on", "= the journal goes on; it has a gap"))
 
     @staticmethod
     def _settle(receipts: list[Receipt]) -> None:
         for receipt in receipts:
             receipt.settle()
+
+
+async def _answer(
+    thread: OneThread, function: Callable[[], Result], patience_s: float, words: str
+) -> Result:
+    """Return what a call in a thread brings; raise JournalFault, in these words, if not in time.
+
+    Whoever is cancelled while it waits has made the call all the same.
+    """
+    waited = asyncio.wrap_future(thread.submit(function))
+    try:
+        async with asyncio.timeout(patience_s):
+            return await asyncio.shield(waited)
+    except TimeoutError:
+        waited.cancel()  # and so the call, unless it has begun
+        raise JournalFault(words.format(patience_s=patience_s)) from None
 
 
 @contextlib.asynccontextmanager

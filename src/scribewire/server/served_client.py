@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from structlog.contextvars import bound_contextvars
 
 from scribewire.errors import BusyFault, ClientFault
+from scribewire.journal.entries import JournalFault
 from scribewire.log_line import LogLine
 from scribewire.origins import normalise_origin
 from scribewire.protocol.resuming import cannot_resume
@@ -71,7 +72,9 @@ class ServedClient:
         self._kept: KeptSession | None = None  # if it can be resumed
         # Where another process has left it, if one has, with the key that may go on there.
         self._left: tuple[SessionBeginning, str] | None = None
-        self._fault: ClientFault | None = None  # why the one that was asked for cannot be
+        self._fault: ClientFault | BusyFault | None = (
+            None  # why the one that was asked for cannot be
+        )
 
     async def run(self) -> None:
         """Serve it until it is gone. A session that it may come back to is kept."""
@@ -122,7 +125,7 @@ class ServedClient:
             if grant is None:
                 raise cannot_resume("its key has to come with the request")
             await self._find_kept(back, grant.key_id, attachment)
-        except ClientFault as fault:
+        except (ClientFault, BusyFault) as fault:
             self._fault = fault
 
     async def _find_kept(self, back: ComeBack, key_id: str, attachment: Attachment) -> None:
@@ -132,7 +135,12 @@ class ServedClient:
         if journal is None or not kept.is_on or kept.is_known(back, {key_id}):
             self._kept = await kept.take(back, key_id, attachment)
             return
-        recorded = await journal.find(back.session_id)
+        try:
+            recorded = await journal.find(back.session_id)
+        except JournalFault as fault:
+            words = "! the journal cannot be read: {reason}"
+            _session_log.warning(LogLine("journal_unread", words, reason=str(fault)))
+            raise BusyFault("what is kept of this session cannot be read now") from fault
         beginning = beginning_of(recorded, back, key_id, now_ms=int(time.time() * 1000))
         self._left = beginning, key_id
 

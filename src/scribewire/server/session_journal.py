@@ -70,14 +70,14 @@ class SessionJournal:
         self._alive_ms = min(_ALIVE_MS, max(1, head.resume_window_ms // 3))
         session.replay_from = self._replay_from
         session.results.journal_finals(self._write_final)
-        keeper.follow(head.session_id, self._write_position)
+        keeper.follow(self._write_position)
         # At once: its client may come back to it from now on. With its position: where another
         # process still writes this session, what that one writes behind is of no account.
         keeper.write_soon(JournalEntry(head=head, position=self._last), lambda: None)
 
     def close(self) -> None:
         """Write how it has ended, once it has."""
-        self._keeper.forget(self._head.session_id)
+        self._keeper.forget(self._write_position)
         outcome = self._session.results.outcome
         if outcome != "failed" and self._head.epoch is not None and self._is_server_ending():
             outcome = "drained"
