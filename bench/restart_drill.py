@@ -35,8 +35,6 @@ from scribewire.errors import ServerFault
 from tests.parts.cutting_proxy import run_cutting_proxy
 
 PARTS: Final = (("two_cities.wav", 0.0, 26.0), ("endgame_nagg_nell.wav", 2.0, 28.0))
-RESTARTS_S: Final = 8.0
-"""From the beginning of all sessions: in the midst of them."""
 ENVIRONMENT: Final = {**ADMIT_ALL, "SCRIBEWIRE_KEYS": KEY}
 DRAINS_MS: Final = 15_000
 """For which sessions may go on: not to their end."""
@@ -47,6 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench restart_drill")
     parser.add_argument("--planned", type=int, default=16, help="sessions; 0: leave it out")
     parser.add_argument("--killed", type=int, default=8, help="sessions; 0: leave it out")
+    parser.add_argument("--after", type=float, default=8.0, help="seconds from their beginning")
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--ways", default=",".join(WAYS[:1]))
     parser.add_argument("--modes", default=",".join(MODES))
@@ -76,9 +75,11 @@ async def measure(options: argparse.Namespace) -> list[Restart]:
         if options.planned:
             # A client that holds to the wire alone does not move to another server.
             moving = [one for one in subjects if one.kind != "raw"]
-            restarts.append(await _restart_planned(stage, _so_many(moving, options.planned)))
+            restarts.append(
+                await _restart_planned(stage, _so_many(moving, options.planned), options.after)
+            )
         if options.killed:
-            restarts.append(await _kill(stage, _so_many(subjects, options.killed)))
+            restarts.append(await _kill(stage, _so_many(subjects, options.killed), options.after))
     return restarts
 
 
@@ -86,7 +87,7 @@ def _so_many(subjects: Sequence[Subject], count: int) -> list[Subject]:
     return list(islice(cycle(subjects), count))
 
 
-async def _restart_planned(stage: Stage, subjects: Sequence[Subject]) -> Restart:
+async def _restart_planned(stage: Stage, subjects: Sequence[Subject], after_s: float) -> Restart:
     with tempfile.TemporaryDirectory(prefix="scribewire-restart-") as name:
         logs = [Path(name) / "first.log", Path(name) / "second.log"]
         options = [*OPTIONS, "--drain-timeout-ms", str(DRAINS_MS)]
@@ -100,7 +101,7 @@ async def _restart_planned(stage: Stage, subjects: Sequence[Subject]) -> Restart
                 asyncio.create_task(_talk(stage, subject, front.port, expected[subject]))
                 for subject in subjects
             ]
-            await asyncio.sleep(RESTARTS_S)
+            await asyncio.sleep(after_s)
             front.upstream_port = second.port
             told_at = time.monotonic()
             first.process.terminate()
@@ -120,7 +121,7 @@ async def _restart_planned(stage: Stage, subjects: Sequence[Subject]) -> Restart
     )
 
 
-async def _kill(stage: Stage, subjects: Sequence[Subject]) -> Restart:
+async def _kill(stage: Stage, subjects: Sequence[Subject], after_s: float) -> Restart:
     with tempfile.TemporaryDirectory(prefix="scribewire-killed-") as name:
         folder = Path(name)
         log, journal = folder / "server.log", str(folder / "journal")
@@ -133,7 +134,7 @@ async def _kill(stage: Stage, subjects: Sequence[Subject]) -> Restart:
                 asyncio.create_task(_talk(stage, subject, port, expected[subject]))
                 for subject in subjects
             ]
-            await asyncio.sleep(RESTARTS_S)
+            await asyncio.sleep(after_s)
             killed.process.kill()
             await killed.process.wait()
         options += ["--port", str(port)]  # the last of two counts

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from bench.cut_clients import say_asyncio, say_blocking, say_raw
+from bench.cut_clients import PAGES
 from bench.cut_plans import (
     KINDS,
     MOMENTS,
@@ -18,7 +18,7 @@ from bench.cut_plans import (
     format_rounds,
     plan_sessions,
 )
-from bench.cuts_drill import Stage, say_all
+from bench.cuts_drill import Stage, open_clients, say_all
 from bench.paced_clips import serve_paced
 from scribewire.testing.running import KEYS, run_server
 from scribewire.testing.scripted import draw_pcm
@@ -132,7 +132,7 @@ CUTS = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["pushed", "pulled"])
-@pytest.mark.parametrize("kind", ["raw", "asyncio", "blocking"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_sessions_are_cut_as_planned_and_nothing_is_missed(kind: Kind, way: Way) -> None:
     clips, piece_s = [draw_pcm(SAID)], 0.005
     subject = Subject(kind=kind, mode="fast", way=way, clip=0)
@@ -141,7 +141,8 @@ async def test_sessions_are_cut_as_planned_and_nothing_is_missed(kind: Kind, way
         audio = Cut(after_sent=60_000, name="message")
         sessions.append(CutSession(subject=subject, cuts=(audio,), closing_s=0.0))
     async with (
-        run_server(allow_source=("127.0.0.1",)) as server,
+        open_clients([kind]) as clients,
+        run_server(allow_source=("127.0.0.1",), allow_origin=(PAGES,)) as server,
         serve_paced(clips, piece_s=piece_s) as origin,
     ):
         stage = Stage(
@@ -149,7 +150,7 @@ async def test_sessions_are_cut_as_planned_and_nothing_is_missed(kind: Kind, way
             port=server.address.port,
             clips=clips,
             origin=origin,
-            clients={"raw": say_raw, "asyncio": say_asyncio, "blocking": say_blocking},
+            clients=clients,
             piece_s=piece_s,
         )
         found, _ = await say_all(stage, sessions, 2)

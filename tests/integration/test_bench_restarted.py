@@ -50,7 +50,7 @@ def test_words_are_compared_wherever_finals_begin(texts: tuple[str, ...], words:
             {"talks": (replace(talk(*SAID), failure="closed"),)},
             "sessions that did not end well",
         ),
-        ({"closes": {1000: 1, 1011: 1}}, "closes other than [1000, 1012]"),
+        ({"closes": {1000: 1, 1011: 1}}, "closes other than [1000, 1012, 4409]"),
         ({"exit_code": 1}, "exit code 1"),
         ({"log_errors": ("no",)}, "errors in a log"),
         ({"journal": ()}, "the journal differs from what clients were told"),
@@ -72,8 +72,17 @@ def test_whatever_is_missed_is_a_fault(changed: dict[str, object], fault: str) -
     one = replace(GOOD, **changed)  # type: ignore[arg-type] # each is a field of it
 
     assert GOOD.is_passed
+    assert replace(GOOD, journal=(replace(JOURNALED, state="drained"),)).is_passed
     assert one.faults == [fault]
     assert f"not passed: {fault}" in format_restarts([one])
+
+
+def test_pages_are_told_no_numbers() -> None:
+    unnumbered = tuple(json.dumps({"text": text}) for text in SAID)
+    one = replace(talk(), finals=unnumbered)
+
+    assert not one.is_numbered
+    assert replace(one, subject=replace(SUBJECT, kind="browser")).is_numbered
 
 
 def test_the_report_tells_each_client_and_what_it_has_missed() -> None:
