@@ -10,6 +10,7 @@ from playwright.async_api import Browser, expect
 from scribewire.engines.engines import Engines
 from scribewire.testing.running import RunningServer, run_server
 from tests.parts.browser import Visit, open_context
+from tests.parts.cutting_proxy import run_cutting_proxy
 from tests.parts.origin import run_origin
 from tests.parts.page_visit import (
     CITIES_SAID,
@@ -122,6 +123,27 @@ async def test_a_server_that_restarts_mid_sentence_goes_on_where_it_was(
 
     # A word where it was cut may be heard twice.
     assert word_error(await shown(page), CITIES_SAID) <= 0.1
+
+
+async def test_a_network_that_breaks_mid_sentence_costs_no_word(
+    visit: Visit, served: RunningServer
+) -> None:
+    visit.expected = ("WebSocket connection", "Failed to load resource")
+    async with run_cutting_proxy(served.address.port) as proxy:
+        page = await visit.open(f"http://127.0.0.1:{proxy.port}/")
+        await page.get_by_role("button", name="Start").click()
+        await give_key(page)
+        await expect(page.locator("#partial")).to_contain_text("worst")
+        async with proxy.refusing():
+            proxy.cut_all()
+            await expect(page.get_by_role("alert")).to_contain_text("Connecting again")
+            await expect(page.locator("#state")).to_have_text("Connecting…")
+        await expect(page.locator("#finals")).to_contain_text("foolishness")
+        await expect(page.get_by_role("alert")).to_be_empty()
+        await page.get_by_role("button", name="Stop").click()
+        await expect(page.get_by_role("button", name="Start")).to_be_visible()
+
+    assert word_error(await shown(page), CITIES_SAID) <= 0.05
 
 
 async def test_a_server_that_is_gone_is_told(visit: Visit, engines: Engines) -> None:
