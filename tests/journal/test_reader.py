@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from scribewire.cli.session_reports import table
 from scribewire.journal.entries import JournalEntry, JournalFault
 from scribewire.journal.reader import read_session, read_sessions
+from scribewire.journal.rows import checksum
 from scribewire.journal.segment import JournalSegment
 from tests.parts.journaled import BEGAN_MS, ended, final, head, position, said
 
@@ -42,7 +45,7 @@ def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
 
 
 def test_a_session_goes_on_in_another_segment(tmp_path: Path) -> None:
-    later = head(epoch="00000001", began_at_ms=BEGAN_MS + 5000)
+    later = head(epoch="00000001", began_at_ms=BEGAN_MS + 5000, finals_before=1)
     write(tmp_path / FIRST, *said(head(epoch="00000000"), 1, 2))
     write(tmp_path / SECOND, *said(later, 2, 3))
     found = read_session(tmp_path, "5e55")
@@ -51,6 +54,50 @@ def test_a_session_goes_on_in_another_segment(tmp_path: Path) -> None:
     assert (found.head, found.began_at_ms) == (later, BEGAN_MS)
     assert found.finals == (final(1), final(2), final(3))
     assert found.position == position(3)
+
+
+@pytest.mark.parametrize("names", [(FIRST, SECOND), (SECOND, FIRST)])
+def test_of_a_process_that_still_writes_no_more_counts_than_the_next_one_has_found(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    still, later = names  # whatever their clocks have said
+    of = head(epoch="00000000")
+    goes_on = head(epoch="00000001", began_at_ms=BEGAN_MS + 9000, finals_before=2)
+    found_at = replace(position(2), at_ms=BEGAN_MS + 9000)
+    third, second = final(3, "As it was told."), said(of, 3)[0]
+    write(tmp_path / still, *said(of, 1, 2), second, ended(of, "dropped"))
+    write(
+        tmp_path / later,
+        JournalEntry(head=goes_on, position=found_at),
+        JournalEntry(head=goes_on, final=third, position=replace(position(3), audio_ms=5)),
+    )
+    found = read_session(tmp_path, "5e55")
+
+    assert found is not None
+    assert (found.head, found.began_at_ms, found.epochs) == (goes_on, BEGAN_MS, {"00000000": 2})
+    assert found.finals == (final(1), final(2), third)
+    assert found.position == replace(position(3), audio_ms=5)
+    assert found.state == "cut off"
+
+
+def test_what_has_only_been_gone_on_with_is_where_the_next_process_found_it(
+    tmp_path: Path,
+) -> None:
+    of, goes_on = head(epoch="00000000"), head(epoch="00000001", finals_before=1)
+    write(tmp_path / FIRST, *said(of, 1, 2))
+    write(tmp_path / SECOND, JournalEntry(head=goes_on, position=position(1)))
+    found = read_session(tmp_path, "5e55")
+
+    assert found is not None
+    assert (found.finals, found.position) == ((final(1),), position(1))
+
+
+def test_a_list_of_sessions_holds_no_text(tmp_path: Path) -> None:
+    write(tmp_path / FIRST, *said(head(), 1, 2))
+    (found,) = read_sessions(tmp_path).sessions
+
+    assert [(one.number, one.final.language) for one in found.finals] == [(1, "en"), (2, "en")]
+    assert not any(one.final.text or one.final.words for one in found.finals)
 
 
 def test_sessions_are_listed_as_they_began(tmp_path: Path) -> None:
@@ -120,6 +167,31 @@ def test_a_row_that_was_changed_is_said_and_left_out(tmp_path: Path, damaged: st
     assert [one.number for one in found.finals] == numbers
     assert len(found.problems) == 1
     assert "damaged" in found.problems[0]
+
+
+OTHER_TYPES = {
+    "a final as a text": "UPDATE finals SET content = CAST(content AS TEXT)",
+    "a final that is none": "UPDATE finals SET content = x'7b7d', crc = {crc}",
+    "a head as a text": "UPDATE sessions SET content = CAST(content AS TEXT)",
+    "an id as bytes": "UPDATE sessions SET id = x'ff00'",
+    "a layout as bytes": "UPDATE positions SET layout = x'ff'",
+    "a number as a text": "UPDATE finals SET number = 'one'",
+    "an end as bytes": "UPDATE ends SET outcome = x'00', at_ms = 'never'",
+}
+
+
+@pytest.mark.parametrize("change", OTHER_TYPES)
+def test_what_is_of_another_type_is_said_and_left_out(tmp_path: Path, change: str) -> None:
+    write(tmp_path / FIRST, *said(head(), 1), ended(head()))
+    database = sqlite3.connect(tmp_path / FIRST)
+    database.execute(OTHER_TYPES[change].format(crc=checksum("5e55", "final 1", b"{}")))
+    database.commit()
+    database.close()
+    found, every = read_session(tmp_path, "5e55"), read_sessions(tmp_path)
+
+    assert found is None or found.problems
+    assert [bool(one.problems) for one in every.sessions] == [True]
+    assert len(table(every.sessions)) == 2
 
 
 def test_wherever_a_bit_is_flipped_no_wrong_final_is_read(tmp_path: Path) -> None:

@@ -124,6 +124,8 @@ def test_of_what_is_over_or_another_ones_nothing_is_told(
     [
         (replace(RECORDED, head=replace(HEAD, source_host="radio")), BACK, "stream was pulled"),
         (replace(RECORDED, position=replace(AT, settled_ms=None)), BACK, "recording"),
+        (replace(RECORDED, position=replace(AT, finals=1)), BACK, "is damaged"),
+        (replace(RECORDED, position=None), BACK, "is damaged"),
         (RECORDED, replace(BACK, finals=3), "it has 2 finals, not 3"),
         (RECORDED, replace(BACK, oldest_byte=64_045), "audio from byte 64044 on"),
     ],

@@ -21,7 +21,7 @@ from scribewire.wishes import Wishes
 from tests.parts.journaled import BEGAN_MS, head
 from tests.parts.origin import run_origin
 from tests.parts.wav import wav
-from tests.server.test_journal_keeper import keeping
+from tests.server.test_journal_keeper import HangingWriter, keeping
 
 START, STOP = '{"action":"start"}', '{"action":"stop"}'
 SAID = draw_pcm("..hello" + "." * 20 + "again" + "." * 20 + "third" + "." * 25)
@@ -190,3 +190,27 @@ async def test_one_that_is_silent_is_known_to_live_well_within_its_window(
         await session.aclose()
 
     assert written == [0, 1000, 2000]
+
+
+async def test_where_it_is_counts_a_final_that_is_being_written(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    writer = HangingWriter(tmp_path)
+    session = open_session("5e55", SessionStarted(Wishes(language="en")), server.services)
+    session.make_resumable("89abcdef")
+    async with keeping(writer, positions_every_s=60.0) as keeper, asyncio.timeout(20):
+        journal = SessionJournal(keeper, session, head(epoch="89abcdef"))
+        await session.receive_audio(draw_pcm("hello" + "." * 40))
+        while session.settled is None or not session.settled.samples:
+            session.results.collect()  # the final is taken once it is written
+            await asyncio.sleep(0.01)
+        assert session.results.last_final == 0
+        journal.close()
+        writer.goes_on.set()
+        found = await keeper.find("5e55")
+        await session.aclose()
+
+    assert found is not None
+    assert found.position is not None
+    assert [one.number for one in found.finals] == [1]
+    assert found.position.finals == 1

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeGuard, cast
 
 from scribewire.journal.entries import (
     OUTCOMES,
@@ -40,10 +40,12 @@ JournaledState: TypeAlias = SessionOutcome | Literal["open", "cut off"]
 _BUSY_S = 5.0
 _DAMAGED = "{segment}: {count} of the {what} of session {id} are damaged and left out"
 _POSITIONS = (
-    "SELECT at_ms, received_bytes, replay_from_bytes, audio_ms, finals, settled_ms, layout, crc"
-    " FROM positions WHERE session = ? ORDER BY row DESC"
+    "SELECT at_ms, received_bytes, replay_from_bytes, audio_ms, finals, settled_ms,"
+    " CAST(layout AS TEXT), crc FROM positions WHERE session = ? ORDER BY row DESC"
 )
-_HEADS = "SELECT key, id, content, crc FROM sessions"
+# What the disk has changed may be of another type than its column.
+_HEADS = "SELECT key, CAST(id AS TEXT), content, crc FROM sessions"
+_FINALS = "SELECT number, content, crc FROM finals WHERE session = ? ORDER BY number"
 _POSITION = ("at_ms", "received_bytes", "replay_from_bytes", "audio_ms", "finals", "settled_ms")
 
 
@@ -53,13 +55,13 @@ class JournaledSession:
 
     session_id: str
     head: SessionHead | None
-    """The latest; None where it is damaged."""
+    """That of the process that has gone on with it last; None where it is damaged."""
     began_at_ms: int | None
     """Unix time, of the first head."""
     finals: tuple[JournaledFinal, ...]
     """In order, each once."""
     position: SessionPosition | None
-    """The last one."""
+    """The last one of that process."""
     state: JournaledState
     written_at_ms: int
     """When it was last written, in Unix time, to a second."""
@@ -87,7 +89,7 @@ class JournalContents:
     """The sessions of a journal."""
 
     sessions: tuple[JournaledSession, ...]
-    """Those that began first come first."""
+    """Those that began first come first; their finals have no text, a journal may be large."""
     problems: tuple[str, ...]
     """What could not be read, of no session that is known."""
 
@@ -120,7 +122,8 @@ def read_sessions(folder: Path) -> JournalContents:
 
     def read(path: Path, database: sqlite3.Connection) -> None:
         for key, session_id, content, crc in database.execute(f"{_HEADS} ORDER BY key").fetchall():
-            found = every.setdefault(session_id, _Collected(session_id))
+            of = str(session_id)
+            found = every.setdefault(of, _Collected(of, is_in_outline=True))
             found.read(path.name, database, key, content, crc)
 
     for path in find_segments(folder):
@@ -153,7 +156,10 @@ def _open(path: Path) -> sqlite3.Connection:
     """Open a segment to be read. One that nobody writes is read without a file beside it."""
     is_closed = not path.with_name(path.name + "-wal").exists()
     how = "immutable=1" if is_closed else "mode=ro"
-    return sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=_BUSY_S)
+    where = f"{path.resolve().as_uri()}?{how}"
+    database = sqlite3.connect(where, uri=True, timeout=_BUSY_S)
+    database.text_factory = lambda text: text.decode(errors="replace")
+    return database
 
 
 def _position(columns: list[int], layout: str | None) -> SessionPosition | None:
@@ -164,91 +170,139 @@ def _position(columns: list[int], layout: str | None) -> SessionPosition | None:
     return None
 
 
-class _Collected:
-    """One session, as it comes together from the segments, the oldest first."""
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """What one process has written of a session."""
 
-    def __init__(self, session_id: str) -> None:
+    head: SessionHead | None
+    finals: dict[int, JournaledFinal] = field(default_factory=dict)
+    position: SessionPosition | None = None
+    state: JournaledState = "open"
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Where it stands among the others: behind those that it has gone on from."""
+        return (0, 0) if self.head is None else (self.head.finals_before, self.head.began_at_ms)
+
+    def take_position(self, position: SessionPosition) -> None:
+        """Have it as the last one, unless another is further: segments may be in disorder."""
+        known = self.position
+        if known is None or _reach(position) >= _reach(known):
+            self.position = position
+
+
+def _reach(position: SessionPosition) -> tuple[int, int]:
+    return position.finals, position.replay_from_bytes
+
+
+class _Collected:
+    """One session, as it comes together from the segments.
+
+    Theory of operation. Each process that has carried it has written a head of its own; where one
+    still writes while another has gone on with the session, and where clocks were changed, the
+    names of the segments say nothing. So what was written comes together by heads. Of what a run
+    has written, no more counts than the next one has found.
+    """
+
+    def __init__(self, session_id: str, *, is_in_outline: bool = False) -> None:
         self.is_there = False
         self.problems: list[str] = []
         self._id = session_id
-        self._head: SessionHead | None = None
-        self._epochs: dict[str, int] = {}
-        self._began_at_ms: int | None = None
-        self._finals: dict[int, JournaledFinal] = {}
-        self._position: SessionPosition | None = None
-        self._state: JournaledState = "open"
+        self._is_in_outline = is_in_outline  # without text
+        self._runs: list[_Run] = []
         self._written_at_ms = 0
 
     def read(
-        self, name: str, database: sqlite3.Connection, key: int, content: bytes, crc: int
+        self, name: str, database: sqlite3.Connection, key: int, content: object, crc: int
     ) -> None:
         """Take what a segment has under this key, with its head."""
         self.is_there = True
-        self._read_head(name, content, crc)
-        self._read_finals(name, database, key)
-        self._read_position(name, database, key)
-        self._read_end(name, database, key)
+        run = self._run_of(self._read_head(name, content, crc))
+        self._read_finals(name, database, key, run)
+        self._read_position(name, database, key, run)
+        self._read_end(name, database, key, run)
 
     def session(self) -> JournaledSession:
         """Return what has come together."""
+        runs = sorted(self._runs, key=lambda one: one.order)
+        finals: dict[int, JournaledFinal] = {}
+        head: SessionHead | None = None
+        epochs: dict[str, int] = {}
+        for run in runs:
+            if head is not None and run.head is not None:
+                found = run.head.finals_before
+                finals = {number: one for number, one in finals.items() if number <= found}
+                if head.epoch is not None:
+                    epochs[head.epoch] = found
+            head = run.head or head
+            finals = run.finals | finals
+        began = [one.head.began_at_ms for one in runs if one.head is not None]
         return JournaledSession(
             session_id=self._id,
-            head=self._head,
-            began_at_ms=self._began_at_ms,
-            finals=tuple(self._finals[number] for number in sorted(self._finals)),
-            position=self._position,
-            state=self._state,
+            head=head,
+            began_at_ms=began[0] if began else None,
+            finals=tuple(finals[number] for number in sorted(finals)),
+            position=runs[-1].position,
+            state=runs[-1].state,
             written_at_ms=self._written_at_ms,
-            epochs=self._epochs,
+            epochs=epochs,
             problems=tuple(self.problems),
         )
 
-    def _read_head(self, name: str, content: bytes, crc: int) -> None:
-        head = None
-        if checksum(self._id, "head", content) == crc:
+    def _run_of(self, head: SessionHead | None) -> _Run:
+        """Return the run that has this head; with none, the latest that there is."""
+        known = [one for one in self._runs if head in (None, one.head)]
+        if not known:
+            known = [_Run(head=head)]
+            self._runs += known
+        return known[-1]
+
+    def _read_head(self, name: str, content: object, crc: int) -> SessionHead | None:
+        if _is_as_written(content, crc, self._id, "head"):
             with contextlib.suppress(JournalFault):
                 head = read_head(content)
-        if head is None:
-            self.problems.append(f"{name}: the head of session {self._id} is damaged")
-            return
-        if self._head is not None and self._head.epoch not in (None, head.epoch):
-            self._epochs[self._head.epoch] = head.finals_before
-        self._head = head
-        self._began_at_ms = self._began_at_ms or head.began_at_ms
-        self._written_at_ms = max(self._written_at_ms, head.began_at_ms)
+                self._written_at_ms = max(self._written_at_ms, head.began_at_ms)
+                return head
+        self.problems.append(f"{name}: the head of session {self._id} is damaged")
+        return None
 
-    def _read_finals(self, name: str, database: sqlite3.Connection, key: int) -> None:
+    def _read_finals(self, name: str, database: sqlite3.Connection, key: int, run: _Run) -> None:
         damaged = 0
-        for number, content, crc in database.execute(
-            "SELECT number, content, crc FROM finals WHERE session = ? ORDER BY number", (key,)
-        ):
-            if checksum(self._id, f"final {number}", content) != crc:
+        for number, content, crc in database.execute(_FINALS, (key,)):
+            try:
+                one = self._final(number, content, crc)
+            except JournalFault:
                 damaged += 1
-                continue
-            # Of two with one number, the first is the one that was told.
-            self._finals.setdefault(
-                number, JournaledFinal(number=number, final=read_final(content))
-            )
+            else:
+                run.finals.setdefault(number, one)
         self._note_damaged(name, "finals", damaged)
 
-    def _read_position(self, name: str, database: sqlite3.Connection, key: int) -> None:
+    def _final(self, number: int, content: object, crc: int) -> JournaledFinal:
+        if not _is_as_written(content, crc, self._id, f"final {number}"):
+            raise JournalFault("not as it was written")
+        final = read_final(content)
+        if self._is_in_outline:
+            final = replace(final, text="", words=None)
+        return JournaledFinal(number=number, final=final)
+
+    def _read_position(self, name: str, database: sqlite3.Connection, key: int, run: _Run) -> None:
         damaged = 0
         for *columns, layout, crc in database.execute(_POSITIONS, (key,)):
             position = _position(columns, layout)
             if position is None or position_checksum(self._id, position) != crc:
                 damaged += 1
                 continue
-            self._position = position
+            run.take_position(position)
             self._written_at_ms = max(self._written_at_ms, position.at_ms)
             break
         self._note_damaged(name, "positions", damaged)
 
-    def _read_end(self, name: str, database: sqlite3.Connection, key: int) -> None:
+    def _read_end(self, name: str, database: sqlite3.Connection, key: int, run: _Run) -> None:
         row = database.execute(
             "SELECT at_ms, outcome, crc FROM ends WHERE session = ?", (key,)
         ).fetchone()
         closing = database.execute("SELECT how FROM closings").fetchone()
-        self._state = "open" if closing is None or closing[0] == "continued" else "cut off"
+        run.state = "open" if closing is None or closing[0] == "continued" else "cut off"
         if row is None:
             return
         at_ms, outcome, crc = row
@@ -257,10 +311,14 @@ class _Collected:
         ):
             self._note_damaged(name, "ends", 1)
             return
-        self._state = cast("SessionOutcome", outcome)  # it is one of them
+        run.state = cast("SessionOutcome", outcome)  # it is one of them
         self._written_at_ms = max(self._written_at_ms, at_ms)
 
     def _note_damaged(self, name: str, what: str, count: int) -> None:
         if count:
             words = _DAMAGED.format(segment=name, count=count, what=what, id=self._id)
             self.problems.append(words)
+
+
+def _is_as_written(content: object, crc: int, session_id: str, kind: str) -> TypeGuard[bytes]:
+    return isinstance(content, bytes) and checksum(session_id, kind, content) == crc

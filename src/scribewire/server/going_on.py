@@ -42,7 +42,9 @@ def beginning_of(
     at = recorded.position or _AT_ITS_BEGINNING
     if at.settled_ms is None:
         raise cannot_resume("a recording can only be heard from its beginning")
-    count = max([at.finals, *(one.number for one in recorded.finals)])
+    count = at.finals
+    if any(one.number > count for one in recorded.finals):  # they would be told a second time
+        raise cannot_resume("what the journal has of it is damaged")
     known = _last_in_a_row(recorded.finals, count)[-MAX_KEPT_FINALS:]
     position = Position(epoch=head.epoch, received_bytes=at.replay_from_bytes, finals=count)
     check_come_back(back, position, kept_finals=len(known), earlier=recorded.epochs)

@@ -66,6 +66,7 @@ class SessionJournal:
         self._keeper, self._session, self._head = keeper, session, head
         self._is_server_ending, self._now = is_server_ending, now
         self._replay_from_bytes = session.received_bytes  # that was written
+        self._finals = session.results.last_final  # with one that is being written
         self._last = self._position()  # as it was written
         self._alive_ms = min(_ALIVE_MS, max(1, head.resume_window_ms // 3))
         session.replay_from = self._replay_from
@@ -91,7 +92,8 @@ class SessionJournal:
         return self._replay_from_bytes
 
     def _write_final(self, final: Final, number: int) -> Receipt | None:
-        position = self._last = self._position(finals=number)
+        self._finals = number
+        position = self._last = self._position()
         entry = JournalEntry(
             head=self._head, final=JournaledFinal(number=number, final=final), position=position
         )
@@ -115,14 +117,14 @@ class SessionJournal:
 
         return note
 
-    def _position(self, finals: int | None = None) -> SessionPosition:
+    def _position(self) -> SessionPosition:
         session, settled = self._session, self._session.settled
         return SessionPosition(
             at_ms=self._now_ms(),
             received_bytes=session.received_bytes,
             replay_from_bytes=session.received_bytes if settled is None else settled.bytes,
             audio_ms=samples_to_ms(session.results.heard_samples),
-            finals=session.results.last_final if finals is None else finals,
+            finals=self._finals,
             settled_ms=None if settled is None else samples_to_ms(settled.samples),
             layout=None if settled is None else settled.layout,
         )
