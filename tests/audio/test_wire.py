@@ -191,6 +191,29 @@ def test_where_the_audio_lies_is_known_once_it_has_begun(
     assert decoder.layout.byte_of(0) == header_bytes
 
 
+LIST = b"LIST" + (8).to_bytes(4, "little") + b"\x7f" * 8
+
+
+@pytest.mark.parametrize("at_sample", [0, 512, 1024])
+@pytest.mark.parametrize("piece_bytes", [7, 100_000])
+@pytest.mark.parametrize("size", [2048, 400])  # that of the audio, and one that is wrong
+def test_from_its_midst_too_what_stands_behind_its_audio_is_not_heard(
+    at_sample: int, piece_bytes: int, size: int
+) -> None:
+    data = wav(noise(1024), size=size) + (LIST if size == 2048 else b"")
+    whole = WireDecoder()
+    expected = whole.receive_bytes(data).tolist()
+    assert whole.layout is not None
+    begin = whole.layout.byte_of(at_sample)
+    rest = WireDecoder(whole.layout, begin=begin)
+    pieces = [
+        rest.receive_bytes(data[start : start + piece_bytes]).tolist()
+        for start in range(begin, len(data), piece_bytes)
+    ]
+
+    assert [sample for piece in pieces for sample in piece] == expected[at_sample:]
+
+
 def test_with_its_layout_a_stream_is_heard_from_its_midst() -> None:
     data = wav(noise(4000), rate_hz=16_000)
     layout = WireLayout(pcm=WIRE_PCM, header_bytes=44)

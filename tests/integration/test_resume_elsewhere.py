@@ -96,6 +96,22 @@ async def test_the_rest_is_heard_at_another_process(
     assert numbers_of(told + rest) == [1, 2, 3, 4]
 
 
+async def test_what_stands_behind_the_audio_of_a_wav_is_not_heard_at_another_process(
+    pcm: bytes, tmp_path: Path
+) -> None:
+    pictured = draw_pcm("a picture")
+    data = wav(pcm) + b"LIST" + len(pictured).to_bytes(4, "little") + pictured
+    folder = tmp_path / "journal"
+    async with run_server(journal=folder) as server:
+        expected = await undisturbed(server, data)
+        listening, told = await hear_part(server, data[:63_000], 1)
+        left = as_killed(folder, tmp_path / "left")
+    _, rest = await go_on(left, path_back(listening, len(told)), data)
+
+    assert told + rest == expected
+    assert numbers_of(expected) == [1, 2, 3, 4]
+
+
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 150_000), max_size=3))
 async def test_wherever_processes_end_the_finals_are_those_of_an_undisturbed_run(

@@ -72,6 +72,18 @@ class WavStream:
         self._left: int | None = None  # of the audio; None: it goes on to the end
         self._is_over = False  # only other chunks come
 
+    @classmethod
+    def from_its_midst(
+        cls, pcm_format: PcmFormat, *, data_bytes: int, heard_bytes: int
+    ) -> WavStream:
+        """Return one that has read the header, and so much of the audio."""
+        stream = cls()
+        stream.pcm_format, stream.data_bytes = pcm_format, data_bytes
+        stream._order = ">" if pcm_format.is_big_endian else "<"
+        # Where there was more than the header says, it goes on to the end.
+        stream._left = data_bytes - heard_bytes if heard_bytes <= data_bytes else None
+        return stream
+
     def receive(self, data: bytes) -> bytes:
         """Return the audio that has come. Raises ClientFault for what nothing here reads."""
         self._held += data

@@ -38,6 +38,8 @@ class WireLayout:
     pcm: PcmFormat
     header_bytes: int = 0
     """What stands before the audio."""
+    data_bytes: int | None = None
+    """How much audio there is, as far as its header says so; it may be wrong."""
 
     def byte_of(self, sample: int) -> int:
         """Return which byte begins the block that holds a sample at 16 kHz."""
@@ -50,13 +52,13 @@ class WireDecoder:
     The stream is PCM (16-bit little-endian, 16 kHz, mono) unless it begins with a WAV header,
     which may declare another format. The same bytes give the same samples however they are cut
     into messages. Until it is known which, some bytes are held back. With a layout it goes on in
-    the midst of a stream, from the beginning of one of its blocks.
+    the midst of a stream, at the byte `begin`, where one of its blocks does.
     """
 
-    def __init__(self, layout: WireLayout | None = None) -> None:
+    def __init__(self, layout: WireLayout | None = None, *, begin: int = 0) -> None:
         self._layout = layout
         self._head = bytearray()  # held back until it is known what this is
-        self._wav: WavStream | None = None  # set if it is a WAV
+        self._wav = None if layout is None else _wav_from(layout, begin)  # set if it is a WAV
         # Set once the format is known.
         self._stream = None if layout is None else _PcmStream(layout.pcm)
         self._refusal = ""  # set once the stream has been refused: it stays refused
@@ -124,12 +126,24 @@ class WireDecoder:
     def _unwrap_wav(self, wav: WavStream, data: bytes) -> bytes:
         audio = wav.receive(data)
         if self._stream is None and wav.pcm_format is not None:
-            self._begin(WireLayout(pcm=wav.pcm_format, header_bytes=wav.header_bytes))
+            layout = WireLayout(
+                pcm=wav.pcm_format, header_bytes=wav.header_bytes, data_bytes=wav.data_bytes
+            )
+            self._begin(layout)
         return audio
 
     def _begin(self, layout: WireLayout) -> None:
         self._layout = layout
         self._stream = _PcmStream(layout.pcm)
+
+
+def _wav_from(layout: WireLayout, begin: int) -> WavStream | None:
+    """Return what finds the end of the audio from its midst on; None: it has no end of its own."""
+    if layout.data_bytes is None:
+        return None
+    return WavStream.from_its_midst(
+        layout.pcm, data_bytes=layout.data_bytes, heard_bytes=begin - layout.header_bytes
+    )
 
 
 class _PcmStream:

@@ -85,7 +85,10 @@ def position_checksum(session_id: str, position: SessionPosition) -> int:
 
 def write_layout(layout: WireLayout | None) -> str | None:
     """Return how audio is written as a text."""
-    return None if layout is None else _dump(asdict(layout)).decode()
+    if layout is None:
+        return None
+    told = {name: value for name, value in asdict(layout).items() if value is not None}
+    return _dump(told).decode()
 
 
 def read_layout(text: str | None) -> WireLayout | None:

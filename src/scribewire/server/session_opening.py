@@ -56,7 +56,7 @@ def open_session(
             Recognizer(rules), services.scheduler, speech, loading=loading, observer=observer
         ),
         pushed=PushedAudio(
-            pcm=WireDecoder(beginning.layout),
+            pcm=WireDecoder(beginning.layout, begin=beginning.received_bytes),
             media=PushedMedia(services.sources.decoders, _track_wish(wishes)),
         ),
         source=_pull(services.sources, started),
