@@ -236,3 +236,18 @@ async def test_what_was_kept_when_its_server_went_down_goes_on_at_the_next(
     assert told + rest == expected
     assert "has not got is in the journal" in caplog.text
     assert "is lost" not in caplog.text
+
+
+async def test_what_no_other_process_can_go_on_with_is_lost_with_its_server(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with run_server(journal=tmp_path) as server, server.dial(ASKING) as client:
+        await listened(client)
+        await client.send(b"fLaC" + bytes(60))
+        while (await client.next()).get("state") != "received":
+            pass
+        cut(client)
+        await until_kept(server, 1)
+
+    assert "is lost" in caplog.text
+    assert "has not got is in the journal" not in caplog.text

@@ -88,6 +88,16 @@ async def test_each_final_is_in_it_before_it_is_told(folder: Path, path: str) ->
     assert client.finals == ["hello", "again", "third"]
 
 
+async def test_who_is_listened_to_is_in_it(journaling: RunningServer, folder: Path) -> None:
+    for _ in range(5):
+        async with journaling.dial(RESUMABLE) as client:
+            await client.send(START)
+            listening = await client.next()
+            found = journaled(folder, client)
+            assert found.head is not None
+            assert found.head.epoch == listening["epoch"]
+
+
 async def test_finals_are_told_again_letter_by_letter(
     journaling: RunningServer, folder: Path
 ) -> None:

@@ -180,7 +180,8 @@ class KeptSessions:
     def _give_up(self, one: KeptSession, reason: NotResumed) -> None:
         """Keep it no longer, though nobody has come back to it."""
         session = one.session
-        if reason == "server down" and session.replay_from is not None:
+        is_journaled = session.replay_from is not None and session.settled is not None
+        if reason == "server down" and is_journaled:
             words = "= what its client has not got is in the journal, for it to come back elsewhere"
             _log.info(LogLine("left", words, session=session.id))
         elif not session.has_ended:

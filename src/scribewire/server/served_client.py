@@ -7,6 +7,7 @@ import logging
 import secrets
 import time
 from contextlib import AbstractContextManager, AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from structlog.contextvars import bound_contextvars
@@ -70,6 +71,7 @@ class ServedClient:
         back = opening.come_back
         self._name = secrets.token_hex(16) if back is None else back.session_id
         self._kept: KeptSession | None = None  # if it can be resumed
+        self._journaled: SessionJournal | None = None  # if it has begun here and is written down
         # Where another process has left it, if one has, with the key that may go on there.
         self._left: tuple[SessionBeginning, str] | None = None
         self._fault: ClientFault | BusyFault | None = (
@@ -110,8 +112,13 @@ class ServedClient:
             times=SessionTimes.of_settings(
                 services.settings.max_session_ms, services.settings.idle_timeout_ms
             ),
-            before_sending=watch.before_sending,
+            before_sending=partial(self._wait_before_sending, watch),
         )
+
+    async def _wait_before_sending(self, watch: KeyWatch) -> None:
+        if self._journaled is not None:  # where it can come back to is known to the next process
+            await self._journaled.begun()
+        await watch.before_sending()
 
     # The session.
 
@@ -153,6 +160,8 @@ class ServedClient:
         beginning = self._beginning_for(started.grant.key_id)
         self._take_places(started)
         self._admit(started)
+        if self._left is not None:
+            self._note_resumed()
         return self._begin(started, beginning)
 
     def _beginning_for(self, key_id: str) -> SessionBeginning:
@@ -164,7 +173,6 @@ class ServedClient:
         back = self._opening.come_back
         if back is not None and self._services.kept.is_known(back, {key_id}):
             raise BusyFault("another connection has just gone on with this session")
-        self._note_resumed()
         return beginning
 
     def _take_places(self, started: SessionStarted) -> None:
@@ -198,7 +206,8 @@ class ServedClient:
         if is_resumable:
             session.make_resumable(secrets.token_hex(4))
         if services.journal is not None:  # how it has ended is written once it is closed
-            owned.callback(self._journal(session, started, services.journal).close)
+            self._journaled = self._journal(session, started, services.journal)
+            owned.callback(self._journaled.close)
         owned.callback(use.close)
         owned.push_async_callback(session.aclose)
         if is_resumable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -72,9 +73,16 @@ class SessionJournal:
         session.replay_from = self._replay_from
         session.results.journal_finals(self._write_final)
         keeper.follow(self._write_position)
-        # At once: its client may come back to it from now on. With its position: where another
-        # process still writes this session, what that one writes behind is of no account.
-        keeper.write_soon(JournalEntry(head=head, position=self._last), lambda: None)
+        # Before its client is listened to: it may come back from then on. With its position: where
+        # another process still writes this session, what that one writes behind is of no account.
+        self._has_begun = asyncio.Event()
+        entry = JournalEntry(head=head, position=self._last)
+        if keeper.write_soon(entry, self._has_begun.set) is None:
+            self._has_begun.set()
+
+    async def begun(self) -> None:
+        """Wait until the head is in it, or there is no journal any more."""
+        await self._has_begun.wait()
 
     def close(self) -> None:
         """Write how it has ended, once it has."""
