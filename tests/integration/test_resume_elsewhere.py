@@ -96,6 +96,29 @@ async def test_the_rest_is_heard_at_another_process(
     assert numbers_of(told + rest) == [1, 2, 3, 4]
 
 
+async def test_what_its_old_process_still_writes_does_not_count(pcm: bytes, tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    async with run_server(journal=folder) as later, run_server(journal=folder) as first:
+        expected = await undisturbed(later, pcm)  # so its segment is the older one
+        listening, told = await hear_part(first, pcm[:66_000], 1)
+        path = path_back(listening, len(told))
+        async with later.dial(path) as client:  # while the first one keeps it, and hears it on
+            listening = await listened(client)
+            await client.send(pcm[listening["received_bytes"] : 110_000])
+            while len(told) + len(finals_of(client)) < 3:
+                await client.next()
+            cut(client)
+        told += finals_of(client)
+        await first.services.kept.aclose()  # it writes that it has ended there
+        await until_recorded(first, listening)
+        await until_recorded(later, listening)
+        left = as_killed(folder, tmp_path / "left")
+    _, rest = await go_on(left, path_back(listening, len(told)), pcm)
+
+    assert told + rest == expected
+    assert numbers_of(told + rest) == [1, 2, 3, 4]
+
+
 async def test_what_stands_behind_the_audio_of_a_wav_is_not_heard_at_another_process(
     pcm: bytes, tmp_path: Path
 ) -> None:
