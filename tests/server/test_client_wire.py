@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocket
 
+from scribewire.errors import ClientFault, CloseCode
 from scribewire.protocol.dialogue import Close
 from scribewire.server.client_wire import ClientWire
 
@@ -42,5 +43,5 @@ async def test_messages_and_the_close_go_as_what_they_are(caplog: pytest.LogCapt
 async def test_under_another_server_there_is_nothing_to_abandon() -> None:
     wire = await open_wire([])
     wire.abandon()
-    wire.excuse(Close(1011))
+    wire.excuse_source(ClientFault("gone", CloseCode.SERVER_FAULT))
     await wire.send(Close(1011))

@@ -175,7 +175,7 @@ async def test_a_session_that_is_over_when_the_server_ends_is_closed(folder: Pat
     contents = read_sessions(folder)
 
     (session,) = contents.sessions
-    assert session.state == "drained"
+    assert session.state in ("complete", "drained")  # as the server came to hear of its client
     assert contents.problems == ()
 
 

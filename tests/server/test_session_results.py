@@ -6,11 +6,12 @@ import pytest
 
 from scribewire.errors import ServerFault
 from scribewire.events import Final
+from scribewire.protocol.dialects import read_request
 from scribewire.protocol.dialogue import SessionStarted
 from scribewire.server.journal_keeper import Receipt
 from scribewire.server.session import Session
 from scribewire.server.session_opening import open_session
-from scribewire.server.session_results import MAX_KEPT_FINALS, SessionResults
+from scribewire.server.session_results import MAX_KEPT_FINALS, SessionResults, ToldResults
 from scribewire.testing.running import RunningServer
 from scribewire.testing.scripted import draw_pcm
 from scribewire.wishes import Wishes
@@ -133,3 +134,41 @@ async def test_what_is_dropped_before_its_end_is_not_complete(server: RunningSer
     await session.aclose()
 
     assert session.results.outcome == "dropped"
+
+
+async def test_while_no_audio_is_taken_who_may_come_back_hears_that_it_lives(
+    server: RunningServer,
+) -> None:
+    session = await hear(server, 1)
+    opening = read_request("/v2/realtime", "token=key-1&resume=true", [])
+    assert opening is not None
+    dialogue = opening.begin(server.services.policy, "5e55", 0.0)
+    dialogue.receive_text('{"action":"start"}')
+    dialogue.send_listening(session.position)
+    woken = asyncio.Semaphore(0)
+    told = ToldResults(dialogue, woken.release, None, 0.001)
+    async with told.showing_life(session), asyncio.timeout(20):
+        for _ in range(3):
+            await woken.acquire()
+    await session.aclose()
+    _, *heard = iter(dialogue.next_outgoing, None)
+
+    count = session.received_bytes
+    assert len(heard) >= 3
+    assert {str(one) for one in heard} == {
+        f'{{"state":"received","received_bytes":{count},"replay_from_bytes":{count}}}'
+    }
+
+
+async def test_who_cannot_come_back_hears_nothing_of_it(server: RunningServer) -> None:
+    session = await hear(server, 1, resumable=False)
+    opening = read_request("/v2/realtime", "token=key-1", [])
+    assert opening is not None
+    dialogue = opening.begin(server.services.policy, "5e55", 0.0)
+    told = ToldResults(dialogue, pytest.fail, None, 0.0)
+    async with told.showing_life(session):
+        for _ in range(10):
+            await asyncio.sleep(0)
+    await session.aclose()
+
+    assert dialogue.next_outgoing() is None

@@ -77,7 +77,7 @@ class Attachment:
         self._clock = SessionClock(USUAL_TIMES, now=_now())  # until there is a session
         self._before_sending = before_sending  # keeps an answer back
         self._session: Session | None = None  # found once the dialogue has started one
-        self._told = ToldResults(finals_seen=finals_seen)
+        self._told = ToldResults(dialogue, self._wake_writer, finals_seen, times.loading_interval_s)
         self._reading: asyncio.Task[None] | None = None
         self._awaits_model = False  # the client: it may keep its audio until it hears of it
         self._only_reads = False  # the client: it has closed its sending side
@@ -206,16 +206,17 @@ class Attachment:
             self._dialogue.receive_bytes(message.get("bytes") or b"")
 
     async def _receive_audio(self, pcm: bytes) -> None:
-        assert self._session is not None
+        session = self._session
+        assert session is not None
         try:
-            async with asyncio.timeout_at(self._clock.over_at):
-                await self._session.receive_audio(pcm)
+            async with asyncio.timeout_at(self._clock.over_at), self._told.showing_life(session):
+                await session.receive_audio(pcm)
         except TimeoutError:  # while it was too far behind: the clock says why it has to end
             pass
         except ClientFault as fault:
             self._dialogue.reject(fault)
         self._clock.receive_audio(_now())
-        self._told.acknowledge(self._session, self._dialogue, now=_now())
+        self._told.acknowledge(session, now=_now())
 
     # The writer.
 
@@ -257,7 +258,7 @@ class Attachment:
             while (news := session.next_news()) is not None:
                 self._tell_news(news, session)
             await self._send_outgoing()
-            while self._told.send_next(session.results, self._dialogue):
+            while self._told.send_next(session.results):
                 await self._send_outgoing()
             if self._owes_finish and session is self._session and session.has_ended:
                 self._dialogue.finish()
@@ -274,8 +275,7 @@ class Attachment:
             case SourceLost():
                 self._dialogue.send_loading()
             case SourceEnded(fault) if fault is not None:
-                if fault.close_code is CloseCode.SERVER_FAULT:
-                    self._wire.excuse(Close.for_fault(fault))
+                self._wire.excuse_source(fault)
                 self._dialogue.fail_source(fault)
             case AudioRefused(fault):
                 self._dialogue.reject(fault)

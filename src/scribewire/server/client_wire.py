@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from scribewire.errors import CloseCode
 from scribewire.log_line import LogLine
 from scribewire.protocol.dialogue import Close
 from scribewire.server.websocket_talk import SCOPE_KEY
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from starlette.types import Message
     from starlette.websockets import WebSocket
 
+    from scribewire.errors import ClientFault
     from scribewire.server.websocket_talk import WebSocketTalk
 
 _log = logging.getLogger("scribewire.session")
@@ -39,9 +41,10 @@ class ClientWire:
         else:
             await self._websocket.send_bytes(message)
 
-    def excuse(self, close: Close) -> None:
-        """Do not count this close, if it comes: nothing is wrong here."""
-        self._excused = close
+    def excuse_source(self, fault: ClientFault) -> None:
+        """Do not count the close for a fault of a source, if it comes: nothing is wrong here."""
+        if fault.close_code is CloseCode.SERVER_FAULT:
+            self._excused = Close.for_fault(fault)
 
     def abandon(self) -> None:
         """Give the client little time to read what was written: it is on another connection."""

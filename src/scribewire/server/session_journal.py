@@ -88,7 +88,7 @@ class SessionJournal:
         """Write how it has ended, once it has."""
         self._keeper.forget(self._write_position)
         outcome = self._session.results.outcome
-        if outcome != "failed" and self._head.epoch is not None and self._is_server_ending():
+        if outcome == "dropped" and self._head.epoch is not None and self._is_server_ending():
             outcome = "drained"
         end = SessionEnd(at_ms=self._now_ms(), outcome=outcome)
         self._keeper.write(JournalEntry(head=self._head, position=self._position(), end=end))

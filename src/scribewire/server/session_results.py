@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from scribewire.server.digits import write_as_wished
 from scribewire.server.session_beginning import FRESH, SessionBeginning, moved_to
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from scribewire.events import TranscriptEvent
     from scribewire.journal.entries import SessionOutcome
@@ -156,14 +158,23 @@ class ToldResults:
     """How far a client has been told of a session: its results, and what of its audio has come.
 
     `finals_seen` is the number of the last final that it has from earlier connections, 0 for none;
-    None: this is the first one.
+    None: this is the first one. While no audio is taken it hears something every `alive_every_s`.
     """
 
-    def __init__(self, *, finals_seen: int | None = None) -> None:
+    def __init__(
+        self,
+        dialogue: Dialogue,
+        wake: Callable[[], None],
+        finals_seen: int | None,
+        alive_every_s: float,
+    ) -> None:
+        self._dialogue, self._wake = dialogue, wake
+        self._alive_every_s = alive_every_s
         self._finals_seen = finals_seen
         self._missed: deque[NumberedResult] = deque()
         self._last = 0  # the number of the latest that was told
         self._acknowledged_at = -ACKNOWLEDGED_EVERY_S
+        self._showing: asyncio.TimerHandle | None = None
 
     @property
     def is_of_come_back(self) -> bool:
@@ -177,19 +188,44 @@ class ToldResults:
         self._missed.extend(results.finals_after(self._finals_seen or 0))
         self._last = results.last
 
-    def acknowledge(self, session: Session, dialogue: Dialogue, *, now: float) -> None:
+    def acknowledge(self, session: Session, *, now: float) -> None:
         """Tell a client that may come back, now and then, what it need not send again."""
         position = session.position
         if position is not None and now - self._acknowledged_at >= ACKNOWLEDGED_EVERY_S:
             self._acknowledged_at = now
-            dialogue.send_received(position.received_bytes, session.replay_from_bytes)
+            self._dialogue.send_received(position.received_bytes, session.replay_from_bytes)
 
-    def send_next(self, results: SessionResults, dialogue: Dialogue) -> bool:
+    @contextlib.asynccontextmanager
+    async def showing_life(self, session: Session) -> AsyncIterator[None]:
+        """Tell what has come again and again while a session takes no more audio for now.
+
+        A client that may come back would take a server that says nothing for dead.
+        """
+        if session.position is None:
+            yield
+            return
+        self._show_life_later(session)
+        try:
+            yield
+        finally:
+            if self._showing is not None:
+                self._showing.cancel()
+
+    def _show_life_later(self, session: Session) -> None:
+        later = asyncio.get_running_loop().call_later
+        self._showing = later(self._alive_every_s, self._show_life, session)
+
+    def _show_life(self, session: Session) -> None:
+        self._dialogue.send_received(session.received_bytes, session.replay_from_bytes)
+        self._wake()
+        self._show_life_later(session)
+
+    def send_next(self, results: SessionResults) -> bool:
         """Send the next result, if there is one; return whether there was.
 
         Raises ServerFault as `SessionResults.after` does.
         """
-        if dialogue.is_over:
+        if self._dialogue.is_over:
             return False
         if self._missed:
             result: NumberedResult | None = self._missed.popleft()
@@ -198,5 +234,5 @@ class ToldResults:
         if result is None:
             return False
         self._last = max(self._last, result.number)
-        dialogue.send_result(result.event, result.final)
+        self._dialogue.send_result(result.event, result.final)
         return True
