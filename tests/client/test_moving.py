@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from scribewire.client.errors import ClosedError, RefusedError, UnreachableError
-from scribewire.client.moving import Move, is_ended_by_server
+from scribewire.client.moving import Move, is_ended_by_server, may_be_ended_by_server
 from scribewire.client.opening import Opening
 from scribewire.client.outcome import Ending
 from scribewire.client.session_connection import SessionConnection
@@ -88,7 +88,8 @@ def test_where_there_is_no_other_server_yet_the_next_utterance_is_waited_for(
         (Ending(code=1012, has_stopped=True), True, True),
         (Ending(code=1006, has_stopped=True), True, True),
         (Ending(code=1012, has_stopped=True), False, False),
-        (Ending(code=1000, has_stopped=True), True, False),
+        (Ending(code=1000, has_stopped=True), True, True),
+        (Ending(code=1000, has_stopped=True, has_asked=True), True, False),
         (Ending(code=1008, error="bad audio"), True, False),
         (Ending(code=4410, error="cannot be resumed"), True, True),
     ],
@@ -97,3 +98,11 @@ def test_a_session_goes_on_elsewhere_that_its_server_has_ended(
     ending: Ending, *, is_owed: bool, expected: bool
 ) -> None:
     assert is_ended_by_server(ending, is_owed=is_owed) is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(1000, True), (1006, True), (1012, True), (4410, True), (1008, False), (1011, False)],
+)
+def test_what_is_written_may_come_too_late_for_such_an_ending(code: int, *, expected: bool) -> None:
+    assert may_be_ended_by_server(code) is expected

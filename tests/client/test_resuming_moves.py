@@ -158,6 +158,29 @@ def test_a_stream_of_the_server_does_not_move() -> None:
     assert not session.is_move_due(100)
 
 
+def test_a_server_that_is_come_back_to_and_stays_is_not_left() -> None:
+    session = speaking_session()
+    session.receive(DOWN, 100)
+    session.receive_close(1012, "", 100)  # it was cut off, and has written down what it knew
+    come_back(session, listening(received=3200, finals=1, epoch="00000002"))
+    session.receive(final(2), 101)
+
+    assert not session.is_move_due(1000)
+
+
+def test_a_server_that_goes_down_while_it_is_begun_at_is_left_too() -> None:
+    session = speaking_session()
+    session.receive(DOWN, 100)
+    session.receive(final(2), 100)
+    session.begin_move(100)
+    session.receive_move('{"state":"loading"}', 100)
+    session.receive_move('{"state":"shutting_down","at":1700000060}', 100)
+    session.receive_move(listening(epoch="00000002"), 101)
+    session.receive(final(1), 101)
+
+    assert session.is_move_due(101)
+
+
 # Once it has gone.
 
 
@@ -196,6 +219,36 @@ def test_a_server_that_has_forgotten_it_hears_what_has_no_final() -> None:
 
     assert written(session) == [AUDIO[3200:]]
     assert ConnectionState.ERROR not in told
+
+
+def test_a_refusal_that_overtakes_what_is_written_ends_no_audio() -> None:
+    session = speaking_session()
+    session.receive(DOWN, 100)
+    session.receive_close(1012, "", 100)  # it was cut off
+    session.begin_connection(101)
+    session.note_unwritable(4410)
+    kept = session.add_audio(b"aa")
+    session.receive(REFUSED, 101)
+    session.receive_close(4410, "", 101)
+    come_back(session, listening(epoch="00000002"), 102)
+
+    assert kept
+    assert written(session) == [AUDIO[3200:] + b"aa"]
+
+
+def test_a_server_that_tells_its_end_only_to_who_comes_back_is_no_end() -> None:
+    session = speaking_session()
+    session.receive(DOWN, 100)
+    lose(session)
+    come_back(session, DOWN)
+    for text in (listening(received=len(AUDIO), finals=1), STOPPED):
+        session.receive(text, 101)
+    session.receive_close(1000, "", 101)
+
+    assert not session.has_ended
+    assert session.add_audio(b"aa")
+    come_back(session, listening(epoch="00000002"), 102)
+    assert written(session) == [AUDIO[3200:] + b"aa"]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from scribewire.client import (
 )
 from scribewire.testing.running import KEYS, run_server
 from scribewire.testing.scripted import draw_pcm
-from tests.parts.cutting_proxy import CuttingProxy, run_cutting_proxy
+from tests.parts.cutting_proxy import Cut, CuttingProxy, run_cutting_proxy
 from tests.parts.wav import FOREVER, wav
 
 PAUSE = "." * 20
@@ -207,6 +207,26 @@ async def test_where_there_is_no_other_server_it_waits_for_the_next_one(run: Run
     assert [one.text for one in talk.finals] == WORDS
     assert [one.number for one in talk.finals] == [1, 2, 3, 4, 5]
     assert talk.states[-1] is ConnectionState.DISCONNECTED
+
+
+@both
+async def test_a_server_whose_last_words_are_lost_is_left_likewise(run: Run) -> None:
+    plans = [Cut(at_words=b'"stopped"')]
+    async with (
+        run_server() as second,
+        run_server(drain_timeout_ms=300) as first,
+        run_cutting_proxy(first.address.port, plans) as proxy,
+    ):
+        talk = Talk(url_of(proxy), LONG_PAUSE)
+        async with talking(talk, run):
+            first.services.draining.begin()
+            await first.services.draining.has_ended.wait()
+            while proxy.connections < 3 and not talk.has_ended:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+            proxy.upstream_port = second.address.port
+
+    assert [one.text for one in talk.finals] == WORDS
+    assert [one.number for one in talk.finals] == [1, 2, 3, 4, 5]
 
 
 @both

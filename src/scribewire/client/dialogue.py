@@ -63,6 +63,7 @@ class ClientDialogue:
         self._session_id: str | None = None  # set once the server is listening
         self._position: Position | None = None  # the same, where the session can be resumed
         self._received = AudioAcknowledged(0, 0)  # as told last
+        self._is_going_down = False
         self._ending = Ending(code=BROKEN)  # filled in as it comes about
         self._timeout: ConnectTimeoutError | None = None  # set when the server was too late
         self._has_ended = False
@@ -88,6 +89,11 @@ class ClientDialogue:
     def received(self) -> AudioAcknowledged:
         """What has come of the session's audio, as the server has told last."""
         return self._received
+
+    @property
+    def is_going_down(self) -> bool:
+        """Whether the server has said so."""
+        return self._is_going_down
 
     @property
     def ending(self) -> Ending:
@@ -202,6 +208,7 @@ class ClientDialogue:
             case PartialResult() if not self._opening.wishes.partials:
                 pass  # stream mode has no `start` in which to decline them
             case PartialResult() | FinalResult() | ShuttingDown():
+                self._is_going_down |= isinstance(event, ShuttingDown)
                 self._messages.append(event)
             case Listening() | AudioAcknowledged():
                 self._note_progress(event)

@@ -8,7 +8,7 @@ from typing import Final
 from scribewire.client.dialogue import Message
 from scribewire.client.errors import ClientError, RefusedError
 from scribewire.client.outcome import Ending
-from scribewire.client.retry import is_passing
+from scribewire.client.retry import is_loss_code, is_passing
 from scribewire.client.session_connection import SessionConnection
 from scribewire.errors import CloseCode
 from scribewire.protocol.dialogue import Close
@@ -24,8 +24,8 @@ class Move:
     And the connection to where the session may go on, until its server is listening.
     """
 
-    def __init__(self) -> None:
-        self.is_told = False
+    def __init__(self, *, is_told: bool = False) -> None:
+        self.is_told = is_told
         """Whether the server goes down."""
         self._is_due = False  # an utterance has ended since
         self._not_before = -math.inf
@@ -80,4 +80,11 @@ def is_ended_by_server(ending: Ending, *, is_owed: bool) -> bool:
     """
     if ending.code == CloseCode.CANNOT_RESUME:
         return True
-    return is_owed and ending.has_stopped and ending.code != CloseCode.NORMAL
+    # Who has lost its connection meanwhile, or answers `stopped` at once, is told 1000.
+    is_wanted = ending.has_asked and ending.code == CloseCode.NORMAL
+    return is_owed and ending.has_stopped and not is_wanted
+
+
+def may_be_ended_by_server(code: int) -> bool:
+    """Tell whether a close with this code may be such an ending, of which no more is known yet."""
+    return code in (CloseCode.CANNOT_RESUME, CloseCode.NORMAL) or is_loss_code(code)

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from scribewire.client.continuity import Continuity
 from scribewire.client.dialogue import ClientDialogue, Message
 from scribewire.client.errors import ClientError, ClosedError
-from scribewire.client.moving import Move, is_ended_by_server
+from scribewire.client.moving import Move, is_ended_by_server, may_be_ended_by_server
 from scribewire.client.opening import Opening
 from scribewire.client.outcome import Ending, why_not_resumed
 from scribewire.client.retry import (
@@ -246,8 +246,9 @@ class ClientSession:
     def note_unwritable(self, code: int | None) -> None:
         """Take note that nothing can be written any more; `receive_close` tells the rest."""
         self._connection.is_broken = True
-        may_go_on = self._can_come_back or self._may_begin_anew
-        if not (may_go_on and is_loss_code(code or BROKEN)):
+        code = code or BROKEN
+        is_loss = self._can_come_back and is_loss_code(code)
+        if not (is_loss or (self._may_begin_anew and may_be_ended_by_server(code))):
             self._is_stopping = True  # nobody hears another word
 
     def handle_timer(self, now: float) -> None:
@@ -346,8 +347,9 @@ class ClientSession:
         if position is None and self._resumed is not None:
             self._lose("the server does not keep sessions any more")
             return
+        self._move = Move(is_told=self._dialogue.is_going_down)  # it has told that again
         if self._is_anew:
-            self._is_anew, self._move = False, Move()
+            self._is_anew = False
             self._whole.begin_anew()
         received_bytes = 0 if position is None else position.received_bytes
         if not self._whole.go_back_to(received_bytes):
@@ -373,7 +375,8 @@ class ClientSession:
             lost.__cause__ = cause
             self._end(lost)
             return
-        _log.info("%s = attempt %d in %.1f s", self._name, attempt.attempt, attempt.delay_s)
+        name = self._session_id or "-"
+        _log.info("%s = attempt %d in %.1f s", name, attempt.attempt, attempt.delay_s)
         self._retry_at = now + attempt.delay_s
         self.watchers.show(ConnectionState.CONNECTING)
         self.watchers.note(attempt)
@@ -394,7 +397,3 @@ class ClientSession:
         is_attempt = self._can_come_back and not self._connection.is_listening
         # An attempt that fails is no error yet.
         self.watchers.show(*(s for s in states if not (is_attempt and s is ConnectionState.ERROR)))
-
-    @property
-    def _name(self) -> str:
-        return self._session_id or "-"
