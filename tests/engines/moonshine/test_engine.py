@@ -148,17 +148,27 @@ def test_words_are_placed_where_they_are_heard(
     assert covered > 0.97 * loud.sum()
 
 
+def starts_of(hypothesis: Hypothesis) -> dict[str, int | None]:
+    """Where each long token is that stands once."""
+    texts = [token.text for token in hypothesis.tokens]
+    return {
+        token.text: token.start
+        for token in hypothesis.tokens
+        if len(token.text) > 3 and texts.count(token.text) == 1
+    }
+
+
 def noisy_pieces(speech: Samples) -> list[Samples]:
     noise = np.random.default_rng(5).standard_normal(speech.size).astype(np.float32)
-    mixed = speech + noise * np.float32(0.03)
-    return [mixed[start : start + 40_000] for start in range(0, 120_000, 24_000)]
+    mixed = speech + noise * np.float32(0.01)
+    return [mixed[start : start + 48_000] for start in range(0, 96_000, 16_000)]
 
 
 @pytest.mark.slow
 def test_a_doubtful_final_is_heard_again_and_the_surer_hearing_taken(
     moonshine: MoonshineEngine, read_recording: Callable[[str], Samples]
 ) -> None:
-    pieces = noisy_pieces(read_recording("beckett.wav"))
+    pieces = noisy_pieces(read_recording("two_cities.wav"))
 
     once = [sureness(decode(moonshine, piece, is_required=False)) for piece in pieces]
     finals = [sureness(decode(moonshine, piece)) for piece in pieces]
@@ -174,7 +184,7 @@ def test_a_doubtful_final_is_heard_again_and_the_surer_hearing_taken(
 def test_the_words_of_a_second_hearing_stand_where_those_of_a_first_would(
     moonshine: MoonshineEngine, read_recording: Callable[[str], Samples]
 ) -> None:
-    pieces = noisy_pieces(read_recording("beckett.wav"))
+    pieces = noisy_pieces(read_recording("two_cities.wav"))
     hearings = [
         (
             decode(moonshine, p, wants_times=True, is_required=False),
@@ -187,17 +197,16 @@ def test_the_words_of_a_second_hearing_stand_where_those_of_a_first_would(
 
     assert others
     starts = [
-        (token.start, where[token.text])
+        (again[word], before[word])
         for first, second in others
-        for where in [{token.text: token.start for token in first.tokens}]
-        for token in second.tokens
-        if len(token.text) > 3 and token.text in where
+        for before, again in [(starts_of(first), starts_of(second))]
+        for word in before.keys() & again.keys()
     ]
-    assert starts
-    for again, before in starts:
-        assert again is not None
-        assert before is not None
-        assert abs(again - before) < 1_600
+    moved = [
+        abs(again - before) for again, before in starts if again is not None and before is not None
+    ]
+    assert len(moved) == len(starts) > 5
+    assert np.median(moved) < 800  # a few are other words, spelled alike
 
 
 @pytest.mark.slow

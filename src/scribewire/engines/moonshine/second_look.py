@@ -25,34 +25,45 @@ class SecondLookRules:
 
     doubtful_logprob: float
     """Mean of the tokens below which it is."""
+    lost_logprob: float
+    """Below it, it is a guess rather than doubtful: of two guesses one is always surer, and would
+    be taken for something that was said."""
     later_samples: int
     """How much later the second hearing begins: half a hop is furthest from where the first did."""
 
 
 def wants_second_look(heard: Decoded, rules: SecondLookRules) -> bool:
     """Tell whether what was heard is doubtful. Where nothing was, there is nothing to doubt."""
-    return bool(heard.tokens) and _mean_logprob(heard.tokens) < rules.doubtful_logprob
+    if not heard.tokens:
+        return False
+    return rules.lost_logprob <= _mean_logprob(heard.tokens) < rules.doubtful_logprob
 
 
 def is_surer(second: Decoded, first: Decoded) -> bool:
     """Tell whether the second hearing is to be taken.
 
     One that was stopped never is, nor one that says something twice in a row: a decoder that copies
-    itself is sure of the copies.
+    itself is sure of the copies. What says the same stays as sure as it was at first.
     """
     if not second.tokens or not second.is_complete or _repeats(second.tokens):
+        return False
+    if _ids(second.tokens) == _ids(first.tokens):
         return False
     return _mean_logprob(second.tokens) > _mean_logprob(first.tokens)
 
 
 def _repeats(tokens: Sequence[Token]) -> bool:
     """Tell whether two tokens or more stand twice in a row."""
-    ids = [token.id for token in tokens]
+    ids = _ids(tokens)
     return any(
         ids[start : start + period] == ids[start + period : start + 2 * period]
         for period in range(2, len(ids) // 2 + 1)
         for start in range(len(ids) - 2 * period + 1)
     )
+
+
+def _ids(tokens: Sequence[Token]) -> list[int]:
+    return [token.id for token in tokens]
 
 
 def _mean_logprob(tokens: Sequence[Token]) -> float:
