@@ -3,8 +3,10 @@
     python -m bench admission [--quick]
 
 For each machine the number that it carries is found by letting that many speak with nobody refused
-(half of the seeds keep the 95th percentile of the final latency in the bound). Half as many again
-then come to a fresh server in each pattern, and come again when they are refused. The scheduler and
+(half of the seeds keep the 95th percentile of the final latency in what the server allows). Half as
+many again then come to a fresh server in each pattern, and come again when they are refused. What
+is allowed is the setting, and on a machine whose finals take long by themselves what admission
+makes of it, as docs/command-line.md says. The scheduler and
 admission are the real ones, engines and streams are simulated; no real time passes, and nothing
 depends on the machine that this runs on.
 """
@@ -19,6 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 if not __package__:  # run as a file: Python then searches bench/ instead of the folder above it
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -33,9 +36,13 @@ from scribewire.capacity.arrivals import (
     let_come,
     typical_costs,
 )
-from scribewire.capacity.simulation import Machine
+from scribewire.capacity.simulation import Machine, Simulation
+from scribewire.runtime.admission import Admission, CallCosts
 from scribewire.settings import Settings
 from scribewire.testing.scripted import ScriptedEngine
+
+if TYPE_CHECKING:
+    from scribewire.engines.protocols import SpeechEngine
 
 RESULTS = Path(__file__).parent / "results"
 # What `bench costs` measured on two cores of an AMD EPYC, for one stream.
@@ -57,6 +64,8 @@ class Trial:
     times: float
     """How much slower than the measured machine."""
     pattern: str
+    allowed_s: float
+    """How late finals may be, 95th percentile, for a server that knows what they take."""
     estimate: float
     """What the server believes at its start that a stream takes, beside what it does take."""
     files: int
@@ -91,13 +100,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "admission.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     shares = [trial.let_in / trial.carried for trial in trials]
-    late = [trial for trial in trials if trial.p95_s > BOUND_S]
+    late = [trial for trial in trials if trial.p95_s > trial.allowed_s]
     print(f"let in, of those carried: {min(shares):.0%} to {max(shares):.0%}")
-    print(f"over {BOUND_S * 1000:.0f} ms: {len(late)} of {len(trials)}")
+    later = [trial for trial in trials if trial.p95_s > BOUND_S]
+    print(f"later than allowed: {len(late)} of {len(trials)}")
+    print(f"over {BOUND_S * 1000:.0f} ms: {len(later)}")
     return 0
 
 
-HEADINGS = "workers|slower|they come|believed|files|carried|in at once|in|of carried|p95, ms"
+HEADINGS = (
+    "workers|slower|they come|believed|files|carried|in at once|in|of carried|p95, ms|allowed"
+)
 
 
 def _try_machine(machine: tuple[int, float]) -> list[Trial]:
@@ -108,10 +121,11 @@ def _trials(workers: int, times: float) -> Iterator[Trial]:
     machine = replace(MEASURED, workers=workers).slower(times)
     speech = ScriptedEngine()
     exact = typical_costs(machine)
+    allowed_s = _allowed_s(machine, exact, speech)
     tries = [(pattern, USUAL_ESTIMATE, 0) for pattern in PATTERNS]
     tries += [(RUSH, estimate, 0) for estimate in ESTIMATES] + [(RUSH, USUAL_ESTIMATE, FILES)]
     carried = {
-        files: count_carried(machine, speech, max_final_latency_s=BOUND_S, files=files)
+        files: count_carried(machine, speech, max_final_latency_s=allowed_s, files=files)
         for files in (0, FILES)
     }
     for pattern, estimate, files in tries:
@@ -134,11 +148,17 @@ def _trials(workers: int, times: float) -> Iterator[Trial]:
             workers=workers,
             times=times,
             pattern=pattern,
+            allowed_s=allowed_s,
             estimate=estimate,
             files=files,
             carried=carried[files],
             crowds=crowds,
         )
+
+
+def _allowed_s(machine: Machine, costs: CallCosts, speech: SpeechEngine) -> float:
+    admission = Admission({speech: costs}, workers=machine.workers, max_final_latency_s=BOUND_S)
+    return admission.allowed_s(Simulation(machine).scheduler.loads(), speech=speech)
 
 
 def _row(trial: Trial) -> list[str]:
@@ -153,6 +173,7 @@ def _row(trial: Trial) -> list[str]:
         f"{trial.let_in:.0f}",
         f"{trial.let_in / trial.carried:.0%}",
         f"{trial.p95_s * 1000:.0f}",
+        f"{trial.allowed_s * 1000:.0f}",
     ]
 
 
