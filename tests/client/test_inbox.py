@@ -48,3 +48,11 @@ def test_what_nobody_takes_is_not_kept_without_bound() -> None:
         inbox.receive(final(number))
 
     assert len(taken(inbox)) == 16_384
+
+
+def test_how_far_it_has_come_is_never_taken_back() -> None:
+    inbox = Inbox()
+    inbox.receive(FinalResult(text="hello", offset_ms=640, number=1))
+    inbox.receive(FinalResult(text="", offset_ms=0, number=2))
+
+    assert (inbox.last_final, inbox.last_final_ms) == (2, 640)

@@ -33,7 +33,6 @@ from scribewire.protocol.scriptix.states import ConnectionState
 from scribewire.wishes import Wishes, WishFields
 
 _BYE = Close(CloseCode.NORMAL)
-_ROOM_BYTES = 32 * 1024  # what websockets lets wait in front of the socket before it holds back
 
 
 @contextlib.asynccontextmanager
@@ -152,9 +151,7 @@ class _Wire:
             return False
         await self._write_waiting()
         while self.session.is_crowded(is_attended=self.receiving.locked()):
-            async with self.receiving:
-                if self.session.is_crowded(is_attended=False):
-                    await self.receive()
+            await self._receive_if_nobody_does()
             await self._write_waiting()
         return self.session.takes_audio
 
@@ -195,9 +192,25 @@ class _Wire:
 
     # Private.
 
+    async def _receive_if_nobody_does(self) -> None:
+        """Receive, and so connect again; where somebody does, wait a moment, for it may be done."""
+        try:
+            async with asyncio.timeout(REPLAY_CHECK_S):
+                await self.receiving.acquire()
+        except TimeoutError:
+            return
+        try:
+            if self.session.is_crowded(is_attended=False):
+                await self.receive()
+        finally:
+            self.receiving.release()
+
     @property
     def _has_room(self) -> bool:
-        return self._websocket.transport.get_write_buffer_size() < _ROOM_BYTES
+        """Whether a piece is taken without waiting: who receives has other things to do."""
+        transport = self._websocket.transport
+        low, _ = transport.get_write_buffer_limits()
+        return transport.get_write_buffer_size() <= low
 
     @property
     def _wake_at(self) -> float | None:

@@ -145,7 +145,8 @@ class _Wire:
 
     def __init__(self, first: OpenConnection, opening: Opening, session: ClientSession) -> None:
         self.session = session
-        self.receiving = threading.Lock()  # held by who receives, and so connects again
+        # Held by who receives, and so connects again; a callback of theirs may send.
+        self.receiving = threading.RLock()
         self._opening = opening
         self._connection = first
         self._deciding = threading.Lock()  # two threads use the session; never held for long
@@ -164,10 +165,8 @@ class _Wire:
         if not self._ask(lambda: self.session.add_audio(piece)):
             return False
         self._write_waiting()
-        while self._is_crowded(is_attended=self.receiving.locked()):
-            with self.receiving:
-                if self._is_crowded(is_attended=False):
-                    self.receive()
+        while self._is_crowded(is_attended=self._is_attended):
+            self._receive_if_nobody_does()
             self._write_waiting()
         return self._ask(lambda: self.session.takes_audio)
 
@@ -213,6 +212,24 @@ class _Wire:
     @property
     def _websocket(self) -> WebSocket:
         return self._connection.websocket
+
+    @property
+    def _is_attended(self) -> bool:
+        """Whether another thread receives."""
+        if not self.receiving.acquire(blocking=False):
+            return True
+        self.receiving.release()
+        return False
+
+    def _receive_if_nobody_does(self) -> None:
+        """Receive, and so connect again; where somebody does, wait a moment, for it may be done."""
+        if not self.receiving.acquire(timeout=REPLAY_CHECK_S):
+            return
+        try:
+            if self._is_crowded(is_attended=False):
+                self.receive()
+        finally:
+            self.receiving.release()
 
     def _is_crowded(self, *, is_attended: bool) -> bool:
         return self._ask(lambda: self.session.is_crowded(is_attended=is_attended))

@@ -31,7 +31,8 @@ class Inbox:
             if message.number is not None and message.number <= self.last_final:
                 return
             self.last_final = message.number or 0
-            self.last_final_ms = message.offset_ms
+            # The legacy shape does not say how far one without a word has come.
+            self.last_final_ms = max(self.last_final_ms, message.offset_ms)
         elif isinstance(message, ShuttingDown):
             if message == self._shutdown:
                 return
