@@ -274,6 +274,19 @@ def test_who_has_said_stop_goes_on_only_for_what_was_not_heard(
         assert written(session) == [AUDIO[3200:], STOP]
 
 
+def test_who_has_said_stop_and_come_back_has_been_heard_too() -> None:
+    session = speaking_session()
+    session.stop()
+    written(session)
+    lose(session)
+    come_back(session, listening(received=len(AUDIO), finals=1))
+    for text in (DOWN, STOPPED):
+        session.receive(text, 101)
+    session.receive_close(1012, "", 101)
+
+    assert (session.has_ended, session.failure) == (True, None)
+
+
 def test_where_no_server_comes_what_is_lost_is_told() -> None:
     session = speaking_session()
     session.receive(DOWN, 100)

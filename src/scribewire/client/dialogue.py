@@ -235,3 +235,5 @@ class ClientDialogue:
             self._received = told
         elif self._session_id is None:  # in stream mode it may come again
             self._session_id, self._position = told.session_id, told.position
+            if told.position is not None:  # what may be asked for again it does not tell
+                self._received = AudioAcknowledged(told.position.received_bytes, 0)
