@@ -14,8 +14,7 @@ import { parseServer, STOP, Violation, writeStart } from "./messages.js";
 
 /**
  * What comes of a connection, besides every message of the server.
- * @typedef {ServerMessage | {kind: "state", state: ConnectionState} | {kind: "failed", reason: string, isTimeout: boolean}
- *   | {kind: "disconnected", code: number, reason: string}} ConnectionEvent
+ * @typedef {ServerMessage | {kind: "state", state: ConnectionState} | {kind: "failed", reason: string, isTimeout: boolean}} ConnectionEvent
  */
 
 /** What to write. @typedef {string | ArrayBufferView<ArrayBuffer> | {close: number, reason: string}} Outgoing */
@@ -111,16 +110,14 @@ export class Connection {
   /**
    * Take note that the connection is gone; 1006 for one that broke or never was.
    * @param {number} code
-   * @param {string} reason
    */
-  receiveClose(code, reason) {
+  receiveClose(code) {
     if (this.#dialogue === "closed") return;
     if (code !== CloseCode.NORMAL && !isOver(this.#dialogue)) this.#note("server fault");
     this.#note("closed");
     this.#dialogue = "closed";
     this.#timerAt = null;
     this.#outgoing = [];
-    this.#events.push({ kind: "disconnected", code, reason });
   }
 
   /**

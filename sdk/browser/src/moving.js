@@ -7,30 +7,59 @@
 
 const BEFORE_END_MS = 5000; // for a session to begin, before the old one is cut off
 
+/**
+ * Return the move that is under way, for another time, or else a new one; null where none is wanted.
+ * @param {Move | null} move Of before.
+ * @param {Session} from
+ * @param {number} atMs When what has not ended is cut off, in Unix ms.
+ * @param {Opening} opening
+ */
+export function moveBy(move, from, atMs, opening) {
+  if (!opening.isWanted()) return move;
+  const next = move?.isFrom(from) ? move : new Move(from, opening);
+  next.waitUntil(atMs);
+  return next;
+}
+
+/**
+ * @typedef {object} Opening
+ * @property {() => boolean} isWanted Whether another session would still be of use.
+ * @property {() => Promise<void>} prepare Comes before `open`.
+ * @property {() => Session} open
+ */
+
 /** Opens another session at the next end of an utterance, and, where that was refused, just before the old one is cut off. */
 export class Move {
   #from;
-  #open;
+  #opening;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** @type {Session | null} */
   #to = null;
   #hasBegun = false;
 
-  /**
-   * @param {Session} from
-   * @param {number} atMs When what has not ended is cut off, in Unix ms.
-   * @param {() => Promise<Session | null>} open Null: it is not wanted any more.
-   */
-  constructor(from, atMs, open) {
+  /** @param {Session} from @param {Opening} opening */
+  constructor(from, opening) {
     this.#from = from;
-    this.#open = open;
+    this.#opening = opening;
+  }
+
+  /** @param {Session} from */
+  isFrom(from) {
+    return this.#from === from;
+  }
+
+  /** @param {number} atMs When the old one is cut off, in Unix ms; what was said before holds no more. */
+  waitUntil(atMs) {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#begin(), Math.max(0, atMs - BEFORE_END_MS - Date.now()));
   }
 
-  /** Whether it is from this one to that one, which listens. @param {Session} from @param {Session} to */
+  /** Whether it is from this one to that one, which listens: then it is over. @param {Session} from @param {Session} to */
   leads(from, to) {
     if (this.#from !== from || this.#to !== to) return false;
-    clearTimeout(this.#timer);
+    this.#to = null;
+    this.cancel();
     return true;
   }
 
@@ -41,10 +70,24 @@ export class Move {
     void this.#begin();
   }
 
+  /** Open none, and leave what was opened. */
+  cancel() {
+    this.#hasBegun = true;
+    clearTimeout(this.#timer);
+    this.#to?.sendClose();
+    this.#to = null;
+  }
+
   async #begin() {
-    const to = await this.#open().catch(() => null); // no token, for now
-    if (!to) return;
-    this.#to?.sendClose(); // it was refused, or does not answer
-    this.#to = to;
+    const { isWanted, prepare, open } = this.#opening;
+    if (!isWanted()) return;
+    try {
+      await prepare();
+      if (!isWanted()) return;
+      this.#to?.sendClose(); // it was refused, or does not answer
+      this.#to = open();
+    } catch {
+      // no token for now, or one that is none: the old session goes on
+    }
   }
 }

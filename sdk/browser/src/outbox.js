@@ -83,11 +83,11 @@ export class Outbox {
   }
 
   /**
-   * Begin again with what has no final; return where that is, in ms from the first sample.
+   * Begin again with what has no final; return where that is, in whole ms from the first sample.
    * @param {number} [fromMs] What lies before has one.
    */
   rewind(fromMs = 0) {
-    this.seek(Math.max(this.#startBytes, Math.floor(fromMs) * BYTES_PER_MS));
+    this.seek(Math.max(Math.ceil(this.#startBytes / BYTES_PER_MS), Math.floor(fromMs)) * BYTES_PER_MS);
     return this.sentMs;
   }
 

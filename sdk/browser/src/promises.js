@@ -18,14 +18,7 @@ export function within(ms, make) {
 
 /** `Promise.withResolvers`, which is younger than some browsers in use. */
 export function withResolvers() {
-  /** @type {() => void} */
-  let resolve = () => {};
-  /** @type {(error: Error) => void} */
-  let reject = () => {};
-  /** @type {Promise<void>} */
-  const promise = new Promise((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
+  const made = /** @type {{promise: Promise<void>, resolve: () => void, reject: (error: Error) => void}} */ ({});
+  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
+  return made;
 }

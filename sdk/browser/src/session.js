@@ -127,7 +127,7 @@ export class Session {
   /** @param {number} code @param {string} reason */
   #lose(code, reason) {
     if (this.#isLost) return;
-    this.#connection.receiveClose(code, reason);
+    this.#connection.receiveClose(code);
     this.#settle();
     this.#isLost = true;
     clearInterval(this.#timer);

@@ -99,6 +99,7 @@ export class Transcription {
   #startedAtMs = null; // when a server first listened
   /** @type {number | null} */
   #listenedAtMs = null; // when the present one did
+  #toldAtMs = 0; // when the server last said how far it is
   #isEndingSource = false;
   /** @type {{stopped?: true, isAbandoned?: true, error?: string, violation?: TranscriptionError}} */
   #ending = {};
@@ -106,7 +107,6 @@ export class Transcription {
   #retryTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #pumpTimer;
-  /** @type {{promise: Promise<void>, resolve: () => void, reject: (error: TranscriptionError) => void}} */
   #listening = withResolvers();
   /** @type {{promise: Promise<void>, resolve: () => void}} */
   #over = withResolvers();
@@ -195,7 +195,7 @@ export class Transcription {
 
   /** Leave without waiting for anything. */
   close() {
-    if (this.#phase === "new" || this.#phase === "ended") return;
+    if (!this.#isRunning) return;
     this.#session?.sendClose();
     this.#listening.reject(new TranscriptionError("closed", "closed before the server listened"));
     this.#end();
@@ -205,8 +205,8 @@ export class Transcription {
    * The results as they come; ends with the transcription, and throws what ended it.
    * @returns {AsyncGenerator<Result, void, void>}
    */
-  async *[Symbol.asyncIterator]() {
-    yield* resultsOf(this);
+  [Symbol.asyncIterator]() {
+    return resultsOf(this);
   }
 
   // Connections.
@@ -234,10 +234,9 @@ export class Transcription {
 
   /** @param {Record<string, unknown>} [back] */
   #open(back) {
-    const { partials, digits } = this.#options;
     const address = addressOf(this.#options, this.#key, back);
     /** @type {Session} */
-    const session = new Session(address, { isStream: this.#isStream, timeoutMs: this.#timeoutMs, partials, digits }, {
+    const session = new Session(address, { ...this.#options, isStream: this.#isStream, timeoutMs: this.#timeoutMs }, {
       take: (event) => {
         if (event.kind === "listening" && this.#session !== session) this.#change(session);
         if (this.#session === session) this.#accept(event);
@@ -251,10 +250,11 @@ export class Transcription {
   async #prepareMove(atMs) {
     const from = this.#session;
     if (!from || this.#isStream || this.#options.resume === false) return;
-    const { Move } = await import("./moving.js");
-    this.#move = new Move(from, atMs, async () => {
-      await this.#findKey();
-      return this.#session === from ? this.#open() : null;
+    const { moveBy } = await import("./moving.js");
+    this.#move = moveBy(this.#move, from, atMs, {
+      isWanted: () => this.#session === from && this.#phase === "running",
+      prepare: () => this.#findKey(),
+      open: () => this.#open(),
     });
   }
 
@@ -277,13 +277,15 @@ export class Transcription {
   /** @param {number} code @param {string} reason @param {boolean} hasOpened */
   async #lose(code, reason, hasOpened) {
     this.#session = null;
+    this.#move?.cancel();
     clearTimeout(this.#pumpTimer);
     if (this.#ending.stopped && this.#isOver(code)) return this.#end();
     const nowMs = performance.now();
-    this.#progress.pause(nowMs);
+    // What went out since the server was heard may have reached nobody; one that does not tell is not asked.
+    this.#progress.pause(this.#resuming.isPossible ? this.#toldAtMs : nowMs);
     if (this.#ending.isAbandoned || (code === CloseCode.CANNOT_RESUME && this.#resuming.isPossible)) {
       this.#resuming.forget();
-      if (!this.#isStream || this.#options.retry) return this.#connect();
+      if (this.#options.retry ?? !this.#isStream) return this.#connect();
     }
     if (nowMs - (this.#listenedAtMs ?? nowMs) > STEADY_MS) this.#failures = 0;
     const error =
@@ -292,12 +294,12 @@ export class Transcription {
     if (this.#isRunning) this.#retryOrFail(error);
   }
 
-  /** Whether what has stopped is all that there was: a server that goes down stops by itself. @param {number} code */
+  /** Whether what has stopped is all that there was: a server that goes down stops by itself, before it has read all. @param {number} code */
   #isOver(code) {
-    const isAsked = this.#phase === "stopping";
     // A stream that has stopped is over, even if the network goes before its close comes.
+    const isAsked = this.#phase === "stopping";
     if (this.#isStream) return isAsked || code !== CloseCode.RESTART || !this.#options.retry;
-    return this.#listenedAtMs !== null && this.#outbox.isEmpty && (isAsked || code === CloseCode.NORMAL);
+    return this.#listenedAtMs !== null && this.#outbox.isEmpty && isAsked && code !== CloseCode.RESTART;
   }
 
   /** @param {TranscriptionError} error */
@@ -338,11 +340,9 @@ export class Transcription {
       case "error":
         this.#ending.error = event.error;
         return;
-      case "failed": {
-        const code = event.isTimeout ? "timeout" : "violation";
-        this.#ending.violation = new TranscriptionError(code, event.reason);
+      case "failed":
+        this.#ending.violation = new TranscriptionError(event.isTimeout ? "timeout" : "violation", event.reason);
         return;
-      }
       case "stopped":
         this.#ending.stopped = true;
         this.#resuming.forget();
@@ -390,7 +390,8 @@ export class Transcription {
   }
 
   #letGo() {
-    this.#outbox.confirm(this.#progress.heardMs(performance.now()), this.#resuming.neededBytes);
+    this.#toldAtMs = performance.now();
+    this.#outbox.confirm(this.#progress.heardMs(this.#toldAtMs), this.#resuming.neededBytes);
   }
 
   /** Bring audio to the connection as long as it takes some, and the stop behind it. */
@@ -449,6 +450,7 @@ export class Transcription {
   #end(error = this.#sourceFailure) {
     this.#phase = "ended";
     this.#session = null;
+    this.#move?.cancel();
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#pumpTimer);
     this.#outbox.release();

@@ -287,3 +287,32 @@ test("who does not want to resume asks for nothing, and is given nothing", async
   assert.equal((await two.hearAudio(32_000)).length, 32_000);
   transcription.close();
 });
+
+test("who does not want to connect again does not where a server takes nothing either", async (context) => {
+  const { transcription, told } = await begun(context, { retry: false });
+  const ended = next(transcription, "end");
+  for (let second = 0; second < 900; second++) void transcription.sendAudio(audio(1000));
+  await ended;
+  assert.deepEqual(told.map(([name]) => name).filter((name) => name !== "state"), ["final", "gap", "error"]);
+});
+
+test("what went out into a network that was gone is not taken for silence", async (context) => {
+  let now = performance.now();
+  context.mock.method(performance, "now", () => now);
+  const { transcription, told, peer, one } = await begun(context);
+  now += 2000;
+  await transcription.sendAudio(audio(1000, 4));
+  await one.hearAudio(32_000);
+  now += 3_600_000; // a machine that sleeps hears nothing
+  await transcription.sendAudio(audio(100, 5));
+  one.socket.terminate();
+  const two = await peer();
+  await two.hear();
+  two.say({ error: "cannot be resumed: no such session" });
+  two.socket.close(4410);
+  const three = await peer();
+  await three.listen(at("00000002", 0));
+  assert.equal((await three.hearAudio(115_200))[0], 1);
+  assert.deepEqual(told.filter(([name]) => name === "gap" || name === "error"), []);
+  transcription.close();
+});

@@ -161,3 +161,80 @@ test("who does not want to resume does not move", async (context) => {
   assert.deepEqual(namesOf(told, "retry", "gap", "error"), ["retry"]);
   transcription.close();
 });
+
+test("nothing is asked for or left running once it has ended, was lost or has moved", async (context) => {
+  for (const end of ["close", "terminate", "move"]) {
+    let asked = 0;
+    const token = () => (asked++, "key");
+    const { transcription, peer, one, say } = await begun(context, { token, retry: { firstDelayMs: 1000 } });
+    await say(one, cutsOffIn(5060), "shutdown");
+    await say(one, cutsOffIn(5030), "shutdown"); // it waits no longer than that
+    if (end === "close") transcription.close();
+    if (end === "terminate") {
+      const lost = new Promise((resolve) => transcription.on("retry", resolve));
+      one.socket.terminate();
+      await lost;
+    }
+    if (end === "move") {
+      const two = await peer();
+      await two.listen(begins("b"));
+      await two.hearAudio(96_000);
+      await say(two, final("One.", 1000, 1), "final");
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100)); // behind every timer of the moves
+    assert.equal(asked, end === "move" ? 2 : 1, end);
+    transcription.close();
+  }
+});
+
+test("who is stopping opens no other session", async (context) => {
+  let asked = 0;
+  const { transcription, one, say } = await begun(context, { token: () => (asked++, "key") });
+  const stopped = transcription.stop();
+  assert.equal(await one.hear(), '{"action":"stop"}');
+  await say(one, cutsOffIn(5000), "shutdown");
+  await say(one, final("All.", 3000, 1), "final");
+  await new Promise((resolve) => setTimeout(resolve, 50)); // behind the timer of a move
+  one.say({ state: "stopped" });
+  await stopped;
+  assert.equal(asked, 1);
+});
+
+test("a session that is being opened is left with the old one", async (context) => {
+  const { transcription, peer, one, say } = await begun(context);
+  await say(one, cutsOffIn(5000), "shutdown");
+  const two = await peer();
+  assert.equal(await two.hear(), '{"action":"start"}');
+  transcription.close();
+  assert.deepEqual(await two.hear(), { close: 1000 });
+});
+
+test("a stop that was not read by a server that went down is said to another, behind what it may not have heard", async (context) => {
+  const { transcription, told, peer, one } = await begun(context);
+  const stopped = transcription.stop();
+  assert.equal(await one.hear(), '{"action":"stop"}');
+  one.say(final("One.", 1000, 1));
+  one.say({ state: "stopped" });
+  one.socket.close(1012); // it had ended by itself: else it would be 1000
+  const two = await peer();
+  await two.listen(begins("b"));
+  assert.equal((await two.hearAudio(64_000)).length, 64_000);
+  assert.equal(await two.hear(), '{"action":"stop"}');
+  two.say(final("Two.", 2000, 1));
+  two.say({ state: "stopped" });
+  two.socket.close(1000);
+  await stopped;
+  assert.deepEqual(finalsOf(told), [["One.", 1000], ["Two.", 3000]]);
+  assert.deepEqual(namesOf(told, "gap", "error"), []);
+});
+
+test("a session that a server ends unasked leads to another, whatever its close says", async (context) => {
+  const { transcription, told, peer, one } = await begun(context);
+  one.say(final("One.", 1000, 1));
+  one.say({ state: "stopped" });
+  const two = await peer(); // our own close may be faster than that of the server
+  await two.listen(begins("b"));
+  assert.equal((await two.hearAudio(64_000)).length, 64_000);
+  assert.deepEqual(namesOf(told, "gap", "error"), []);
+  transcription.close();
+});

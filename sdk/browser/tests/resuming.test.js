@@ -99,6 +99,14 @@ test("sending goes on from the very byte", () => {
   }
 });
 
+test("another session begins with a whole sample, however the audio was cut", () => {
+  const outbox = new Outbox();
+  for (let piece = 0; piece < 4001; piece++) outbox.add(new Uint8Array(3199));
+  assert.equal(outbox.startBytes % 2, 1);
+  assert.equal((outbox.rewind() * 32) % 2, 0);
+  assert.ok(outbox.rewind() * 32 - outbox.startBytes < 32);
+});
+
 test("what is not there any more cannot be gone on from", () => {
   const outbox = new Outbox();
   for (let tenth = 0; tenth < 3; tenth++) outbox.add(new Uint8Array(3200));

@@ -56,14 +56,14 @@ function leave(connection, step) {
     const close = connection.nextOutgoing();
     assert.equal(/** @type {any} */ (close).close, step.close);
   }
-  connection.receiveClose(step.close, "");
+  connection.receiveClose(step.close);
 }
 
 /** @param {Connection} connection @param {any} step */
 function play(connection, step) {
   if (step.from === "server") {
-    if ("http" in step) connection.receiveClose(1006, "");
-    else if ("close" in step) connection.receiveClose(step.close, "");
+    if ("http" in step) connection.receiveClose(1006);
+    else if ("close" in step) connection.receiveClose(step.close);
     else if (step.sent ?? true) connection.receive(step.text, step.at_ms ?? 0);
   } else if (step.from === "client") {
     if ("close" in step) leave(connection, step);
