@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scribewire.client.errors import RefusedError, SessionLostError
+from scribewire.client.errors import ClosedError, RefusedError, SessionLostError
 from scribewire.client.resuming import ClientSession
 from scribewire.client.retry import Reconnecting
 from scribewire.client.watchers import Watchers
@@ -272,6 +272,21 @@ def test_who_has_said_stop_goes_on_only_for_what_was_not_heard(
     if goes_on:
         come_back(session, listening(epoch="00000002"))
         assert written(session) == [AUDIO[3200:], STOP]
+
+
+def test_a_recording_whose_server_ends_by_itself_has_not_ended_well() -> None:
+    session = listening_session()
+    session.add_audio(b"ID3\x04" + AUDIO)
+    written(session)
+    session.receive(DOWN, 100)
+    lose(session)
+    come_back(session, DOWN)
+    for text in (listening(received=4), STOPPED):
+        session.receive(text, 101)
+    session.receive_close(1000, "", 101)
+
+    assert session.has_ended
+    assert isinstance(session.failure, ClosedError)
 
 
 def test_who_has_said_stop_and_come_back_has_been_heard_too() -> None:

@@ -19,7 +19,7 @@ from scribewire.client.errors import (
 )
 from scribewire.client.opening import Opening
 from scribewire.client.outcome import Ending, failure_of
-from scribewire.errors import BROKEN
+from scribewire.errors import BROKEN, CloseCode
 from scribewire.protocol.dialogue import Close
 from scribewire.protocol.results import FinalResult, PartialResult
 from scribewire.protocol.resuming import Position
@@ -225,8 +225,7 @@ class ClientDialogue:
                 self._ending = replace(self._ending, violation=reason)
             case Disconnected(code, reason):
                 _log.debug("%s x closed %d %s", self._session_id or "-", code, reason)
-                self._ending = replace(self._ending, code=code, reason=reason)
-                self._has_ended = True
+                self._note_close(code, reason)
             case _:  # `Loading` shows as a state; an unknown message is of a newer server
                 pass
 
@@ -237,3 +236,11 @@ class ClientDialogue:
             self._session_id, self._position = told.session_id, told.position
             if told.position is not None:  # what may be asked for again it does not tell
                 self._received = AudioAcknowledged(told.position.received_bytes, 0)
+
+    def _note_close(self, code: int, reason: str) -> None:
+        has_stopped = self._ending.has_stopped and not self._ending.has_asked
+        # Who has lost its connection meanwhile, or answers `stopped` at once, may be told 1000.
+        if has_stopped and not self._opening.is_stream and code == CloseCode.NORMAL:
+            code = CloseCode.RESTART  # it stopped by itself, and there may be more audio
+        self._ending = replace(self._ending, code=code, reason=reason)
+        self._has_ended = True

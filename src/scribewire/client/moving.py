@@ -80,9 +80,7 @@ def is_ended_by_server(ending: Ending, *, is_owed: bool) -> bool:
     """
     if ending.code == CloseCode.CANNOT_RESUME:
         return True
-    # Who has lost its connection meanwhile, or answers `stopped` at once, is told 1000.
-    is_wanted = ending.has_asked and ending.code == CloseCode.NORMAL
-    return is_owed and ending.has_stopped and not is_wanted
+    return is_owed and ending.has_stopped and ending.code != CloseCode.NORMAL
 
 
 def may_be_ended_by_server(code: int) -> bool:
