@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from scribewire.types import Samples
 
-DOUBTFUL = -0.25  # as the model's fitted numbers say
+DOUBTFUL = -0.2  # as the model's fitted numbers say
 BECKETT = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
 TWO_CITIES = (
     "It was the best of times, it was the worst of times, it was the age of wisdom, it was the "
