@@ -13,9 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scribewire.engines.engines import Engines
 from scribewire.grants import Grant
+from scribewire.testing.faulty import StuckEngine
 from scribewire.testing.running import RawClient, RunningServer, run_server
-from scribewire.testing.scripted import draw_pcm
+from scribewire.testing.scripted import ScriptedVad, draw_pcm
 from tests.parts.origin import run_origin
 from tests.parts.wav import wav
 
@@ -350,3 +352,23 @@ async def test_why_a_session_was_ended_is_told_to_who_comes_back(
     assert again.errors == client.errors
     assert finals_of(again) == finals
     assert {"state": "stopped"} not in again.messages
+
+
+async def test_who_comes_back_to_a_session_that_its_server_has_ended_is_told_so(pcm: bytes) -> None:
+    engine = StuckEngine()
+    async with (
+        run_server(Engines(ScriptedVad(), (engine,))) as server,
+        server.dial(ASKING) as client,
+    ):
+        listening = await listened(client)
+        await client.send(pcm[:40_000])
+        await asyncio.to_thread(engine.has_begun.wait, PATIENCE_S)
+        server.services.draining.hurry()
+        while (await client.next()).get("state") != "shutting_down":
+            pass
+        async with server.dial(path_back(listening, 0)) as again:  # its connection is lost
+            await listened(again)
+            engine.release.set()
+            assert await again.until_closed() == 1012
+
+    assert again.finals[0] == "hello"

@@ -123,6 +123,8 @@ class Attachment:
 
     def end(self, code: CloseCode) -> None:
         """End as if the client had sent `stop`, because the server is going down."""
+        if self._session is not None and not self._session.has_all_audio:
+            self._session.end_code = code
         self._dialogue.end_session(code)
         self._act()
 
@@ -271,7 +273,10 @@ class Attachment:
                 self._dialogue.send_loading()  # it is read in time, but no result comes yet
             case SourceOpened() | EngineLoaded():
                 self._dialogue.send_listening(session.position)
-                self._end_wait_for_model(session)
+                if self._awaits_model:
+                    self._awaits_model = False
+                    self._clock.begin_anew(_now())
+                    self._told.begin_behind(session.results)
             case SourceLost():
                 self._dialogue.send_loading()
             case SourceEnded(fault) if fault is not None:
@@ -282,12 +287,6 @@ class Attachment:
             case SourceEnded():
                 self._dialogue.end_session(CloseCode.NORMAL)
         self._act()
-
-    def _end_wait_for_model(self, session: Session) -> None:
-        if self._awaits_model:
-            self._awaits_model = False
-            self._clock.begin_anew(_now())
-            self._told.begin_behind(session.results)
 
     async def _send_outgoing(self) -> None:
         self._collect_outgoing()
@@ -374,7 +373,7 @@ class Attachment:
         self._told.begin_behind(session.results)
         self._dialogue.send_listening(session.position)
         if session.has_all_audio and not session.is_ending_told:
-            self._dialogue.end_session(CloseCode.NORMAL)
+            self._dialogue.end_session(session.end_code)
         elif not session.is_read or session.is_loading:
             self._dialogue.send_loading()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from scribewire.audio.pcm import WIRE_PCM, decode_pcm
 from scribewire.audio.wire import CompressedAudio
-from scribewire.errors import ClientFault, ServerFault
+from scribewire.errors import ClientFault, CloseCode, ServerFault
 from scribewire.log_line import LogLine
 from scribewire.protocol.resuming import Position, check_come_back
 from scribewire.runtime.observer import UNOBSERVED_STREAM
@@ -78,6 +78,7 @@ class Session:
         self.results = SessionResults(stream, wishes)
         self._beginning = FRESH
         self._epoch: str | None = None  # set where it can be resumed
+        self.end_code = CloseCode.NORMAL  # how whoever comes back to it is told that it has ended
         self.replay_from: Callable[[], int] | None = None  # set where another process could
         self._news: deque[SessionNews] = deque(maxlen=MAX_NEWS)
         # Set once no more audio comes from a source, or a decoder.
