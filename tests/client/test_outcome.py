@@ -73,6 +73,7 @@ OPENINGS: list[tuple[Exception, ClientError]] = [
         refusal(503, b"<html>\xff", Retry_After="Wed, 21 Oct 2026 07:28:00 GMT"),
         RefusedError(503, ""),
     ),
+    (refusal(503, Retry_After="9" * 5000), RefusedError(503, "")),
     (refusal(502, b"[]"), RefusedError(502, "")),
     (refusal(502, b'{"error":7}'), RefusedError(502, "")),
     (

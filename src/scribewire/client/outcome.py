@@ -24,6 +24,7 @@ from scribewire.protocol.fields import load_server_fields
 from scribewire.protocol.scriptix.states import ConnectionState
 
 _REDIRECTS = range(300, 400)
+_MOST_DIGITS = 9  # of seconds: 30 years
 
 # By the codes of OpenSSL (x509_vfy.h): nobody who is trusted here vouches for the certificate.
 _UNVOUCHED = frozenset({2, 18, 19, 20, 21})
@@ -118,12 +119,17 @@ def _explain_refusal(failure: InvalidStatus) -> RefusedError:
     status = response.status_code
     if status in _REDIRECTS and (target := response.headers.get("Location")):
         return RefusedError(status, f"the server has moved; connect to {target} instead")
-    retry_after = response.headers.get("Retry-After", "")
     return RefusedError(
         status,
         _read_words(bytes(response.body).decode("utf-8", "replace")),
-        int(retry_after) if retry_after.isdecimal() else None,  # not a date: we have no calendar
+        _read_seconds(response.headers.get("Retry-After", "")),
     )
+
+
+def _read_seconds(text: str) -> int | None:
+    """Return when to try again; nothing for a date, as we have no calendar, or for no time."""
+    is_time = text.isdecimal() and len(text) <= _MOST_DIGITS
+    return int(text) if is_time else None
 
 
 def _read_words(body: str) -> str:
