@@ -165,7 +165,7 @@ def test_make_passes_the_language_on_but_not_that_of_the_system(
         text=True,
     )
 
-    assert done.stdout.partition("##")[0].split() == ["scripts/demo", *options.split()]
+    assert done.stdout.partition("##")[0].split() == ["exec", "scripts/demo", *options.split()]
 
 
 def test_without_the_synthesiser_it_says_what_to_do(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,6 @@ from scribewire.engines.moonshine.alignment import (
 from scribewire.engines.moonshine.decoder_graphs import DecoderGraphs, EncodedAudio
 from scribewire.engines.moonshine.family import MAX_WIDTH, MIN_SAMPLES, traits_of
 from scribewire.engines.moonshine.prepared import prepared_decoder, prepared_encoder
-from scribewire.engines.moonshine.second_look import SecondLookRules, is_surer, wants_second_look
 from scribewire.engines.moonshine.tokenizer import END, START, Tokenizer
 from scribewire.engines.onnx import OnnxSession, Tensor
 from scribewire.engines.waveform import clean_samples
@@ -43,15 +42,6 @@ if TYPE_CHECKING:
 MAX_TOKENS_PER_SECOND = 6.5
 
 
-@dataclass(frozen=True, slots=True)
-class _Hearing:
-    """One decode of a request, whole or from a moment later."""
-
-    heard: Decoded
-    start: int  # of the request's samples, the first that it took
-    encoding: EncodedAudio
-
-
 class MoonshineEngine:
     """A `SpeechEngine` on one Moonshine model."""
 
@@ -62,7 +52,6 @@ class MoonshineEngine:
         *,
         tokenizer: Tokenizer,
         alignment: AlignmentRules,
-        second_look: SecondLookRules,
         traits: Traits,
         calibration: Calibration,
     ) -> None:
@@ -70,7 +59,6 @@ class MoonshineEngine:
         self._decoder = decoder
         self._tokenizer = tokenizer
         self._alignment = alignment
-        self._second_look = second_look
         self.traits = traits
         self.calibration = calibration
 
@@ -82,7 +70,6 @@ class MoonshineEngine:
         assert model.fitted is not None, f"{model.name}: no entry says what was fitted for it"
         calibration = read_fitted(model.fitted, "calibration", Calibration)
         alignment = read_fitted(model.fitted, "alignment", AlignmentRules)
-        second_look = read_fitted(model.fitted, "second_look", SecondLookRules)
         tokenizer = find_model(model.file("tokenizer.bin"), model_dir)
         merged = model.file("decoder_model_merged.ort")
         cache = cache or ModelCache()
@@ -95,7 +82,6 @@ class MoonshineEngine:
             decoder,
             tokenizer=Tokenizer.load(tokenizer),
             alignment=alignment,
-            second_look=second_look,
             traits=traits_of(model),
             calibration=calibration,
         )
@@ -106,31 +92,18 @@ class MoonshineEngine:
         if request.samples.size < MIN_SAMPLES:
             return DecodeResult(Hypothesis("", ()))
         samples = clean_samples(request.samples)
-        hearing = self._hear(samples, request)
-        if request.is_required and wants_second_look(hearing.heard, self._second_look):
-            hearing = self._hear_again(samples, request, hearing)
-        tokens = hearing.heard.tokens
+        encoding = self._encode(samples)
+        found = self._search(encoding, request)
+        tokens = self._spell(found.tokens)
         if request.wants_times and tokens:
-            tokens = self._place(hearing, request.prefix, samples)
+            tokens = self._place(tokens, request.prefix, samples=samples, encoding=encoding)
         text = "".join(token.text for token in tokens).strip()
-        return DecodeResult(Hypothesis(text, tokens, hearing.heard.is_complete))
+        return DecodeResult(Hypothesis(text, tokens, found.is_complete))
 
     def close(self) -> None:
         """Give the models' memory back. Closing again does nothing."""
         self._encoder.close()
         self._decoder.close()
-
-    def _hear(self, samples: Samples, request: DecodeRequest, *, start: int = 0) -> _Hearing:
-        encoding = self._encode(samples[start:])
-        found = self._search(encoding, request)
-        return _Hearing(replace(found, tokens=self._spell(found.tokens)), start, encoding)
-
-    def _hear_again(self, samples: Samples, request: DecodeRequest, first: _Hearing) -> _Hearing:
-        start = self._second_look.later_samples
-        if samples.size - start < MIN_SAMPLES:
-            return first
-        second = self._hear(samples, request, start=start)
-        return second if is_surer(second.heard, first.heard) else first
 
     def _encode(self, samples: Samples) -> EncodedAudio:
         waveform = samples[np.newaxis]
@@ -159,19 +132,23 @@ class MoonshineEngine:
         return tuple(replace(token, text=text) for token, text in zip(kept, texts, strict=True))
 
     def _place(
-        self, hearing: _Hearing, prefix: Sequence[int], samples: Samples
+        self,
+        tokens: Sequence[Token],
+        prefix: Sequence[int],
+        *,
+        samples: Samples,
+        encoding: EncodedAudio,
     ) -> tuple[Token, ...]:
         """Return the tokens with their times; the prefix takes its part of the samples too."""
-        tokens, heard = hearing.heard.tokens, samples[hearing.start :]
         ids = [*prefix, *(token.id for token in tokens)]
         # Each token is found by the call that takes the one before it.
-        attention = self._decoder.attend(hearing.encoding, [START, *ids[:-1]])
-        spans = align_tokens(self._tokenizer.spell(ids), attention, heard, self._alignment)
+        attention = self._decoder.attend(encoding, [START, *ids[:-1]])
+        spans = align_tokens(self._tokenizer.spell(ids), attention, samples, self._alignment)
         return tuple(
             replace(
                 token,
-                start=hearing.start + _frame_to_sample(span.start, heard.size),
-                end=hearing.start + _frame_to_sample(span.end, heard.size),
+                start=_frame_to_sample(span.start, samples.size),
+                end=_frame_to_sample(span.end, samples.size),
             )
             for token, span in zip(tokens, spans[len(prefix) :], strict=True)
         )
