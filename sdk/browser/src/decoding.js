@@ -6,7 +6,7 @@
 import { TranscriptionError } from "./errors.js";
 import { SAMPLE_RATE, toPcm16 } from "./pcm.js";
 
-/** @import { Sink } from "./transcription.js" */
+/** @import { Sink } from "./sources.js" */
 
 const PIECE_SAMPLES = SAMPLE_RATE; // 1 s
 const LONGEST_FILE_S = 4 * 3600; // 0.9 GB for each channel as the browser decodes it

@@ -18,6 +18,6 @@ export { Transcription } from "./transcription.js";
 /** @typedef {import("./address.js").Wishes} Wishes */
 /** @typedef {import("./errors.js").FailureCode} FailureCode */
 /** @typedef {import("./transcription.js").Options} Options */
-/** @typedef {import("./transcription.js").Sink} Sink */
-/** @typedef {import("./transcription.js").Source} Source */
+/** @typedef {import("./sources.js").Sink} Sink */
+/** @typedef {import("./sources.js").Source} Source */
 /** @typedef {import("./transcription.js").Told} Told */

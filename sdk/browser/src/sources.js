@@ -6,8 +6,23 @@
 import { TranscriptionError } from "./errors.js";
 import { toPcm16 } from "./pcm.js";
 
-/** @import { Sink, Source } from "./transcription.js" */
 /** @import { Trouble } from "./trouble.js" */
+
+/**
+ * What a source of audio calls.
+ * @typedef {object} Sink
+ * @property {(pcm: Uint8Array<ArrayBuffer>) => Promise<void>} audio 16 kHz, mono, 16 bits, little-endian; a source
+ *   that can wait, such as a file, awaits it.
+ * @property {(level: {rms: number, peak: number}) => void} level Of the latest audio, 0 to 1.
+ * @property {(ms: number, reason: string) => void} gap Audio of this length is missing here.
+ * @property {() => void} ended There is no more.
+ * @property {(error: TranscriptionError) => void} failed There is no more, because of this.
+ */
+
+/**
+ * A source of audio. `start` rejects with a `TranscriptionError` if there will be none.
+ * @typedef {{start: (sink: Sink) => Promise<void>, stop: () => Promise<void> | void}} Source
+ */
 
 /**
  * The sound of a `MediaStream`, until its track ends.

@@ -28,22 +28,7 @@ import { Session } from "./session.js";
 /** @import { Move } from "./moving.js" */
 /** @import { ConnectionState } from "./protocol.js" */
 /** @import { RetryPolicy } from "./retry.js" */
-
-/**
- * What a source of audio calls.
- * @typedef {object} Sink
- * @property {(pcm: Uint8Array<ArrayBuffer>) => Promise<void>} audio 16 kHz, mono, 16 bits, little-endian; a source
- *   that can wait, such as a file, awaits it.
- * @property {(level: {rms: number, peak: number}) => void} level Of the latest audio, 0 to 1.
- * @property {(ms: number, reason: string) => void} gap Audio of this length is missing here.
- * @property {() => void} ended There is no more.
- * @property {(error: TranscriptionError) => void} failed There is no more, because of this.
- */
-
-/**
- * A source of audio. `start` rejects with a `TranscriptionError` if there will be none.
- * @typedef {{start: (sink: Sink) => Promise<void>, stop: () => Promise<void> | void}} Source
- */
+/** @import { Sink, Source } from "./sources.js" */
 
 /**
  * @typedef {object} Options

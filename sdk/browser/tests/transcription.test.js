@@ -277,7 +277,7 @@ test("a source that fails ends the session with the finals, and then the reason"
   const { server, peer } = await serve(context);
   const transcription = new Transcription({ server, token: "key" });
   const told = noteOf(transcription, "final", "error", "end");
-  /** @type {import("../src/transcription.js").Sink | undefined} */
+  /** @type {import("../src/sources.js").Sink | undefined} */
   let sink;
   let isStopped = false;
   const started = transcription.start({
@@ -323,7 +323,7 @@ test("a source that throws at once is told like any other", async () => {
 test("what a source brings while it ends is sent, and the stop behind it", async (context) => {
   const { server, peer } = await serve(context);
   const transcription = new Transcription({ server, token: "key" });
-  /** @type {import("../src/transcription.js").Sink | undefined} */
+  /** @type {import("../src/sources.js").Sink | undefined} */
   let sink;
   const started = transcription.start({
     start: async (given) => void (sink = given),

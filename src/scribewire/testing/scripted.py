@@ -8,6 +8,7 @@ samples it is given, so a test sees exactly which audio every decode was given.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Unpack
@@ -48,7 +49,7 @@ from scribewire.types import ms_to_samples
 from scribewire.wishes import Wishes, WishFields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from scribewire.engines.protocols import SpeechEngine, VadEngine, Voices
     from scribewire.events import Final, Partial, TranscriptEvent
@@ -78,10 +79,11 @@ def read_speech(samples: Samples) -> str:
     return "".join(chr(token.id) for token in read_tokens(samples))
 
 
-def read_tokens(samples: Samples) -> list[Token]:
+def read_tokens(samples: Samples, *, first_half: Callable[[float], int] = round) -> list[Token]:
     """Return the letters in drawn samples, each with the samples that hold it.
 
-    A silence parts words, as a space does.
+    A silence parts words, as a space does. `first_half` rounds the first letter's frames, which
+    another piece of audio may hold half of.
     """
     codes = np.rint(_finite(samples) / _LEVEL_OF_CODE).astype(int)
     codes[(codes < 0) | (codes >= _CODES)] = 0  # what nobody drew is silence
@@ -89,13 +91,22 @@ def read_tokens(samples: Samples) -> list[Token]:
     tokens: list[Token] = []
     for start, end in pairwise(edges):
         code = int(codes[start]) if start < end else 0
-        count = round((end - start) / FRAME_SAMPLES) if code else 0
+        rounded = first_half if start == 0 else round
+        count = rounded((end - start) / FRAME_SAMPLES) if code else 0
         cuts = [*(round(start + number * (end - start) / count) for number in range(count)), end]
         letters = [_letter(code, *cut) for cut in pairwise(cuts)]
         if letters and tokens and tokens[-1].end != start:
             letters[0] = replace(letters[0], text=f" {letters[0].text}")
         tokens += letters
     return tokens
+
+
+def _up(frames: float) -> int:
+    return math.floor(frames + 0.5)
+
+
+def _down(frames: float) -> int:
+    return math.ceil(frames - 0.5)
 
 
 def _letter(code: int, start: int, end: int) -> Token:
@@ -202,15 +213,24 @@ class ScriptedEngine:
         if self._is_closed:
             raise ServerFault("this engine is closed")
         self.requests.append(request)
-        tokens = read_tokens(request.samples)
-        known = tuple(token.id for token in tokens[: len(request.prefix)])
-        is_known = self.takes_any_prefix or known == request.prefix
-        assert is_known, f"the prefix {request.prefix} is not in the audio: {known}"
-        tokens = tokens[len(request.prefix) :]
+        tokens = self._read_behind(request.prefix, request.samples)
         if not request.wants_times:
             tokens = [_untimed(token) for token in tokens]
         text = "".join(token.text for token in tokens).strip()
         return DecodeResult(Hypothesis(text, tuple(tokens)))
+
+    def _read_behind(self, prefix: tuple[int, ...], samples: Samples) -> list[Token]:
+        """Return the letters behind a prefix, which has to be what the samples begin with.
+
+        Of half a frame at their beginning the prefix may have made a letter or none, by how much of
+        that letter was before it when it was decoded.
+        """
+        for first_half in (round, _up, _down):
+            tokens = read_tokens(samples, first_half=first_half)
+            known = tuple(token.id for token in tokens[: len(prefix)])
+            if self.takes_any_prefix or known == prefix:
+                return tokens[len(prefix) :]
+        raise AssertionError(f"the prefix {prefix} is not in the audio: {known}")
 
     def close(self) -> None:
         """Refuse every later call."""
