@@ -42,6 +42,7 @@ from scribewire.journal.reader import read_session
 from scribewire.journal.rows import read_final, write_final, write_head, write_layout
 from scribewire.journal.writer import JournalWriter
 from scribewire.runtime.cores import available_cores
+from scribewire.server.disk_store import DiskStore
 from scribewire.server.journal_keeper import SYNC_EVERY_S, JournalKeeper
 from scribewire.types import Word
 from scribewire.wishes import Wishes
@@ -212,7 +213,7 @@ def measure_processor(writer: JournalWriter, streams: int) -> float:
 
 async def measure_waits(writer: JournalWriter, streams: int, seconds: int) -> list[float]:
     """Return how long each final waits, in ms, with the rows as they come in time."""
-    keeper, waits = JournalKeeper(writer), list[float]()
+    keeper, waits = JournalKeeper(DiskStore(writer)), list[float]()
     running = asyncio.create_task(keeper.run())
     loop = asyncio.get_running_loop()
     began_at = loop.time()

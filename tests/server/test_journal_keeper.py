@@ -17,6 +17,7 @@ from scribewire.journal.entries import JournalEntry, JournalFault
 from scribewire.journal.mending import find_segments
 from scribewire.journal.reader import JournaledSession, read_session
 from scribewire.journal.writer import JournalWriter
+from scribewire.server.disk_store import DiskStore
 from scribewire.server.journal_keeper import (
     MAX_WAITING_ENTRIES,
     JournalKeeper,
@@ -32,7 +33,7 @@ OF = head()
 @asynccontextmanager
 async def keeping(writer: JournalWriter, **times: float) -> AsyncIterator[JournalKeeper]:
     given = {"positions_every_s": 0.01, "call_patience_s": 5.0, **times}
-    keeper = JournalKeeper(writer, **given)
+    keeper = JournalKeeper(DiskStore(writer), **given)
     await keeper.prepare()
     running = asyncio.create_task(keeper.run())
     try:
@@ -259,7 +260,7 @@ async def test_there_is_none_unless_it_was_asked_for(tmp_path: Path) -> None:
         assert none is None
     async with keep_journal(Settings(journal=tmp_path / "made")) as keeper:
         assert keeper is not None
-        assert keeper.folder == tmp_path / "made"
+        assert (tmp_path / "made").is_dir()
     (tmp_path / "file").touch()
     with pytest.raises(JournalFault, match="--journal"):
         async with keep_journal(Settings(journal=tmp_path / "file")):
@@ -287,7 +288,7 @@ async def test_a_file_of_another_version_is_said_and_another_is_begun(
 
 async def test_a_batch_is_written_though_its_writer_is_cancelled(tmp_path: Path) -> None:
     writer = HangingWriter(tmp_path)
-    keeper = JournalKeeper(writer, call_patience_s=20.0)
+    keeper = JournalKeeper(DiskStore(writer), call_patience_s=20.0)
     running = asyncio.create_task(keeper.run())
     for number in (1, 2):
         keeper.write_soon(said(OF, number)[0], lambda: None)

@@ -1,13 +1,12 @@
 """Keeps the journal of a server's sessions: what is told to a client is in it before.
 
-Theory of operation. Entries wait in memory and are written in batches, by one thread of its own;
-another one reads what other processes have left. A final has a batch begun at once, unless one is
-being written; then it goes with the next one. Until its batch is written it is not told to its
-client: whatever then becomes of the process, the journal has every final that was told. Positions
-are asked for once a second, and wait for no one.
+Theory of operation. Entries wait in memory and are written in batches, to a store. A final has a
+batch begun at once, unless one is being written; then it goes with the next one. Until its batch is
+written it is not told to its client: whatever then becomes of the process, the journal has every
+final that was told. Positions are asked for once a second, and wait for no one.
 
-Where the disk does not take a batch, or not in time, the journal is off, which is told once: finals
-wait for nothing, and are in no journal. A while later it is tried again.
+Where the store does not take a batch, or not in time, the journal is off, which is told once:
+finals wait for nothing, and are in no journal. A while later it is tried again.
 """
 
 from __future__ import annotations
@@ -16,21 +15,19 @@ import asyncio
 import contextlib
 import logging
 import time
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from scribewire.errors import ServerFault
 from scribewire.journal.entries import JournalEntry, JournalFault
-from scribewire.journal.reader import read_session
 from scribewire.journal.writer import JournalWriter, prepare_folder
 from scribewire.log_line import LogLine
-from scribewire.runtime.one_thread import OneThread
+from scribewire.server.disk_store import DiskStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from scribewire.journal.reader import JournaledSession
+    from scribewire.journal.store import JournalStore
     from scribewire.settings import Settings
 
 POSITIONS_EVERY_S: Final = 1.0
@@ -40,24 +37,24 @@ SYNC_EVERY_S: Final = 10.0
 """What a power cut takes along is no older; the disk is not waited for more often."""
 
 CALL_PATIENCE_S: Final = 2.0
-"""With the disk: so long a final may wait for it, then it is told all the same."""
+"""With the store: so long a final may wait for it, then it is told all the same."""
 
 RETRY_EVERY_S: Final = 60.0
 """How long the journal is off before it is tried again."""
 
 MENDING_PATIENCE_S: Final = 30.0
-"""With the disk, before there are sessions: what earlier runs have left may be much."""
+"""With the store, before there are sessions: what earlier runs have left may be much."""
 
 LAST_PATIENCE_S: Final = 5.0
-"""With the disk, when the server ends and there is something to be written."""
+"""With the store, when the server ends and there is something to be written."""
 
 READ_PATIENCE_S: Final = 5.0
-"""With the disk, when a client comes back to what another process has left."""
+"""With the store, when a client comes back to what another process has left."""
 
 MAX_WAITING_ENTRIES = 20_000
 """A final and two positions of as many sessions as a machine can hold: beyond, something hangs."""
 
-_HANGS = "the disk has not taken a batch in {patience_s:g} s"
+_HANGS = "{store} has not taken a batch in {patience_s:g} s"
 _UNREAD = "the journal has not been read in {patience_s:g} s"
 
 Result = TypeVar("Result")
@@ -90,7 +87,7 @@ class JournalKeeper:
 
     def __init__(
         self,
-        writer: JournalWriter,
+        store: JournalStore,
         *,
         positions_every_s: float = POSITIONS_EVERY_S,
         call_patience_s: float = CALL_PATIENCE_S,
@@ -98,17 +95,14 @@ class JournalKeeper:
         last_patience_s: float = LAST_PATIENCE_S,
         read_patience_s: float = READ_PATIENCE_S,
     ) -> None:
-        self.folder: Path = writer.folder
         self.is_up = True
         """Whether what happens is written."""
-        self._writer = writer
+        self._store = store
         self._positions_every_s = positions_every_s
         self._call_patience_s = call_patience_s
         self._retry_every_s = retry_every_s
         self._last_patience_s = last_patience_s
         self._read_patience_s = read_patience_s
-        self._thread = OneThread("journal")
-        self._reading = OneThread("journal-reader")  # no final waits for who comes back
         self._waiting: list[JournalEntry] = []
         self._receipts: list[Receipt] = []  # of those that wait
         self._notes: list[Callable[[], None]] = []  # likewise: who hears that they are written
@@ -120,7 +114,7 @@ class JournalKeeper:
     async def prepare(self) -> None:
         """Mend what earlier runs have left, and say what there was."""
         with self._off_at_fault():
-            for words in await self._call(self._writer.mend, MENDING_PATIENCE_S):
+            for words in await self._call(self._store.prepare(), MENDING_PATIENCE_S):
                 _log.warning(LogLine("journal_mended", "! {text}", text=words))
 
     def follow(self, write_position: Callable[[], None]) -> None:
@@ -139,7 +133,8 @@ class JournalKeeper:
         if note is not None:
             self._notes.append(note)
         if len(self._waiting) > MAX_WAITING_ENTRIES:
-            self._turn_off(JournalFault(f"{len(self._waiting)} entries wait for the disk"))
+            waiting = len(self._waiting)
+            self._turn_off(JournalFault(f"{waiting} entries wait for {self._store.name}"))
 
     def write_soon(
         self,
@@ -160,19 +155,14 @@ class JournalKeeper:
         return receipt
 
     async def find(self, session_id: str) -> JournaledSession | None:
-        """Return what it has of a session since yesterday; None: nothing that can be read.
+        """Return what it has of a session that may go on; None: nothing that can be read.
 
         Raises JournalFault where that cannot be found out now.
         """
-        yesterday = datetime.now(UTC).date() - timedelta(days=1)
         with self._off_at_fault():
             await self._write_waiting()
-            await self._call(lambda: None)  # behind what is being written, a head or an end
-
-        def read() -> JournaledSession | None:
-            return read_session(self.folder, session_id, since=yesterday)
-
-        return await _answer(self._reading, read, self._read_patience_s, _UNREAD)
+            await self._call(self._store.catch_up())  # what is being written: a head, or an end
+        return await self._call(self._store.find(session_id), self._read_patience_s, _UNREAD)
 
     async def run(self) -> None:
         """Write what comes, until it is cancelled."""
@@ -191,18 +181,16 @@ class JournalKeeper:
                 await self._write_waiting()
 
     async def aclose(self) -> None:
-        """Write what still waits, and close the journal; say what the disk does not take."""
+        """Write what still waits, and close the journal; say what the store does not take."""
         with self._off_at_fault():
             try:
                 async with asyncio.timeout(self._last_patience_s):
                     await self._write_waiting()
-                    await asyncio.wrap_future(self._thread.submit(self._writer.close))
+                    await self._store.close()
             except TimeoutError:
-                words = _HANGS.format(patience_s=self._last_patience_s)
-                raise JournalFault(words) from None
+                raise self._hangs(_HANGS, self._last_patience_s) from None
         self._settle(self._receipts)
-        self._thread.call_last(self._writer.close)  # if it has not been: again does nothing
-        self._reading.call_last(lambda: None)
+        self._store.abandon()
 
     def _ask_positions(self) -> None:
         if self.is_up:
@@ -216,7 +204,7 @@ class JournalKeeper:
         receipts, self._receipts = self._receipts, []
         notes, self._notes = self._notes, []
         try:
-            await self._call(lambda: self._writer.write(entries))
+            await self._call(self._store.write(entries))
             for note in notes:
                 note()
             self._settle(receipts)
@@ -228,12 +216,29 @@ class JournalKeeper:
         now = asyncio.get_running_loop().time()
         if now - self._synced_at >= SYNC_EVERY_S:
             self._synced_at = now
-            await self._call(self._writer.sync)
+            await self._call(self._store.sync())
 
     async def _call(
-        self, function: Callable[[], Result], patience_s: float | None = None
+        self,
+        call: Coroutine[None, None, Result],
+        patience_s: float | None = None,
+        words: str = _HANGS,
     ) -> Result:
-        return await _answer(self._thread, function, patience_s or self._call_patience_s, _HANGS)
+        """Return what a call of the store brings; raise JournalFault if it does not in time.
+
+        Whoever is cancelled while it waits has made the call all the same.
+        """
+        made = asyncio.ensure_future(call)
+        patience_s = patience_s or self._call_patience_s
+        try:
+            async with asyncio.timeout(patience_s):
+                return await asyncio.shield(made)
+        except TimeoutError:
+            made.cancel()
+            raise self._hangs(words, patience_s) from None
+
+    def _hangs(self, words: str, patience_s: float) -> JournalFault:
+        return JournalFault(words.format(store=self._store.name, patience_s=patience_s))
 
     @contextlib.contextmanager
     def _off_at_fault(self) -> Iterator[None]:
@@ -258,10 +263,10 @@ class JournalKeeper:
         self._settle(receipts)
 
     async def _try_again(self, now: float) -> None:
-        """Be on again if the disk takes something."""
-        if self.is_up or now < self._retry_at or self._thread.is_busy:
+        """Be on again if the store takes something."""
+        if self.is_up or now < self._retry_at or self._store.is_busy:
             return
-        await self._call(lambda: self._writer.write(()))  # else it is off for another while
+        await self._call(self._store.write(()))  # else it is off for another while
         self.is_up = True
         _log.warning(LogLine("journal_on", "= the journal goes on; it has a gap"))
 
@@ -269,22 +274,6 @@ class JournalKeeper:
     def _settle(receipts: list[Receipt]) -> None:
         for receipt in receipts:
             receipt.settle()
-
-
-async def _answer(
-    thread: OneThread, function: Callable[[], Result], patience_s: float, words: str
-) -> Result:
-    """Return what a call in a thread brings; raise JournalFault, in these words, if not in time.
-
-    Whoever is cancelled while it waits has made the call all the same.
-    """
-    waited = asyncio.wrap_future(thread.submit(function))
-    try:
-        async with asyncio.timeout(patience_s):
-            return await asyncio.shield(waited)
-    except TimeoutError:
-        waited.cancel()  # and so the call, unless it has begun
-        raise JournalFault(words.format(patience_s=patience_s)) from None
 
 
 @contextlib.asynccontextmanager
@@ -299,7 +288,8 @@ async def keep_journal(
         yield None
         return
     prepare_folder(settings.journal)
-    keeper = JournalKeeper(JournalWriter(settings.journal, days=settings.journal_days, now=now))
+    writer = JournalWriter(settings.journal, days=settings.journal_days, now=now)
+    keeper = JournalKeeper(DiskStore(writer))
     await keeper.prepare()
     running = asyncio.create_task(keeper.run())
     try:
