@@ -122,7 +122,8 @@ class Settings(ServerLimits):
     )
     device: DeviceWish = Field(
         default="auto",
-        description="What Whisper runs on; `auto` is a GPU of NVIDIA if there is one.",
+        description="What models run on that can use a GPU; `auto` is one of NVIDIA if there "
+        "is one.",
     )
     preload: bool = Field(
         default=False,

@@ -18,6 +18,7 @@ from scribewire.engines.loader import (
 )
 from scribewire.engines.moonshine.family import TINY_EN
 from scribewire.engines.on_demand import is_resident
+from scribewire.engines.onnx_device import why_no_onnx_gpu
 from scribewire.engines.protocols import Family, ModelPlace
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.models.cache import ModelCache
@@ -201,3 +202,21 @@ def test_engines_are_as_the_settings_have_them() -> None:
     assert engines.languages == {"nl"}
     assert not any(is_resident(engine) for engine in engines.speech)
     engines.close()
+
+
+def test_a_gpu_that_was_wished_for_is_missed_before_anything_is_loaded(tmp_path: Path) -> None:
+    family = replace(_folder_family("en"), why_no_gpu=lambda: "letters see no GPU: buy one")
+    settings = Settings(device="cuda", model_dir=tmp_path)
+
+    with pytest.raises(ModelFault, match=r"^device cuda: letters see no GPU: buy one; or"):
+        configured_engines(settings, ModelCache(), [family])
+
+
+@pytest.mark.skipif(why_no_onnx_gpu() is None, reason="onnxruntime may use a GPU here")
+def test_the_models_that_tell_speakers_apart_are_to_have_a_gpu_too(tmp_path: Path) -> None:
+    settings = Settings(device="cuda", model_dir=tmp_path)
+
+    with pytest.raises(ModelFault, match=r"^device cuda: onnxruntime"):
+        configured_engines(settings, ModelCache(), [_folder_family("en")])
+    with pytest.raises(ModelFault, match=r"^device cuda: onnxruntime"):
+        load_voices(device="cuda")

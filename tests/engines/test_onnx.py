@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from scribewire.engines.onnx import OnnxSession, Tensor
+from scribewire.engines.onnx_device import why_no_onnx_gpu
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.models.catalog import SILERO_VAD
 from scribewire.models.store import find_model
@@ -84,3 +85,11 @@ def test_a_file_that_is_no_model_is_named(name: str, content: bytes, tmp_path: P
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelFault, match=r"none\.onnx: onnxruntime cannot load it"):
         OnnxSession(tmp_path / "none.onnx")
+
+
+@pytest.mark.skipif(why_no_onnx_gpu() is None, reason="onnxruntime may use a GPU here")
+def test_a_gpu_that_cannot_be_used_is_a_fault_and_nothing_goes_on_without_it() -> None:
+    path = find_model(SILERO_VAD.files[0])
+
+    with pytest.raises(ModelFault, match=r"silero_vad\.onnx: onnxruntime cannot use a GPU"):
+        OnnxSession(path, device="cuda")

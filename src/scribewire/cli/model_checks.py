@@ -19,18 +19,11 @@ def check_models(settings: Settings, cache: ModelCache) -> tuple[list[Check], La
 
     Without a table the server does not start.
     """
-    from scribewire.engines.families import choose_device
     from scribewire.engines.loader import choose_languages, find_models
     from scribewire.engines.protocols import ModelPlace
     from scribewire.errors import ModelFault
 
     checks = [_check_vad(settings)]
-    try:
-        if choose_device(settings.device) == "cuda":
-            words = "Whisper runs on a GPU if it can be used: that is tried when a model is loaded"
-            checks.append(Check("device", "ok", words))
-    except ModelFault as fault:
-        checks.append(Check("device", "failed", str(fault)))
     place = ModelPlace(cache=cache, model_dir=settings.model_dir, device=settings.device)
     try:
         models = find_models(place, folders=settings.model_folders)
@@ -38,6 +31,7 @@ def check_models(settings: Settings, cache: ModelCache) -> tuple[list[Check], La
         table = choose_languages(models, settings)
     except ModelFault as fault:
         return [*checks, Check("languages", "failed", str(fault))], None
+    checks += _check_devices(table)
     return [*checks, Check("languages", "ok", say_languages(table))], table
 
 
@@ -47,6 +41,23 @@ def say_languages(table: LanguageTable) -> str:
 
     told = [f"{', '.join(codes)} by {name}" for name, codes in languages_by_model(table).items()]
     return "; ".join([*told, f"{table.default_language} where none is named"])
+
+
+def _check_devices(table: LanguageTable) -> list[Check]:
+    from scribewire.engines.on_demand import OnDemandEngine
+    from scribewire.errors import ModelFault
+
+    checks = []
+    for engine in table.serving:
+        assert isinstance(engine, OnDemandEngine), "they come from the models that were found"
+        name = engine.model.name
+        try:
+            if engine.choose_device() == "cuda":
+                words = "runs on a GPU if it can be used: that is tried when it is loaded"
+                checks.append(Check("device", "ok", f"{name} {words}"))
+        except ModelFault as fault:
+            checks.append(Check("device", "failed", f"{name}: {fault}"))
+    return checks
 
 
 def _check_vad(settings: Settings) -> Check:

@@ -8,14 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from scribewire.engines.moonshine.family import MOONSHINE
-from scribewire.engines.whisper.device import choose_device
 from scribewire.engines.whisper.family import WHISPER
 from scribewire.models.catalog import SILERO_VAD, Model
 
 if TYPE_CHECKING:
     from scribewire.engines.protocols import Family
-
-__all__ = ["DEFAULT_MODEL", "FAMILIES", "MODELS", "choose_device"]
 
 FAMILIES: Final[tuple[Family, ...]] = (MOONSHINE, WHISPER)
 """In order of preference, as their models are: of two for one language, the first serves it."""

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scribewire.engines.device import DeviceFault, choose_device
 from scribewire.engines.engines import Engines
-from scribewire.engines.families import FAMILIES, choose_device
+from scribewire.engines.families import FAMILIES
 from scribewire.engines.languages import LanguageTable
 from scribewire.engines.on_demand import OnDemandEngine
+from scribewire.engines.onnx_device import why_no_onnx_gpu
 from scribewire.engines.protocols import Family, ModelPlace, Voices
 from scribewire.engines.silero import SileroVad
 from scribewire.engines.speaker_embedding import SpeakerEmbedder
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scribewire.settings import Settings
+    from scribewire.types import DeviceWish
 
 _log = logging.getLogger("scribewire.engines")
 
@@ -54,14 +57,14 @@ def configured_engines(
     ModelFault, with the remedy, as `load_engines` does, and for a language that cannot be served, a
     folder that holds no model or a device that is not there, before anything is loaded.
     """
-    if settings.device == "cuda":
-        choose_device(settings.device)
     place = ModelPlace(
         cache=cache, model_dir=settings.model_dir, device=settings.device, threads=threads
     )
     models = find_models(place, families, settings.model_folders)
     table = choose_languages(models, settings)
-    vad, voices = _load_others(settings.model_dir, cache, settings.speaker_model)
+    if settings.device == "cuda":
+        _check_gpu(table)
+    vad, voices = _load_others(place, settings.speaker_model)
     return Engines(
         vad, table.speech, voices, table.offered, table.default, tuple(models.missing.values())
     )
@@ -82,8 +85,9 @@ def load_engines(
     text without names is worth much.
     """
     cache = cache or ModelCache()
-    models = find_models(ModelPlace(cache=cache, model_dir=model_dir), families)
-    vad, voices = _load_others(model_dir, cache, speaker_model)
+    place = ModelPlace(cache=cache, model_dir=model_dir)
+    models = find_models(place, families)
+    vad, voices = _load_others(place, speaker_model)
     return Engines(vad, models.speech, voices, missing=tuple(models.missing.values()))
 
 
@@ -140,12 +144,21 @@ def _list(codes: Iterable[str]) -> str:
     return ", ".join(sorted(codes))
 
 
-def _load_others(
-    model_dir: Path | None, cache: ModelCache, speaker_model: Path | None
-) -> tuple[SileroVad, Voices | None]:
-    vad = SileroVad.load(SILERO_VAD, model_dir)
+def _check_gpu(table: LanguageTable) -> None:
+    """Raise DeviceFault if one of the models that can run on a GPU cannot do so here."""
+    for engine in table.serving:
+        if isinstance(engine, OnDemandEngine):
+            engine.choose_device()
+    choose_device("cuda", why_no_onnx_gpu)
+
+
+def _load_others(place: ModelPlace, speaker_model: Path | None) -> tuple[SileroVad, Voices | None]:
+    vad = SileroVad.load(SILERO_VAD, place.model_dir)
     vad.measure(VadRequest(np.zeros(FRAME_SAMPLES, np.float32), None))  # reads its pages in
-    return vad, load_voices(model_dir, cache, speaker_model=speaker_model)
+    voices = load_voices(
+        place.model_dir, place.cache, speaker_model=speaker_model, device=place.device
+    )
+    return vad, voices
 
 
 def load_voices(
@@ -153,15 +166,19 @@ def load_voices(
     cache: ModelCache | None = None,
     *,
     speaker_model: Path | None = None,
+    device: DeviceWish = "cpu",
 ) -> Voices | None:
     """Load what tells speakers apart; None, with a warning in the log, when it is not there.
 
-    Raises ModelFault for a `speaker_model` that cannot be used: somebody asked for it.
+    Raises ModelFault for a `speaker_model` or a device that cannot be used: somebody asked for it.
     """
-    own = None if speaker_model is None else SpeakerEmbedder.load(speaker_model)
+    own = None if speaker_model is None else SpeakerEmbedder.load(speaker_model, device=device)
     try:
-        turns = SpeakerTurns.load(model_dir, cache)
-        return Voices(own or SpeakerEmbedder.load_default(model_dir, cache), turns)
+        turns = SpeakerTurns.load(model_dir, cache, device=device)
+        default = own or SpeakerEmbedder.load_default(model_dir, cache, device=device)
+        return Voices(default, turns)
+    except DeviceFault:
+        raise
     except ModelFault as fault:
         words = "! finals will name no speakers: {reason}"
         _log.warning(LogLine("no_speakers", words, reason=fault))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scribewire.engines.device import choose_device
 from scribewire.engines.protocols import StreamingEngine
 from scribewire.errors import ServerFault
 from scribewire.models.fitted import read_fitted
@@ -17,7 +18,7 @@ from scribewire.types import ms_to_samples
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scribewire.engines.protocols import Family, ModelPlace, SpeechEngine
+    from scribewire.engines.protocols import Device, Family, ModelPlace, SpeechEngine
     from scribewire.models.catalog import Model
     from scribewire.recognition.requests import DecodeResult, StreamRequest, StreamResult
 
@@ -69,6 +70,11 @@ class OnDemandEngine:
                 engine.close()
                 self._check_open()
         return self._engine
+
+    def choose_device(self) -> Device:
+        """Return what its load tries first. Raises ModelFault for a GPU that cannot be had."""
+        ask = self._family.why_no_gpu
+        return "cpu" if ask is None else choose_device(self._place.device, ask)
 
     def check(self) -> Path:
         """Compare all files of the model, and return where they are. Raises ModelFault."""

@@ -159,3 +159,6 @@ class Family:
     own_model: Callable[[Path, frozenset[str]], Model] | None = None
     """An entry for a folder of the user's own, which is to serve these languages. Raises ModelFault
     for one that does not hold a model of the family. None: it takes none."""
+    why_no_gpu: Callable[[], str | None] | None = None
+    """What stands in the way of a GPU on this machine, with what to do, as far as it is known
+    before a load. None: its models run on the processor, whatever is wished."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scribewire.engines.device import load_on_device
 from scribewire.engines.fbank import BANDS, SILENCE, mel_features
 from scribewire.engines.onnx import OnnxSession, Tensor
+from scribewire.engines.onnx_device import why_no_onnx_gpu
 from scribewire.engines.waveform import clean_samples
 from scribewire.errors import ModelFault
 from scribewire.models.compiled import SPEAKER_EMBEDDING, compiled_model
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scribewire.models.cache import ModelCache
+    from scribewire.types import DeviceWish
 
 MIN_SAMPLES = ms_to_samples(300)  # a syllable: of less, the direction is chance
 _WEIGHTS = "weights"
@@ -49,17 +52,23 @@ class SpeakerEmbedder:
         self._dimensions = self._run(np.zeros((100, BANDS), np.float32)).size
 
     @classmethod
-    def load(cls, path: Path) -> SpeakerEmbedder:
+    def load(cls, path: Path, *, device: DeviceWish = "cpu") -> SpeakerEmbedder:
         """Load the user's model at `path`. Raises ModelFault."""
-        return cls(OnnxSession(path), name=path.name)
+        return load_on_device(
+            device, lambda on: cls(OnnxSession(path, device=on), name=path.name), why_no_onnx_gpu
+        )
 
     @classmethod
     def load_default(
-        cls, model_dir: Path | None = None, cache: ModelCache | None = None
+        cls,
+        model_dir: Path | None = None,
+        cache: ModelCache | None = None,
+        *,
+        device: DeviceWish = "cpu",
     ) -> SpeakerEmbedder:
         """Load the model that comes with the dependencies. Raises ModelFault."""
         with compiled_model(SPEAKER_EMBEDDING, model_dir, cache) as path:
-            return cls.load(path)
+            return cls.load(path, device=device)
 
     def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
         """Return the voice's direction. Raises ServerFault once closed."""

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scribewire.engines.device import load_on_device
 from scribewire.engines.onnx import OnnxSession, Tensor
+from scribewire.engines.onnx_device import why_no_onnx_gpu
 from scribewire.engines.waveform import clean_samples
 from scribewire.errors import ServerFault
 from scribewire.models.compiled import SPEAKER_TURNS, compiled_model
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scribewire.models.cache import ModelCache
+    from scribewire.types import DeviceWish
 
 _SILENCE, _SEVERAL = -1, -2  # what a frame holds that no single voice fills
 
@@ -28,10 +31,18 @@ class SpeakerTurns:
         self._session = session
 
     @classmethod
-    def load(cls, model_dir: Path | None = None, cache: ModelCache | None = None) -> SpeakerTurns:
+    def load(
+        cls,
+        model_dir: Path | None = None,
+        cache: ModelCache | None = None,
+        *,
+        device: DeviceWish = "cpu",
+    ) -> SpeakerTurns:
         """Load the model that comes with the dependencies. Raises ModelFault."""
         with compiled_model(SPEAKER_TURNS, model_dir, cache) as path:
-            return cls(OnnxSession(path))
+            return load_on_device(
+                device, lambda on: cls(OnnxSession(path, device=on)), why_no_onnx_gpu
+            )
 
     def find_turns(self, request: TurnRequest) -> TurnResult:
         """Return the stretches of single voices. Raises ServerFault once closed."""

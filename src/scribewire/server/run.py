@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from scribewire.engines.families import choose_device
 from scribewire.engines.loader import configured_engines
 from scribewire.engines.on_demand import OnDemandEngine, is_resident, load_engine
 from scribewire.engines.served import languages_by_model, name_of
@@ -300,7 +299,7 @@ def _assumed(engine: SpeechEngine) -> CallCosts:
     if of_a_core == least:
         return least
     # An accelerator runs a large model sooner than a core a small one.
-    return of_a_core if (engine.traits.device or choose_device("auto")) == "cpu" else least
+    return of_a_core if (engine.traits.device or engine.choose_device()) == "cpu" else least
 
 
 def _model_cache(settings: Settings) -> ModelCache:

@@ -10,6 +10,7 @@ import pytest
 
 from scribewire.engines.moonshine.alignment import AlignmentRules
 from scribewire.engines.moonshine.family import MOONSHINE, TINY_EN
+from scribewire.engines.onnx_device import why_no_onnx_gpu
 from scribewire.engines.protocols import ModelPlace
 from scribewire.errors import ModelFault
 from scribewire.models.cache import ModelCache
@@ -34,8 +35,24 @@ def test_a_model_for_another_language_is_an_entry(tmp_path: Path) -> None:
     engine = MOONSHINE.load(dutch, ModelPlace(cache=ModelCache(), model_dir=tmp_path))
 
     assert engine.traits.languages == {"nl"}
-    assert engine.traits == MOONSHINE.traits(dutch, "cpu") == MOONSHINE.traits(dutch, "cuda")
+    assert engine.traits == MOONSHINE.traits(dutch, "cpu")
     engine.close()
+
+
+def test_where_it_runs_is_told_before_a_load_unless_that_decides_it() -> None:
+    is_decided = why_no_onnx_gpu() is not None
+
+    devices = [MOONSHINE.traits(TINY_EN, wish).device for wish in ("cpu", "cuda", "auto")]
+
+    assert devices == ["cpu", "cuda", "cpu" if is_decided else None]
+
+
+@pytest.mark.skipif(why_no_onnx_gpu() is None, reason="onnxruntime may use a GPU here")
+def test_a_gpu_that_was_wished_for_and_is_not_there_is_told_with_what_to_do() -> None:
+    place = ModelPlace(cache=ModelCache(), device="cuda")
+
+    with pytest.raises(ModelFault, match=r"device cuda: onnxruntime.*Moonshine.*onnxruntime-gpu"):
+        MOONSHINE.load(TINY_EN, place)
 
 
 @pytest.mark.slow

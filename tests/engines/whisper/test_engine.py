@@ -13,7 +13,8 @@ import jiwer
 import numpy as np
 import pytest
 
-from scribewire.engines.whisper.device import count_gpus, load_on_device
+from scribewire.engines.device import load_on_device
+from scribewire.engines.whisper.device import count_gpus
 from scribewire.engines.whisper.engine import WhisperEngine
 from scribewire.engines.whisper.family import WHISPER_BASE
 from scribewire.engines.whisper.features import HOP_SAMPLES, log_mel
@@ -103,7 +104,7 @@ def test_without_a_gpu_that_works_the_real_library_falls_back(tiny: Path) -> Non
     engine = load_on_device(
         "auto",
         lambda device: WhisperEngine.load(tiny, languages=LANGUAGES, fitted=FITTED, device=device),
-        lambda: 1,
+        lambda: None,
     )
 
     assert engine.traits.device == "cpu"

@@ -21,6 +21,7 @@ from scribewire.engines.onnx import OnnxSession, Tensor
 
 if TYPE_CHECKING:
     from scribewire.engines.moonshine.prepared import DecoderFiles
+    from scribewire.engines.protocols import Device
 
 _LOGITS, _PRESENT, _PAST = "logits", "present.", "past_key_values."
 _OWN_CACHE = ".decoder."  # keys and values of the tokens; the others are of the audio
@@ -43,10 +44,10 @@ class EncodedAudio:
 class DecoderGraphs:
     """The sessions of one decoder. Decodes may run side by side."""
 
-    def __init__(self, files: DecoderFiles) -> None:
-        self._first = OnnxSession(files.first)
-        self._next = OnnxSession(files.next)
-        self._attention = OnnxSession(files.attention)
+    def __init__(self, files: DecoderFiles, *, device: Device = "cpu") -> None:
+        self._first = OnnxSession(files.first, device=device)
+        self._next = OnnxSession(files.next, device=device)
+        self._attention = OnnxSession(files.attention, device=device)
 
     def begin(self, encoding: EncodedAudio, known: Sequence[int] = ()) -> DecoderSteps:
         """Return a decode in which `known` stand before the first token that is given."""

@@ -34,6 +34,7 @@ from scribewire.types import SAMPLE_RATE
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from scribewire.engines.protocols import Device
     from scribewire.models.catalog import Model
     from scribewire.recognition.traits import Traits
     from scribewire.types import Samples
@@ -64,7 +65,12 @@ class MoonshineEngine:
 
     @classmethod
     def load(
-        cls, model: Model, model_dir: Path | None = None, cache: ModelCache | None = None
+        cls,
+        model: Model,
+        model_dir: Path | None = None,
+        cache: ModelCache | None = None,
+        *,
+        device: Device = "cpu",
     ) -> MoonshineEngine:
         """Find, verify, prepare and load the files of `model`. Raises ModelFault."""
         assert model.fitted is not None, f"{model.name}: no entry says what was fitted for it"
@@ -74,15 +80,16 @@ class MoonshineEngine:
         merged = model.file("decoder_model_merged.ort")
         cache = cache or ModelCache()
         with prepared_encoder(model.file("encoder_model.ort"), model_dir, cache) as path:
-            encoder = OnnxSession(path)
-        with prepared_decoder(merged, model_dir, cache) as files:
-            decoder = DecoderGraphs(files)
+            encoder = OnnxSession(path, device=device)
+        in_float32 = device != "cpu"
+        with prepared_decoder(merged, model_dir, cache, in_float32=in_float32) as files:
+            decoder = DecoderGraphs(files, device=device)
         return cls(
             encoder,
             decoder,
             tokenizer=Tokenizer.load(tokenizer),
             alignment=alignment,
-            traits=traits_of(model),
+            traits=traits_of(model, device),
             calibration=calibration,
         )
 

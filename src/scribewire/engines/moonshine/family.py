@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from scribewire.engines.protocols import Family, ModelPlace, SpeechEngine
+from scribewire.engines.device import load_on_device
+from scribewire.engines.onnx_device import why_no_onnx_gpu
+from scribewire.engines.protocols import Device, Family, ModelPlace, SpeechEngine
 from scribewire.models.catalog import Model, ModelFile
 from scribewire.models.store import check_files, why_missing
 from scribewire.recognition.traits import Traits
@@ -48,8 +51,8 @@ TINY_EN: Final = Model(
 )
 
 
-def traits_of(model: Model) -> Traits:
-    """Return what an engine of the model can do."""
+def traits_of(model: Model, device: Device | None = "cpu") -> Traits:
+    """Return what an engine of the model can do; `device` None: its load decides where."""
     return Traits(
         languages=model.languages,
         min_window_samples=MIN_SAMPLES,
@@ -59,11 +62,14 @@ def traits_of(model: Model) -> Traits:
         max_width=MAX_WIDTH,
         gives_times=True,
         is_streaming=False,
+        device=device,
     )
 
 
-def _traits(model: Model, _device: DeviceWish) -> Traits:
-    return traits_of(model)  # it runs on the CPU whatever there is
+def _traits(model: Model, wish: DeviceWish) -> Traits:
+    if wish == "auto":
+        return traits_of(model, None if why_no_onnx_gpu() is None else "cpu")
+    return traits_of(model, wish)
 
 
 def _check(model: Model, place: ModelPlace) -> Path:
@@ -74,9 +80,15 @@ def _load(model: Model, place: ModelPlace) -> SpeechEngine:
     # Whoever only asks which models there are does not load onnxruntime for it.
     from scribewire.engines.moonshine.engine import MoonshineEngine  # noqa: PLC0415
 
-    return MoonshineEngine.load(model, place.model_dir, place.cache)
+    load = partial(MoonshineEngine.load, model, place.model_dir, place.cache)
+    return load_on_device(place.device, lambda device: load(device=device), why_no_onnx_gpu)
 
 
 MOONSHINE: Final = Family(
-    models=(TINY_EN,), traits=_traits, load=_load, why_missing=why_missing, check=_check
+    models=(TINY_EN,),
+    traits=_traits,
+    load=_load,
+    why_missing=why_missing,
+    check=_check,
+    why_no_gpu=why_no_onnx_gpu,
 )

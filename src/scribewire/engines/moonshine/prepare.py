@@ -41,10 +41,11 @@ def convert_encoder(source: Path, folder: Path) -> None:
     onnx.save(model, folder / ENCODER)
 
 
-def split_decoder(source: Path, folder: Path) -> None:
+def split_decoder(source: Path, folder: Path, *, in_float32: bool = False) -> None:
     """Write the graphs of the merged decoder at `source` into `folder`.
 
-    Raises ModelFault when `source` is no such decoder.
+    Raises ModelFault when `source` is no such decoder, or not one of 8 bits that shall be
+    `in_float32`.
     """
     model = _read_as_onnx(source, folder / "merged.onnx")
     branches = {
@@ -68,7 +69,10 @@ def split_decoder(source: Path, folder: Path) -> None:
         (NEXT, later, kept),
         (ATTENTION, first, attention),
     ):
-        onnx.save(_cut_out(model, branch, outputs), folder / name)
+        graph = _cut_out(model, branch, outputs)
+        if in_float32 and not dequantise(graph):
+            raise ModelFault(f"model file {source}: expected weights of 8 bits")
+        onnx.save(graph, folder / name)
 
 
 def _read_as_onnx(source: Path, scratch: Path) -> onnx.ModelProto:

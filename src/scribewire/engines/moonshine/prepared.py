@@ -31,16 +31,18 @@ class DecoderFiles:
 
 @contextmanager
 def prepared_decoder(
-    merged: ModelFile, model_dir: Path | None, cache: ModelCache
+    merged: ModelFile, model_dir: Path | None, cache: ModelCache, *, in_float32: bool = False
 ) -> Iterator[DecoderFiles]:
     """Yield the graphs of the decoder `merged`, made now if they never were.
 
-    Load them before leaving the context. Raises ModelFault.
+    `in_float32` they are for a GPU, which has no use for what they calculate in 8 bits. Load them
+    before leaving the context. Raises ModelFault.
     """
     source = find_model(merged, model_dir)
+    numbers = "-float32" if in_float32 else ""
     with cache.entry(
-        f"moonshine-decoder-{merged.sha256}-{RECIPE}",
-        lambda folder: _prepare(source, folder),
+        f"moonshine-decoder{numbers}-{merged.sha256}-{RECIPE}",
+        lambda folder: _prepare(source, folder, in_float32=in_float32),
         doing="preparing the speech model",
     ) as folder:
         yield DecoderFiles(first=folder / FIRST, next=folder / NEXT, attention=folder / ATTENTION)
@@ -66,10 +68,10 @@ def prepared_encoder(
 # Imported only where they are needed, once in a machine's life: they load the onnx package.
 
 
-def _prepare(source: Path, folder: Path) -> None:
+def _prepare(source: Path, folder: Path, *, in_float32: bool) -> None:
     from scribewire.engines.moonshine.prepare import split_decoder  # noqa: PLC0415
 
-    split_decoder(source, folder)
+    split_decoder(source, folder, in_float32=in_float32)
 
 
 def _convert(source: Path, folder: Path) -> None:

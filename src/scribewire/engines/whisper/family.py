@@ -10,9 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from scribewire.engines.device import load_on_device
 from scribewire.engines.protocols import Family, ModelPlace, SpeechEngine
 from scribewire.engines.whisper.abilities import traits_of
-from scribewire.engines.whisper.device import load_on_device
+from scribewire.engines.whisper.device import why_no_gpu
 from scribewire.engines.whisper.weights import WEIGHTS, check_folder
 from scribewire.errors import ModelFault
 from scribewire.models.catalog import Carrier, FilePart, JoinedFile, Model
@@ -184,7 +185,7 @@ def _load(model: Model, place: ModelPlace) -> SpeechEngine:
             fitted=model.fitted,
             threads=place.threads,
         )
-        return load_on_device(place.device, lambda device: load(device=device))
+        return load_on_device(place.device, lambda device: load(device=device), why_no_gpu)
 
 
 WHISPER: Final = Family(
@@ -194,4 +195,5 @@ WHISPER: Final = Family(
     why_missing=_why_missing,
     check=check_model,
     own_model=own_model,
+    why_no_gpu=why_no_gpu,
 )
