@@ -7,7 +7,13 @@ import pytest
 
 from scribewire.engines.protocols import SpeechEngine
 from scribewire.engines.whisper.family import WHISPER_BASE
-from scribewire.runtime.admission import ASSUMED_COSTS, Admission, CallCosts, assumed_costs
+from scribewire.runtime.admission import (
+    ASSUMED_COSTS,
+    MOST_ROOM,
+    Admission,
+    CallCosts,
+    assumed_costs,
+)
 from scribewire.runtime.load import EngineLoad, Load, Loads
 from scribewire.runtime.stream_costs import OpenStreams
 from scribewire.testing.scripted import ScriptedEngine
@@ -81,8 +87,36 @@ def test_the_hard_limit_counts_those_that_have_left_no_more() -> None:
         with limited.session(speech=ENGINE):
             refusal = limited.refusal(load(), speech=ENGINE)
             assert refusal is not None
-            assert "all 2 sessions" in refusal.message
+            assert refusal.message == "all places of this server are taken"
+            assert refusal.figures == "2 sessions open, 2 allowed"
         assert limited.refusal(load(), speech=ENGINE) is None
+
+
+@pytest.mark.parametrize("already", [0, 1, 5])
+@pytest.mark.parametrize(
+    "loads",
+    [
+        load(),
+        load(engine_load(0.6, streams=5, typical_share=0.05)),
+        load(engine_load(1.2, streams=5), final_latency_s=0.71),
+        load(engine_load(3.0, streams=5)),
+    ],
+)
+@pytest.mark.parametrize("most", [None, 7])
+def test_room_is_how_many_more_would_be_let_in(
+    already: int, loads: Loads, most: int | None
+) -> None:
+    served = admission(max_sessions=most)
+    with ExitStack() as sessions:
+        for _ in range(already):
+            sessions.enter_context(served.session(speech=ENGINE))
+        room = served.room(loads, speech=ENGINE)
+
+        assert room == let_in(served, ENGINE, loads)
+
+
+def test_room_without_a_bound_is_counted_no_further() -> None:
+    assert admission(max_final_latency_s=0).room(load(), speech=ENGINE) == MOST_ROOM
 
 
 def test_clients_that_come_and_go_keep_nobody_out() -> None:

@@ -245,7 +245,7 @@ async def test_beyond_the_limit_of_sessions_a_server_refuses_until_one_ends() ->
             status, body, retry_after = await refusal(server, "/v2/realtime?token=key-1")
 
             assert (status, body["error"], retry_after) == (503, "too many sessions", "5")
-            assert "all 1 sessions" in body["message"]
+            assert body["message"] == "all places of this server are taken"
             (open_one,) = server.services.attachments
         await open_one.has_ended.wait()
 
@@ -301,7 +301,7 @@ async def test_a_key_that_comes_with_start_takes_its_place_then_or_is_turned_awa
             await late.send(keyed, draw_pcm("hello"))
             error = await late.next()
 
-            assert "all 1 sessions" in error["error"]
+            assert "all places of this server are taken" in error["error"]
             assert await late.until_closed() == 1013
             await first.send(draw_pcm("." * 5 + "hello" * 3), STOP)
             assert await first.until_closed() == 1000

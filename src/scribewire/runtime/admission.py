@@ -17,6 +17,7 @@ that of what finals take, which is about 2 s, and 3 W.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 LONG_FINAL = 2.0  # the 95th percentile of what finals take, beside the mean
 BUSY_SHARE = 0.5  # with less to do, finals that came late lately say nothing of the next minute
 VARIABILITY = 0.25  # v, see above; `python -m bench admission` shows what comes of it
+MOST_ROOM = 1000  # nobody counts further: a server without a bound has room for so many at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,7 @@ ASSUMED_PARAMETERS = 72_600_000  # those of Whisper base
 
 NO_COSTS = CallCosts(final_s=0.0, stream_share=0.0)
 _BUSY = "this server is busy: one more session would make the others wait for their text"
+_TAKEN = "all places of this server are taken"
 
 
 def assumed_costs(parameters: int | None) -> CallCosts:
@@ -103,15 +106,28 @@ class Admission:
         """How many count now."""
         return self._open.total()
 
-    def refusal(self, loads: Loads, *, speech: SpeechEngine) -> SessionRefusal | None:
-        """Return why `speech` cannot serve one more session now; None if it can."""
-        count = self.open_sessions
+    def room(self, loads: Loads, *, speech: SpeechEngine) -> int:
+        """Return how many more sessions of `speech` would be let in now; no more than MOST_ROOM."""
+
+        def is_refused(beside: int) -> bool:
+            return self.refusal(loads, speech=speech, beside=beside) is not None
+
+        return bisect_left(range(MOST_ROOM), True, key=is_refused)  # noqa: FBT003 - what is sought
+
+    def refusal(
+        self, loads: Loads, *, speech: SpeechEngine, beside: int = 0
+    ) -> SessionRefusal | None:
+        """Return why `speech` cannot serve one more session now; None if it can.
+
+        It comes with so many others `beside` it, of the same engine, that do not count yet.
+        """
+        count = self.open_sessions + beside
         if self._max_sessions is not None and count >= self._max_sessions:
-            message = f"all {self._max_sessions} sessions of this server are taken"
-            return SessionRefusal(message=message, figures=f"{count} sessions open")
+            figures = f"{count} sessions open, {self._max_sessions} allowed"
+            return SessionRefusal(message=_TAKEN, figures=figures)
         if not self._max_final_latency_s or not count:  # there is nobody who would wait
             return None
-        share = self.expected_share(loads, speech=speech)
+        share = self.expected_share(loads, speech=speech, beside=beside)
         measured_s = (loads.total.final_latency_s or 0.0) if share > BUSY_SHARE else 0.0
         limits = [  # all engines share the workers, and so the wait
             (
@@ -140,12 +156,16 @@ class Admission:
         finally:
             self._open[speech] -= 1
 
-    def expected_share(self, loads: Loads, *, speech: SpeechEngine) -> float:
-        """Return how busy the workers will be with finals, with one more stream of `speech`."""
+    def expected_share(self, loads: Loads, *, speech: SpeechEngine, beside: int = 0) -> float:
+        """Return how busy the workers will be with finals, with one more stream of `speech`.
+
+        It comes with so many others `beside` it.
+        """
         busy = self._typical_share(loads, speech)
-        for engine in {*self._open, *loads.by_engine}:
+        open_ones = self._open + Counter({speech: beside})
+        for engine in {*open_ones, *loads.by_engine}:
             streams = loads.of(engine).streams
-            not_begun = max(self._open[engine] - streams.count, 0)
+            not_begun = max(open_ones[engine] - streams.count, 0)
             unknown = streams.unknown_streams + not_begun
             busy += streams.known_share + unknown * self._typical_share(loads, engine)
         return busy / self._workers

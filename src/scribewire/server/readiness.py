@@ -1,20 +1,28 @@
-"""Whether a server should be sent one more session, and if not, why."""
+"""How many more sessions a server would take, whether it should be sent one, and if not, why."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from scribewire.engines.on_demand import is_resident
-from scribewire.engines.served import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from scribewire.server.services import Services
 
+LOOK_AGAIN_S: Final = 1.0
+"""How often a server looks by itself, so that nobody need ask it often."""
+
 Obstacle = Literal["draining", "loading", "busy"]
-"""Going down; a model of those that are loaded at the start is not in memory; no place is left."""
+"""Going down; a model of those that are loaded at the start is not in memory; no place is left, or
+was none a moment ago."""
+
+_FULL = "no place is left"
+_RECENTLY_FULL = "no place was left a moment ago"
 
 OBSTACLES: tuple[Obstacle, ...] = get_args(Obstacle)
 
@@ -25,7 +33,7 @@ class Hindrance:
 
     obstacle: Obstacle
     message: str
-    """For whoever runs the server."""
+    """For people. Anybody may ask: it names no model, no limit and no other server."""
 
 
 def find_hindrances(services: Services) -> tuple[Hindrance, ...]:
@@ -33,18 +41,45 @@ def find_hindrances(services: Services) -> tuple[Hindrance, ...]:
     return tuple(_hindrances(services))
 
 
+def count_room(services: Services) -> int:
+    """Return how many more sessions of the default language would be let in now.
+
+    Who comes may ask for either mode: it is of the one that more fit of.
+    """
+    if services.draining.has_begun.is_set():
+        return 0
+    loads, engines = services.scheduler.loads(), services.engines.table.default_engines
+    return max(services.admission.room(loads, speech=engine) for engine in engines)
+
+
+@contextlib.asynccontextmanager
+async def looking_often(services: Services) -> AsyncIterator[None]:
+    """Keep the server's sign up to date for as long as the context is open."""
+
+    async def look() -> None:
+        while True:
+            _is_on(services, count_room(services))
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    looking = asyncio.create_task(look())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+
 def _hindrances(services: Services) -> Iterator[Hindrance]:
     if services.draining.has_begun.is_set():
         yield Hindrance("draining", "this server is going down")
     table = services.engines.table
     first = table.serving if services.settings.preload else table.default_engines
-    absent = [name_of(engine) for engine in first if not is_resident(engine)]
-    if absent:
-        yield Hindrance("loading", f"not in memory: {', '.join(absent)}")
-    loads = services.scheduler.loads()
-    refusals = [
-        services.admission.refusal(loads, speech=engine) for engine in table.default_engines
-    ]
-    full = [refusal for refusal in refusals if refusal is not None]
-    if len(full) == len(refusals):  # who is sent here may ask for either mode
-        yield Hindrance("busy", full[0].message)
+    if not all(is_resident(engine) for engine in first):
+        yield Hindrance("loading", "a model that is loaded at the start is not in memory")
+    room = count_room(services)
+    if not _is_on(services, room) and not services.draining.has_begun.is_set():
+        yield Hindrance("busy", _RECENTLY_FULL if room else _FULL)
+
+
+def _is_on(services: Services, room: int) -> bool:
+    return services.vacancy.is_on(room, open_sessions=services.admission.open_sessions)

@@ -43,8 +43,10 @@ from scribewire.server.key_keeper import LAST_PATIENCE_S, KeyKeeper, keep_keys
 from scribewire.server.listener import LONGEST_CLOSE_S, Listener, count_strangers_allowed
 from scribewire.server.metrics.counters import Counters
 from scribewire.server.metrics.page import serving_page
+from scribewire.server.readiness import looking_often
 from scribewire.server.services import Services
 from scribewire.server.tracing import start_tracing
+from scribewire.server.vacancy import Vacancy
 from scribewire.server.waiting_room import WaitingRoom
 from scribewire.server.websocket_talk import WebSocketLimits
 from scribewire.server.wrong_keys import WrongKeys
@@ -206,6 +208,7 @@ async def _serving_with(
         listener.start()
         try:
             async with (
+                looking_often(services),
                 serving_page(counters, services),
                 draining.taking_down(services.attachments, listener.hurry_strangers),
             ):
@@ -275,6 +278,7 @@ def _make_services(
         engines=engines,
         scheduler=scheduler,
         admission=admission,
+        vacancy=Vacancy(now=asyncio.get_running_loop().time),
         waiting_room=WaitingRoom(  # who waits longer than a start may take is let go of meanwhile
             longest_wait_s=min(settings.place_wait_ms, settings.start_timeout_ms) / 1000
         ),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scribewire.server.journal_keeper import JournalKeeper
     from scribewire.server.kept_sessions import KeptSessions
     from scribewire.server.key_keeper import KeyKeeper
+    from scribewire.server.vacancy import Vacancy
     from scribewire.server.waiting_room import WaitingRoom
     from scribewire.server.wrong_keys import WrongKeys
     from scribewire.settings import Settings
@@ -50,6 +51,8 @@ class Services:
     """Whether one more session can be carried."""
     waiting_room: WaitingRoom
     """Who waits for that."""
+    vacancy: Vacancy
+    """Whether more should be sent here."""
     residence: Residence
     """Loads the models that are not in memory yet."""
     sources: Sources

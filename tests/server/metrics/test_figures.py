@@ -64,6 +64,13 @@ async def test_kept_sessions_are_told_beside_how_many_there_may_be() -> None:
         assert value(server, "max_kept_sessions") == 7
 
 
+async def test_room_is_told_as_it_is_now() -> None:
+    async with run_server(max_sessions=3) as server:
+        assert value(server, "room_sessions") == 3
+        async with server.dial():
+            assert value(server, "room_sessions") == 2
+
+
 async def test_readiness_is_told_with_each_reason() -> None:
     async with run_server() as server:
         assert value(server, "ready") == 1

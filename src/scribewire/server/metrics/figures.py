@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from scribewire import __version__
 from scribewire.engines.on_demand import is_resident
 from scribewire.engines.served import name_of
-from scribewire.server.readiness import OBSTACLES, find_hindrances
+from scribewire.server.readiness import OBSTACLES, count_room, find_hindrances
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -69,6 +69,8 @@ class Figures(Collector):
         yield _plain("max_kept_sessions", "How many of them there may be.", most)
 
     def _readiness(self) -> Iterator[Metric]:
+        about = "Sessions of the default language that would be let in now, up to 1000."
+        yield _plain("room_sessions", about, count_room(self._services))
         found = {one.obstacle for one in find_hindrances(self._services)}
         yield _plain("ready", "Whether one more session should come: 0 or 1.", int(not found))
         hindrances = [((name,), float(name in found)) for name in OBSTACLES]

@@ -29,13 +29,15 @@ class Reason(AnswerModel):
     """Why a server is not ready."""
 
     reason: Obstacle
-    message: str = Field(description="For whoever runs the server.")
+    message: str = Field(description="For people.")
 
 
 class Readiness(AnswerModel):
     """Whether one more session should be sent to a server."""
 
-    ready: bool
+    ready: bool = Field(
+        description="Once no place is left it is false until several have been free for 3 s."
+    )
     reasons: list[Reason] = Field(description="Why not; none where it is ready.")
 
 
