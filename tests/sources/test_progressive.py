@@ -131,7 +131,10 @@ def test_without_a_length_the_end_is_one_if_it_is_marked(
     world = play(answer, PCM, end)
 
     assert world.events[0] == SourceOpened(
-        INFO, is_live=True, carrier="a radio stream" if answer.is_icy else "a file"
+        INFO,
+        is_live=True,
+        carrier="a radio stream" if answer.is_icy else "a file",
+        says_live=answer.is_icy and answer.length is None,
     )
     assert world.pcm == PCM
     assert world.over is not None

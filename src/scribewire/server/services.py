@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scribewire.runtime.observer import UNOBSERVED, Observer
+from scribewire.sources.shared.pulls import SharedPulls
 
 if TYPE_CHECKING:
     from scribewire.engines.engines import Engines
@@ -61,6 +62,8 @@ class Services:
     """Whether and how the server is going down: then no new session is let in."""
     kept: KeptSessions
     """Sessions that outlive their connection."""
+    pulls: SharedPulls = field(default_factory=SharedPulls)
+    """Has sessions hear together what is the same."""
     journal: JournalKeeper | None = None
     """Writes down what becomes of sessions, if that was asked for."""
     observer: Observer = UNOBSERVED

@@ -14,6 +14,7 @@ from scribewire.server.allowance import AudioAllowance
 from scribewire.server.session import Session
 from scribewire.server.session_beginning import FRESH, SessionBeginning
 from scribewire.sources.pushed import PushedAudio, PushedMedia
+from scribewire.sources.shared.pulls import AskedPull
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from scribewire.protocol.dialogue import SessionStarted
     from scribewire.server.services import Services
     from scribewire.sources.events import SourceEvent
-    from scribewire.sources.pulled import Sources
     from scribewire.wishes import Wishes
 
 
@@ -59,7 +59,7 @@ def open_session(
             pcm=WireDecoder(beginning.layout, begin=beginning.received_bytes),
             media=PushedMedia(services.sources.decoders, _track_wish(wishes)),
         ),
-        source=_pull(services.sources, started),
+        source=_pull(services, started),
         loading=loading,
         allowance=AudioAllowance(
             started.grant.max_audio_s, use, heard_samples=beginning.origin.sample
@@ -70,11 +70,12 @@ def open_session(
     return session
 
 
-def _pull(sources: Sources, started: SessionStarted) -> AsyncGenerator[SourceEvent, None] | None:
+def _pull(services: Services, started: SessionStarted) -> AsyncGenerator[SourceEvent, None] | None:
     wishes = started.wishes
     if wishes.url is None:
         return None
-    return sources.pull(wishes.url, _track_wish(wishes), started.grant.may_pull_from)
+    asked = AskedPull(url=wishes.url, wish=_track_wish(wishes), grant=started.grant)
+    return services.pulls.hear(services.sources, asked)
 
 
 def _track_wish(wishes: Wishes) -> TrackWish:

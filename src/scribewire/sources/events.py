@@ -22,6 +22,8 @@ class SourceOpened:
     """What brings it, in words: a file, a radio stream, an HLS playlist, ..."""
     duration_s: float | None = None
     """Where the source says so."""
+    says_live: bool = False
+    """It says of itself that it is live, as radio does: it is no file whose end was not told."""
 
 
 @dataclass(frozen=True, slots=True)

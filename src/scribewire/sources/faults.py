@@ -80,6 +80,10 @@ class SourceFault(ClientFault):
             logged=f"{logged}{at}{other_semicolon}{other_rest}",
         )
 
+    def for_another(self) -> SourceFault:
+        """Return it for one more who is told of it: what is raised once bears where that was."""
+        return self._with()
+
     def told_as(self, message: str) -> SourceFault:
         """Return it in other words for the client; the log keeps its own."""
         return self._with(message=message, status=None)

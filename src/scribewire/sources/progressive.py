@@ -221,7 +221,8 @@ class ProgressiveStream:
         yield Hear()
 
     def _opened(self, info: AudioInfo) -> SourceOpened:
-        return SourceOpened(info, self.is_live, _carrier(self._answer))
+        says_live = self.is_live and self._answer.is_icy and self._answer.length is None
+        return SourceOpened(info, self.is_live, _carrier(self._answer), says_live=says_live)
 
     def _hear(self, piece: SourceAudio | SourceGap) -> Iterator[Step]:
         self.heard_s += piece.seconds

@@ -82,7 +82,9 @@ def test_a_live_playlist_is_entered_near_its_end_and_followed() -> None:
     world = play(live())
 
     assert heard(world) == list(range(2, 30))
-    assert world.events[0] == SourceOpened(INFO, is_live=True, carrier="an HLS playlist")
+    assert world.events[0] == SourceOpened(
+        INFO, is_live=True, carrier="an HLS playlist", says_live=True
+    )
     assert world.gaps_s == 0
     assert is_clean(world)
 

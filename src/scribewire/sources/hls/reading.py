@@ -347,7 +347,7 @@ class Reading:
 
     def _opened(self, info: AudioInfo) -> SourceOpened:
         duration_s = None if self.is_live else self._playlist.duration_s
-        return SourceOpened(info, self.is_live, CARRIER, duration_s)
+        return SourceOpened(info, self.is_live, CARRIER, duration_s, says_live=self.is_live)
 
     def _tell(self, event: SourceEvent) -> Iterator[Step]:
         """Tell it once; what was lost and found before it ever opened is not told."""

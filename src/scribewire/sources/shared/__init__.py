@@ -1,0 +1,1 @@
+"""One pull for all who hear the same live source."""
