@@ -11,7 +11,7 @@ from scribewire.recognition.endpointer import (
 )
 from scribewire.recognition.requests import FRAME_SAMPLES, Turn, TurnResult
 from scribewire.recognition.segmenter import Segmenter
-from scribewire.recognition.turns import SpeakerChanged, TurnWatcher
+from scribewire.recognition.turns import SpeakerChanged
 
 RULES = EndpointRules(
     min_speech=2,
@@ -27,7 +27,7 @@ F = FRAME_SAMPLES
 
 def segment(picture: str, rules: EndpointRules = RULES, *, is_watched: bool = True) -> list[object]:
     """Return the boundaries of a picture: a letter is a voice, `.` is silence."""
-    segmenter = Segmenter(rules, TurnWatcher() if is_watched else None)
+    segmenter = Segmenter(rules, has_speakers=is_watched)
     found: list[object] = []
     for letter in picture:
         segmenter.receive_frame(0.1 if letter == "." else 0.9)
@@ -76,7 +76,7 @@ def test_a_change_takes_back_the_pause_that_found_it() -> None:
 
 
 def test_a_change_is_found_while_the_speech_goes_on() -> None:
-    segmenter = Segmenter(RULES, TurnWatcher())
+    segmenter = Segmenter(RULES, has_speakers=True)
     picture = "a" * 40 + "b" * 130
     found: list[object] = []
     for letter in picture:
@@ -126,7 +126,7 @@ def test_a_cut_is_looked_at_as_an_end_is() -> None:
 
 
 def test_no_frame_is_judged_while_an_answer_is_awaited() -> None:
-    segmenter = Segmenter(RULES, TurnWatcher())
+    segmenter = Segmenter(RULES, has_speakers=True)
     for _ in range(200):
         segmenter.receive_frame(0.9)
     while segmenter.next_boundary() is not None:
@@ -144,7 +144,7 @@ def test_an_empty_stream_has_no_boundaries(is_watched: bool) -> None:
 
 
 def test_an_utterance_ends_where_the_stream_breaks_off() -> None:
-    segmenter = Segmenter(RULES, None)
+    segmenter = Segmenter(RULES)
     segmenter.receive_break(5)
     found: list[object] = []
     for _ in range(9):
@@ -156,7 +156,7 @@ def test_an_utterance_ends_where_the_stream_breaks_off() -> None:
 
 
 def test_a_break_in_silence_changes_nothing() -> None:
-    segmenter = Segmenter(RULES, None)
+    segmenter = Segmenter(RULES)
     segmenter.receive_frame(0.1)
     segmenter.receive_break(1)
     segmenter.receive_break(1)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scribewire.recognition.checkpoint import KnownSpeakers
 from scribewire.recognition.speakers import (
     MAX_UNKNOWN,
     SpeakerRules,
@@ -60,6 +61,28 @@ def test_speakers_of_a_stream(speech: list[tuple[Vector, float, int | None]], _:
     told = [tracker.identify(voice, int(seconds * SAMPLE_RATE)) for voice, seconds, _ in speech]
 
     assert told == [number for _, _, number in speech]
+
+
+@pytest.mark.parametrize(("speech", "_"), [(c[1], 0) for c in CASES], ids=[c[0] for c in CASES])
+def test_another_tracker_goes_on_at_any_time(
+    speech: list[tuple[Vector, float, int | None]], _: int
+) -> None:
+    tracker, told = SpeakerTracker(), []
+
+    for voice, seconds, _number in speech:
+        tracker = SpeakerTracker(known=tracker.known)
+        told.append(tracker.identify(voice, int(seconds * SAMPLE_RATE)))
+
+    assert told == [number for _, _, number in speech]
+
+
+def test_numbers_go_on_behind_those_of_whom_nothing_is_known() -> None:
+    tracker = SpeakerTracker(known=KnownSpeakers(earlier=4))
+
+    told = [tracker.identify(voice, 3 * SAMPLE_RATE) for voice in (ANN, BOB, ANN)]
+
+    assert told == [5, 6, 5]
+    assert tracker.known.earlier == 4
 
 
 def test_a_speaker_is_learned_from_more_than_the_first_stretch() -> None:

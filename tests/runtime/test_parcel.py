@@ -13,6 +13,20 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
 from scribewire.errors import ServerFault
+from scribewire.recognition.checkpoint import (
+    BEGINNING,
+    Checkpoint,
+    EndpointerState,
+    KnownSpeakers,
+    KnownVoice,
+    SegmenterState,
+    TrackState,
+    TranscriptState,
+    UtterancesState,
+    UtteranceState,
+    WatcherState,
+)
+from scribewire.recognition.context import LeadIn
 from scribewire.recognition.requests import (
     DecodeRequest,
     DecodeResult,
@@ -30,7 +44,14 @@ from scribewire.recognition.requests import (
     VadRequest,
     VadResult,
 )
-from scribewire.runtime.parcel import MAX_HEADER_BYTES, MAX_PARCEL_BYTES, pack, unpack
+from scribewire.runtime.parcel import (
+    MAX_HEADER_BYTES,
+    MAX_PARCEL_BYTES,
+    pack,
+    unpack,
+    unpack_checkpoint,
+)
+from scribewire.types import Span
 
 NUMBERS = st.integers(0, 2**53)
 FLOATS = st.floats()  # not-a-number and infinities too
@@ -112,6 +133,56 @@ def laid_out(value: object) -> object:
     if isinstance(value, float):
         return "not a number" if math.isnan(value) else struct.pack("<d", value)
     return type(value), value
+
+
+@settings(max_examples=50)
+@given(state=STATES, seconds=FLOATS, probabilities=st.integers(0, 9), ids=IDS, texts=TEXTS)
+def test_a_checkpoint_is_equal_after_the_trip(
+    state: bytes | None, seconds: float, probabilities: int, ids: tuple[int, ...], texts: str
+) -> None:
+    frames = probabilities + 40
+    value = Checkpoint(
+        begin=512,
+        vad_state=state,
+        segmenter=SegmenterState(
+            endpointer=EndpointerState(frames=frames, start=frames - probabilities, is_speech=True),
+            track=TrackState(
+                frames=frames,
+                intervals=(Span(512, 1024), Span(2048, 4096)),
+                probabilities=struct.pack(f"<{probabilities}d", *[0.1 + 0.2] * probabilities),
+            ),
+            watcher=WatcherState(start=2, looked_to=3),
+            breaks=ids,
+        ),
+        utterances=UtterancesState(
+            count=3,
+            floor=600,
+            waiting=(UtteranceState(number=2, start=600, speech_start=700, end=900),),
+        ),
+        transcript=TranscriptState(
+            pieces=(LeadIn(3, ids),),
+            said=ids,
+            said_in=texts,
+            spoken=texts,
+            is_sure=True,
+            speakers=KnownSpeakers(
+                speakers=(KnownVoice(total=state or b"", seconds=seconds),), earlier=1
+            ),
+        ),
+    )
+
+    assert laid_out(unpack_checkpoint(pack(value))) == laid_out(value)
+
+
+def test_a_checkpoint_that_contradicts_itself_is_none() -> None:
+    other = pack(BEGINNING).replace(b'"begin":0', b'"begin":1')
+
+    with pytest.raises(ServerFault, match="no checkpoint: audio from behind it on"):
+        unpack_checkpoint(other)
+    with pytest.raises(ServerFault, match="no checkpoint: unknown kind"):
+        unpack_checkpoint(pack(VadResult((), None)))
+    with pytest.raises(ServerFault, match="not a request or a result: unknown kind"):
+        unpack(pack(BEGINNING))
 
 
 def test_every_request_and_every_result_is_tried() -> None:

@@ -21,11 +21,11 @@ class AudioBuffer:
     runs out, and then less than the half that remains is moved.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, start: int = 0) -> None:
         self._store = np.zeros(_INITIAL_SAMPLES, dtype=np.float32)
-        self._origin = 0  # position in the stream of the store's first sample
-        self._start = 0  # first position that is still held
-        self._end = 0  # position after the last sample held
+        self._origin = start  # position in the stream of the store's first sample
+        self._start = start  # first position that is still held
+        self._end = start  # position after the last sample held
 
     @property
     def start(self) -> int:

@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,14 @@ class LeadIn:
 class Context:
     """The pieces that the next one may be decoded with, at most `max_samples` in all."""
 
-    def __init__(self, max_samples: int) -> None:
+    def __init__(self, max_samples: int, pieces: Iterable[LeadIn] = ()) -> None:
         self._max_samples = max_samples
-        self._pieces: deque[LeadIn] = deque()  # the latest finals, oldest first
+        self._pieces = deque(pieces)  # the latest finals, oldest first
+
+    @property
+    def pieces(self) -> tuple[LeadIn, ...]:
+        """All of them, for another one to go on from."""
+        return tuple(self._pieces)
 
     def remember(self, start: int, tokens: tuple[int, ...]) -> None:
         """Take note of a final whose audio begins at `start`. One without text ends the chain."""
@@ -61,9 +70,21 @@ class Context:
 class SaidBefore:
     """The latest text of one language, at most `max_tokens` of it, as a prompt."""
 
-    def __init__(self, max_tokens: int) -> None:
-        self._tokens: deque[int] = deque(maxlen=max_tokens)
-        self._language: str | None = None
+    def __init__(
+        self, max_tokens: int, tokens: Iterable[int] = (), language: str | None = None
+    ) -> None:
+        self._tokens = deque(tokens, maxlen=max_tokens)
+        self._language = language
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """The text, for another one to go on from."""
+        return tuple(self._tokens)
+
+    @property
+    def language(self) -> str | None:
+        """The one that it is in; None: nobody knows."""
+        return self._language
 
     def remember(self, tokens: tuple[int, ...], language: str | None) -> None:
         """Take note of a final. One without text, or in another language, is a new beginning.

@@ -20,8 +20,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from scribewire.recognition.checkpoint import BEGINNING, EndpointerState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SPEECH_THRESHOLD = 0.5  # a frame at or above this probability is speech
 SILENCE_THRESHOLD = 0.35  # below this one it is silence; between the two, what the last one was
@@ -93,14 +99,31 @@ Boundary = UtteranceStarted | UtterancePaused | UtteranceResumed | UtteranceEnde
 class Endpointer:
     """Decide where utterances start and end in one stream."""
 
-    def __init__(self, rules: EndpointRules) -> None:
+    def __init__(
+        self,
+        rules: EndpointRules,
+        state: EndpointerState = BEGINNING.segmenter.endpointer,
+        probabilities: Sequence[float] = (),
+    ) -> None:
         self._rules = rules
-        self._frames = 0  # frames seen since the stream began
-        self._is_speech = False  # what the latest frame was, after hysteresis
-        self._run = 0  # latest unbroken frames that contradict the present state
-        self._has_paused = False  # the open utterance, in the silence that `_run` counts
-        self._start: int | None = None  # where the open utterance began
-        self._probabilities: list[float] = []  # of each frame since `_start`, for the cut
+        self._frames = state.frames  # frames seen since the stream began
+        self._is_speech = state.is_speech  # what the latest frame was, after hysteresis
+        self._run = state.run  # latest unbroken frames that contradict the present state
+        self._has_paused = state.has_paused  # the open utterance, in the silence of `_run`
+        self._start = state.start  # where the open utterance began; None: none is open
+        # Of each frame since `_start`, for the cut; where none is open, of those of `_run`.
+        self._probabilities = list(probabilities)
+
+    @property
+    def state(self) -> EndpointerState:
+        """What another one goes on from, with the probabilities that it `looks_back` at."""
+        return EndpointerState(
+            frames=self._frames,
+            is_speech=self._is_speech,
+            run=self._run,
+            has_paused=self._has_paused,
+            start=self._start,
+        )
 
     @property
     def is_speech(self) -> bool:

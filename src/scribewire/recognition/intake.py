@@ -3,7 +3,8 @@
 Theory of operation. Samples are buffered, and frames of them are judged in hops, always in order,
 one request at a time. A hop ends where something may follow from it and is as long as possible
 elsewhere: what is decided does not depend on it, for the segmenter takes frame by frame. Where the
-segmenter has to know who speaks, nothing is judged before the answer.
+segmenter has to know who speaks, nothing is judged before the answer. Where another recognizer has
+judged before, what it has judged is only buffered.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scribewire.recognition.audio_buffer import AudioBuffer
+from scribewire.recognition.checkpoint import BEGINNING
 from scribewire.recognition.question import Question
 from scribewire.recognition.requests import FRAME_SAMPLES, TurnRequest, VadRequest
 from scribewire.recognition.segmenter import Segmenter
-from scribewire.recognition.turns import TurnWatcher
 
 if TYPE_CHECKING:
+    from scribewire.recognition.checkpoint import Checkpoint, SegmenterState
     from scribewire.recognition.endpointer import Boundary
     from scribewire.recognition.requests import TurnResult, VadResult
     from scribewire.recognition.rules import RecognizerRules
@@ -34,13 +36,16 @@ MAX_HOP_FRAMES = 16  # 0.5 s: what has piled up is judged in bigger bites, to th
 class Intake:
     """Audio in, boundaries of utterances out. After `receive_*`, take every `next_boundary`."""
 
-    def __init__(self, rules: RecognizerRules) -> None:
-        self.buffer = AudioBuffer()
-        self.judged = 0  # position up to which is decided what is speech
-        self._segmenter = Segmenter(rules.endpoint, TurnWatcher() if rules.has_speakers else None)
+    def __init__(self, rules: RecognizerRules, checkpoint: Checkpoint = BEGINNING) -> None:
+        self.buffer = AudioBuffer(checkpoint.begin)
+        self._segmenter = Segmenter(
+            rules.endpoint, has_speakers=rules.has_speakers, state=checkpoint.segmenter
+        )
+        # Position up to which is decided what is speech.
+        self.judged = self._segmenter.judged_frames * FRAME_SAMPLES
         self._frames_asked = Question[VadRequest]()
         self._turns_asked = Question[TurnRequest]()
-        self._vad_state: bytes | None = None  # what the last VAD result carried
+        self._vad_state = checkpoint.vad_state  # what the last VAD result carried
         self._has_end = False  # the last sample of the stream is in the buffer
         self._is_closed = False  # and the segmenter has been told
 
@@ -52,7 +57,25 @@ class Intake:
     @property
     def unjudged_samples(self) -> int:
         """Audio received and not judged."""
-        return self.buffer.end - self.judged
+        return max(self.buffer.end - self.judged, 0)
+
+    @property
+    def has_judged(self) -> bool:
+        """Whether all that is judged is there: not before it has been given again."""
+        return self.buffer.end >= self.judged
+
+    @property
+    def vad_state(self) -> bytes | None:
+        """What the next VAD request carries."""
+        return self._vad_state
+
+    @property
+    def state(self) -> SegmenterState | None:
+        """What another one goes on from; None while something decided has yet to be taken."""
+        is_whole = self._segmenter.judged_frames * FRAME_SAMPLES == self.judged
+        if not is_whole or self._is_closed or not self._segmenter.is_idle:
+            return None
+        return self._segmenter.state
 
     @property
     def is_speaking(self) -> bool:
@@ -76,11 +99,18 @@ class Intake:
         self.buffer.append(samples)
 
     def receive_break(self) -> None:
-        """Say that what follows does not continue what came before."""
-        self._segmenter.receive_break(self.buffer.end // FRAME_SAMPLES)
+        """Say that what follows does not continue what came before.
+
+        Where that was judged before, it was known.
+        """
+        if self.has_judged:
+            self._segmenter.receive_break(self.buffer.end // FRAME_SAMPLES)
 
     def receive_end(self) -> None:
         """Say that the stream is over."""
+        missing = self.judged - self.buffer.end
+        if missing > 0:  # of what was to be given again; nobody has it any more
+            self.buffer.append(np.zeros(missing, np.float32))
         self._has_end = True
 
     def receive_vad(self, request: VadRequest, result: VadResult) -> None:
@@ -124,7 +154,8 @@ class Intake:
     def next_boundary(self) -> Boundary | SpeakerChanged | None:
         """Judge up to the next boundary and return it; None: something has to come in first."""
         boundary = self._segmenter.next_boundary()
-        self.judged = min(self._segmenter.judged_frames * FRAME_SAMPLES, self.buffer.end)
+        judged = self._segmenter.judged_frames * FRAME_SAMPLES
+        self.judged = min(judged, self.buffer.end) if self._has_end else judged
         return boundary
 
     def close_if_over(self) -> bool:

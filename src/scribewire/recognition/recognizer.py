@@ -22,7 +22,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from scribewire.events import SpeechStarted
+from scribewire.events import Final, SpeechStarted
+from scribewire.recognition.checkpoint import BEGINNING, Checkpoint
 from scribewire.recognition.context import LeadIn
 from scribewire.recognition.intake import Intake
 from scribewire.recognition.question import Question
@@ -65,15 +66,17 @@ class Recognizer:
     `next_request` until it returns None, and take what `next_event` offers.
     """
 
-    def __init__(self, rules: RecognizerRules) -> None:
+    def __init__(self, rules: RecognizerRules, checkpoint: Checkpoint = BEGINNING) -> None:
         self._rules = rules
-        self._intake = Intake(rules)
-        self._transcript = Transcript(rules)
+        self._intake = Intake(rules, checkpoint)
+        self._transcript = Transcript(rules, checkpoint.transcript)
         self._partials = _partials_for(rules, self._intake, self._transcript.spoken)
         self._final_asked = Question[DecodeRequest]()
         self._voice_asked = Question[EmbeddingRequest]()
-        self._utterances = Utterances(rules)
+        self._utterances = Utterances(rules, checkpoint.utterances)
         self._events: deque[TranscriptEvent] = deque()
+        if (goes_on := self._utterances.open) is not None:
+            self._partials.begin(goes_on.number, goes_on.start, goes_on.speech_start)
 
     @property
     def lag_samples(self) -> int:
@@ -82,7 +85,12 @@ class Recognizer:
         if waiting is None or not waiting.has_ended or waiting.final.is_accepted:
             return self._intake.unjudged_samples
         assert waiting.end is not None
-        return self._intake.buffer.end - waiting.end
+        return max(self._intake.buffer.end - waiting.end, 0)
+
+    @property
+    def received_samples(self) -> int:
+        """Where in the stream the audio ends that was received."""
+        return self._intake.buffer.end
 
     @property
     def judged_samples(self) -> int:
@@ -108,6 +116,25 @@ class Recognizer:
     def is_finished(self) -> bool:
         """Whether the stream is over and its last final has been put out."""
         return self._intake.is_finished and self._utterances.first is None
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return what another recognizer of these rules goes on from, to the same finals.
+
+        None at a moment when nobody could: while a final is to be taken or waits for a voice, while
+        it is asked who speaks, and at the very end. What was returned before holds good for the
+        finals behind it.
+        """
+        segmenter, utterances = self._intake.state, self._utterances.state
+        has_final = any(isinstance(event, Final) for event in self._events)
+        if segmenter is None or utterances is None or has_final:
+            return None
+        return Checkpoint(
+            begin=self._intake.buffer.start,
+            vad_state=self._intake.vad_state,
+            segmenter=segmenter,
+            utterances=utterances,
+            transcript=self._transcript.state,
+        )
 
     # Input: audio and answers.
 
@@ -151,6 +178,8 @@ class Recognizer:
 
     def next_request(self) -> Request | None:
         """Return what is to be run next, or None when nothing is; answers may come later."""
+        if not self._intake.has_judged:
+            return None
         request = self._next_vad()
         if request is not None or self._utterances.first is None:
             return request

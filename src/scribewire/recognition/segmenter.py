@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from scribewire.recognition.checkpoint import BEGINNING, SegmenterState, WatcherState
 from scribewire.recognition.endpointer import (
     Boundary,
     Endpointer,
@@ -22,11 +23,12 @@ from scribewire.recognition.endpointer import (
 )
 from scribewire.recognition.requests import FRAME_SAMPLES
 from scribewire.recognition.speech_track import SpeechTrack
+from scribewire.recognition.turns import TurnWatcher
 
 if TYPE_CHECKING:
     from scribewire.recognition.endpointer import EndpointRules
     from scribewire.recognition.requests import TurnResult
-    from scribewire.recognition.turns import SpeakerChanged, TurnWatcher
+    from scribewire.recognition.turns import SpeakerChanged
     from scribewire.types import Span
 
 
@@ -37,16 +39,34 @@ class Segmenter:
     `awaited_window` is not None, `receive_turns` must come before anything more is decided.
     """
 
-    def __init__(self, rules: EndpointRules, watcher: TurnWatcher | None) -> None:
-        self._endpointer = Endpointer(rules)
-        self._watcher = watcher
+    def __init__(
+        self,
+        rules: EndpointRules,
+        *,
+        has_speakers: bool = False,
+        state: SegmenterState = BEGINNING.segmenter,
+    ) -> None:
+        self.track = SpeechTrack(state.track)  # of the frames judged
+        known = state.endpointer
+        self._endpointer = Endpointer(rules, known, self.track.latest(known.looks_back))
+        self._watcher = TurnWatcher(state.watcher) if has_speakers else None
         self._frames: deque[float] = deque()  # measured, not judged
         self._boundaries: deque[Boundary | SpeakerChanged] = deque()  # decided, not taken
         self._held: Boundary | None = None  # what follows once the look is answered
         self._window: Span | None = None  # to be looked at before anything else
-        self._breaks: deque[int] = deque()  # frames at which an open utterance ends
-        self.judged_frames = 0  # judged since the stream began
-        self.track = SpeechTrack()  # of the frames judged
+        self._breaks = deque(state.breaks)  # frames at which an open utterance ends
+        self.judged_frames = known.frames  # judged since the stream began
+
+    @property
+    def state(self) -> SegmenterState:
+        """What another one goes on from, while this one `is_idle`."""
+        watcher = WatcherState() if self._watcher is None else self._watcher.state
+        return SegmenterState(
+            endpointer=self._endpointer.state,
+            track=self.track.state,
+            watcher=watcher,
+            breaks=tuple(self._breaks),
+        )
 
     @property
     def is_speaking(self) -> bool:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scribewire.recognition.checkpoint import BEGINNING, KnownSpeakers, KnownVoice
 from scribewire.types import SAMPLE_RATE, ms_to_samples
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ MAX_VOICE_SAMPLES = ms_to_samples(3000)  # of this much, more no longer changes 
 HALF_SURE_S = 1.5  # k above
 MAX_HISTORY_S = 60.0  # older speech fades: voices tire, microphones are moved
 MAX_UNKNOWN = 8  # stretches that nobody could be told for, the oldest forgotten first
+_NUMBER = np.dtype("<f4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,15 @@ class _Voice:
     total: Vector  # the sum of its unit vectors, each by its seconds
     seconds: float
 
+    @classmethod
+    def of(cls, known: KnownVoice) -> _Voice:
+        total = np.frombuffer(known.total, _NUMBER).astype(np.float32)
+        return cls(total, known.seconds)
+
+    @property
+    def known(self) -> KnownVoice:
+        return KnownVoice(total=self.total.astype(_NUMBER).tobytes(), seconds=self.seconds)
+
     @property
     def direction(self) -> Vector:
         return self.total / np.float32(np.linalg.norm(self.total))
@@ -88,10 +99,25 @@ class _Voice:
 class SpeakerTracker:
     """Tell which speaker of one stream speaks, from the embeddings of its utterances."""
 
-    def __init__(self, rules: SpeakerRules | None = None) -> None:
+    def __init__(
+        self,
+        rules: SpeakerRules | None = None,
+        known: KnownSpeakers = BEGINNING.transcript.speakers,
+    ) -> None:
         self._rules = rules or SpeakerRules()
-        self._speakers: list[_Voice] = []  # speaker 1 is the first
-        self._unknown: list[_Voice] = []  # embedded, not told, oldest first
+        self._earlier = known.earlier  # of whom nothing is known any more
+        # The first is the one after them.
+        self._speakers = [_Voice.of(one) for one in known.speakers]
+        self._unknown = [_Voice.of(one) for one in known.unknown]  # not told, oldest first
+
+    @property
+    def known(self) -> KnownSpeakers:
+        """What another one goes on from."""
+        return KnownSpeakers(
+            speakers=tuple(one.known for one in self._speakers),
+            unknown=tuple(one.known for one in self._unknown),
+            earlier=self._earlier,
+        )
 
     def identify(self, vector: Vector, samples: int) -> int | None:
         """Return the number of the speaker of so much speech, from 1; None when undecided.
@@ -103,10 +129,10 @@ class SpeakerTracker:
         seconds = samples / SAMPLE_RATE
         number = self._recognize(vector, seconds)
         if number is None and self._is_new(vector, seconds):
-            return self._add(_Voice(vector * np.float32(seconds), seconds))
-        if number is None:
-            return self._remember(vector, seconds)
-        return number
+            number = self._add(_Voice(vector * np.float32(seconds), seconds))
+        elif number is None:
+            number = self._remember(vector, seconds)
+        return None if number is None else number + self._earlier
 
     def is_clear(self, vector: Vector, samples: int) -> bool:
         """Return whether more of the same speech would not change what `identify` says."""

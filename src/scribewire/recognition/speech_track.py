@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import pairwise
+from itertools import islice, pairwise
 
+import numpy as np
+
+from scribewire.recognition.checkpoint import BEGINNING, TrackState
 from scribewire.recognition.judge import Voicing
 from scribewire.recognition.requests import FRAME_SAMPLES
 from scribewire.types import SAMPLE_RATE, Span
 
 LONG_PAUSE_FRAMES = 26  # 0.8 s: longer ones are the client's wish, not a sign of noise
+_NUMBER = np.dtype("<f8")
 SURE = 0.5  # a frame at or above it is one that the VAD itself would call speech
 
 
 class SpeechTrack:
     """Remember which frames were speech. Call `discard_before` as the stream goes on."""
 
-    def __init__(self) -> None:
-        self._frames = 0  # frames accepted since the stream began
-        self._intervals: deque[Span] = deque()  # in order, not touching each other
-        self._probabilities: deque[float] = deque()  # of the latest frames
+    def __init__(self, state: TrackState = BEGINNING.segmenter.track) -> None:
+        self._frames = state.frames  # frames accepted since the stream began
+        self._intervals = deque(state.intervals)  # in order, not touching each other
+        self._probabilities: deque[float] = deque(
+            np.frombuffer(state.probabilities, _NUMBER).tolist()
+        )  # of the latest frames
+
+    @property
+    def state(self) -> TrackState:
+        """What another one goes on from."""
+        return TrackState(
+            frames=self._frames,
+            intervals=tuple(self._intervals),
+            probabilities=np.array(self._probabilities, _NUMBER).tobytes(),
+        )
+
+    def latest(self, count: int) -> list[float]:
+        """Return the probabilities of the latest frames, as many as are asked for."""
+        first = len(self._probabilities) - count
+        assert first >= 0, "they are not forgotten while they may be asked for"
+        return list(islice(self._probabilities, first, None))
 
     def accept_frame(self, is_speech: bool, *, probability: float) -> None:
         """Advance by one frame."""

@@ -34,10 +34,17 @@ class LanguageChoice:
 class SpokenLanguage:
     """The language of one stream, as its finals have told it. Of one language it is that."""
 
-    def __init__(self, languages: tuple[str, ...]) -> None:
+    def __init__(
+        self, languages: tuple[str, ...], spoken: str | None = None, *, is_sure: bool = False
+    ) -> None:
         self._languages = languages
-        self._spoken: str | None = None
-        self._is_sure = len(languages) == 1
+        self._spoken = spoken
+        self._is_sure = is_sure or len(languages) == 1
+
+    @property
+    def spoken(self) -> str | None:
+        """The one that the last final was in; None: none was told, or there is one alone."""
+        return self._spoken
 
     @property
     def is_sure(self) -> bool:

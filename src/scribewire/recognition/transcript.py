@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scribewire.events import Final, Partial
+from scribewire.recognition.checkpoint import BEGINNING, TranscriptState
 from scribewire.recognition.context import Context, SaidBefore
 from scribewire.recognition.judge import is_speech
 from scribewire.recognition.loops import without_loop
@@ -29,14 +30,30 @@ if TYPE_CHECKING:
 class Transcript:
     """Remembers what earlier finals tell about later ones: their text and their voices."""
 
-    def __init__(self, rules: RecognizerRules) -> None:
-        self.context = Context(rules.context_samples)
-        self.said_before = SaidBefore(rules.prompt_tokens)
-        self.spoken = SpokenLanguage(rules.languages)
-        self._tracker = SpeakerTracker()
+    def __init__(
+        self, rules: RecognizerRules, state: TranscriptState = BEGINNING.transcript
+    ) -> None:
+        self.context = Context(rules.context_samples, state.pieces)
+        self.said_before = SaidBefore(rules.prompt_tokens, state.said, state.said_in)
+        self.spoken = SpokenLanguage(rules.languages, state.spoken, is_sure=state.is_sure)
+        self._tracker = SpeakerTracker(known=state.speakers)
         self._calibration = rules.calibration
         self._judge_stability = rules.judge_stability
-        self.rejected = 0  # hypotheses that would have been finals, and were not believed
+        # Hypotheses that would have been finals, and were not believed.
+        self.rejected = state.rejected
+
+    @property
+    def state(self) -> TranscriptState:
+        """What another one goes on from."""
+        return TranscriptState(
+            pieces=self.context.pieces,
+            said=self.said_before.tokens,
+            said_in=self.said_before.language,
+            spoken=self.spoken.spoken,
+            is_sure=self.spoken.is_sure,
+            speakers=self._tracker.known,
+            rejected=self.rejected,
+        )
 
     def partial(
         self,

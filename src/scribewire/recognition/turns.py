@@ -13,6 +13,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scribewire.recognition.checkpoint import BEGINNING, WatcherState
 from scribewire.recognition.requests import MAX_TURN_SAMPLES
 from scribewire.types import Span, ms_to_samples
 
@@ -43,9 +44,14 @@ class SpeakerChanged:
 class TurnWatcher:
     """Decide when to look for a change of speaker in the open utterance, and where it is."""
 
-    def __init__(self) -> None:
-        self._start = 0  # where the present speaker's speech begins
-        self._looked_to = 0  # position up to which the utterance has been looked at
+    def __init__(self, state: WatcherState = BEGINNING.segmenter.watcher) -> None:
+        self._start = state.start  # where the present speaker's speech begins
+        self._looked_to = state.looked_to  # position up to which the utterance was looked at
+
+    @property
+    def state(self) -> WatcherState:
+        """What another one goes on from."""
+        return WatcherState(start=self._start, looked_to=self._looked_to)
 
     def begin(self, speech_start: int) -> None:
         """Watch a new utterance, or what is left of one after a change."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scribewire.recognition.checkpoint import UtteranceState
 from scribewire.recognition.final_decode import FinalDecode
 from scribewire.recognition.stabilizer import Stabilizer
 from scribewire.recognition.voice import Voice
@@ -36,6 +37,28 @@ class Utterance:
         self.shown_end: int | None = None  # where its latest partial's audio ends; None: none shown
         self._shown_text = ""
         self._stabilizer = Stabilizer(showing)
+
+    @classmethod
+    def go_on(cls, state: UtteranceState, *, showing: ShowingBounds) -> Utterance:
+        """Return one of which all this was decided elsewhere."""
+        one = cls(state.number, state.start, state.speech_start, showing=showing)
+        if state.speech_end is not None and state.end is not None:
+            one.settle(state.speech_end, state.end)
+        one.decided_at, one.shown_end = state.decided_at, state.shown_end
+        return one
+
+    @property
+    def state(self) -> UtteranceState:
+        """What is decided of it, as long as its final is not accepted."""
+        return UtteranceState(
+            number=self.number,
+            start=self.start,
+            speech_start=self.speech_start,
+            speech_end=self.speech_end,
+            end=self.end,
+            decided_at=self.decided_at,
+            shown_end=self.shown_end,
+        )
 
     @property
     def has_ended(self) -> bool:

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from scribewire.recognition.checkpoint import BEGINNING, UtterancesState
 from scribewire.recognition.endpointer import (
     Boundary,
     UtteranceCut,
@@ -35,17 +36,30 @@ class Followed:
 class Utterances:
     """In the order of the stream; all but the last have ended. Positions are samples."""
 
-    def __init__(self, rules: RecognizerRules) -> None:
+    def __init__(
+        self, rules: RecognizerRules, state: UtterancesState = BEGINNING.utterances
+    ) -> None:
         self._pad_before = rules.calibration.pad_before_samples
         self._pad_after = rules.pad_after_samples
         self._min_speech = rules.endpoint.min_speech * FRAME_SAMPLES
         self._showing = rules.calibration.showing
-        self._waiting: deque[Utterance] = deque()
-        self._count = 0  # since the stream began
-        self._floor = 0  # where the audio of the last ended one stops
+        self._waiting = deque(Utterance.go_on(one, showing=self._showing) for one in state.waiting)
+        self._count = state.count  # since the stream began
+        self._floor = state.floor  # where the audio of the last ended one stops
 
     def __iter__(self) -> Iterator[Utterance]:
         return iter(self._waiting)
+
+    @property
+    def state(self) -> UtterancesState | None:
+        """What others go on from; None while one that has said its final waits for its voice."""
+        if any(one.final.is_accepted for one in self._waiting):
+            return None
+        return UtterancesState(
+            count=self._count,
+            floor=self._floor,
+            waiting=tuple(one.state for one in self._waiting),
+        )
 
     @property
     def first(self) -> Utterance | None:

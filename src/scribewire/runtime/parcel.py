@@ -1,4 +1,4 @@
-"""Requests and results as bytes and back, for workers that are not in this process.
+"""Requests and results as bytes and back, for workers elsewhere; checkpoints for other processes.
 
     magic  version  header length  header          arrays and states
     3 B    1 B      4 B            JSON in ASCII   in their order, without gaps
@@ -24,6 +24,7 @@ from typing import Final, TypeVar, cast, get_args, get_origin, get_type_hints
 import numpy as np
 
 from scribewire.errors import ServerFault
+from scribewire.recognition.checkpoint import Checkpoint
 from scribewire.recognition.requests import Request, Result
 
 VERSION = 1
@@ -39,8 +40,8 @@ _KINDS: Final = {kind.__name__: kind for kind in get_args(Request | Result)}
 _ARRAYS: Final = {"Samples": np.ndarray, "Vector": np.ndarray}  # names that only type checkers see
 
 
-def pack(value: Request | Result) -> bytes:
-    """Return the parcel of a value, which `unpack` opens."""
+def pack(value: Request | Result | Checkpoint) -> bytes:
+    """Return the parcel of a value, which `unpack` opens, or `unpack_checkpoint`."""
     behind: list[bytes] = []
     written = _write(value, behind)
     header = json.dumps([type(value).__name__, written], separators=(",", ":")).encode("ascii")
@@ -50,12 +51,20 @@ def pack(value: Request | Result) -> bytes:
 def unpack(parcel: bytes) -> Request | Result:
     """Return the value in a parcel. Raises ServerFault, which says why it is none."""
     try:
-        return _unpack(parcel)
+        return cast("Request | Result", _unpack(parcel, _KINDS))  # one of them
     except (ValueError, OverflowError, RecursionError, AssertionError) as error:
         raise ServerFault(f"not a request or a result: {error}") from error
 
 
-def _unpack(parcel: bytes) -> Request | Result:
+def unpack_checkpoint(parcel: bytes) -> Checkpoint:
+    """Return the checkpoint in a parcel. Raises ServerFault, which says why it is none."""
+    try:
+        return cast("Checkpoint", _unpack(parcel, {Checkpoint.__name__: Checkpoint}))
+    except (ValueError, OverflowError, RecursionError, AssertionError) as error:
+        raise ServerFault(f"no checkpoint: {error}") from error
+
+
+def _unpack(parcel: bytes, kinds: Mapping[str, type]) -> object:
     if not _HEAD.size <= len(parcel) <= MAX_PARCEL_BYTES:
         raise ValueError(f"{len(parcel)} bytes: expected {_HEAD.size} to {MAX_PARCEL_BYTES}")
     magic, version, header_bytes = _HEAD.unpack_from(parcel)
@@ -68,12 +77,12 @@ def _unpack(parcel: bytes) -> Request | Result:
         raise ValueError(f"a header of {header_bytes} bytes: expected at most {MAX_HEADER_BYTES}")
     header = json.loads(behind.next_bytes(header_bytes).decode("ascii"))
     match header:
-        case [str() as name, written] if name in _KINDS:
-            value = _read(_KINDS[name], written, behind)
+        case [str() as name, written] if name in kinds:
+            value = _read(kinds[name], written, behind)
         case _:
-            raise ValueError(f"unknown kind: expected one of {', '.join(sorted(_KINDS))}")
+            raise ValueError(f"unknown kind: expected one of {', '.join(sorted(kinds))}")
     behind.check_empty()
-    return cast("Request | Result", value)  # one of _KINDS
+    return value
 
 
 class _Behind:
