@@ -12,6 +12,7 @@ from hypothesis import settings
 from scribewire.testing.running import RunningServer, run_server
 from tests.parts.decoding import DECODERS
 from tests.parts.installed import need_part
+from tests.parts.nats_server import NatsServer, run_nats
 from tests.parts.postgresql import PostgreSql, run_postgresql
 
 # How long an example takes says more about the machine than about the code.
@@ -41,6 +42,14 @@ def _decoders_of_this_run() -> Iterator[None]:
 async def server() -> AsyncIterator[RunningServer]:
     """A server that hears what `draw_pcm` draws."""
     async with run_server() as running:
+        yield running
+
+
+@pytest.fixture
+async def nats(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    """A NATS of the test's own, empty."""
+    need_part("nats-server")
+    async with run_nats(tmp_path / "nats") as running:
         yield running
 
 

@@ -199,6 +199,18 @@ class Settings(ServerLimits):
         le=3_660,
         description="How long what is in the journal is kept, in days of UTC.",
     )
+    cluster: Several = Field(
+        default=(),
+        description="NATS server by which this server is one of several that share sessions, "
+        "limits and pulls, as nats://HOST:4222; none: it is alone.",
+        repr=False,
+    )
+    cluster_copies: int = Field(
+        default=1,
+        ge=1,
+        le=5,
+        description="On how many NATS servers what is shared lies.",
+    )
     drain_timeout_ms: int = Field(
         default=30_000, ge=0, description="How long sessions may take to end when the server stops."
     )
@@ -226,6 +238,7 @@ class Settings(ServerLimits):
         "allow_source",
         "deny_source",
         "models",
+        "cluster",
         mode="before",
     )
     @classmethod

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NoReturn
@@ -32,6 +33,7 @@ _REMEDIES: Final = {
     "caddy": "install the package caddy",
     "chromium": "install the package chromium",
     "openssl": "install the package openssl",
+    "nats-server": "run `scripts/setup dev`",
     "node": "install Node.js 20 or newer",
     "npm": "install npm",
     "azurite-blob": "install Node.js and run `npm ci --prefix tests/parts --ignore-scripts`",
@@ -41,6 +43,7 @@ _NODE_PROGRAMS: Final = Path(__file__).parent / "node_modules/.bin"
 # Debian keeps servers where only root's path looks, or nobody's.
 _FURTHER_FOLDERS: Final = (
     str(_NODE_PROGRAMS),
+    str(Path(sys.executable).parent),  # some come in wheels
     "/usr/sbin",
     "/usr/local/sbin",
     *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True),

@@ -37,6 +37,7 @@ _SECRETS: Final = {  # never shown
     "keys": "expected keys separated by commas",
     "database": "expected sqlite:///keys.sqlite3 or postgresql://USER:PASSWORD@HOST/NAME",
     "token_secret": "expected 32 characters or more",
+    "cluster": "expected nats://HOST:PORT",
 }
 
 

@@ -11,56 +11,48 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scribewire.engines.loader import configured_engines
 from scribewire.engines.on_demand import OnDemandEngine, is_resident, load_engine
 from scribewire.engines.served import languages_by_model, name_of
 from scribewire.errors import ServerFault
-from scribewire.keys.tokens import Tokens
 from scribewire.log_line import LogLine
 from scribewire.models.cache import ModelCache
-from scribewire.origins import AllowedOrigins
-from scribewire.protocol.policy import ServerPolicy
-from scribewire.runtime.admission import NO_COSTS, Admission, CallCosts, assumed_costs
+from scribewire.runtime.admission import CallCosts
 from scribewire.runtime.look_up import LookUpThreads
 from scribewire.runtime.memory import held_bytes
 from scribewire.runtime.observer import together
 from scribewire.runtime.residence import CLOSE_PATIENCE_S as LOAD_PATIENCE_S
-from scribewire.runtime.residence import Residence
 from scribewire.runtime.scheduler import CLOSE_PATIENCE_S as CALLS_PATIENCE_S
 from scribewire.runtime.self_measurement import measure_costs
 from scribewire.runtime.threads import count_workers, schedule_on_threads
 from scribewire.server.address import Address, listen
 from scribewire.server.app import make_app
 from scribewire.server.certificate import ServerCertificate
+from scribewire.server.cluster_membership import keep_cluster
 from scribewire.server.draining import CUT_OFF_S, Draining
 from scribewire.server.forwarding import TrustedProxies
 from scribewire.server.journal_keeper import LAST_PATIENCE_S as JOURNAL_PATIENCE_S
 from scribewire.server.journal_keeper import JournalKeeper, keep_journal
-from scribewire.server.kept_sessions import KeptSessions
 from scribewire.server.key_keeper import LAST_PATIENCE_S, KeyKeeper, keep_keys
 from scribewire.server.listener import LONGEST_CLOSE_S, Listener, count_strangers_allowed
+from scribewire.server.making import make_services
 from scribewire.server.metrics.counters import Counters
 from scribewire.server.metrics.page import serving_page
 from scribewire.server.readiness import looking_often
 from scribewire.server.services import Services
 from scribewire.server.tracing import start_tracing
-from scribewire.server.vacancy import Vacancy
-from scribewire.server.waiting_room import WaitingRoom
 from scribewire.server.websocket_talk import WebSocketLimits
-from scribewire.server.wrong_keys import WrongKeys
 from scribewire.sources.configured import configured_sources
-from scribewire.sources.http.urls import host_of
 
 if TYPE_CHECKING:
+    from scribewire.cluster.membership import Cluster
     from scribewire.engines.engines import Engines
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.runtime.observer import Observer
-    from scribewire.runtime.scheduler import Scheduler
     from scribewire.settings import Settings
     from scribewire.sources.http.urls import HttpUrl
-    from scribewire.sources.pulled import Sources
 
 SWITCH_S = 0.000_5
 """How long a thread that computes in Python may keep others from it. An engine call begins and ends
@@ -126,6 +118,14 @@ def _serve_observed(
             spans.close()
 
 
+class _Kept(NamedTuple):
+    """What a server has outside of its process."""
+
+    keys: KeyKeeper
+    journal: JournalKeeper | None
+    cluster: Cluster | None
+
+
 @contextlib.asynccontextmanager
 async def serving(
     settings: Settings,
@@ -143,10 +143,13 @@ async def serving(
     are the metrics if they are asked for. Leaving the context ends it: sessions are told so and get
     their finals, within the drain timeout. `draining` begins that earlier, and can be urged on.
     """
-    async with keep_keys(settings) as keys, keep_journal(settings) as journal:
+    async with (
+        keep_cluster(settings) as cluster,
+        keep_keys(settings) as keys,
+        keep_journal(settings) as journal,
+    ):
         running = _serving_with(
-            keys,
-            journal,
+            _Kept(keys, journal, cluster),
             settings,
             engines,
             costs or {},
@@ -160,8 +163,7 @@ async def serving(
 
 @contextlib.asynccontextmanager
 async def _serving_with(
-    keys: KeyKeeper,
-    journal: JournalKeeper | None,
+    kept: _Kept,
     settings: Settings,
     engines: Engines,
     costs: Mapping[SpeechEngine, CallCosts],
@@ -183,9 +185,9 @@ async def _serving_with(
     scheduler = schedule_on_threads(engines, workers=settings.workers, observer=observer)
     async with configured_sources(settings, named=named_source, look_up=LookUpThreads()) as sources:
         services = replace(
-            _make_services(
+            make_services(
                 settings,
-                keys,
+                kept.keys,
                 engines,
                 costs,
                 draining,
@@ -193,7 +195,8 @@ async def _serving_with(
                 sources=sources,
                 observer=observer,
             ),
-            journal=journal,
+            journal=kept.journal,
+            cluster=kept.cluster,
         )
         listener = Listener(
             listening,
@@ -234,76 +237,6 @@ def _limits_of_clients(settings: Settings) -> WebSocketLimits:
         max_unread_bytes=settings.max_unread_bytes,
         unread_timeout_s=settings.unread_timeout_ms / 1000,
     )
-
-
-def _make_services(
-    settings: Settings,
-    keys: KeyKeeper,
-    engines: Engines,
-    costs: Mapping[SpeechEngine, CallCosts],
-    draining: Draining,
-    *,
-    scheduler: Scheduler,
-    sources: Sources,
-    observer: Observer,
-) -> Services:
-    admission = Admission(
-        {engine: costs.get(engine, _assumed(engine)) for engine in engines.speech},
-        workers=scheduler.capacity,
-        max_final_latency_s=settings.max_final_latency_ms / 1000,
-        max_sessions=settings.max_sessions,
-    )
-    secret = settings.token_secret.encode() if settings.token_secret else keys.token_secret
-    tokens = Tokens(keys.ring, secret)
-    return Services(
-        settings=settings,
-        policy=ServerPolicy(
-            languages=engines.languages,
-            default_language=engines.default_language,
-            auto_languages=engines.auto_languages,
-            grant_of=tokens.grant_of,
-            host_of=host_of,
-            start_timeout_ms=settings.start_timeout_ms,
-            shape_name=settings.results,
-            serves_streams=True,
-        ),
-        keys=keys,
-        tokens=tokens,
-        origins=AllowedOrigins(frozenset(settings.allow_origin)),
-        wrong_keys=WrongKeys(
-            free=settings.max_wrong_keys,
-            longest_wait_s=settings.max_wrong_key_wait_ms / 1000,
-            now=asyncio.get_running_loop().time,
-        ),
-        engines=engines,
-        scheduler=scheduler,
-        admission=admission,
-        vacancy=Vacancy(now=asyncio.get_running_loop().time),
-        waiting_room=WaitingRoom(  # who waits longer than a start may take is let go of meanwhile
-            longest_wait_s=min(settings.place_wait_ms, settings.start_timeout_ms) / 1000
-        ),
-        residence=Residence(engines, admission.learn),
-        sources=sources,
-        draining=draining,
-        kept=KeptSessions(
-            window_s=settings.resume_window_ms / 1000,
-            most=settings.max_kept_sessions,
-            observer=observer,
-        ),
-        observer=observer,
-    )
-
-
-def _assumed(engine: SpeechEngine) -> CallCosts:
-    """Return what stands for the costs of an engine that have not been measured."""
-    if is_resident(engine):
-        return NO_COSTS
-    assert isinstance(engine, OnDemandEngine)
-    of_a_core, least = assumed_costs(engine.model.parameters), assumed_costs(None)
-    if of_a_core == least:
-        return least
-    # An accelerator runs a large model sooner than a core a small one.
-    return of_a_core if (engine.traits.device or engine.choose_device()) == "cpu" else least
 
 
 def _model_cache(settings: Settings) -> ModelCache:

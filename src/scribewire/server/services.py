@@ -9,6 +9,7 @@ from scribewire.runtime.observer import UNOBSERVED, Observer
 from scribewire.sources.shared.pulls import SharedPulls
 
 if TYPE_CHECKING:
+    from scribewire.cluster.membership import Cluster
     from scribewire.engines.engines import Engines
     from scribewire.keys.tokens import Tokens
     from scribewire.origins import AllowedOrigins
@@ -66,6 +67,8 @@ class Services:
     """Has sessions hear together what is the same."""
     journal: JournalKeeper | None = None
     """Writes down what becomes of sessions, if that was asked for."""
+    cluster: Cluster | None = None
+    """The other servers, if this is one of several."""
     observer: Observer = UNOBSERVED
     """Is told what happens."""
     attachments: set[Attachment] = field(default_factory=set)

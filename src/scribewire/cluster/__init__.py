@@ -1,0 +1,1 @@
+"""What several servers share, on NATS: who is there, leases, sessions, pulls, limits."""

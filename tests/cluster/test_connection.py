@@ -1,0 +1,108 @@
+"""The connection to NATS: there, away, and there again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scribewire.cluster.connection import ClusterConnection, ClusterFault
+from scribewire.errors import ServerFault
+
+if TYPE_CHECKING:
+    from tests.parts.nats_server import NatsServer
+
+
+async def until_away(connection: ClusterConnection) -> None:
+    async with asyncio.timeout(20):
+        while connection.is_up:  # noqa: ASYNC110 - another process cannot set an Event
+            await asyncio.sleep(0.02)
+
+
+async def test_it_is_up_once_all_is_declared(nats: NatsServer) -> None:
+    connection = ClusterConnection([nats.url])
+    declared: list[bool] = []
+
+    async def declare() -> None:
+        declared.append(connection.is_up)
+
+    connection.on_up(declare)
+    async with connection.open():
+        assert await connection.wait_up(10)
+        assert declared == [False]
+
+
+async def test_what_cannot_be_declared_yet_is_declared_a_moment_later(nats: NatsServer) -> None:
+    connection = ClusterConnection([nats.url])
+    tries: list[int] = []
+
+    async def declare() -> None:
+        tries.append(len(tries))
+        if len(tries) < 3:
+            raise OSError
+
+    connection.on_up(declare)
+    async with connection.open():
+        assert await connection.wait_up(10)
+    assert tries == [0, 1, 2]
+
+
+async def test_while_nats_is_away_calls_fail_at_once_and_then_they_work_again(
+    nats: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    connection = ClusterConnection([nats.url])
+    async with connection.open():
+        assert await connection.wait_up(10)
+        await nats.kill()
+        await until_away(connection)
+        with pytest.raises(ClusterFault, match="cannot be reached now"):
+            _ = connection.nats
+        with pytest.raises(ClusterFault, match="cannot be reached now"):
+            _ = connection.jetstream
+        await nats.start()
+        assert await connection.wait_up(10)
+        account = await connection.jetstream.account_info()
+        assert account.streams == 0
+    said = [getattr(one.msg, "event", "") for one in caplog.records]
+    assert [event for event in said if event.startswith("cluster_") and "error" not in event] == [
+        "cluster_joined",
+        "cluster_away",
+        "cluster_back",
+    ]
+    assert nats.token not in caplog.text
+
+
+async def test_a_nats_that_stands_still_is_away(nats: NatsServer) -> None:
+    connection = ClusterConnection([nats.url])
+    async with connection.open():
+        assert await connection.wait_up(10)
+        nats.pause()
+        try:
+            await until_away(connection)
+        finally:
+            nats.go_on()
+        assert await connection.wait_up(10)
+
+
+async def test_a_server_begins_without_nats_and_joins_when_it_is_there(nats: NatsServer) -> None:
+    await nats.kill()
+    connection = ClusterConnection([nats.url])
+    async with connection.open():
+        assert not await connection.wait_up(0.1)
+        await nats.start()
+        assert await connection.wait_up(10)
+
+
+@pytest.mark.parametrize("url", ["", "localhost:4222", "http://localhost", "nats://", "nats://h:x"])
+def test_what_is_no_address_of_nats_is_refused_without_being_repeated(url: str) -> None:
+    with pytest.raises(ServerFault, match="--cluster: expected nats://HOST:PORT") as caught:
+        ClusterConnection([url])
+    assert len(url) < 8 or url not in str(caught.value)
+
+
+def test_where_it_is_told_without_user_and_password() -> None:
+    connection = ClusterConnection(["nats://me:secret@nats.example:4333", "tls://[::1]"])
+    assert connection.where == "nats.example:4333, [::1]:4222"
