@@ -137,6 +137,14 @@ class Settings(ServerLimits):
     workers: int | None = Field(
         default=None, ge=1, description="Threads that decode; none: one for each core."
     )
+    batch_window_ms: int = Field(
+        # measured: what waits while the GPU is busy is together anyway, and a wait only adds itself
+        default=0,
+        ge=0,
+        le=1_000,
+        description="How long a call that may share a batch on a GPU waits for others; 0: for none "
+        "but those that wait too.",
+    )
     metrics_port: int | None = Field(
         default=None,
         ge=0,

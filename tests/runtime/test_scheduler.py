@@ -38,6 +38,7 @@ class Hands:
 
     def __init__(self, capacity: int = 1) -> None:
         self.capacity = capacity
+        self.others_share = 0.0
         self.source: CallSource
         self.calls: list[str] = []  # what they were told, in order
 

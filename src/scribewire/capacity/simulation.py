@@ -99,6 +99,7 @@ class _Workers:
 
     def __init__(self, clock: SimulatedClock, capacity: int, seconds: dict[Request, float]) -> None:
         self.capacity = capacity
+        self.others_share = 0.0
         self.busy_s = 0.0
         self._clock = clock
         self._seconds = seconds

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scribewire.engines.languages import LanguageTable
-from scribewire.engines.protocols import StreamingEngine
+from scribewire.engines.protocols import BatchingEngine, StreamingEngine
 from scribewire.recognition.requests import DecodeRequest, StreamRequest, TurnRequest, VadRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
     from scribewire.engines.protocols import SpeechEngine, VadEngine, Voices
     from scribewire.recognition.requests import Request, Result
     from scribewire.types import Mode
@@ -71,6 +73,22 @@ class Engines:
         if isinstance(request, TurnRequest):
             return self.voices.turns.find_turns(request)
         return self.voices.embedding.embed(request)
+
+    def batch_key(self, request: Request, speech: SpeechEngine) -> Hashable | None:
+        """Return what requests have in common that may be one batch; None: it is run alone."""
+        if not isinstance(request, DecodeRequest) or not isinstance(speech, BatchingEngine):
+            return None
+        key = speech.batch_key(request)
+        return None if key is None else (speech, key)
+
+    def answer_batch(self, requests: Sequence[Request], speech: SpeechEngine) -> Sequence[Result]:
+        """Run requests of one `batch_key` as one call, or a single one of any kind."""
+        if len(requests) == 1:
+            return (self.answer(requests[0], speech),)
+        assert isinstance(speech, BatchingEngine), "it has given no key"
+        decodes = [request for request in requests if isinstance(request, DecodeRequest)]
+        assert len(decodes) == len(requests), "only decodes have a key"
+        return speech.decode_batch(decodes)
 
     def close(self) -> None:
         """Close every engine. Closing again does nothing."""

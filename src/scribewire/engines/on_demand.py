@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scribewire.engines.device import choose_device
-from scribewire.engines.protocols import StreamingEngine
+from scribewire.engines.protocols import BatchingEngine, StreamingEngine
 from scribewire.errors import ServerFault
 from scribewire.models.fitted import read_fitted
 from scribewire.recognition.calibration import Calibration
@@ -16,6 +16,7 @@ from scribewire.recognition.requests import DecodeRequest
 from scribewire.types import ms_to_samples
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
     from pathlib import Path
 
     from scribewire.engines.protocols import Device, Family, ModelPlace, SpeechEngine
@@ -90,6 +91,17 @@ class OnDemandEngine:
         assert isinstance(engine, StreamingEngine), "its traits say that it decodes no stream"
         return engine.decode_stream(request)
 
+    def batch_key(self, request: DecodeRequest) -> Hashable | None:
+        """As the engine does, if it decodes in batches and is loaded; else None."""
+        engine = self._engine
+        return engine.batch_key(request) if isinstance(engine, BatchingEngine) else None
+
+    def decode_batch(self, requests: Sequence[DecodeRequest]) -> Sequence[DecodeResult]:
+        """As the engine does, for requests that it has given a key."""
+        engine = self.load()
+        assert isinstance(engine, BatchingEngine), "it has given no key"
+        return engine.decode_batch(requests)
+
     def close(self) -> None:
         """Give the model's memory back, at once or when it has been loaded."""
         self._is_closed = True
@@ -110,6 +122,13 @@ def load_engine(engine: SpeechEngine) -> None:
 def is_resident(engine: SpeechEngine) -> bool:
     """Tell whether an engine can be asked without having to load a model first."""
     return not isinstance(engine, OnDemandEngine) or engine.is_resident
+
+
+def may_batch(engine: SpeechEngine) -> bool:
+    """Tell whether an engine decodes in batches, or may once it is loaded. Raises ModelFault."""
+    if not isinstance(engine, OnDemandEngine):
+        return isinstance(engine, BatchingEngine)
+    return (engine.traits.device or engine.choose_device()) != "cpu"
 
 
 def _warm_up(engine: SpeechEngine) -> None:

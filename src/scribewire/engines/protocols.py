@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable, Sequence
     from pathlib import Path
 
     from scribewire.models.cache import ModelCache
@@ -82,6 +82,24 @@ class StreamingEngine(SpeechEngine, Protocol):
 
         The same samples give the same text, however they are cut into requests, but for what it
         waits for more to tell. Raises ServerFault once closed.
+        """
+
+
+@runtime_checkable
+class BatchingEngine(SpeechEngine, Protocol):
+    """Decodes several requests in one call, in less time than one after the other."""
+
+    def batch_key(self, request: DecodeRequest) -> Hashable | None:
+        """Return what those have in common that one call may decode; None: it is decoded alone.
+
+        Quick, and without the model: it is asked for each request. What is required has no key
+        where the company could change a byte of the answer.
+        """
+
+    def decode_batch(self, requests: Sequence[DecodeRequest]) -> Sequence[DecodeResult]:
+        """Return the answers to requests of one key, in their order, as `decode` gives them.
+
+        Raises ServerFault once closed.
         """
 
 

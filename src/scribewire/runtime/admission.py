@@ -168,7 +168,7 @@ class Admission:
             not_begun = max(open_ones[engine] - streams.count, 0)
             unknown = streams.unknown_streams + not_begun
             busy += streams.known_share + unknown * self._typical_share(loads, engine)
-        return busy / self._workers
+        return busy / self._workers + loads.others_share
 
     def expected_latency_s(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,8 @@ class Loads:
     total: Load
     by_engine: Mapping[SpeechEngine, EngineLoad]
     """Of each engine that has had streams."""
+    others_share: float = 0.0
+    """Of all workers together: what others take who share them."""
 
     def of(self, engine: SpeechEngine) -> EngineLoad:
         """Return what the streams of `engine` need."""
@@ -101,10 +103,14 @@ class _EngineMeter:
 
 
 class LoadMeter:
-    """Add up what calls take. Times are seconds of one monotonic clock."""
+    """Add up what calls take. Times are seconds of one monotonic clock.
 
-    def __init__(self, workers: int) -> None:
+    `others_share` tells what part of the workers' time is not to be had.
+    """
+
+    def __init__(self, workers: int, *, others_share: Callable[[], float] = lambda: 0.0) -> None:
         self._workers = workers
+        self._others_share = others_share
         self._engines: defaultdict[SpeechEngine, _EngineMeter] = defaultdict(_EngineMeter)
         self._final_calls = _FinalCalls()
         self._required, self._judged = Rate(WINDOW_S), Rate(WINDOW_S)
@@ -171,7 +177,8 @@ class LoadMeter:
 
         All get the same share of what finals leave over; 0: as often as they are asked for.
         """
-        left = self._workers * PARTIAL_SHARE - self._required.at(now)
+        share = PARTIAL_SHARE - self._others_share()
+        left = self._workers * share - self._required.at(now)
         if left <= 0:
             return MAX_PARTIAL_INTERVAL_S
         return min(speaking * self._partial_s / left, MAX_PARTIAL_INTERVAL_S)
@@ -197,6 +204,7 @@ class LoadMeter:
                 )
                 for speech, meter in self._engines.items()
             },
+            self._others_share(),
         )
 
     def _final_latency_s(self, now: float) -> float | None:

@@ -89,7 +89,7 @@ class Scheduler:
         self.capacity = workers.capacity
         self._clock = clock
         self._lock = threading.Lock()  # guards the meter and both desks
-        self._meter = LoadMeter(workers.capacity)
+        self._meter = LoadMeter(workers.capacity, others_share=lambda: workers.others_share)
         self._is_closed = False
         jobs, frames = JobQueue(self._meter.partial_interval_s), FrameQueue()
 
@@ -250,13 +250,14 @@ class _Desk:
             next_at = self.queue.next_at(now)
             return None if next_at is None else max(next_at - now, 0.0)
 
-    def receive_outcome(self, call: Call, outcome: Outcome) -> bool:
+    def receive_outcome(self, call: Call, outcome: Outcome, *, busy_s: float | None = None) -> bool:
         with self._lock:
             begun, now = self._begun.pop(call, None), self._clock()
             if begun is None:
                 return False
             try:
-                _note_call(self._meter, begun, outcome, now)
+                took_s = now - begun.at if busy_s is None else busy_s
+                _note_call(self._meter, begun, outcome, now, busy_s=took_s)
             finally:  # whatever is wrong with the figures, the stream does not wait for ever
                 begun.lane.answer(call.request, outcome)
         self._observer.note_call(_describe(begun, outcome, now))
@@ -272,8 +273,10 @@ class _Desk:
         return True
 
 
-def _note_call(meter: LoadMeter, begun: _Begun, outcome: Outcome, now: float) -> None:
-    job, lane, busy_s, is_ahead = begun.job, begun.lane, now - begun.at, begun.is_ahead
+def _note_call(
+    meter: LoadMeter, begun: _Begun, outcome: Outcome, now: float, *, busy_s: float
+) -> None:
+    job, lane, is_ahead = begun.job, begun.lane, begun.is_ahead
     if is_ahead:
         meter.note_ahead(busy_s, now)
     elif job.is_partial:

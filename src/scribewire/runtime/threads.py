@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING
 
 from scribewire.errors import ServerFault
 from scribewire.log_line import LogLine
+from scribewire.runtime.batches import Batches
 from scribewire.runtime.cores import available_cores
 from scribewire.runtime.observer import UNOBSERVED, Observer
 from scribewire.runtime.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from scribewire.engines.engines import Engines
-    from scribewire.runtime.workers import Call, CallSource, Outcome
+    from scribewire.runtime.workers import Call, CallSource, Outcome, Workers
 
 MAX_FRAMES_S = 5.0  # thousands of times what they take; all streams wait meanwhile
 MAX_CALL_S = 30.0  # a hundred times what the longest decode takes on a machine that is not lost
@@ -40,17 +41,26 @@ def schedule_on_threads(
     *,
     workers: int | None = None,
     max_call_s: float = MAX_CALL_S,
+    batch_window_s: float | None = None,
     observer: Observer = UNOBSERVED,
 ) -> Scheduler:
     """Return a scheduler whose calls run on threads; close it before the engines.
 
     `workers` decode side by side, by default as many as there are cores; `max_call_s` is how long
-    a call may take. Others measure speech probabilities: those take a fraction of a millisecond
+    a call may take. With `batch_window_s`, calls that an engine can run together are, and wait for
+    others for so long. Others measure speech probabilities: those take a fraction of a millisecond
     and everything waits for them, so they never stand behind a decode.
     """
     count = count_workers(workers)
+    decoders: Workers
+    if batch_window_s is None:
+        decoders = Threads(engines, "decoder", count=count, max_call_s=max_call_s)
+    else:
+        decoders = Batches(
+            engines, "decoder", count=count, window_s=batch_window_s, max_call_s=max_call_s
+        )
     return Scheduler(
-        Threads(engines, "decoder", count=count, max_call_s=max_call_s),
+        decoders,
         listeners=Threads(
             engines,
             "listener",
@@ -71,6 +81,7 @@ class Threads:
 
     def __init__(self, engines: Engines, name: str, *, count: int, max_call_s: float) -> None:
         self.capacity = count
+        self.others_share = 0.0  # they are this process's own
         self._engines = engines
         self._name = name
         self._max_call_s = max_call_s

@@ -40,8 +40,11 @@ class CallSource(Protocol):
     def wait_s(self) -> float | None:
         """Return in how long there may be more without a `wake`; None: not before one."""
 
-    def receive_outcome(self, call: Call, outcome: Outcome) -> bool:
-        """Take what became of a call. Return False if it had been given up in the meantime."""
+    def receive_outcome(self, call: Call, outcome: Outcome, *, busy_s: float | None = None) -> bool:
+        """Take what became of a call. Return False if it had been given up in the meantime.
+
+        `busy_s` is how much of a worker's time it took; None: all since it was fetched.
+        """
 
     def give_up(self, call: Call, fault: ServerFault) -> bool:
         """Wait no longer for a call. Return False if its outcome has come in the meantime."""
@@ -53,6 +56,10 @@ class Workers(Protocol):
     @property
     def capacity(self) -> int:
         """How many calls they run side by side."""
+
+    @property
+    def others_share(self) -> float:
+        """Which part of their time others take who share them, lately; 0: nobody does."""
 
     def start(self, source: CallSource) -> None:
         """Fetch calls from `source` from now on."""

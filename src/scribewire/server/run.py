@@ -26,7 +26,7 @@ from scribewire.runtime.observer import together
 from scribewire.runtime.residence import CLOSE_PATIENCE_S as LOAD_PATIENCE_S
 from scribewire.runtime.scheduler import CLOSE_PATIENCE_S as CALLS_PATIENCE_S
 from scribewire.runtime.self_measurement import measure_costs
-from scribewire.runtime.threads import count_workers, schedule_on_threads
+from scribewire.runtime.threads import count_workers
 from scribewire.server.address import Address, listen
 from scribewire.server.app import make_app
 from scribewire.server.certificate import ServerCertificate
@@ -41,6 +41,7 @@ from scribewire.server.making import make_services
 from scribewire.server.metrics.counters import Counters
 from scribewire.server.metrics.page import serving_page
 from scribewire.server.readiness import looking_often
+from scribewire.server.scheduling import make_scheduler
 from scribewire.server.services import Services
 from scribewire.server.tracing import start_tracing
 from scribewire.server.websocket_talk import WebSocketLimits
@@ -182,7 +183,7 @@ async def _serving_with(
     is_counted = settings.metrics_port is not None
     counters = Counters(engines.default_language) if is_counted else None
     observer = together(counters, observer)
-    scheduler = schedule_on_threads(engines, workers=settings.workers, observer=observer)
+    scheduler = make_scheduler(settings, engines, observer)
     async with configured_sources(settings, named=named_source, look_up=LookUpThreads()) as sources:
         services = replace(
             make_services(

@@ -282,6 +282,62 @@ def test_a_decode_that_does_not_end_is_stopped_at_what_can_be_said(
     assert not found.is_complete
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1, 5])
+def test_a_final_is_the_same_byte_for_byte_in_whatever_company(
+    width: int, whisper: WhisperEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    heard = np.concatenate([read_recording("beckett.wav"), read_recording("two_cities.wav")])
+    pieces = [heard[start : start + 56_000] for start in range(0, 400_000, 56_000)]
+    requests = [
+        replace(request_for(samples), width=width, prompt=(8000,) * 3, languages=languages)
+        for samples, languages in zip(pieces, [("en",), ("en", "nl"), ()] * 3, strict=False)
+    ]
+    together = whisper.decode_batch(requests)
+
+    alone = [whisper.decode(request) for request in requests]
+    assert together == alone  # tokens, their probabilities and times
+    assert len({one.hypothesis.text for one in alone if one.hypothesis is not None}) > 3
+
+
+class OnGpu:
+    """A model of CTranslate2 that only its load asks, of which nothing is known but where it is."""
+
+    n_mels = 80
+
+    def __init__(self, *_where: object, **_how: object) -> None:
+        """It is there."""
+
+    def encode(self, _features: object) -> object:
+        return None
+
+
+@pytest.mark.slow
+def test_on_a_gpu_partials_of_about_a_length_may_share_a_batch_and_finals_may_not(
+    tiny: Path,
+) -> None:
+    engine = WhisperEngine.load(
+        tiny, languages=LANGUAGES, fitted=FITTED, device="cuda", open_model=OnGpu
+    )
+    final = request_for(np.zeros(32_000, np.float32))
+    partial = replace(final, is_required=False)
+    shorter = replace(partial, samples=partial.samples[:30_000])
+
+    assert engine.batch_key(partial) == engine.batch_key(shorter) is not None
+    assert engine.batch_key(final) is None
+    assert engine.batch_key(replace(partial, samples=final.samples[:10])) is None
+    assert engine.batch_key(replace(partial, prefix=(1000,) * 400)) is None
+
+
+@pytest.mark.slow
+def test_on_a_processor_all_are_decoded_alone(tiny: Path) -> None:
+    engine = load(tiny)
+    partial = replace(request_for(np.zeros(32_000, np.float32)), is_required=False)
+
+    assert engine.batch_key(partial) is None
+    engine.close()
+
+
 def test_a_closed_engine_refuses(tiny: Path) -> None:
     engine = load(tiny)
     engine.close()

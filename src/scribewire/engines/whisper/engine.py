@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import ctranslate2
 import numpy as np
@@ -18,13 +18,20 @@ from scribewire.engines.waveform import clean_samples
 from scribewire.engines.whisper.abilities import (
     COMPARED_LANGUAGES,
     MAX_SAMPLES,
-    MAX_WIDTH,
     MIN_SAMPLES,
-    WINDOW_SAMPLES,
     traits_of,
 )
 from scribewire.engines.whisper.features import HOP_SAMPLES, log_mel
 from scribewire.engines.whisper.hearing import HeardLanguage, LanguageBounds, choose_language
+from scribewire.engines.whisper.shape import (
+    FRAME_SAMPLES,
+    MAX_LENGTH,
+    MAX_PROMPT_TOKENS,
+    BatchShape,
+    WhisperRules,
+    shape_of,
+    whole_frames,
+)
 from scribewire.engines.whisper.tail import heard_count
 from scribewire.engines.whisper.tokenizer import BEFORE, NO_TIMES, START, TRANSCRIBE, ByteTokenizer
 from scribewire.errors import ModelFault, ServerFault
@@ -34,33 +41,16 @@ from scribewire.recognition.requests import DecodeRequest, DecodeResult, Hypothe
 from scribewire.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from scribewire.engines.protocols import Device
     from scribewire.types import Samples
 
-FRAME_SAMPLES: Final = 2 * HOP_SAMPLES  # 20 ms: one frame of the encoder's output
 _MEDIAN_FRAMES = 7  # over which the attention is smoothed; OpenAI's own choice
-_MAX_PROMPT_TOKENS = 223  # as in its training: half of what the decoder takes, less a mark
-_MAX_LENGTH = 448
 _LEAST_PROBABILITY = 1e-10
 
 _Encoding: TypeAlias = ctranslate2.StorageView
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WhisperRules:
-    """How a Whisper model is asked, beside what is calibrated for every model."""
-
-    pad_after_samples: int
-    """Silence behind the audio of a final: with less, the decoder does not find its end."""
-    partial_pad_after_samples: int
-    """The same of a partial, which can do with less: the next one comes soon."""
-    max_tokens_per_second: float
-    """Nobody speaks faster; a decode that goes on is stopped."""
-    max_heard_tokens_per_second: float
-    """More in the last moments of the audio were not heard; see tail.py."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +63,14 @@ class _Aligned:
     start_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    ids: list[int]
+    is_complete: bool
+
+
 class WhisperEngine:
-    """A `SpeechEngine` on one Whisper model."""
+    """A `SpeechEngine` on one Whisper model, which decodes in batches too."""
 
     def __init__(
         self,
@@ -92,6 +88,7 @@ class WhisperEngine:
         self._languages = tuple(sorted(languages))
         self._rules = rules
         self._bounds = bounds
+        self._is_batched = device == "cuda"
         self.traits = traits_of(languages, device)
         self.calibration = calibration
 
@@ -140,19 +137,58 @@ class WhisperEngine:
 
     def decode(self, request: DecodeRequest) -> DecodeResult:
         """Return the likeliest hypothesis found. Raises ServerFault once closed."""
+        (result,) = self.decode_batch((request,))
+        return result
+
+    def batch_key(self, request: DecodeRequest) -> BatchShape | None:
+        """Return the shape of what the library is asked; with one shape, one call does.
+
+        Partials on a GPU have one. On a processor a batch brings no more than 1.3 to 1.5 times as
+        much, and all of it as late as its last. There a final is the same byte for byte in any
+        company of its shape, which the tests hold; on a GPU that has not been measured, so finals
+        are alone.
+        """
+        if not self._is_batched or request.is_required or request.samples.size < MIN_SAMPLES:
+            return None
+        shape = self._shape_of(request)
+        return shape if shape.prefix < shape.most_tokens else None
+
+    def decode_batch(self, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
+        """Return the answers to requests of one shape. Raises ServerFault once closed."""
         model = self._open_model()
-        if request.samples.size < MIN_SAMPLES:
-            return DecodeResult(Hypothesis("", ()))
-        samples = clean_samples(request.samples)[:MAX_SAMPLES]
-        rules = self._rules
-        is_final = request.is_required
-        pad = rules.pad_after_samples if is_final else rules.partial_pad_after_samples
-        encoding = self._encode(model, samples, pad)
-        heard = self._hear(model, encoding, request)
-        ids, is_complete = self._search(model, encoding, request, heard.written)
-        aligned = self._align(model, encoding, heard.written, ids=ids, samples=samples)
+        first = requests[0]
+        if first.samples.size < MIN_SAMPLES:
+            return [DecodeResult(Hypothesis("", ()))]
+        cleaned = [clean_samples(request.samples)[:MAX_SAMPLES] for request in requests]
+        shape = self._shape_of(first)
+        encoding = self._encode(model, cleaned, shape.samples)
+        heard = self._hear(model, encoding, requests)
+        found = self._search(model, encoding, requests, shape, [one.written for one in heard])
+        rows = _rows(encoding, len(requests))
+        return [
+            self._conclude(model, row, request, samples, heard=one, found=ids)
+            for row, request, samples, one, ids in zip(
+                rows, requests, cleaned, heard, found, strict=True
+            )
+        ]
+
+    def _shape_of(self, request: DecodeRequest) -> BatchShape:
+        return shape_of(request, self._rules, is_batched=self._is_batched)
+
+    def _conclude(
+        self,
+        model: ctranslate2.models.Whisper,
+        encoding: _Encoding,
+        request: DecodeRequest,
+        samples: Samples,
+        *,
+        heard: HeardLanguage,
+        found: _Found,
+    ) -> DecodeResult:
+        # One by one, whatever the company: aligned in a batch, times come out otherwise.
+        aligned = self._align(model, encoding, heard.written, ids=found.ids, samples=samples)
         count = self._heard_count(aligned, samples)
-        is_complete = is_complete or count < len(aligned)  # what was said is there
+        is_complete = found.is_complete or count < len(aligned)  # what was said is there
         tokens = self._tokens(aligned, count, samples, wants_times=request.wants_times)
         tokens = tokens[len(request.prefix) :]
         text = "".join(token.text for token in tokens).strip()
@@ -161,9 +197,10 @@ class WhisperEngine:
     def language_probabilities(self, samples: Samples) -> dict[str, float]:
         """Return how likely each of all languages that the model knows is spoken."""
         model = self._open_model()
-        pad = self._rules.pad_after_samples
-        encoding = self._encode(model, clean_samples(samples)[:MAX_SAMPLES], pad)
-        return _probabilities(model, encoding)
+        samples = clean_samples(samples)[:MAX_SAMPLES]
+        size = whole_frames(samples.size + self._rules.pad_after_samples)
+        (probabilities,) = _probabilities(model, self._encode(model, [samples], size))
+        return probabilities
 
     def close(self) -> None:
         """Give the model's memory back, once the last call has ended. Again it does nothing."""
@@ -175,28 +212,44 @@ class WhisperEngine:
         return self._model
 
     def _encode(
-        self, model: ctranslate2.models.Whisper, samples: Samples, pad_after_samples: int
+        self, model: ctranslate2.models.Whisper, cleaned: Sequence[Samples], size: int
     ) -> _Encoding:
-        size = min(samples.size + pad_after_samples, WINDOW_SAMPLES)
-        size = -(-size // FRAME_SAMPLES) * FRAME_SAMPLES  # the encoder halves the frames
-        padded = np.zeros(size, np.float32)
-        padded[: samples.size] = samples
-        features = np.ascontiguousarray(log_mel(padded, model.n_mels)[np.newaxis])
-        return model.encode(ctranslate2.StorageView.from_array(features))
+        padded = np.zeros((len(cleaned), size), np.float32)
+        for row, samples in zip(padded, cleaned, strict=True):
+            row[: samples.size] = samples
+        features = np.stack([log_mel(row, model.n_mels) for row in padded])
+        # Rows of a batch are cut out of it, which is done in memory.
+        return model.encode(ctranslate2.StorageView.from_array(features), to_cpu=len(cleaned) > 1)
 
     def _hear(
-        self, model: ctranslate2.models.Whisper, encoding: _Encoding, request: DecodeRequest
-    ) -> HeardLanguage:
+        self,
+        model: ctranslate2.models.Whisper,
+        encoding: _Encoding,
+        requests: Sequence[DecodeRequest],
+    ) -> list[HeardLanguage]:
         """Return the language to write; whether it is spoken is only checked for finals."""
+        named = [self._named_language(model, request) for request in requests]
+        if None not in named:
+            return [one for one in named if one is not None]
+        every = _probabilities(model, encoding)
+        return [
+            one or self._choose_language(request, probabilities)
+            for one, request, probabilities in zip(named, requests, every, strict=True)
+        ]
+
+    def _named_language(
+        self, model: ctranslate2.models.Whisper, request: DecodeRequest
+    ) -> HeardLanguage | None:
         languages = request.languages or self._languages
         if not request.is_required:
             if len(languages) == 1:
                 return HeardLanguage(languages[0], None)
             if request.expected is not None:
                 return HeardLanguage(request.expected, None)
-        if not model.is_multilingual:
-            return HeardLanguage(languages[0], None)
-        every = _probabilities(model, encoding)
+        return None if model.is_multilingual else HeardLanguage(languages[0], None)
+
+    def _choose_language(self, request: DecodeRequest, every: Mapping[str, float]) -> HeardLanguage:
+        languages = request.languages or self._languages
         known = {*self._languages, *languages, *COMPARED_LANGUAGES}
         total = sum(every.get(code, 0.0) for code in known) or 1.0
         probabilities = {code: every.get(code, 0.0) / total for code in known}
@@ -206,29 +259,34 @@ class WhisperEngine:
         self,
         model: ctranslate2.models.Whisper,
         encoding: _Encoding,
-        request: DecodeRequest,
-        language: str,
-    ) -> tuple[list[int], bool]:
-        """Return the tokens of the text, known ones first, and whether it ended by itself."""
-        tokenizer = self._tokenizer
-        begun = [*self._marks(model, language), *request.prefix]
-        prompt = request.prompt[-_MAX_PROMPT_TOKENS:]
-        known = [tokenizer.mark(BEFORE), *prompt, *begun] if prompt else begun
-        seconds = request.samples.size / SAMPLE_RATE
-        guard = math.ceil(self._rules.max_tokens_per_second * seconds)
-        most = min(guard, _MAX_LENGTH // 2)
-        if len(request.prefix) >= most:
-            return list(request.prefix), False
+        requests: Sequence[DecodeRequest],
+        shape: BatchShape,
+        languages: Sequence[str],
+    ) -> list[_Found]:
+        """Return what each says, known tokens first."""
+        most = shape.most_tokens
+        if shape.prefix >= most:
+            return [_Found(list(requests[0].prefix), is_complete=False)]
+        known = [
+            self._known(model, request, language)
+            for request, language in zip(requests, languages, strict=True)
+        ]
         # The library generates half of `max_length` at most, and less what is known already.
-        length = min(max(2 * most, most + len(known)), _MAX_LENGTH)
-        (found,) = model.generate(
-            encoding,
-            [known],
-            beam_size=min(request.width, MAX_WIDTH),
-            max_length=length,
-        )
-        ids = found.sequences_ids[0][:most] if found.sequences_ids else []
-        return [token for token in ids if tokenizer.is_text(token)], len(ids) < most
+        length = min(max(2 * most, most + len(known[0])), MAX_LENGTH)
+        every = model.generate(encoding, known, beam_size=shape.width, max_length=length)
+        ids = [found.sequences_ids[0][:most] if found.sequences_ids else [] for found in every]
+        is_text = self._tokenizer.is_text
+        return [
+            _Found([token for token in one if is_text(token)], is_complete=len(one) < most)
+            for one in ids
+        ]
+
+    def _known(
+        self, model: ctranslate2.models.Whisper, request: DecodeRequest, language: str
+    ) -> list[int]:
+        begun = [*self._marks(model, language), *request.prefix]
+        prompt = request.prompt[-MAX_PROMPT_TOKENS:]
+        return [self._tokenizer.mark(BEFORE), *prompt, *begun] if prompt else begun
 
     def _marks(self, model: ctranslate2.models.Whisper, language: str) -> list[int]:
         tokenizer = self._tokenizer
@@ -295,6 +353,17 @@ class WhisperEngine:
         )
 
 
-def _probabilities(model: ctranslate2.models.Whisper, encoding: _Encoding) -> dict[str, float]:
-    (found,) = model.detect_language(encoding)
-    return {mark.strip("<|>"): probability for mark, probability in found}
+def _rows(encoding: _Encoding, count: int) -> list[_Encoding]:
+    if count == 1:
+        return [encoding]
+    whole = np.array(encoding)
+    return [ctranslate2.StorageView.from_array(whole[row : row + 1]) for row in range(count)]
+
+
+def _probabilities(
+    model: ctranslate2.models.Whisper, encoding: _Encoding
+) -> list[dict[str, float]]:
+    return [
+        {mark.strip("<|>"): probability for mark, probability in found}
+        for found in model.detect_language(encoding)
+    ]
