@@ -1,4 +1,4 @@
-"""Behind nginx and Caddy, by the files in deploy/: TLS there, and everything else as without."""
+"""Behind a proxy, by the files in deploy/: TLS there, and everything else as without."""
 
 from __future__ import annotations
 
@@ -28,11 +28,17 @@ from tests.parts.page_rules import links_in
 from tests.parts.plain_http import ask
 from tests.parts.private_authority import PrivateAuthority
 from tests.parts.programs import find_free_port
-from tests.parts.proxies import run_caddy, run_nginx
+from tests.parts.proxies import run_caddy, run_envoy, run_haproxy, run_nginx
 
 RunProxy: TypeAlias = Callable[..., AbstractAsyncContextManager[int]]
 
-PROXIES: dict[str, RunProxy] = {"nginx": run_nginx, "caddy": run_caddy}
+PROXIES: dict[str, RunProxy] = {
+    "caddy": run_caddy,
+    "envoy": run_envoy,
+    "haproxy": run_haproxy,
+    "nginx": run_nginx,
+}
+BELOW_A_PATH = ["caddy", "nginx"]  # whose files are for a site that has other things too
 SPOKEN = draw_pcm("..SSSSSSSSSSSSSSSSSSSS")
 PAUSE = draw_pcm("............")
 PLANTED = "planted-key-7c1f"
@@ -59,7 +65,7 @@ def run_proxy(
 @pytest.fixture
 async def proxied(run_proxy: RunProxy, server: RunningServer) -> AsyncIterator[str]:
     """The address of a proxy in front of the server."""
-    async with run_proxy(server_port=server.address.port) as port:
+    async with run_proxy(server_ports=[server.address.port]) as port:
         yield f"wss://127.0.0.1:{port}"
 
 
@@ -100,11 +106,12 @@ async def test_pages_of_the_same_origin_are_known_behind_a_proxy(proxied: str) -
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("run_proxy", BELOW_A_PATH, indirect=True)
 async def test_the_page_and_its_server_are_reached_below_a_path(
     run_proxy: RunProxy, server: RunningServer
 ) -> None:
     tls = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
-    async with run_proxy(server_port=server.address.port, below="/captions/") as port:
+    async with run_proxy(server_ports=[server.address.port], below="/captions/") as port:
         host = f"127.0.0.1:{port}"
         bare = await ask(port, "/captions", {"Host": host}, tls=tls)
         seen, waiting = dict[str, int](), ["/captions/"]
@@ -137,9 +144,9 @@ async def test_the_page_and_its_server_are_reached_below_a_path(
 async def test_no_log_of_a_proxy_holds_a_key_though_its_server_is_down(
     run_proxy: RunProxy, tmp_path: Path
 ) -> None:
-    async with run_proxy(server_port=find_free_port()) as port:
+    async with run_proxy(server_ports=[find_free_port()]) as port:
         for target, shown in SHOWN:
-            with pytest.raises(InvalidStatus, match="502"):
+            with pytest.raises(InvalidStatus, match=r"50[23]"):
                 await connect(f"wss://127.0.0.1:{port}{target}", proxy=None, **shown)
 
     names, holding = read_everything(tmp_path)

@@ -31,6 +31,8 @@ _REMEDIES: Final = {
     "systemd-analyze": "install the package systemd",
     "nginx": "install the package nginx",
     "caddy": "install the package caddy",
+    "haproxy": "install the package haproxy",
+    "envoy": "run `scripts/setup dev`, on Linux",
     "chromium": "install the package chromium",
     "openssl": "install the package openssl",
     "nats-server": "run `scripts/setup dev`",
