@@ -27,7 +27,9 @@ from scribewire.cli.exits import ExitCode
 from scribewire.cli.keys import keys
 from scribewire.cli.sessions import sessions
 from scribewire.engines.whisper.family import WHISPER, WHISPER_BASE
+from tests.parts.installed import need_part
 from tests.parts.multilingual import need_whisper
+from tests.parts.nats_server import run_nats
 from tests.parts.origin import run_origin
 from tests.parts.programs import wait_until
 from tests.parts.system_calls import Trace, Watched, need_system_calls, watch
@@ -197,15 +199,16 @@ class Machine:
         assert process.returncode == ExitCode.INTERRUPTED, log.decode()
 
     @asynccontextmanager
-    async def serve(self) -> AsyncIterator[str]:
+    async def serve(self, nats: str) -> AsyncIterator[str]:
         """Give the address of a server that lets everybody in, and pulls from this machine.
 
-        It has keys of both kinds, and follows the database that `keys` writes.
+        It has keys of both kinds, follows the database that `keys` writes, and is one of a cluster.
         """
         keys = ("--key", KEY, "--database", f"sqlite:///{self.database}")
         options = ("--max-final-latency-ms", "0", "--allow-source", "127.0.0.1", "--port", "0")
         journal = ("--journal", str(self.journal))
-        process = await self.start("serve", (*SCRIBEWIRE, "serve", *keys, *options, *journal))
+        shared = (*journal, "--cluster", nats)
+        process = await self.start("serve", (*SCRIBEWIRE, "serve", *keys, *options, *shared))
         assert process.stdout is not None
         try:
             line = (await process.stdout.readline()).decode()
@@ -268,7 +271,11 @@ async def use_everything(machine: Machine, pcm: bytes) -> None:
         machine.run("microphone", *python, FIND_A_MICROPHONE),
         machine.run("CTranslate2", *python, RUN_CTRANSLATE2, whisper),
     )
-    async with run_origin(machine.folder) as origin, machine.serve() as server:
+    async with (
+        run_origin(machine.folder) as origin,
+        run_nats(machine.folder / "nats") as nats,
+        machine.serve(nats.url) as server,
+    ):
         await without_models
         await machine.run("keys create", *SCRIBEWIRE, "keys", "create", "operator", "--admin")
         transcribe, by_server = (*SCRIBEWIRE, "transcribe"), ("--server", server, "--key", KEY)
@@ -287,6 +294,7 @@ async def use_everything(machine: Machine, pcm: bytes) -> None:
             machine.run("transcribe a file by a server", *transcribe, str(talk), *by_server),
             machine.run("transcribe a URL by a server", *transcribe, url, *by_server),
             machine.run("client", *use_the_client, "en"),
+            machine.run("cluster", *SCRIBEWIRE, "cluster", "status", "--cluster", nats.url),
         )
         await machine.run("sessions", *python, USE_SESSIONS, str(machine.journal))
         # The server has taken the key by now; it goes down by that.
@@ -298,6 +306,7 @@ async def use_everything(machine: Machine, pcm: bytes) -> None:
 def used(tmp_path_factory: pytest.TempPathFactory, speech: bytes) -> Machine:
     """A machine on which everything has run."""
     need_system_calls()
+    need_part("nats-server")
     machine = Machine(tmp_path_factory.mktemp("machine"))
     asyncio.run(use_everything(machine, speech[: 5 * 32_000]))
     return machine
@@ -312,6 +321,7 @@ def test_no_command_reaches_beyond_the_machine_or_writes_outside_its_cache(used:
     assert set(used.said["keys"].split()) == KEY_COMMANDS
     assert set(used.said["sessions"].split()) == SESSION_COMMANDS
     assert all(used.database in used.traces[name].written for name in ("keys", "serve"))
+    assert len(used.said["cluster"].splitlines()) == 2  # a head, and the server
     assert used.said["CTranslate2"] == "set()\n"
     assert {name.split()[0] for name in used.watched} >= COMMANDS
     assert (used.strangers(), used.written_elsewhere()) == ({}, {})

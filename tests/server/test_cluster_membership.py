@@ -6,6 +6,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from scribewire import __version__
+from scribewire.server.cluster_membership import describe_server
 from scribewire.testing.running import run_server
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 _LOADED = """
 import asyncio, sys
+from scribewire import __version__
+from scribewire.server.cluster_membership import describe_server
 from scribewire.testing.running import run_server
 
 async def serve():
@@ -36,3 +40,22 @@ async def test_a_server_of_a_cluster_knows_the_others(nats: NatsServer) -> None:
     async with run_server(cluster=(nats.url,)) as running:
         assert running.services.cluster is not None
         assert running.services.cluster.connection.is_up
+
+
+async def test_what_a_server_tells_of_itself_is_how_it_is_now(nats: NatsServer) -> None:
+    async with run_server(cluster=(nats.url,), max_sessions=2) as server, server.dial():
+        services = server.services
+        ready = describe_server(services)
+        with services.admission.session(speech=services.engines.speech[0]):
+            busy = describe_server(services)
+        services.draining.begin()
+        draining = describe_server(services)
+
+    assert (ready.sessions, ready.room, ready.state) == (1, 1, "ready")
+    assert (ready.version, ready.models, ready.languages) == (
+        __version__,
+        ("ScriptedEngine",),
+        ("en",),
+    )
+    assert (busy.sessions, busy.room, busy.state) == (2, 0, "busy")
+    assert (draining.room, draining.state) == (0, "draining")

@@ -9,6 +9,7 @@ import typer
 
 from scribewire import __version__
 from scribewire.cli.bench import bench
+from scribewire.cli.cluster import cluster
 from scribewire.cli.doctor import doctor
 from scribewire.cli.drain import drain
 from scribewire.cli.exits import CommandFault, ExitCode
@@ -45,6 +46,7 @@ app.command(epilog="Example: SCRIBEWIRE_KEY=... scribewire drain wss://node-3.ex
 app.command(epilog="Example: scribewire bench --format json > capacity.json")(bench)
 app.add_typer(keys, name="keys")
 app.add_typer(sessions, name="sessions")
+app.add_typer(cluster, name="cluster")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -19,6 +19,7 @@ import nats
 import nats.errors
 from nats.aio.client import Client
 
+from scribewire.cluster.tasks import end_task
 from scribewire.errors import ServerFault
 from scribewire.log_line import LogLine
 
@@ -99,8 +100,7 @@ class ClusterConnection:
             yield
         finally:
             self._is_closing = True
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            await end_task(keeping)
             with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
                 async with asyncio.timeout(CALL_PATIENCE_S):
                     await self._client.close()

@@ -18,9 +18,10 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
+from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError
 
 from scribewire.cluster.connection import ClusterConnection, ClusterFault, translated
+from scribewire.cluster.tasks import end_task
 from scribewire.log_line import LogLine
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ LeaseValue = dict[str, Any]
 """What is told with a lease: JSON, nothing secret."""
 
 _TOLD = "scribewire.leases."
+_STORED = f"$KV.{BUCKET}."
 
 _log = logging.getLogger("scribewire.cluster")
 
@@ -88,8 +90,7 @@ class Leases:
         try:
             yield
         finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await end_task(running)
             await asyncio.gather(*(self.release(one) for one in list(self._held)))
 
     async def acquire(self, name: str, value: LeaseValue | None = None) -> Lease | None:
@@ -156,7 +157,7 @@ class Leases:
         watch = LeaseWatch(prefix, self._now, on_change)
 
         async def fill() -> None:
-            await watch.fill(self._open_bucket())
+            await self._fill(watch)
 
         forget = self._connection.on_up(fill)
         if self._connection.is_up:
@@ -167,8 +168,22 @@ class Leases:
             yield watch
         finally:
             forget()
-            subscribing.cancel()
-            await asyncio.gather(subscribing, return_exceptions=True)
+            await end_task(subscribing)
+
+    async def _fill(self, watch: LeaseWatch) -> None:
+        """Let a watch know those that there are.
+
+        By their subjects: the client's own ways to list keys lose some where those come before the
+        answer that says how many there are.
+        """
+        bucket = self._open_bucket()
+        stored = await self._connection.jetstream.stream_info(
+            f"KV_{BUCKET}", subjects_filter=f"{_STORED}{watch.prefix}.>"
+        )
+        for subject in stored.state.subjects or ():
+            name = subject.removeprefix(_STORED)
+            with contextlib.suppress(KeyNotFoundError):
+                watch.take(name, (await bucket.get(name)).value or b"")
 
     async def _subscribe(self, watch: LeaseWatch) -> None:
         """Hear what is told; a subscription lasts over lost connections, once there is one."""
@@ -287,18 +302,12 @@ class LeaseWatch:
             del self._told[name]
         return {name: value for name, (value, _) in self._told.items()}
 
-    async def fill(self, bucket: KeyValue) -> None:
-        """Learn those that there are."""
-        with contextlib.suppress(NoKeysError):
-            for name in await bucket.keys(filters=[f"{self.prefix}.>"]):
-                with contextlib.suppress(KeyNotFoundError):
-                    self._take(name, (await bucket.get(name)).value or b"")
-
     async def receive(self, message: Msg) -> None:
         """Take what was told of one."""
-        self._take(message.subject.removeprefix(_TOLD), message.data)
+        self.take(message.subject.removeprefix(_TOLD), message.data)
 
-    def _take(self, name: str, written: bytes) -> None:
+    def take(self, name: str, written: bytes) -> None:
+        """Take what stands in an entry, or was told of it."""
         value = _read(written)
         if value is None:
             self._told.pop(name, None)

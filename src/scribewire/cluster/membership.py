@@ -6,6 +6,8 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scribewire import __version__
+from scribewire.cluster.announcing import Servers
 from scribewire.cluster.connection import ClusterConnection
 from scribewire.cluster.leases import Leases
 
@@ -19,6 +21,8 @@ class Cluster:
 
     connection: ClusterConnection
     leases: Leases
+    servers: Servers
+    """Who is there."""
 
 
 @contextlib.asynccontextmanager
@@ -31,8 +35,9 @@ async def join_cluster(urls: Sequence[str], *, copies: int = 1) -> AsyncIterator
     leases = Leases(connection)
     async with connection.open():
         await connection.wait_up(_FIRST_PATIENCE_S)
-        async with leases.renewing():
-            yield Cluster(connection, leases)
+        servers = Servers(leases, connection.server_id, __version__)
+        async with leases.renewing(), servers.watching():
+            yield Cluster(connection, leases, servers)
 
 
 _FIRST_PATIENCE_S = 3.0  # then the server is up without, and joins when NATS is there

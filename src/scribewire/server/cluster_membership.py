@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from scribewire import __version__
+from scribewire.engines.served import name_of
 from scribewire.errors import ServerFault
+from scribewire.server.readiness import count_room, find_hindrances
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from scribewire.cluster.announcing import Announcement, ServerState
     from scribewire.cluster.membership import Cluster
+    from scribewire.server.services import Services
     from scribewire.settings import Settings
 
 _MISSING = "--cluster needs nats-py, which is not installed: pip install 'scribewire[cluster]'"
@@ -31,3 +36,33 @@ async def keep_cluster(settings: Settings) -> AsyncIterator[Cluster | None]:
         raise ServerFault(_MISSING) from error
     async with join_cluster(settings.cluster, copies=settings.cluster_copies) as cluster:
         yield cluster
+
+
+@contextlib.asynccontextmanager
+async def announced(services: Services) -> AsyncIterator[None]:
+    """Tell the others of this server for as long as the context is open, if there is a cluster."""
+    if services.cluster is None:
+        yield
+        return
+    async with services.cluster.servers.announcing(lambda: describe_server(services)):
+        yield
+
+
+def describe_server(services: Services) -> Announcement:
+    """Return what the others are told of a server that is one of a cluster."""
+    from scribewire.cluster.announcing import Announcement  # noqa: PLC0415 - an extra
+
+    return Announcement(
+        version=__version__,
+        models=tuple(name_of(engine) for engine in services.engines.table.serving),
+        languages=tuple(sorted(services.engines.languages)),
+        sessions=services.admission.open_sessions,
+        room=count_room(services),
+        state=_state_of(services),
+    )
+
+
+def _state_of(services: Services) -> ServerState:
+    if services.draining.has_begun.is_set():
+        return "draining"
+    return "busy" if find_hindrances(services) else "ready"

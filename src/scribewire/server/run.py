@@ -30,7 +30,7 @@ from scribewire.runtime.threads import count_workers
 from scribewire.server.address import Address, listen
 from scribewire.server.app import make_app
 from scribewire.server.certificate import ServerCertificate
-from scribewire.server.cluster_membership import keep_cluster
+from scribewire.server.cluster_membership import announced, keep_cluster
 from scribewire.server.draining import CUT_OFF_S, Draining
 from scribewire.server.forwarding import TrustedProxies
 from scribewire.server.journal_keeper import LAST_PATIENCE_S as JOURNAL_PATIENCE_S
@@ -213,6 +213,7 @@ async def _serving_with(
         try:
             async with (
                 looking_often(services),
+                announced(services),
                 serving_page(counters, services),
                 draining.taking_down(services.attachments, listener.hurry_strangers),
             ):

@@ -13,6 +13,8 @@ from scribewire.server.metrics.figures import Figures
 from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.running import RunningServer, run_server
 from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, ScriptedVad
+from tests.parts.nats_server import NatsServer
+from tests.parts.programs import wait_until
 
 
 def value(server: RunningServer, name: str, **labels: str) -> float | None:
@@ -97,3 +99,22 @@ async def test_whether_sessions_are_written_down_is_told_where_they_are_to_be(
     async with run_server(journal=tmp_path / "journal") as journaling:
         assert value(journaling, "journal_up") == 1
     assert value(server, "journal_up") is None
+
+
+async def test_the_servers_of_a_cluster_are_counted(nats: NatsServer) -> None:
+    async with run_server(cluster=(nats.url,)) as server:
+
+        async def is_known() -> bool:
+            return value(server, "cluster_servers", state="ready") == 1
+
+        await wait_until(is_known, what=lambda: "it does not know of itself")
+        assert value(server, "cluster_servers", state="busy") == 0
+        assert value(server, "cluster_up") == 1
+        await nats.kill()
+
+        async def is_down() -> bool:
+            return value(server, "cluster_up") == 0
+
+        await wait_until(is_down, what=lambda: "NATS counts as up")
+    async with run_server() as alone:
+        assert value(alone, "cluster_up") is None

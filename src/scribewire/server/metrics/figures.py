@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from scribewire.server.services import Services
 
+_SERVER_STATES = ("ready", "busy", "draining")
+
 
 class Figures(Collector):
     """Reads how a server does. Belongs to the thread of its event loop."""
@@ -53,12 +55,26 @@ class Figures(Collector):
         if (journal := self._services.journal) is not None:
             about = "Whether what happens in sessions is written down: 0 or 1."
             yield _plain("journal_up", about, int(journal.is_up))
+        yield from self._cluster()
         stuck = CounterMetricFamily(
             "scribewire_calls_stuck", "Engine calls that were given up: they did not come back."
         )
         stuck.add_metric((), scheduler.stuck_calls)
         yield stuck
         yield self._models()
+
+    def _cluster(self) -> Iterator[Metric]:
+        if (cluster := self._services.cluster) is None:
+            return
+        yield _plain(
+            "cluster_up", "Whether NATS can be used: 0 or 1.", int(cluster.connection.is_up)
+        )
+        present = cluster.servers.present.values()
+        states = [
+            ((state,), sum(one.state == state for one in present)) for state in _SERVER_STATES
+        ]
+        about = "Servers of the cluster that are there, as this one knows it."
+        yield _labelled("cluster_servers", about, ("state",), states)
 
     def _kept_sessions(self) -> Iterator[Metric]:
         kept = self._services.kept
