@@ -54,6 +54,44 @@ def test_a_key_has_as_many_places_as_it_may_have() -> None:
     assert access.refusal(grant) is None
 
 
+class OtherServers:
+    """Where all places but some are taken."""
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+        self.asked: list[tuple[str, int | None, bool]] = []
+
+    async def take(self, key_id: str, most: int | None, *, is_moved: bool = False) -> bool:
+        self.asked.append((key_id, most, is_moved))
+        if not self.free:
+            return False
+        self.free -= 1
+        return True
+
+    def give_back(self, key_id: str) -> None:
+        self.free += 1
+
+
+async def test_by_itself_a_server_asks_nobody_for_a_place() -> None:
+    async with contextlib.AsyncExitStack() as owned:
+        assert await access_of().share_place(Grant(key_id="a", max_sessions=0), owned) is None
+
+
+async def test_with_others_a_place_is_held_until_its_session_is_over() -> None:
+    access, grant = access_of(), Grant(key_id="a", max_sessions=3)
+    access.shared = others = OtherServers(free=1)
+    async with contextlib.AsyncExitStack() as owned:
+        assert await access.share_place(grant, owned, is_moved=True) is None
+        refusal = await access.share_place(grant, owned)
+
+        assert refusal is not None
+        assert refusal.message.startswith("too many sessions: this key may have 3 at once")
+        assert refusal.fault.close_code is CloseCode.TRY_AGAIN_LATER
+        assert (others.free, others.asked) == (0, [("a", 3, True), ("a", 3, False)])
+
+    assert others.free == 1
+
+
 @pytest.mark.parametrize(
     ("grant", "words", "retry_after_s"),
     [

@@ -1,8 +1,9 @@
 """How many sessions and how much audio a key may have, and what ends a session of one.
 
 Theory of operation. A connection takes a place of its key at the handshake, or when the key comes
-in its first message; a session that begins is a `KeyUse`, which is asked before audio is heard and
-counts it. Whether a key is still good is looked at from outside, by `end_lost`, every second.
+in its first message, here and, where several servers are one cluster, of all of them together; a
+session that begins is a `KeyUse`, which is asked before audio is heard and counts it. Whether a key
+is still good is looked at from outside, by `end_lost`, every second.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from scribewire.errors import ClientFault, CloseCode
 from scribewire.types import SAMPLE_RATE
@@ -48,6 +49,19 @@ class KeyRefusal:
     def fault(self) -> ClientFault:
         """The same where it is told in a dialogue."""
         return ClientFault(self.message, self.close_code)
+
+
+class SharedPlaces(Protocol):
+    """The places of keys on all servers of a cluster."""
+
+    async def take(self, key_id: str, most: int | None, *, is_moved: bool = False) -> bool:
+        """Take a place of a key that may have so many; return whether there was one.
+
+        `is_moved`: it is for a session that has had one on another server, and is not refused.
+        """
+
+    def give_back(self, key_id: str) -> None:
+        """Let others have a place that was taken."""
 
 
 class KeyUse:
@@ -94,18 +108,14 @@ class KeyAccess:
         self._now = now
         self._places: Counter[str] = Counter()
         self._uses: set[KeyUse] = set()
+        self.shared: SharedPlaces | None = None
+        """Set where several servers count the sessions of a key together."""
 
     def refusal(self, grant: Grant, *, has_place: bool = False) -> KeyRefusal | None:
         """Return why one more session of a key is not to be had now; None: it is."""
         most = grant.max_sessions
         if most is not None and not has_place and self._places[grant.key_id] >= most:
-            return KeyRefusal(
-                error="too many sessions",
-                message=f"too many sessions: this key may have {most} at once, which are open; "
-                "end one, or try again later",
-                retry_after_s=RETRY_AFTER_S,
-                close_code=CloseCode.TRY_AGAIN_LATER,
-            )
+            return _too_many(most)
         return self.refusal_of_audio(grant)
 
     def refusal_of_audio(self, grant: Grant) -> KeyRefusal | None:
@@ -133,6 +143,22 @@ class KeyAccess:
             self._places[grant.key_id] -= 1
             if not self._places[grant.key_id]:
                 del self._places[grant.key_id]
+
+    async def share_place(
+        self, grant: Grant, owned: AsyncExitStack, *, is_moved: bool = False
+    ) -> KeyRefusal | None:
+        """Count a session of a key on all servers until `owned` is left, or return why not.
+
+        `is_moved`: it has had a place on another server, and is not refused.
+        """
+        places, most = self.shared, grant.max_sessions
+        if places is None:
+            return None
+        if not await places.take(grant.key_id, most, is_moved=is_moved):
+            assert most is not None
+            return _too_many(most)
+        owned.callback(places.give_back, grant.key_id)
+        return None
 
     def begin(self, grant: Grant, end: Callable[[ClientFault], None]) -> KeyUse:
         """Take note that a session begins; `end` is called when it may not go on."""
@@ -175,6 +201,16 @@ class KeyAccess:
     def forget(self, use: KeyUse) -> None:
         """Take note that a session has ended."""
         self._uses.discard(use)
+
+
+def _too_many(most: int) -> KeyRefusal:
+    return KeyRefusal(
+        error="too many sessions",
+        message=f"too many sessions: this key may have {most} at once, which are open; "
+        "end one, or try again later",
+        retry_after_s=RETRY_AFTER_S,
+        close_code=CloseCode.TRY_AGAIN_LATER,
+    )
 
 
 def _is_limited(grant: Grant) -> bool:

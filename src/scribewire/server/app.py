@@ -20,6 +20,7 @@ from scribewire.server.page import installed_page, page_routes
 from scribewire.server.rest.access import (
     check_key_limits,
     check_pages,
+    refused_by_key,
     unknown_key,
 )
 from scribewire.server.rest.cors import check_origin, origin_of
@@ -54,20 +55,23 @@ def make_app(services: Services) -> Starlette:
         opening = _read_opening(websocket)
         refusal = await _refuse(websocket, opening, services)
         if refusal is not None:
-            log_refusal(refusal.status_code)
-            services.observer.note_refusal(_reason_of(refusal))
-            await websocket.send_denial_response(refusal)
+            await _deny(websocket, refusal, services)
             return
         assert opening is not None
         talk: WebSocketTalk | None = websocket.scope.get(SCOPE_KEY)  # None under another server
         if talk is not None and opening.keys:
             talk.know_client()
         async with contextlib.AsyncExitStack() as owned:
-            held = _take_key_place(opening, services, owned)
+            grant = _take_key_place(opening, services, owned)
             if opening.keys:
                 speech = speech_for(opening.wishes, services)
                 owned.enter_context(services.admission.session(speech=speech))
+            refusal = await _share_key_place(grant, opening, services, owned)
+            if refusal is not None:
+                await _deny(websocket, refusal, services)
+                return
             await websocket.accept(choose_subprotocol(opening.subprotocols, services.policy))
+            held = None if grant is None else grant.key_id
             await ServedClient(websocket, opening, services, owned, held=held).run()
 
     page = page_routes(installed_page()) if services.settings.page else ()
@@ -94,13 +98,29 @@ async def _refuse_page(scope: Scope, receive: Receive, send: Send) -> None:
 
 def _take_key_place(
     opening: OpeningRequest, services: Services, owned: contextlib.AsyncExitStack
-) -> str | None:
-    """Count the connection for the key that it came with, and return what names that."""
+) -> Grant | None:
+    """Count the connection for the key that it came with, and return what that may do."""
     grant = services.policy.grant_of(opening.keys[0]) if opening.keys else None
+    if grant is not None:
+        owned.enter_context(services.keys.access.take_place(grant))
+    return grant
+
+
+async def _share_key_place(
+    grant: Grant | None,
+    opening: OpeningRequest,
+    services: Services,
+    owned: contextlib.AsyncExitStack,
+) -> Response | None:
+    """Count it on all servers of the cluster, or return the answer where the key has no place.
+
+    Who comes back has had one, here or on another server.
+    """
     if grant is None:
         return None
-    owned.enter_context(services.keys.access.take_place(grant))
-    return grant.key_id
+    is_moved = opening.come_back is not None
+    refusal = await services.keys.access.share_place(grant, owned, is_moved=is_moved)
+    return None if refusal is None else answer_fault(refused_by_key(refusal))
 
 
 def _read_opening(websocket: WebSocket) -> OpeningRequest | None:
@@ -166,6 +186,12 @@ def _is_carried(opening: OpeningRequest, grants: Iterable[Grant], services: Serv
     """Tell whether it goes on with a session that the server already carries."""
     key_ids = frozenset(one.key_id for one in grants)
     return opening.come_back is not None and services.kept.is_known(opening.come_back, key_ids)
+
+
+async def _deny(websocket: WebSocket, refusal: Response, services: Services) -> None:
+    log_refusal(refusal.status_code)
+    services.observer.note_refusal(_reason_of(refusal))
+    await websocket.send_denial_response(refusal)
 
 
 def _reason_of(refusal: Response) -> str:

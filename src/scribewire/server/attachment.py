@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from starlette.websockets import WebSocketDisconnect
 
-from scribewire.errors import BROKEN, BusyFault, ClientFault, CloseCode
+from scribewire.errors import BROKEN, ClientFault, CloseCode
 from scribewire.log_line import LogLine
 from scribewire.protocol.dialogue import (
     AudioEnded,
@@ -30,6 +30,7 @@ from scribewire.server.client_wire import ClientWire
 from scribewire.server.concurrency import OneTask
 from scribewire.server.failures import fail_dialogue
 from scribewire.server.session_clock import USUAL_TIMES, SessionClock, SessionTimes
+from scribewire.server.session_finder import SessionFinder
 from scribewire.server.session_news import AudioRefused, EngineLoaded, SourceEnded
 from scribewire.server.session_results import ToldResults
 from scribewire.server.websocket_talk import HALF_CLOSED
@@ -66,13 +67,14 @@ class Attachment:
         finals_seen: int | None = None,
         times: SessionTimes = USUAL_TIMES,
         before_sending: Callable[[], Awaitable[None]] | None = None,
+        prepare: Callable[[SessionStarted], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name  # in the log
         self.has_ended = asyncio.Event()
         self.is_abandoned = False  # the session: nobody will come back to it
         self._wire = ClientWire(websocket, name=name)
         self._dialogue = dialogue
-        self._find_session = find_session
+        self._finder = SessionFinder(dialogue, find_session, prepare)
         self._times = times
         self._clock = SessionClock(USUAL_TIMES, now=_now())  # until there is a session
         self._before_sending = before_sending  # keeps an answer back
@@ -171,10 +173,12 @@ class Attachment:
 
     async def _follow_all(self) -> None:
         while (event := self._dialogue.next_event()) is not None:
-            if not isinstance(event, AudioReceived):
+            if isinstance(event, AudioReceived):
+                await self._receive_audio(event.pcm)
+            elif isinstance(event, SessionStarted):
+                self._attach(await self._finder.find_when_ready(event))
+            else:
                 self._follow(event)
-                continue
-            await self._receive_audio(event.pcm)
 
     def _next_timer_at(self) -> float | None:
         """Return when the dialogue or the clock has to be asked, unless a message comes first."""
@@ -314,7 +318,7 @@ class Attachment:
     def _act(self) -> None:
         """Do what the dialogue says has become due; nothing that was received is audio."""
         try:
-            while (event := self._dialogue.next_event()) is not None:
+            while not self._finder.is_waited_for and (event := self._dialogue.next_event()):
                 self._follow(event)
         except Exception as mistake:  # noqa: BLE001 - ours: the client is told, not left alone
             self._fail(mistake)
@@ -322,7 +326,7 @@ class Attachment:
 
     def _follow(self, event: DialogueEvent) -> None:
         if isinstance(event, SessionStarted):
-            self._begin(event)
+            self._attach(self._finder.find(event))
             return
         session = self._session
         assert session is not None, "a dialogue begins with its session"
@@ -342,17 +346,9 @@ class Attachment:
             case _:
                 assert_never(event)
 
-    def _begin(self, started: SessionStarted) -> None:
-        try:
-            session = self._find_session(started)
-        except BusyFault as fault:
-            self._dialogue.turn_away(str(fault), CloseCode.TRY_AGAIN_LATER)
-        except ClientFault as fault:
-            self._dialogue.turn_away(fault.message, fault.close_code)
-        else:
-            self._attach(session)
-
-    def _attach(self, session: Session) -> None:
+    def _attach(self, session: Session | None) -> None:
+        if session is None:  # the client has been told why
+            return
         session.attach()
         self._session = session
         times = self._times if session.wishes.url is None else self._times.of_pulled

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from scribewire.cluster.announcing import Announcement, ServerState
     from scribewire.cluster.membership import Cluster
+    from scribewire.server.key_keeper import KeyKeeper
     from scribewire.server.services import Services
     from scribewire.settings import Settings
 
@@ -66,3 +67,21 @@ def _state_of(services: Services) -> ServerState:
     if services.draining.has_begun.is_set():
         return "draining"
     return "busy" if find_hindrances(services) else "ready"
+
+
+@contextlib.asynccontextmanager
+async def share_key_places(cluster: Cluster | None, keys: KeyKeeper) -> AsyncIterator[None]:
+    """Count the sessions of keys on all servers of a cluster for as long as the context is open."""
+    if cluster is None:
+        yield
+        return
+    from scribewire.cluster.key_places import KeyPlaces  # noqa: PLC0415 - an extra
+
+    def limit_of(key_id: str) -> int | None:
+        grant = keys.ring.grant_of_id(key_id)
+        return None if grant is None else grant.max_sessions
+
+    places = KeyPlaces(cluster, limit_of)
+    async with places.keeping():
+        keys.access.shared = places
+        yield

@@ -30,7 +30,7 @@ from scribewire.runtime.threads import count_workers
 from scribewire.server.address import Address, listen
 from scribewire.server.app import make_app
 from scribewire.server.certificate import ServerCertificate
-from scribewire.server.cluster_membership import announced, keep_cluster
+from scribewire.server.cluster_membership import announced, keep_cluster, share_key_places
 from scribewire.server.draining import CUT_OFF_S, Draining
 from scribewire.server.forwarding import TrustedProxies
 from scribewire.server.journal_keeper import LAST_PATIENCE_S as JOURNAL_PATIENCE_S
@@ -147,6 +147,7 @@ async def serving(
     async with (
         keep_cluster(settings) as cluster,
         keep_keys(settings) as keys,
+        share_key_places(cluster, keys),
         keep_journal(settings) as journal,
     ):
         running = _serving_with(

@@ -113,6 +113,7 @@ class ServedClient:
                 services.settings.max_session_ms, services.settings.idle_timeout_ms
             ),
             before_sending=partial(self._wait_before_sending, watch),
+            prepare=None if services.keys.access.shared is None else self._share_place,
         )
 
     async def _wait_before_sending(self, watch: KeyWatch) -> None:
@@ -186,6 +187,16 @@ class ServedClient:
         if not self._opening.keys:  # it came with a key only now, and has no place yet
             place = _take_place(self._services, started.wishes, self._name)
             self._owned.enter_context(place)
+
+    async def _share_place(self, started: SessionStarted) -> None:
+        """Count a key that has come only now on all servers. Raises ClientFault if it may not."""
+        access, grant = self._services.keys.access, started.grant
+        is_counted = grant.key_id == self._held or self._kept is not None
+        if is_counted or self._fault is not None:
+            return
+        refusal = access.refusal(grant) or await access.share_place(grant, self._owned)
+        if refusal is not None:
+            raise refusal.fault
 
     def _admit(self, started: SessionStarted) -> None:
         origin = origin_of(self._websocket)

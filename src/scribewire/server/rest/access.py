@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
     from scribewire.grants import Grant
-    from scribewire.keys.access import KeyAccess
+    from scribewire.keys.access import KeyAccess, KeyRefusal
     from scribewire.protocol.policy import ServerPolicy
     from scribewire.server.wrong_keys import WrongKeys
 
@@ -82,8 +82,12 @@ def check_key_limits(grants: Iterable[Grant], access: KeyAccess) -> None:
     grant = next(iter(grants), None)
     refusal = None if grant is None else access.refusal(grant)
     if refusal is not None:
-        retry = {"Retry-After": str(refusal.retry_after_s)}
-        raise RestFault(429, refusal.error, refusal.message, headers=retry)
+        raise refused_by_key(refusal)
+
+
+def refused_by_key(refusal: KeyRefusal) -> RestFault:
+    """Return how a request is told that its key can have no session now."""
+    return too_many(refusal.error, refusal.message, retry_after_s=refusal.retry_after_s)
 
 
 def require_admin(grant: Grant) -> None:
