@@ -10,14 +10,9 @@ from scribewire.events import Final
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.runtime.stream import Stream
 from scribewire.runtime.threads import schedule_on_threads
-from scribewire.server.pulling import (
-    LIVE_AHEAD_S,
-    LIVE_SPEED,
-    AudioHold,
-    pace_events,
-    write_silence,
-)
+from scribewire.server.pulling import pace_events, write_silence
 from scribewire.sources.events import SourceAudio, SourceEvent, SourceOpened
+from scribewire.sources.pacing import LIVE_AHEAD_S, LIVE_SPEED
 from scribewire.testing.scripted import ScriptedEngine, ScriptedVad, draw_speech, scripted_rules
 from scribewire.types import Pace
 
@@ -49,15 +44,6 @@ async def test_a_finite_source_in_real_time_is_held_back() -> None:
     _, took_s = await play("realtime", is_live=False)
 
     assert took_s >= 0.059  # the last of four pieces begins after the third has been played
-
-
-def test_audio_passes_ahead_of_its_time_and_then_at_a_multiple_of_it() -> None:
-    hold = AudioHold(100.0, ahead_s=10.0, speed=4.0)
-
-    waits = [hold.wait_s(5.0, 100.0) for _ in range(5)]
-
-    assert waits == [0, 0, 0, 1.25, 2.5]
-    assert hold.wait_s(5.0, 200.0) == 0
 
 
 async def test_a_live_source_is_held_where_others_have_the_machine_too() -> None:

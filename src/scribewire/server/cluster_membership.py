@@ -9,6 +9,7 @@ from scribewire import __version__
 from scribewire.engines.served import name_of
 from scribewire.errors import ServerFault
 from scribewire.server.readiness import count_room, find_hindrances
+from scribewire.sources.shared.pulls import SharedPulls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -85,3 +86,16 @@ async def share_key_places(cluster: Cluster | None, keys: KeyKeeper) -> AsyncIte
     async with places.keeping():
         keys.access.shared = places
         yield
+
+
+@contextlib.asynccontextmanager
+async def share_pulls(cluster: Cluster | None, settings: Settings) -> AsyncIterator[SharedPulls]:
+    """Have sessions hear together what is the same, at all servers of a cluster if there is one."""
+    if cluster is None:
+        yield SharedPulls()
+        return
+    from scribewire.cluster.pulls.pulls import ClusterPulls  # noqa: PLC0415 - an extra
+
+    elsewhere = ClusterPulls(cluster, settings)
+    async with elsewhere.open():
+        yield SharedPulls(elsewhere)

@@ -28,7 +28,12 @@ from scribewire.runtime.self_measurement import measure_costs
 from scribewire.server.address import Address, listen
 from scribewire.server.app import make_app
 from scribewire.server.certificate import ServerCertificate
-from scribewire.server.cluster_membership import announced, keep_cluster, share_key_places
+from scribewire.server.cluster_membership import (
+    announced,
+    keep_cluster,
+    share_key_places,
+    share_pulls,
+)
 from scribewire.server.draining import CUT_OFF_S, Draining
 from scribewire.server.forwarding import TrustedProxies
 from scribewire.server.journal_keeper import LAST_PATIENCE_S as JOURNAL_PATIENCE_S
@@ -46,6 +51,8 @@ from scribewire.server.websocket_talk import WebSocketLimits
 from scribewire.sources.configured import configured_sources
 
 if TYPE_CHECKING:
+    import socket
+
     from scribewire.cluster.membership import Cluster
     from scribewire.engines.engines import Engines
     from scribewire.engines.protocols import SpeechEngine
@@ -181,7 +188,10 @@ async def _serving_with(
     counters = Counters(engines.default_language) if is_counted else None
     observer = together(counters, observer)
     scheduler = make_scheduler(settings, engines, observer)
-    async with configured_sources(settings, named=named_source, look_up=LookUpThreads()) as sources:
+    async with (
+        configured_sources(settings, named=named_source, look_up=LookUpThreads()) as sources,
+        share_pulls(kept.cluster, settings) as pulls,
+    ):
         services = replace(
             make_services(
                 settings,
@@ -193,19 +203,11 @@ async def _serving_with(
                 sources=sources,
                 observer=observer,
             ),
+            pulls=pulls,
             journal=kept.journal,
             cluster=kept.cluster,
         )
-        listener = Listener(
-            listening,
-            make_app(services),
-            start_timeout_s=settings.start_timeout_ms / 1000,
-            most_strangers=count_strangers_allowed(),
-            tls=None if certificate is None else certificate.context,
-            proxies=proxies,
-            limits=_limits_of_clients(settings),
-            note_close=observer.note_close,
-        )
+        listener = _make_listener(listening, services, certificate, proxies)
         listener.start()
         try:
             async with (
@@ -220,6 +222,25 @@ async def _serving_with(
             await services.kept.aclose()
             await scheduler.aclose()
             await services.residence.aclose()
+
+
+def _make_listener(
+    listening: socket.socket,
+    services: Services,
+    certificate: ServerCertificate | None,
+    proxies: TrustedProxies,
+) -> Listener:
+    settings = services.settings
+    return Listener(
+        listening,
+        make_app(services),
+        start_timeout_s=settings.start_timeout_ms / 1000,
+        most_strangers=count_strangers_allowed(),
+        tls=None if certificate is None else certificate.context,
+        proxies=proxies,
+        limits=_limits_of_clients(settings),
+        note_close=services.observer.note_close,
+    )
 
 
 def _read_certificate(settings: Settings) -> ServerCertificate | None:

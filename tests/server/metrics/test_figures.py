@@ -109,6 +109,7 @@ async def test_the_servers_of_a_cluster_are_counted(nats: NatsServer) -> None:
 
         await wait_until(is_known, what=lambda: "it does not know of itself")
         assert value(server, "cluster_servers", state="busy") == 0
+        assert value(server, "pulls", role="owned") == 0
         assert value(server, "cluster_up") == 1
         await nats.kill()
 
@@ -118,3 +119,4 @@ async def test_the_servers_of_a_cluster_are_counted(nats: NatsServer) -> None:
         await wait_until(is_down, what=lambda: "NATS counts as up")
     async with run_server() as alone:
         assert value(alone, "cluster_up") is None
+        assert value(alone, "pulls", role="owned") is None

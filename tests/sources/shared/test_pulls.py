@@ -2,115 +2,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import pytest
 
-from scribewire.audio.container import AudioInfo, TrackWish
+from scribewire.audio.container import TrackWish
 from scribewire.errors import CloseCode
 from scribewire.grants import Grant
-from scribewire.sources.events import SourceAudio, SourceEvent, SourceGap, SourceLost, SourceOpened
+from scribewire.sources.events import SourceEvent, SourceGap, SourceLost, SourceOpened
 from scribewire.sources.faults import SourceFault, invalid_stream
-from scribewire.sources.http.addresses import AddressPolicy
-from scribewire.sources.http.fetcher import GuardedFetcher
-from scribewire.sources.pulled import Sources
-from scribewire.sources.retry import RetryRules
 from scribewire.sources.shared.audience import HELD_S
 from scribewire.sources.shared.pulls import AskedPull, SharedPulls
-from tests.parts.decoding import DECODERS
+from tests.parts.stations import (
+    FILE,
+    NEITHER,
+    RADIO,
+    Hearer,
+    StationSources,
+    second,
+    sources_giving,
+)
 
-if TYPE_CHECKING:
-    from scribewire.sources.http.urls import HttpUrl
-
-INFO = AudioInfo(container="mp3", codec="mp3", rate_hz=44_100, channels=2, duration_ms=None)
-RADIO = SourceOpened(INFO, is_live=True, says_live=True)
-FILE = SourceOpened(INFO, is_live=False)
-NEITHER = SourceOpened(INFO, is_live=True)
 ASKED = AskedPull(url="http://radio.example/live?sig=1")
 GONE = invalid_stream("HTTP 404").given_up()
-
-
-def second(number: int) -> SourceAudio:
-    return SourceAudio(bytes([number, 0]) * 16_000)
-
-
-@dataclass
-class Station:
-    """One pull of it, told what to give by the test."""
-
-    script: asyncio.Queue[SourceEvent | Exception | None] = field(default_factory=asyncio.Queue)
-    is_closed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def give(self, *events: SourceEvent | Exception | None) -> None:
-        """None ends it."""
-        for event in events:
-            self.script.put_nowait(event)
-
-    async def pull(self) -> AsyncGenerator[SourceEvent, None]:
-        try:
-            while (event := await self.script.get()) is not None:
-                if isinstance(event, Exception):
-                    raise event
-                yield event
-        finally:
-            self.is_closed.set()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationSources(Sources):
-    """Sources that open no connection: each pull is a `Station`."""
-
-    stations: list[Station]
-    opening: list[SourceEvent | Exception | None]
-    """What each begins with."""
-
-    def pull(
-        self,
-        url: str | HttpUrl,
-        wish: TrackWish | None = None,
-        may_reach: Callable[[str], bool] | None = None,
-    ) -> AsyncGenerator[SourceEvent, None]:
-        station = Station()
-        station.give(*self.opening)
-        self.stations.append(station)
-        return station.pull()
-
-
-def sources_giving(*opening: SourceEvent | Exception | None) -> StationSources:
-    return StationSources(
-        fetcher=GuardedFetcher(AddressPolicy()),
-        decoders=DECODERS,
-        retry=RetryRules(),
-        open_timeout_s=0.05,
-        stations=[],
-        opening=list(opening),
-    )
-
-
-@dataclass
-class Hearer:
-    """One who hears, and how it ended for it."""
-
-    heard: list[SourceEvent] = field(default_factory=list)
-    fault: Exception | None = None
-    may_take: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
-
-    async def hear(self, pulls: SharedPulls, sources: Sources, asked: AskedPull) -> None:
-        try:
-            async with contextlib.aclosing(pulls.hear(sources, asked)) as events:
-                async for event in events:
-                    self.heard.append(event)
-                    await self.may_take.wait()
-        except SourceFault as fault:
-            self.fault = fault
-
-    async def leave(self) -> None:
-        assert self.task is not None
-        self.task.cancel()
-        await asyncio.wait([self.task])
 
 
 @dataclass

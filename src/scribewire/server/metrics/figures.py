@@ -12,6 +12,7 @@ from scribewire import __version__
 from scribewire.engines.on_demand import is_resident
 from scribewire.engines.served import name_of
 from scribewire.server.readiness import OBSTACLES, count_room, find_hindrances
+from scribewire.sources.shared.pulls import PULL_ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -75,6 +76,11 @@ class Figures(Collector):
         ]
         about = "Servers of the cluster that are there, as this one knows it."
         yield _labelled("cluster_servers", about, ("state",), states)
+        if (elsewhere := self._services.pulls.elsewhere) is not None:
+            counts = elsewhere.counts
+            roles = [((role,), counts.get(role, 0)) for role in PULL_ROLES]
+            about = "Stream addresses that are heard here, by who pulls them."
+            yield _labelled("pulls", about, ("role",), roles)
 
     def _kept_sessions(self) -> Iterator[Metric]:
         kept = self._services.kept

@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, get_args
 
 from scribewire.audio.container import TrackWish
 from scribewire.grants import NO_LIMITS, Grant
@@ -25,10 +25,15 @@ from scribewire.sources.shared.audience import Audience, Seat
 from scribewire.sources.shared.liveness import Liveness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from scribewire.sources.events import SourceEvent
     from scribewire.sources.pulled import Sources
+
+PullRole: TypeAlias = Literal["owned", "read", "alone"]
+"""Pulled here, and others may hear it; heard from another server; pulled here, for us alone."""
+
+PULL_ROLES: Final[tuple[PullRole, ...]] = get_args(PullRole)
 
 _Key: TypeAlias = tuple[HttpUrl, TrackWish, frozenset[str] | None]
 
@@ -45,12 +50,35 @@ class AskedPull:
         """Return what all have in common who may hear the same. Raises SourceFault for no URL."""
         return check_url(self.url), self.wish, self.grant.source_hosts
 
+    def pull(
+        self, sources: Sources, may_reach: Callable[[str], bool] | None = None
+    ) -> AsyncGenerator[SourceEvent, None]:
+        """Pull it for those alone who asked so; `may_reach` stands for what the grant says."""
+        return sources.pull(check_url(self.url), self.wish, may_reach or self.grant.may_pull_from)
+
+
+class PullsElsewhere(Protocol):
+    """Other servers, where there are some, that may pull the same."""
+
+    @property
+    def counts(self) -> Mapping[PullRole, int]:
+        """How many sources are heard here, by who pulls them."""
+
+    def pull(
+        self, sources: Sources, asked: AskedPull, shared: SharedPull
+    ) -> AsyncGenerator[SourceEvent, None]:
+        """Yield what a source gives, as `Sources.pull` does, whoever pulls it.
+
+        What `shared` passes on of it may be told to other servers.
+        """
+
 
 class SharedPulls:
     """All pulls of one server. Belongs to the thread of its event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, elsewhere: PullsElsewhere | None = None) -> None:
         self._pulls: dict[_Key, SharedPull] = {}
+        self.elsewhere = elsewhere
 
     async def hear(self, sources: Sources, asked: AskedPull) -> AsyncGenerator[SourceEvent, None]:
         """Yield what a source gives, as `Sources.pull` does, with others where that is the same."""
@@ -58,7 +86,8 @@ class SharedPulls:
         pull = self._pulls.get(key)
         if pull is None:
             pull = self._pulls[key] = SharedPull(
-                _own(sources, key[0], asked), on_end=lambda ended: self._forget(key, ended)
+                lambda shared: self._begin(sources, asked, shared),
+                on_end=lambda ended: self._forget(key, ended),
             )
         if pull.may_be_joined:
             hearing = pull.join()
@@ -67,9 +96,16 @@ class SharedPulls:
                     yield event
             if not hearing.is_turned_away:
                 return
-        async with aclosing(_own(sources, key[0], asked)) as events:
+        async with aclosing(asked.pull(sources)) as events:
             async for event in events:
                 yield event
+
+    def _begin(
+        self, sources: Sources, asked: AskedPull, shared: SharedPull
+    ) -> AsyncGenerator[SourceEvent, None]:
+        if self.elsewhere is None:
+            return asked.pull(sources)
+        return self.elsewhere.pull(sources, asked, shared)
 
     def _forget(self, key: _Key, pull: SharedPull) -> None:
         if self._pulls.get(key) is pull:
@@ -90,10 +126,16 @@ class SharedPull:
     """One pull, from when its first hearer comes until its last one has gone."""
 
     def __init__(
-        self, source: AsyncGenerator[SourceEvent, None], *, on_end: Callable[[SharedPull], None]
+        self,
+        begin: Callable[[SharedPull], AsyncGenerator[SourceEvent, None]],
+        *,
+        on_end: Callable[[SharedPull], None],
     ) -> None:
-        """`on_end` is called once no more may come: it has ended, or will with who hears it."""
-        self._source, self._on_end = source, on_end
+        """`begin` gives what there is to hear, once somebody hears it.
+
+        `on_end` is called once no more may come: it has ended, or will with who hears it.
+        """
+        self._begin, self._on_end = begin, on_end
         self.audience = Audience()
         self._liveness = Liveness()
         self._hearings: list[Hearing] = []
@@ -117,12 +159,13 @@ class SharedPull:
         return hearing
 
     async def events(
-        self, hearing: Hearing, *, patience_s: float
+        self, hearing: Hearing, *, patience_s: float | None
     ) -> AsyncGenerator[SourceEvent, None]:
         """Yield what comes until it is over, or nothing to who is turned away.
 
-        Whoever joined owes it an `aclose`, or the pull goes on. Who joined while the source was
-        lost waits for so long for it. Raises SourceFault as a pull does.
+        Whoever joined owes it an `aclose`, or `leave`, or the pull goes on. Who joined while the
+        source was lost waits for so long for it; None: as others do. Raises SourceFault as a pull
+        does.
         """
         is_awaited = self.audience.is_lost
         try:
@@ -130,12 +173,13 @@ class SharedPull:
                 async with asyncio.timeout(patience_s if is_awaited else None):
                     event = await self._next(hearing)
             except TimeoutError:
+                assert patience_s is not None
                 raise connection_timeout(patience_s) from None
             while event is not None:
                 yield event
                 event = await self._next(hearing)
         finally:
-            await self._leave(hearing)
+            await self.leave(hearing)
 
     async def _next(self, hearing: Hearing) -> SourceEvent | None:
         while (event := hearing.seat.take()) is None:
@@ -152,7 +196,8 @@ class SharedPull:
             raise fault
         return event
 
-    async def _leave(self, hearing: Hearing) -> None:
+    async def leave(self, hearing: Hearing) -> None:
+        """Hear no more; with the last one the pull ends. Again does nothing."""
         if hearing not in self._hearings:
             return
         self._hearings.remove(hearing)
@@ -173,7 +218,7 @@ class SharedPull:
 
     async def _pull(self) -> None:
         try:
-            async with aclosing(self._source) as events:
+            async with aclosing(self._begin(self)) as events:
                 await self._pass_on(events)
         except Exception as fault:  # noqa: BLE001 - raised again where it is heard
             self._fault = fault
@@ -207,7 +252,3 @@ class SharedPull:
             hearing.is_turned_away = True
             self.audience.leave(hearing.seat)
             hearing.seat = Seat()  # with nothing of what came
-
-
-def _own(sources: Sources, url: HttpUrl, asked: AskedPull) -> AsyncGenerator[SourceEvent, None]:
-    return sources.pull(url, asked.wish, asked.grant.may_pull_from)

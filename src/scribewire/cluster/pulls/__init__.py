@@ -1,0 +1,1 @@
+"""One pull of each live source for all servers of a cluster."""
