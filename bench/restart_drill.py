@@ -4,7 +4,8 @@
 
 Planned: a server is told to end under live sessions, and another one has its address from then on.
 Killed: a server with a journal is killed under live sessions, and started again on the same port.
-Either way each session is said once more undisturbed; every word of that has to be there, once.
+Either way each session is said once more undisturbed; every word of that has to be there, once, and
+where a session was killed each final as it was, to the letter and the digit.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class Talk:
 
     @property
     def is_equal(self) -> bool:
-        """Whether its finals are those of the undisturbed run; they need not be."""
+        """Whether its finals are those of the undisturbed run, to the letter and the digit."""
         return self.finals == self.expected
 
     @property
@@ -119,6 +119,7 @@ class Restart:
             "sessions that did not end well": any(talk.failure for talk in self.talks),
             f"closes other than {sorted(RIGHT_CLOSES)}": not set(self.closes) <= RIGHT_CLOSES,
             f"exit code {self.exit_code}": self.exit_code != 0,
+            "finals that an undisturbed run does not say": self._goes_on and not self._is_equal,
             "the journal differs from what clients were told": not self._is_journaled(),
             "errors in a log": bool(self.log_errors),
         }
@@ -128,6 +129,14 @@ class Restart:
     def is_passed(self) -> bool:
         """Whether nobody has missed anything."""
         return not self.faults
+
+    @property
+    def _goes_on(self) -> bool:
+        return self.journal is not None  # else another session begins
+
+    @property
+    def _is_equal(self) -> bool:
+        return all(talk.is_equal for talk in self.talks)
 
     def _is_journaled(self) -> bool:
         if self.journal is None:

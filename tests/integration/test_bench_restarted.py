@@ -45,7 +45,14 @@ def test_words_are_compared_wherever_finals_begin(texts: tuple[str, ...], words:
     [
         ({"talks": (talk(*SAID[1:]),), "journal": None}, "2 words lost"),
         ({"talks": (talk(*SAID, "matter"),), "journal": None}, "1 words added"),
-        ({"talks": (talk(*SAID, first=2),)}, "finals that are not numbered from 1 on"),
+        (
+            {"talks": (replace(talk(*SAID, first=2), expected=finals(*SAID, first=2)),)},
+            "finals that are not numbered from 1 on",
+        ),
+        (
+            {"talks": (replace(talk(*SAID), expected=finals("Ever tried!", *SAID[1:])),)},
+            "finals that an undisturbed run does not say",
+        ),
         (
             {"talks": (replace(talk(*SAID), failure="closed"),)},
             "sessions that did not end well",

@@ -183,8 +183,7 @@ async def test_audio_is_kept_by_its_client_until_it_is_settled(pcm: bytes, tmp_p
             await client.send(bytes(PIECE_BYTES))
             told = await next_soon(client)
 
-    words = json.loads(finals_of(client)[0])["words"]
-    assert words[-1][2] * 32 <= told["replay_from_bytes"] < told["received_bytes"]
+    assert 0 < told["replay_from_bytes"] < told["received_bytes"]
 
 
 async def test_what_ended_with_its_server_goes_on_at_the_next(pcm: bytes, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_one_that_a_server_writes_stays_as_it_is(tmp_path: Path) -> None:
 
 def test_one_of_another_version_is_said_and_left(left: Path) -> None:
     mend_segment(left)
-    for version, age in ((0, "an older"), (2, "a newer")):
+    for version, age in ((0, "an older"), (3, "a newer")):
         database = sqlite3.connect(left)
         database.execute(f"PRAGMA user_version = {version}")
         database.close()
@@ -135,7 +135,7 @@ def test_one_of_another_version_is_said_and_left(left: Path) -> None:
 
         assert told == (
             f"journal {NAME}: it was written by {age} version (schema {version}, this one reads "
-            "1); it is left as it is"
+            "2); it is left as it is"
         )
         assert left.read_bytes() == before
         assert found is None

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from scribewire.audio.pcm import PcmFormat
+from scribewire.audio.wire import WireLayout
 from scribewire.cli.session_reports import table
-from scribewire.journal.entries import JournalEntry, JournalFault
+from scribewire.journal.entries import JournalEntry, JournalFault, SessionPosition
 from scribewire.journal.reader import read_session, read_sessions
-from scribewire.journal.rows import checksum
+from scribewire.journal.rows import checksum, position_checksum, write_layout
 from scribewire.journal.segment import JournalSegment
 from tests.parts.journaled import BEGAN_MS, ended, final, head, position, said
 
+LAYOUT = WireLayout(pcm=PcmFormat(encoding="mulaw", channels=1, rate_hz=8000), header_bytes=58)
 FIRST, SECOND = "20251128T000000000000Z-01234567.journal", "20251129T000000000000Z-01234567.journal"
 
 
@@ -34,6 +37,71 @@ def test_all_that_was_written_of_a_session_is_read(tmp_path: Path) -> None:
     assert found.position == position(2)
     assert found.written_at_ms == BEGAN_MS + 60_000
     assert (found.missing_finals, found.problems) == (0, ())
+
+
+def test_a_position_is_read_with_what_is_written_of_it_once(tmp_path: Path) -> None:
+    of = head()
+    first = replace(position(1), layout=LAYOUT, checkpoint=b"first")
+    second = replace(position(2), layout=LAYOUT, checkpoint=b"second")
+    still = replace(second, at_ms=second.at_ms + 1000)
+    write(tmp_path / FIRST, *(JournalEntry(head=of, position=one) for one in (first, second)))
+    write(tmp_path / SECOND, JournalEntry(head=of, position=still))
+    found = read_session(tmp_path, "5e55")
+
+    assert found is not None
+    assert found.position == still
+    database = sqlite3.connect(tmp_path / FIRST)
+    kinds = database.execute("SELECT kind, CAST(content AS TEXT) FROM latest").fetchall()
+    database.close()
+    assert sorted(kinds) == [("checkpoint", "second"), ("layout", write_layout(LAYOUT))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [
+        ("checkpoint", replace(position(1), layout=LAYOUT)),
+        ("layout", None),  # nobody knows what its bytes are
+    ],
+)
+def test_what_was_changed_beside_a_position_is_left_out(
+    tmp_path: Path, kind: str, left: SessionPosition | None
+) -> None:
+    at = replace(position(1), layout=LAYOUT, checkpoint=b"sealed")
+    write(tmp_path / FIRST, JournalEntry(head=head(), position=at))
+    database = sqlite3.connect(tmp_path / FIRST)
+    database.execute("UPDATE latest SET content = x'00' WHERE kind = ?", (kind,))
+    database.commit()
+    database.close()
+    found = read_session(tmp_path, "5e55")
+
+    assert found is not None
+    assert found.position == left
+    assert [f"{kind}s" in one for one in found.problems] == [True]
+
+
+def test_a_segment_of_the_first_version_is_read(tmp_path: Path) -> None:
+    at = replace(position(2), layout=LAYOUT)
+    write(
+        tmp_path / FIRST, *said(head(), 1), JournalEntry(head=head(), final=final(2), position=at)
+    )
+    layout = write_layout(LAYOUT)
+    database = sqlite3.connect(tmp_path / FIRST)
+    database.execute("DROP TABLE latest")
+    database.execute("ALTER TABLE positions ADD COLUMN layout TEXT")
+    for row, written, crc in (
+        (1, None, position_checksum("5e55", position(1))),
+        (2, layout, position_checksum("5e55", at, layout)),
+    ):
+        change = "UPDATE positions SET layout = ?, crc = ? WHERE row = ?"
+        database.execute(change, (written, crc, row))
+    database.execute("PRAGMA user_version = 1")
+    database.commit()
+    database.close()
+    found = read_session(tmp_path, "5e55")
+
+    assert found is not None
+    assert found.problems == ()
+    assert (found.position, found.finals) == (at, (final(1), final(2)))
 
 
 def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
@@ -174,7 +242,8 @@ OTHER_TYPES = {
     "a final that is none": "UPDATE finals SET content = x'7b7d', crc = {crc}",
     "a head as a text": "UPDATE sessions SET content = CAST(content AS TEXT)",
     "an id as bytes": "UPDATE sessions SET id = x'ff00'",
-    "a layout as bytes": "UPDATE positions SET layout = x'ff'",
+    "a layout that is none": "UPDATE latest SET content = x'ff'",
+    "a layout of no kind": "UPDATE latest SET kind = x'ff'",
     "a number as a text": "UPDATE finals SET number = 'one'",
     "an end as bytes": "UPDATE ends SET outcome = x'00', at_ms = 'never'",
 }
@@ -182,7 +251,8 @@ OTHER_TYPES = {
 
 @pytest.mark.parametrize("change", OTHER_TYPES)
 def test_what_is_of_another_type_is_said_and_left_out(tmp_path: Path, change: str) -> None:
-    write(tmp_path / FIRST, *said(head(), 1), ended(head()))
+    at = replace(position(1), layout=LAYOUT)
+    write(tmp_path / FIRST, JournalEntry(head=head(), final=final(1), position=at), ended(head()))
     database = sqlite3.connect(tmp_path / FIRST)
     database.execute(OTHER_TYPES[change].format(crc=checksum("5e55", "final 1", b"{}")))
     database.commit()

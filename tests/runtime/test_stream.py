@@ -9,7 +9,9 @@ import pytest
 from scribewire.engines.engines import Engines
 from scribewire.errors import ModelFault, ServerFault
 from scribewire.events import Final, SpeechStarted, TranscriptEvent
+from scribewire.recognition.intake import IDLE_HOP_FRAMES
 from scribewire.recognition.recognizer import Recognizer
+from scribewire.recognition.requests import FRAME_SAMPLES
 from scribewire.runtime.load import MIN_LATENCIES
 from scribewire.runtime.scheduler import Scheduler
 from scribewire.runtime.stream import MAX_LAG_SAMPLES, Stream
@@ -130,6 +132,38 @@ async def test_audio_is_settled_as_far_as_its_finals_have_been_taken() -> None:
     assert len(finals) == 2
     assert finals[0].end_sample <= settled[0] <= finals[1].start_sample
     assert finals[1].end_sample <= settled[1] <= len(draw_speech(UTTERANCE * 2))
+
+
+async def test_a_checkpoint_holds_for_the_finals_that_were_not_taken() -> None:
+    engine, recognizer = ScriptedEngine(), Recognizer(scripted_rules())
+    scheduler = schedule_on_threads(Engines(ScriptedVad(), (engine,)), workers=2)
+    stream = Stream(recognizer, scheduler, engine)
+    samples = draw_speech(UTTERANCE * 3)
+    await stream.write(samples)
+    async with asyncio.timeout(10):
+        while recognizer.lag_samples >= IDLE_HOP_FRAMES * FRAME_SAMPLES:  # noqa: ASYNC110 - no news
+            await asyncio.sleep(0)
+
+    assert stream.checkpoint() is None
+    events = list[TranscriptEvent]()
+    while stream.checkpoint() is None:
+        event = stream.next_event()
+        assert event is not None
+        events.append(event)
+    checkpoint = stream.checkpoint()
+    assert checkpoint is not None
+    assert stream.needed_from == checkpoint.begin
+    assert stream.taken_finals == sum(isinstance(one, Final) for one in events) > 0
+    other = Stream(Recognizer(scripted_rules(), checkpoint), scheduler, engine)
+    assert other.received_samples == checkpoint.begin
+    await other.write(samples[checkpoint.begin :])
+    other.end()
+    stream.end()
+    rest = [one async for one in other.events() if isinstance(one, Final)]
+
+    assert rest == [one async for one in stream.events() if isinstance(one, Final)]
+    assert other.received_samples == len(samples)
+    scheduler.close()
 
 
 async def test_an_empty_stream_has_no_events() -> None:

@@ -37,6 +37,17 @@ def test_a_file_is_due_as_if_it_were_played() -> None:
     assert clock.due_at(120 * SAMPLE_RATE) == pytest.approx(START + 120 - FIRST_S)
 
 
+def test_what_is_heard_again_is_no_file() -> None:
+    clock = StreamClock(received=5 * SAMPLE_RATE, again_s=20.0)
+    for _ in range(200):
+        clock.receive(CHUNK, START)
+    now = speak(clock, 3.0, at=START + 0.1)
+
+    assert clock.received_samples == 28 * SAMPLE_RATE
+    assert clock.due_at(28 * SAMPLE_RATE) == pytest.approx(now, abs=0.1)
+    assert not clock.is_ahead(now)
+
+
 def test_what_a_stalled_network_held_back_is_not_ahead() -> None:
     clock = StreamClock()
     now = speak(clock, 3.0, at=START)

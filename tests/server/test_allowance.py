@@ -37,6 +37,19 @@ def test_what_another_process_has_heard_of_the_session_counts() -> None:
             one.check()
 
 
+def test_what_another_process_has_counted_for_the_key_is_not_counted_again() -> None:
+    ledger = UsageLedger()
+    access = KeyAccess(ConfiguredKeys([]), ledger)
+    grant = Grant(key_id="one", max_audio_s_per_day=1.0)
+    use = access.begin(grant, lambda _: None)
+    allowance = AudioAllowance(None, use, heard_samples=4_000, counted_samples=24_000)
+    second = np.zeros(16_000, np.float32)
+
+    let_through = [len(allowance.let_through(second)) for _ in range(3)]
+
+    assert let_through == [16_000, 16_000, 4_000]  # 20,000 that were counted, and a second
+
+
 def test_without_a_limit_all_of_it_is() -> None:
     allowance = AudioAllowance(None)
 

@@ -1,28 +1,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from scribewire.audio.pcm import WIRE_PCM
 from scribewire.audio.wire import WireLayout
 from scribewire.errors import ClientFault, CloseCode
-from scribewire.journal.entries import SessionPosition
+from scribewire.journal.entries import JournaledFinal, SessionPosition
 from scribewire.journal.reader import JournaledSession
 from scribewire.protocol.resuming import ComeBack
+from scribewire.recognition.checkpoint import begin_anew
 from scribewire.server.going_on import beginning_of
-from scribewire.server.session_beginning import SessionBeginning, StreamOrigin
+from scribewire.server.session_beginning import SessionBeginning
+from scribewire.server.session_checkpoint import seal
 from scribewire.server.session_results import MAX_KEPT_FINALS
 from tests.parts.journaled import BEGAN_MS, final, head
 
+SETTLED, MADE_BY = 32_256, bytes(range(16))
 LAYOUT = WireLayout(pcm=WIRE_PCM, header_bytes=44)
 HEAD = head(key_id="key", epoch="e", resume_window_ms=30_000)
 AT = SessionPosition(
     at_ms=BEGAN_MS,
     received_bytes=99_000,
-    replay_from_bytes=64_044,
+    replay_from_bytes=64_556,
+    audio_ms=2750,
     finals=2,
-    settled_ms=2000,
+    settled_ms=2016,
     layout=LAYOUT,
 )
 RECORDED = JournaledSession(
@@ -35,7 +40,7 @@ RECORDED = JournaledSession(
     written_at_ms=BEGAN_MS,
     epochs={"d": 1},
 )
-BACK = ComeBack(session_id="5e55", epoch="e", finals=1, oldest_byte=64_044)
+BACK = ComeBack(session_id="5e55", epoch="e", finals=1, oldest_byte=64_556)
 
 
 def begin(
@@ -46,13 +51,52 @@ def begin(
 
 def test_it_goes_on_behind_what_is_settled() -> None:
     assert begin(after_ms=30_000) == SessionBeginning(
-        origin=StreamOrigin(sample=32_000, utterances=5, speakers=2),
-        received_bytes=64_044,
+        checkpoint=begin_anew(SETTLED, utterances=5, speakers=2),
+        received_bytes=64_556,
+        counted_samples=44_000,
         layout=LAYOUT,
         finals=(final(1).final, final(2).final),
         final_count=2,
         epochs={"d": 1, "e": 2},
     )
+
+
+def test_with_a_checkpoint_it_goes_on_where_nothing_tells_of_it() -> None:
+    checkpoint = replace(begin_anew(SETTLED, utterances=4, speakers=0), begin=20_001)
+    recorded = replace(RECORDED, position=replace(AT, checkpoint=seal(checkpoint, MADE_BY)))
+    back = replace(BACK, oldest_byte=40_046)
+
+    assert begin(recorded, back) == replace(
+        begin(),
+        checkpoint=checkpoint,
+        made_by=MADE_BY,
+        otherwise=begin(),
+        received_bytes=40_046,
+        told_utterances=5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "finals", "oldest_byte"),
+    [
+        ({}, (final(1), final(2)), 40_047),  # its client has no such audio any more
+        ({}, (final(1),), 40_046),  # nobody knows which utterances were told
+        ({"checkpoint": b"damaged"}, (final(1), final(2)), 40_046),
+        ({"checkpoint": bytes(100)}, (final(1), final(2)), 40_046),
+        ({"layout": None, "replay_from_bytes": 64_556}, (final(1), final(2)), 40_046),
+    ],
+)
+def test_where_it_cannot_it_goes_on_without(
+    changed: dict[str, Any], finals: tuple[JournaledFinal, ...], oldest_byte: int
+) -> None:
+    checkpoint = replace(begin_anew(SETTLED, utterances=4, speakers=0), begin=20_001)
+    at = replace(AT, checkpoint=seal(checkpoint, MADE_BY), replay_from_bytes=40_046)
+    recorded = replace(RECORDED, position=replace(at, **changed), finals=finals)
+    found = begin(recorded, replace(BACK, finals=2, oldest_byte=oldest_byte))
+
+    assert found.checkpoint.begin == SETTLED
+    assert found.received_bytes == 64_556
+    assert (found.made_by, found.otherwise) == (None, None)
 
 
 @pytest.mark.parametrize("state", ["open", "cut off", "drained", "complete"])
@@ -127,7 +171,7 @@ def test_of_what_is_over_or_another_ones_nothing_is_told(
         (replace(RECORDED, position=replace(AT, finals=1)), BACK, "is damaged"),
         (replace(RECORDED, position=None), BACK, "is damaged"),
         (RECORDED, replace(BACK, finals=3), "it has 2 finals, not 3"),
-        (RECORDED, replace(BACK, oldest_byte=64_045), "audio from byte 64044 on"),
+        (RECORDED, replace(BACK, oldest_byte=64_557), "audio from byte 64556 on"),
     ],
 )
 def test_what_cannot_be_gone_on_with_is_told(

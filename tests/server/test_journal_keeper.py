@@ -281,7 +281,7 @@ async def test_a_file_of_another_version_is_said_and_another_is_begun(
     async with keeping(JournalWriter(tmp_path, days=30)) as keeper:
         await settled(keeper.write_soon(said(OF, 2)[0], woken.set), woken)
 
-    assert "it was written by a newer version (schema 99, this one reads 1)" in caplog.text
+    assert "it was written by a newer version (schema 99, this one reads 2)" in caplog.text
     assert numbers(tmp_path) == [2]
     assert newer.exists()
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from scribewire.audio.pcm import PcmFormat
 from scribewire.audio.wire import WireLayout
 from scribewire.protocol.dialogue import SessionStarted
-from scribewire.server.session_beginning import SessionBeginning, StreamOrigin
+from scribewire.recognition.checkpoint import begin_anew
+from scribewire.server.session_beginning import SessionBeginning
 from scribewire.server.session_opening import open_session
 from scribewire.wishes import Wishes
 
@@ -32,7 +33,10 @@ async def test_one_begins_with_its_first_byte(server: RunningServer) -> None:
 async def test_one_that_another_process_has_left_is_heard_from_there(server: RunningServer) -> None:
     layout = WireLayout(pcm=PcmFormat(encoding="mulaw", channels=1, rate_hz=8000), header_bytes=58)
     beginning = SessionBeginning(
-        origin=StreamOrigin(sample=16_384), received_bytes=58 + 8192, layout=layout, final_count=2
+        checkpoint=begin_anew(16_384, utterances=2, speakers=0),
+        received_bytes=58 + 8192,
+        layout=layout,
+        final_count=2,
     )
     session = open_session("5e55", STARTED, server.services, beginning=beginning)
     session.make_resumable("e70c4")

@@ -41,6 +41,11 @@ class WireLayout:
     data_bytes: int | None = None
     """How much audio there is, as far as its header says so; it may be wrong."""
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether what is behind a byte gives the same samples whatever was before it."""
+        return self.pcm.channels == 1 and self.pcm.rate_hz == SAMPLE_RATE
+
     def byte_of(self, sample: int) -> int:
         """Return which byte begins the block that holds a sample at 16 kHz."""
         return self.header_bytes + sample * self.pcm.rate_hz // SAMPLE_RATE * self.pcm.block_bytes

@@ -64,9 +64,12 @@ class SessionPosition:
     finals: int = 0
     """The number of the last one."""
     settled_ms: int | None = None
-    """How much of what was heard is before `replay_from_bytes`; None: nobody can go on there."""
+    """How much of what was heard nobody needs who goes on without a checkpoint; None: nobody can.
+    """
     layout: WireLayout | None = None
     """How the bytes are written, once that is known."""
+    checkpoint: bytes | None = None
+    """What another process goes on from, to the same finals, and what only a server can read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from scribewire.journal.entries import JournalFault
-from scribewire.journal.segment import APPLICATION_ID, SCHEMA_VERSION, day_of
+from scribewire.journal.segment import APPLICATION_ID, READABLE_VERSIONS, SCHEMA_VERSION, day_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ def explain_version(database: sqlite3.Connection) -> str | None:
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if application != APPLICATION_ID:
         return "it is no segment of a journal, or was never begun"
-    if version != SCHEMA_VERSION:
+    if version not in READABLE_VERSIONS:
         age = "an older" if version < SCHEMA_VERSION else "a newer"
         return (
             f"it was written by {age} version (schema {version}, this one reads {SCHEMA_VERSION})"

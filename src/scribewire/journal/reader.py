@@ -41,12 +41,13 @@ _BUSY_S = 5.0
 _DAMAGED = "{segment}: {count} of the {what} of session {id} are damaged and left out"
 _POSITIONS = (
     "SELECT at_ms, received_bytes, replay_from_bytes, audio_ms, finals, settled_ms,"
-    " CAST(layout AS TEXT), crc FROM positions WHERE session = ? ORDER BY row DESC"
+    " {layout}, crc FROM positions WHERE session = ? ORDER BY row DESC"
 )
+_LAYOUTS = {1: "CAST(layout AS TEXT)", 2: "NULL"}  # by the version of a segment
+_LATEST = "SELECT CAST(kind AS TEXT), content, crc FROM latest WHERE session = ?"
 # What the disk has changed may be of another type than its column.
 _HEADS = "SELECT key, CAST(id AS TEXT), content, crc FROM sessions"
 _FINALS = "SELECT number, content, crc FROM finals WHERE session = ? ORDER BY number"
-_POSITION = ("at_ms", "received_bytes", "replay_from_bytes", "audio_ms", "finals", "settled_ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +163,22 @@ def _open(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _position(columns: list[int], layout: str | None) -> SessionPosition | None:
+def _position(
+    session_id: str, columns: list[int], layout: str | None, crc: int
+) -> SessionPosition | None:
     """Return the position of a row; None where it is damaged."""
+    at_ms, received_bytes, replay_from_bytes, audio_ms, finals, settled_ms = columns
     with contextlib.suppress(JournalFault):
-        given = dict(zip(_POSITION, columns, strict=True))
-        return SessionPosition(**given, layout=read_layout(layout))
+        found = SessionPosition(
+            at_ms=at_ms,
+            received_bytes=received_bytes,
+            replay_from_bytes=replay_from_bytes,
+            audio_ms=audio_ms,
+            finals=finals,
+            settled_ms=settled_ms,
+            layout=read_layout(layout),
+        )
+        return found if position_checksum(session_id, found, layout) == crc else None
     return None
 
 
@@ -287,15 +299,36 @@ class _Collected:
 
     def _read_position(self, name: str, database: sqlite3.Connection, key: int, run: _Run) -> None:
         damaged = 0
-        for *columns, layout, crc in database.execute(_POSITIONS, (key,)):
-            position = _position(columns, layout)
-            if position is None or position_checksum(self._id, position) != crc:
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        rows = database.execute(_POSITIONS.format(layout=_LAYOUTS[version]), (key,))
+        for *columns, layout, crc in rows:
+            position = _position(self._id, columns, layout, crc)
+            if position is None:
                 damaged += 1
                 continue
-            run.take_position(position)
             self._written_at_ms = max(self._written_at_ms, position.at_ms)
+            if version > 1:
+                position = self._with_latest(name, database, key, position)
+            if position is not None:
+                run.take_position(position)
             break
         self._note_damaged(name, "positions", damaged)
+
+    def _with_latest(
+        self, name: str, database: sqlite3.Connection, key: int, position: SessionPosition
+    ) -> SessionPosition | None:
+        """Return a position with what is written beside it; None: nobody knows of what audio."""
+        latest: dict[str, bytes] = {}
+        for kind, content, crc in database.execute(_LATEST, (key,)):
+            if _is_as_written(content, crc, self._id, str(kind)):
+                latest[kind] = content
+                continue
+            self._note_damaged(name, f"{kind}s", 1)
+            if kind != "checkpoint":
+                return None
+        checkpoint, layout = latest.get("checkpoint"), latest.get("layout")
+        text = None if layout is None else layout.decode()
+        return replace(position, layout=read_layout(text), checkpoint=checkpoint)
 
     def _read_end(self, name: str, database: sqlite3.Connection, key: int, run: _Run) -> None:
         row = database.execute(

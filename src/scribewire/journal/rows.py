@@ -75,11 +75,11 @@ def _read_word(told: tuple[str, int, int, float]) -> Word:
     return Word(text=text, start_ms=start_ms, end_ms=end_ms, confidence=confidence)
 
 
-def position_checksum(session_id: str, position: SessionPosition) -> int:
-    """Return the checksum of a position, which is written in columns."""
+def position_checksum(session_id: str, position: SessionPosition, layout: str | None = None) -> int:
+    """Return the checksum of a position, written in columns; in version 1 its layout was one."""
     told = f"{position.at_ms} {position.received_bytes} {position.replay_from_bytes}"
     told += f" {position.audio_ms} {position.finals} {position.settled_ms}"
-    content = f"{told} {write_layout(position.layout)}".encode()
+    content = f"{told} {layout}".encode()
     return checksum(session_id, "position", content)
 
 

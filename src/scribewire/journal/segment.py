@@ -1,8 +1,9 @@
 """One file of a journal: a SQLite database in WAL mode that one run of a server writes.
 
-Rows are only ever added. A batch is one transaction: after a crash it is there whole, or not at
-all. SQLite's own checksums find the torn end of its write-ahead log; a checksum in each row finds
-what the disk has changed since.
+Rows are only ever added; only how the audio of a session is written, and its checkpoint, take the
+place of what they were. A batch is one transaction: after a crash it is there whole, or not at all.
+SQLite's own checksums find the torn end of its write-ahead log; a checksum in each row finds what
+the disk has changed since.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import re
 import secrets
 import sqlite3
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -29,10 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from scribewire.journal.entries import JournalEntry, SessionHead
+    from scribewire.audio.wire import WireLayout
+    from scribewire.journal.entries import JournalEntry, SessionHead, SessionPosition
 
-SCHEMA_VERSION: Final = 1
-"""Of the tables; another number is not read."""
+SCHEMA_VERSION: Final = 2
+"""Of the tables that are written."""
+
+READABLE_VERSIONS: Final = frozenset({1, SCHEMA_VERSION})
+"""In the first one each position had its layout with it, and there was no checkpoint."""
 
 APPLICATION_ID: Final = 0x53774A6C
 """What says in the file that it is one of ours."""
@@ -57,10 +63,13 @@ CREATE UNIQUE INDEX finals_by_number ON finals (session, number);
 CREATE TABLE positions (
     row INTEGER PRIMARY KEY, session INTEGER NOT NULL, at_ms INTEGER NOT NULL,
     received_bytes INTEGER NOT NULL, replay_from_bytes INTEGER NOT NULL,
-    audio_ms INTEGER NOT NULL, finals INTEGER NOT NULL, settled_ms INTEGER, layout TEXT,
-    crc INTEGER NOT NULL
+    audio_ms INTEGER NOT NULL, finals INTEGER NOT NULL, settled_ms INTEGER, crc INTEGER NOT NULL
 );
 CREATE INDEX positions_by_session ON positions (session);
+CREATE TABLE latest (
+    session INTEGER NOT NULL, kind TEXT NOT NULL, content BLOB NOT NULL, crc INTEGER NOT NULL,
+    PRIMARY KEY (session, kind)
+);
 CREATE TABLE ends (
     session INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, outcome TEXT NOT NULL,
     crc INTEGER NOT NULL
@@ -83,6 +92,16 @@ def day_of(name: str) -> date | None:
     return None
 
 
+@dataclass(slots=True, kw_only=True)
+class _Written:
+    """What a segment has of an open session, of which a position need not be written again."""
+
+    head: SessionHead
+    key: int
+    layout: WireLayout | None = None
+    checkpoint: bytes | None = None
+
+
 class JournalSegment:
     """A file that is being written. It is for one thread at a time.
 
@@ -91,7 +110,7 @@ class JournalSegment:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._sessions: dict[str, tuple[SessionHead, int]] = {}  # those open, as they stand in it
+        self._sessions: dict[str, _Written] = {}  # those open, as they stand in it
         try:
             # SQLite gives its other files the same rights.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -155,7 +174,8 @@ class JournalSegment:
 
     def _add(self, entry: JournalEntry) -> None:
         run, session_id = self._database.execute, entry.head.session_id
-        key = self._key_of(entry.head)
+        written = self._written_of(entry.head)
+        key = written.key
         if entry.final is not None:
             number, content = entry.final.number, write_final(entry.final.final)
             crc = checksum(session_id, f"final {number}", content)
@@ -166,7 +186,7 @@ class JournalSegment:
         if (at := entry.position) is not None:
             run(
                 "INSERT INTO positions (session, at_ms, received_bytes, replay_from_bytes,"
-                " audio_ms, finals, settled_ms, layout, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " audio_ms, finals, settled_ms, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     key,
                     at.at_ms,
@@ -175,10 +195,10 @@ class JournalSegment:
                     at.audio_ms,
                     at.finals,
                     at.settled_ms,
-                    write_layout(at.layout),
                     position_checksum(session_id, at),
                 ),
             )
+            self._add_latest(written, session_id, at)
         if (end := entry.end) is not None:
             run(
                 "INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?)",
@@ -186,10 +206,26 @@ class JournalSegment:
             )
             self._sessions.pop(session_id, None)
 
-    def _key_of(self, head: SessionHead) -> int:
-        known, key = self._sessions.get(head.session_id, (None, 0))
-        if known is head:
-            return key
+    def _add_latest(self, written: _Written, session_id: str, at: SessionPosition) -> None:
+        """Have the layout and the checkpoint of a position, unless they are there."""
+        if at.layout is not None and at.layout != written.layout:
+            written.layout = at.layout
+            content = (write_layout(at.layout) or "").encode()
+            self._replace(written.key, session_id, "layout", content)
+        if at.checkpoint is not None and at.checkpoint != written.checkpoint:
+            written.checkpoint = at.checkpoint
+            self._replace(written.key, session_id, "checkpoint", at.checkpoint)
+
+    def _replace(self, key: int, session_id: str, kind: str, content: bytes) -> None:
+        self._database.execute(
+            "INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?)",
+            (key, kind, content, checksum(session_id, kind, content)),
+        )
+
+    def _written_of(self, head: SessionHead) -> _Written:
+        known = self._sessions.get(head.session_id)
+        if known is not None and known.head is head:
+            return known
         content = write_head(head)
         crc = checksum(head.session_id, "head", content)
         added = self._database.execute(
@@ -197,8 +233,8 @@ class JournalSegment:
             (head.session_id, content, crc),
         )
         assert added.lastrowid is not None
-        self._sessions[head.session_id] = (head, added.lastrowid)
-        return added.lastrowid
+        known = self._sessions[head.session_id] = _Written(head=head, key=added.lastrowid)
+        return known
 
 
 def remove_segment(path: Path) -> None:

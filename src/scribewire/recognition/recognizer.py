@@ -103,6 +103,11 @@ class Recognizer:
         return min(self._utterances.needed_from(self._intake.judged), self._intake.judged)
 
     @property
+    def needed_from(self) -> int:
+        """Where the audio begins that is held, and has to be given again at a checkpoint."""
+        return self._intake.buffer.start
+
+    @property
     def buffered_samples(self) -> int:
         """Audio held in memory."""
         return self._intake.buffer.end - self._intake.buffer.start
@@ -129,7 +134,7 @@ class Recognizer:
         if segmenter is None or utterances is None or has_final:
             return None
         return Checkpoint(
-            begin=self._intake.buffer.start,
+            begin=self.needed_from,
             vad_state=self._intake.vad_state,
             segmenter=segmenter,
             utterances=utterances,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.events import TranscriptEvent
+    from scribewire.recognition.checkpoint import Checkpoint
     from scribewire.recognition.recognizer import Recognizer
     from scribewire.recognition.requests import Request
     from scribewire.runtime.scheduler import Scheduler
@@ -51,7 +52,10 @@ class Stream:
         self._recognizer = recognizer
         self._scheduler = scheduler
         self._lane = scheduler.open_lane(self._receive, speech=speech)
-        self._stream_clock = StreamClock()
+        again = recognizer.judged_samples - recognizer.received_samples
+        self._stream_clock = StreamClock(
+            received=recognizer.received_samples, again_s=again / SAMPLE_RATE
+        )
         self._now = asyncio.get_running_loop().time
         self._events: deque[TranscriptEvent] = deque()
         self.has_news = asyncio.Event()  # set whenever the reader of the events has to look
@@ -60,6 +64,7 @@ class Stream:
         self._fault: ServerFault | None = None
         self._is_aborted = False
         self._settled_samples = 0
+        self.taken_finals = 0  # as events
         # What only the engine can answer, while its model is being loaded; None once it is there.
         self._waiting: list[tuple[Request, float]] | None = None
         self._timed_from = -math.inf  # of what came before, nobody has waited for workers alone
@@ -84,8 +89,22 @@ class Stream:
 
     @property
     def received_samples(self) -> int:
-        """Audio received."""
+        """Where in the stream the audio ends that was received."""
         return self._stream_clock.received_samples
+
+    @property
+    def needed_from(self) -> int:
+        """Where in the stream the audio begins that a checkpoint taken now would need again."""
+        return self._recognizer.needed_from
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return what another recognizer goes on from, to the finals that were not taken.
+
+        None while others wait to be taken, and where its recognizer has none.
+        """
+        if any(isinstance(event, Final) for event in self._events):
+            return None
+        return self._recognizer.checkpoint()
 
     @property
     def has_failed(self) -> bool:
@@ -136,6 +155,7 @@ class Stream:
             event = self._events.popleft()
             if isinstance(event, Final):  # no utterance behind it needs what is before its end
                 self._settled_samples = max(self._settled_samples, event.end_sample)
+                self.taken_finals += 1
             self._pump()
             return event
         if self._fault is not None:

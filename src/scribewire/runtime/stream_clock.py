@@ -27,8 +27,9 @@ class StreamClock:
     one monotonic clock, positions samples of the stream.
     """
 
-    def __init__(self) -> None:
-        self._received = 0
+    def __init__(self, *, received: int = 0, again_s: float = 0.0) -> None:
+        self._received = received
+        self._again_s = again_s  # of what comes first, so much has come elsewhere before
         self._played_at: float | None = None  # when the last sample is played to who listens
         self._received_at = 0.0  # when the latest audio came
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=_MAX_ARRIVALS)
@@ -44,7 +45,7 @@ class StreamClock:
             return
         length_s = sample_count / SAMPLE_RATE
         if self._played_at is None:
-            begun_at = now - min(length_s, FIRST_S)
+            begun_at = now - min(length_s, FIRST_S) - self._again_s
         else:
             lead_s = self._played_at - self._received_at
             fades_in_s = FORGET_LEAD_S if lead_s > 0 else FORGET_LAG_S

@@ -19,11 +19,17 @@ class AudioAllowance:
     """
 
     def __init__(
-        self, max_audio_s: float | None, use: KeyUse | None = None, *, heard_samples: int = 0
+        self,
+        max_audio_s: float | None,
+        use: KeyUse | None = None,
+        *,
+        heard_samples: int = 0,
+        counted_samples: int = 0,
     ) -> None:
         self.received_samples = heard_samples
         """What was let through, and heard before at another process."""
         self._use = use
+        self._counted_samples = counted_samples  # for its key, at another process
         self._max_samples = None if max_audio_s is None else round(max_audio_s * SAMPLE_RATE)
 
     def let_through(self, samples: Samples) -> Samples:
@@ -31,7 +37,8 @@ class AudioAllowance:
         if self._max_samples is not None:
             samples = samples[: max(0, self._max_samples - self.received_samples)]
         if self._use is not None:
-            samples = samples[: self._use.admit(len(samples))]
+            counted = max(0, min(len(samples), self._counted_samples - self.received_samples))
+            samples = samples[: counted + self._use.admit(len(samples) - counted)]
         self.received_samples += len(samples)
         return samples
 

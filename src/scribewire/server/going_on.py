@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from scribewire.errors import ServerFault
 from scribewire.journal.entries import SessionPosition
+from scribewire.log_line import LogLine
 from scribewire.protocol.resuming import Position, cannot_resume, check_come_back
-from scribewire.server.session_beginning import SessionBeginning, StreamOrigin
+from scribewire.recognition.checkpoint import begin_anew
+from scribewire.server.session_beginning import SessionBeginning
+from scribewire.server.session_checkpoint import open_sealed
 from scribewire.server.session_results import MAX_KEPT_FINALS
 from scribewire.types import ms_to_samples
 
@@ -17,6 +23,8 @@ if TYPE_CHECKING:
     from scribewire.journal.entries import JournaledFinal
     from scribewire.journal.reader import JournaledSession
     from scribewire.protocol.resuming import ComeBack
+
+_log = logging.getLogger("scribewire.session")
 
 _AT_ITS_BEGINNING = SessionPosition(at_ms=0, settled_ms=0)
 _LEFT = frozenset({"open", "cut off", "drained", "complete"})
@@ -46,19 +54,50 @@ def beginning_of(
     if any(one.number > count for one in recorded.finals):  # they would be told a second time
         raise cannot_resume("what the journal has of it is damaged")
     known = _last_in_a_row(recorded.finals, count)[-MAX_KEPT_FINALS:]
-    position = Position(epoch=head.epoch, received_bytes=at.replay_from_bytes, finals=count)
-    check_come_back(back, position, kept_finals=len(known), earlier=recorded.epochs)
-    return SessionBeginning(
-        origin=StreamOrigin(
-            sample=ms_to_samples(at.settled_ms),
+    sample = ms_to_samples(at.settled_ms)
+    beginning = SessionBeginning(
+        checkpoint=begin_anew(
+            sample,
             utterances=max([count, *(one.final.utterance + 1 for one in recorded.finals)]),
             speakers=max((one.final.speaker or 0 for one in recorded.finals), default=0),
         ),
-        received_bytes=at.replay_from_bytes,
+        received_bytes=at.replay_from_bytes if at.layout is None else at.layout.byte_of(sample),
+        counted_samples=ms_to_samples(at.audio_ms),
         layout=at.layout,
         finals=tuple(known),
         final_count=count,
         epochs={**recorded.epochs, head.epoch: count},
+    )
+    position = Position(epoch=head.epoch, received_bytes=beginning.received_bytes, finals=count)
+    check_come_back(back, position, kept_finals=len(known), earlier=recorded.epochs)
+    return _from_checkpoint(at, beginning, back) or beginning
+
+
+def _from_checkpoint(
+    at: SessionPosition, anew: SessionBeginning, back: ComeBack
+) -> SessionBeginning | None:
+    """Return where it begins so that nothing tells of it; None: there is no such place."""
+    if at.checkpoint is None or at.layout is None or len(anew.finals) < min(at.finals, 1):
+        return None
+    try:
+        sealed = open_sealed(at.checkpoint)
+    except ServerFault as fault:
+        words = "! its checkpoint cannot be read: {reason}"
+        _log.warning(
+            LogLine("checkpoint_unread", words, session=back.session_id, reason=str(fault))
+        )
+        return None
+    begin = at.layout.byte_of(sealed.checkpoint.begin)
+    if back.oldest_byte > begin:
+        return None
+    return replace(
+        anew,
+        checkpoint=sealed.checkpoint,
+        made_by=sealed.made_by,
+        otherwise=anew,
+        received_bytes=begin,
+        # It may be older than the last final, which it finds again.
+        told_utterances=anew.finals[-1].utterance + 1 if anew.finals else 0,
     )
 
 

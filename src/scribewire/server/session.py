@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from scribewire.protocol.resuming import ComeBack
     from scribewire.runtime.observer import SessionObserver
     from scribewire.runtime.stream import Stream
+    from scribewire.server.session_checkpoint import SessionCheckpoints
     from scribewire.server.session_news import SessionNews
     from scribewire.sources.events import SourceEvent
     from scribewire.sources.pushed import PushedAudio, PushedMedia
@@ -77,6 +78,7 @@ class Session:
         self._allowance = allowance or AudioAllowance(None)
         self.results = SessionResults(stream, wishes)
         self._beginning = FRESH
+        self._checkpoints: SessionCheckpoints | None = None  # set where somebody could go on
         self._epoch: str | None = None  # set where it can be resumed
         self.end_code = CloseCode.NORMAL  # how whoever comes back to it is told that it has ended
         self.replay_from: Callable[[], int] | None = None  # set where another process could
@@ -179,9 +181,14 @@ class Session:
 
     # Resuming.
 
-    def begin_at(self, beginning: SessionBeginning) -> None:
-        """Go on, before there is any audio, where another process has left the session."""
-        self._beginning = beginning
+    def begin_at(
+        self, beginning: SessionBeginning, checkpoints: SessionCheckpoints | None = None
+    ) -> None:
+        """Go on, before there is any audio, where another process has left the session.
+
+        `checkpoints` are what another one could go on from.
+        """
+        self._beginning, self._checkpoints = beginning, checkpoints
         self.received_bytes = beginning.received_bytes
         self.results.begin_at(beginning)
 
@@ -214,7 +221,10 @@ class Session:
         """
         if self._media is not None or self.wishes.url is not None:
             return None
-        return self._beginning.settled(self._pushed.pcm.layout, self._stream.settled_samples)
+        layout, checkpoint = self._pushed.pcm.layout, None
+        if self._checkpoints is not None and (layout is None or layout.is_exact):
+            checkpoint = self._checkpoints.latest()  # there is always one at the beginning
+        return self._beginning.settled(layout, self._stream.settled_samples, checkpoint)
 
     def check_come_back(self, back: ComeBack) -> None:
         """Raise ClientFault where it cannot go on from what a client has."""

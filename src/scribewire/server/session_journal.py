@@ -127,6 +127,7 @@ class SessionJournal:
 
     def _position(self) -> SessionPosition:
         session, settled = self._session, self._session.settled
+        checkpoint = None if settled is None else settled.checkpoint
         return SessionPosition(
             at_ms=self._now_ms(),
             received_bytes=session.received_bytes,
@@ -135,6 +136,7 @@ class SessionJournal:
             finals=self._finals,
             settled_ms=None if settled is None else samples_to_ms(settled.samples),
             layout=None if settled is None else settled.layout,
+            checkpoint=None if checkpoint is None else checkpoint.content,
         )
 
     def _now_ms(self) -> int:

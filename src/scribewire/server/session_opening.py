@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scribewire.audio.container import TrackWish
 from scribewire.audio.wire import WireDecoder
+from scribewire.log_line import LogLine
 from scribewire.recognition.recognizer import Recognizer
 from scribewire.recognition.rules import rules_for
 from scribewire.runtime.stream import Stream
 from scribewire.server.allowance import AudioAllowance
 from scribewire.server.session import Session
 from scribewire.server.session_beginning import FRESH, SessionBeginning
+from scribewire.server.session_checkpoint import SessionCheckpoints, name_recognizer
 from scribewire.sources.pushed import PushedAudio, PushedMedia
 from scribewire.sources.shared.pulls import AskedPull
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from scribewire.server.services import Services
     from scribewire.sources.events import SourceEvent
     from scribewire.wishes import Wishes
+
+_log = logging.getLogger("scribewire.session")
 
 
 def open_session(
@@ -47,14 +52,16 @@ def open_session(
         speech.calibration,
         max_utterance_ms=services.settings.max_utterance_ms,
     )
+    made_by = name_recognizer(rules, speech, engines)
+    beginning = _beginning_for(made_by, beginning, session_id)
     loading = services.residence.bring(speech)
     observer = services.observer.open_session(session_id, wishes)
+    recognizer = Recognizer(rules, beginning.checkpoint)
+    stream = Stream(recognizer, services.scheduler, speech, loading=loading, observer=observer)
     session = Session(
         session_id,
         wishes,
-        stream=Stream(
-            Recognizer(rules), services.scheduler, speech, loading=loading, observer=observer
-        ),
+        stream=stream,
         pushed=PushedAudio(
             pcm=WireDecoder(beginning.layout, begin=beginning.received_bytes),
             media=PushedMedia(services.sources.decoders, _track_wish(wishes)),
@@ -62,12 +69,27 @@ def open_session(
         source=_pull(services, started),
         loading=loading,
         allowance=AudioAllowance(
-            started.grant.max_audio_s, use, heard_samples=beginning.origin.sample
+            started.grant.max_audio_s,
+            use,
+            heard_samples=beginning.checkpoint.begin,
+            counted_samples=beginning.counted_samples,
         ),
         observer=observer,
     )
-    session.begin_at(beginning)
+    session.begin_at(beginning, SessionCheckpoints(stream, made_by))
     return session
+
+
+def _beginning_for(
+    made_by: bytes, beginning: SessionBeginning, session_id: str
+) -> SessionBeginning:
+    """Return where these recognizers begin, which may not know a checkpoint of others."""
+    if beginning.made_by in (None, made_by):
+        return beginning
+    assert beginning.otherwise is not None, "what only some can use has another beginning"
+    words = "! its checkpoint is of another model or version: what was before is not known"
+    _log.warning(LogLine("checkpoint_unused", words, session=session_id))
+    return beginning.otherwise
 
 
 def _pull(services: Services, started: SessionStarted) -> AsyncGenerator[SourceEvent, None] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from scribewire.errors import ServerFault
 from scribewire.events import Final
 from scribewire.server.digits import write_as_wished
-from scribewire.server.session_beginning import FRESH, SessionBeginning, moved_to
+from scribewire.server.session_beginning import FRESH, SessionBeginning
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -89,7 +89,7 @@ class SessionResults:
     @property
     def heard_samples(self) -> int:
         """How much audio of the session they are of, with what another process has heard."""
-        return self._beginning.origin.sample + self._stream.received_samples
+        return self._stream.received_samples
 
     @property
     def kept_finals(self) -> int:
@@ -132,9 +132,11 @@ class SessionResults:
 
     def _next(self) -> NumberedResult | None:
         event = self._stream.next_event()
+        while event is not None and event.utterance < self._beginning.told_utterances:
+            event = self._stream.next_event()
         if event is None:
             return None
-        event = moved_to(self._beginning.origin, write_as_wished(event, self._wishes))
+        event = write_as_wished(event, self._wishes)
         is_numbered = self._finals is not None and isinstance(event, Final)
         final = self.last_final + 1 if is_numbered else None
         return NumberedResult(self.last + 1, event, final)
