@@ -145,10 +145,12 @@ class Settings(ServerLimits):
         description="How long a call that may share a batch on a GPU waits for others; 0: for none "
         "but those that wait too.",
     )
-    engine_socket: Path | None = Field(
-        default=None,
-        description="Socket of a `scribewire engine` that has the models for several servers of "
-        "this machine; none: this process has them.",
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Server processes on this machine that share the port, each with its share of "
+        "the cores.",
     )
     metrics_port: int | None = Field(
         default=None,

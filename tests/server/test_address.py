@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from scribewire.errors import ServerFault
-from scribewire.server.address import Address, explain, listen
+from scribewire.server.address import Address, address_of, bind, explain, listen, open_port
 
 EVERY_NETWORK = "0.0.0.0"  # noqa: S104 - where this is warned of
 UNKNOWN = [
@@ -91,6 +91,19 @@ def test_a_port_in_use_is_told_so() -> None:
 
         with pytest.raises(ServerFault, match=f"port {port}: .*stop what listens there or choose"):
             listen("127.0.0.1", port)
+
+
+def test_an_address_is_taken_before_anybody_may_come() -> None:
+    with bind("127.0.0.1", 0) as bound:
+        address = address_of(bound, is_secure=True)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((address.host, address.port))
+        for _ in range(2):  # each of several processes says so
+            open_port(bound, address.host, address.port)
+
+        socket.create_connection((address.host, address.port)).close()
+
+    assert address == Address("127.0.0.1", address.port, is_secure=True)
 
 
 @pytest.mark.parametrize(

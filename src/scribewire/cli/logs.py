@@ -60,6 +60,10 @@ class SecretFilter(logging.Filter):
     programs read of it is kept in `record.facts`.
     """
 
+    def __init__(self, process: int | None = None) -> None:
+        super().__init__()
+        self._of = {} if process is None else {"process": process}
+
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record in place; let every record pass."""
         line, session = record.msg, structlog.contextvars.get_contextvars().get("session")
@@ -71,7 +75,7 @@ class SecretFilter(logging.Filter):
             sentence, facts = _clean(_message_of(record)), {"event": record.name}
         if session is not None:
             facts["session"] = session
-        vars(record)["facts"] = {**facts, "text": sentence}
+        vars(record)["facts"] = {**facts, **self._of, "text": sentence}
         record.msg, record.args = sentence if session is None else f"{session} {sentence}", ()
         if record.exc_info:
             record.exc_text = hide_secrets(logging.Formatter().formatException(record.exc_info))
@@ -85,11 +89,17 @@ def hide_secrets(text: str) -> str:
     return text
 
 
-def configure_logs(level: str, log_format: LogFormat = "text") -> None:
-    """Send our lines from `level` up, and those of libraries from `warning` up, to stderr."""
+def configure_logs(
+    level: str, log_format: LogFormat = "text", *, process: int | None = None
+) -> None:
+    """Send our lines from `level` up, and those of libraries from `warning` up, to stderr.
+
+    Each line tells which `process` has written it, where there are several.
+    """
     lines = logging.StreamHandler(sys.stderr)
-    lines.setFormatter(_json_formatter() if log_format == "json" else _text_formatter())
-    lines.addFilter(SecretFilter())
+    is_json = log_format == "json"
+    lines.setFormatter(_json_formatter() if is_json else _text_formatter(process))
+    lines.addFilter(SecretFilter(process))
     own = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(handlers=[lines], level=max(own, logging.WARNING), force=True)
     logging.getLogger("scribewire").setLevel(own)
@@ -123,8 +133,9 @@ def _note_ignored(ignored: sys.UnraisableHookArgs) -> None:
     _log.error(line, exc_info=ignored.exc_value)
 
 
-def _text_formatter() -> logging.Formatter:
-    return logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(message)s", "%H:%M:%S")
+def _text_formatter(process: int | None) -> logging.Formatter:
+    who = "" if process is None else f"[{process}] "
+    return logging.Formatter(f"%(asctime)s.%(msecs)03d %(levelname)s {who}%(message)s", "%H:%M:%S")
 
 
 def _json_formatter() -> logging.Formatter:

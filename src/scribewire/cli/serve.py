@@ -16,7 +16,7 @@ from scribewire.cli.logs import configure_logs, log_what_nobody_catches
 from scribewire.cli.options import Given, read_settings, with_settings
 from scribewire.errors import ScribewireError
 from scribewire.log_line import LogLine
-from scribewire.settings import OPTIONS, Settings
+from scribewire.settings import OPTIONS, LogFormat, Settings
 
 if TYPE_CHECKING:
     from scribewire.server.address import Address
@@ -45,26 +45,38 @@ def serve(settings: Given) -> None:
     except (CommandFault, ScribewireError) as fault:
         if chosen.log_format == "text":
             raise
-        _log.critical(LogLine("cannot_serve", "x {reason}", reason=fault))
+        tell_fault(fault, chosen.log_format)
         code = fault.code if isinstance(fault, CommandFault) else ExitCode.FAILED
         raise typer.Exit(code) from None
+
+
+def tell_fault(fault: CommandFault | ScribewireError, log_format: LogFormat) -> None:
+    """Say on standard error why there is no server."""
+    if log_format == "text":
+        print(f"scribewire: {fault}", file=sys.stderr)  # noqa: T201 - it talks to a person
+    else:
+        _log.critical(LogLine("cannot_serve", "x {reason}", reason=fault))
 
 
 def run_server(settings: Settings) -> None:
     """Serve with these settings; where there are no keys, make one and show it."""
     from scribewire.keys.configured import make_key
     from scribewire.keys.place import database_of
-    from scribewire.server.run import serve as serve_until_signal
 
     made_key = None if settings.keys or database_of(settings) else make_key()
     if made_key is not None:
         settings = settings.model_copy(update={"keys": (made_key,)})
-    number = serve_until_signal(
-        settings,
-        on_listening=lambda address: print_announcement(
-            announce(address, made_key, has_page=settings.page)
-        ),
-    )
+
+    def on_listening(address: Address) -> None:
+        print_announcement(announce(address, made_key, has_page=settings.page))
+
+    if settings.processes > 1:
+        from scribewire.cli.processes import serve_processes
+
+        raise typer.Exit(serve_processes(settings, on_listening))
+    from scribewire.server.run import serve as serve_until_signal
+
+    number = serve_until_signal(settings, on_listening=on_listening)
     if number is not None:
         raise typer.Exit(ExitCode(128 + number))
 

@@ -3,13 +3,53 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 _Reader: TypeAlias = Callable[[Path], float | None]
 
 _PROC, _CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class CoreShare:
+    """What one of several processes on a machine has of its cores."""
+
+    workers: int
+    """How many calls it should decode side by side."""
+    bound_to: frozenset[int] | None
+    """The cores that are its own; None: any."""
+
+    def bind(self) -> None:
+        """Keep the present process to its cores, where the system can."""
+        if self.bound_to is not None and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, self.bound_to)
+
+
+def share_out_cores(processes: int) -> tuple[CoreShare, ...]:
+    """Share out what this process may use to so many."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    return shares_of(sorted(allowed), available_cores(), processes)
+
+
+def shares_of(allowed: Sequence[int], available: int, processes: int) -> tuple[CoreShare, ...]:
+    """Share out `available` cores as evenly as can be, at least one to each process.
+
+    `allowed` are their numbers, none where the system does not tell. Cores are bound only where
+    each process has its own: with less granted than there are, or fewer than processes, whoever
+    has work takes any.
+    """
+    counts = [available // processes + (at < available % processes) for at in range(processes)]
+    if len(allowed) != available or available < processes:
+        return tuple(CoreShare(max(count, 1), None) for count in counts)
+    starts = accumulate(counts, initial=0)
+    return tuple(
+        CoreShare(count, frozenset(allowed[start : start + count]))
+        for start, count in zip(starts, counts, strict=False)
+    )
 
 
 def available_cores() -> int:

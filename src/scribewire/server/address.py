@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RECEIVE_BUFFER_BYTES = 65_536  # 2 s of audio; the system takes twice as much
+_BACKLOG = 512
 
 _NO_ADDRESS = (
     "expected an address of this machine such as 127.0.0.1, ::1 or 0.0.0.0, or a name of one, "
@@ -58,15 +60,42 @@ class Address:
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that takes connections, or raise ServerFault with what to do."""
-    family = _find_family(host, port)
+    bound = bind(host, port)
+    open_port(bound, host, port)
+    return bound
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that has its address and takes no connection yet. Raises ServerFault."""
+    bound = socket.socket(_find_family(host, port))
     try:
-        listening = socket.create_server((host, port), family=family, backlog=512)
+        if os.name == "posix":  # else a port whose last connections still end could not be had
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if bound.family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # Connections inherit it. What the system buffers by itself, megabytes, would hide from
+        # clients for minutes that they are slowed down, and from us that they have left.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        bound.bind((host, port))
     except OSError as error:
+        bound.close()
         raise ServerFault(explain(error, host, port)) from error
-    # Connections inherit it. What the system buffers by itself, megabytes, would hide from
-    # clients for minutes that they are slowed down, and from us that they have left.
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-    return listening
+    return bound
+
+
+def open_port(bound: socket.socket, host: str, port: int) -> None:
+    """Let a bound socket take connections; again does nothing. Raises ServerFault."""
+    try:
+        bound.listen(_BACKLOG)
+    except OSError as error:
+        bound.close()
+        raise ServerFault(explain(error, host, port)) from error
+
+
+def address_of(bound: socket.socket, *, is_secure: bool) -> Address:
+    """Return where a socket listens."""
+    host, port = bound.getsockname()[:2]
+    return Address(host, port, is_secure=is_secure)
 
 
 def explain(error: OSError, host: str, port: int) -> str:

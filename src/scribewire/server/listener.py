@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from scribewire.server.forwarding import TrustedProxies
+    from scribewire.server.siblings import Siblings
 
 MOST_STRANGERS = 512  # 32 MB at the most, by what each may send; a room's reconnect at once is less
 STRANGERS_SHARE = 0.25  # of the file descriptors
@@ -83,6 +84,8 @@ class Listener:
         note_close: Callable[[int], None] = UNOBSERVED.note_close,
     ) -> None:
         self._listening = listening
+        self._siblings: Siblings | None = None
+        self._connecting = 0  # accepted, and no link yet
         self._tls = tls
         self._handshakes: set[_Handshake] = set()
         self._loop = asyncio.get_running_loop()
@@ -102,13 +105,24 @@ class Listener:
         self._is_empty = asyncio.Event()
         self._is_empty.set()
 
-    def start(self) -> None:
-        """Accept from now on."""
+    def start(self, siblings: Siblings | None = None) -> None:
+        """Accept from now on, beside other processes that wait at the same socket, if any do."""
+        self._siblings = siblings
+        self._tell_siblings()
         self._listening.setblocking(False)  # noqa: FBT003 - its name in the socket interface
         self._loop.add_reader(self._listening, self._accept)
 
+    def tell_room(self, room: int) -> None:
+        """Tell the other processes, if there are any, how many sessions would be let in here."""
+        if self._siblings is not None:
+            self._siblings.tell_room(room)
+
     def hurry_strangers(self) -> None:
-        """Wait less for clients without a key that do not read: the server goes down."""
+        """Wait less for clients without a key that do not read: the server goes down.
+
+        Whoever comes now is left to other processes, if there are any.
+        """
+        self.tell_room(0)
         for link in self._links:
             if link in self._strangers:
                 link.write_timeout_s = min(link.write_timeout_s, _HURRIED_STRANGER_S)
@@ -148,8 +162,11 @@ class Listener:
             async with asyncio.timeout(seconds):
                 await self._is_empty.wait()
 
-    def _accept(self) -> None:
-        for _ in range(_ACCEPTED_AT_ONCE):
+    def _accept(self, *, is_left: bool = False) -> None:
+        """Take who waits; one who `is_left` by the others, in any case."""
+        for count in range(_ACCEPTED_AT_ONCE):
+            if not (is_left and count == 0) and self._leaves_it():
+                return
             try:
                 accepted, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -158,9 +175,36 @@ class Listener:
                 self._make_room(error)
                 return
             accepted.setblocking(False)  # noqa: FBT003 - its name in the socket interface
+            self._connecting += 1
+            self._tell_siblings()
             self._house.run(self._connect(accepted))
 
+    def _leaves_it(self) -> bool:
+        """Leave whoever comes next to another process for a moment, if that has more room."""
+        wait_s = 0.0 if self._siblings is None else self._siblings.wait_s()
+        if not wait_s:
+            return False
+        self._loop.remove_reader(self._listening)
+        self._loop.call_later(wait_s, self._take_what_is_left)
+        return True
+
+    def _take_what_is_left(self) -> None:
+        if not self._is_closed:
+            self._loop.add_reader(self._listening, self._accept)
+            self._accept(is_left=True)
+
+    def _tell_siblings(self) -> None:
+        if self._siblings is not None:
+            self._siblings.tell_connections(len(self._links) + self._connecting)
+
     async def _connect(self, accepted: socket.socket) -> None:
+        try:
+            await self._make_connection(accepted)
+        finally:
+            self._connecting -= 1
+            self._tell_siblings()
+
+    async def _make_connection(self, accepted: socket.socket) -> None:
         unread_bytes = self._house.limits.max_unread_bytes
         try:
             # Without this the system holds up to megabytes for each client that does not read.
@@ -232,6 +276,7 @@ class Listener:
         self._strangers.forget(link)
         if not self._links:
             self._is_empty.set()
+        self._tell_siblings()
 
     def _let_go(self, who: _Connection) -> None:
         self._strangers.forget(who)

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from scribewire.engines.loader import configured_engines
 from scribewire.engines.on_demand import OnDemandEngine, is_resident, load_engine
 from scribewire.engines.served import languages_by_model, name_of
 from scribewire.errors import ServerFault
@@ -25,7 +26,8 @@ from scribewire.runtime.observer import together
 from scribewire.runtime.residence import CLOSE_PATIENCE_S as LOAD_PATIENCE_S
 from scribewire.runtime.scheduler import CLOSE_PATIENCE_S as CALLS_PATIENCE_S
 from scribewire.runtime.self_measurement import measure_costs
-from scribewire.server.address import Address, listen
+from scribewire.runtime.threads import count_workers
+from scribewire.server.address import address_of, bind, open_port
 from scribewire.server.app import make_app
 from scribewire.server.certificate import ServerCertificate
 from scribewire.server.cluster_membership import (
@@ -35,6 +37,7 @@ from scribewire.server.cluster_membership import (
     share_pulls,
 )
 from scribewire.server.draining import CUT_OFF_S, Draining
+from scribewire.server.ending import WayDown
 from scribewire.server.forwarding import TrustedProxies
 from scribewire.server.journal_keeper import LAST_PATIENCE_S as JOURNAL_PATIENCE_S
 from scribewire.server.journal_keeper import JournalKeeper, keep_journal
@@ -44,7 +47,7 @@ from scribewire.server.making import make_services
 from scribewire.server.metrics.counters import Counters
 from scribewire.server.metrics.page import serving_page
 from scribewire.server.readiness import looking_often
-from scribewire.server.scheduling import find_engines, make_scheduler
+from scribewire.server.scheduling import make_scheduler
 from scribewire.server.services import Services
 from scribewire.server.tracing import start_tracing
 from scribewire.server.websocket_talk import WebSocketLimits
@@ -57,6 +60,8 @@ if TYPE_CHECKING:
     from scribewire.engines.engines import Engines
     from scribewire.engines.protocols import SpeechEngine
     from scribewire.runtime.observer import Observer
+    from scribewire.server.address import Address
+    from scribewire.server.siblings import SharedPort
     from scribewire.settings import Settings
     from scribewire.sources.http.urls import HttpUrl
 
@@ -79,19 +84,25 @@ _OVERHEARD = (
     "! keys and speech come to {url} unencrypted: give it a certificate with --tls-cert, or name "
     "the proxy that does TLS with --forwarded-allow-ips"
 )
-_ENDING = (signal.SIGINT, signal.SIGTERM)
-
 _log = logging.getLogger("scribewire.server")
 
 
-def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> signal.Signals | None:
+def serve(
+    settings: Settings,
+    *,
+    on_listening: Callable[[Address], None],
+    shared: SharedPort | None = None,
+) -> signal.Signals | None:
     """Serve until a signal or an operator ends it, then end every session with its finals.
 
     At SIGINT they end at once; at SIGTERM, and where an operator asks, they go on for most of the
     drain timeout. Returns the second signal if there was one: then they were cut off. Models are
-    loaded before the port opens. Raises ModelFault or ServerFault when the server cannot start.
+    loaded before the port opens. One of several processes has its port `shared` with the others,
+    and ends as it is ordered to. Raises ModelFault or ServerFault when the server cannot start.
     """
-    engines = find_engines(settings, model_cache(settings))
+    engines = configured_engines(
+        settings, _model_cache(settings), threads=count_workers(settings.workers)
+    )
     for why in engines.missing:
         _log.info(LogLine("not_served", "= not served: {reason}", reason=why))
     try:
@@ -102,7 +113,7 @@ def serve(settings: Settings, *, on_listening: Callable[[Address], None]) -> sig
             words, final_ms = _MEASURED, cost.final_s * 1000
             _log.info(LogLine("measured", words, model=name_of(engine), final_ms=final_ms))
         prepare_process()
-        return _serve_observed(settings, engines, costs, on_listening)
+        return _serve_observed(settings, engines, costs, on_listening, shared)
     finally:
         engines.close()
 
@@ -112,9 +123,12 @@ def _serve_observed(
     engines: Engines,
     costs: Mapping[SpeechEngine, CallCosts],
     on_listening: Callable[[Address], None],
+    shared: SharedPort | None,
 ) -> signal.Signals | None:
     spans = start_tracing(os.environ)
-    serving_all = serve_until_signal(settings, engines, costs, on_listening, observer=spans)
+    serving_all = serve_until_signal(
+        settings, engines, costs, on_listening, observer=spans, shared=shared
+    )
     try:
         return asyncio.run(serving_all)
     finally:
@@ -139,6 +153,7 @@ async def serving(
     named_source: HttpUrl | None = None,
     draining: Draining | None = None,
     observer: Observer | None = None,
+    shared: SharedPort | None = None,
 ) -> AsyncIterator[tuple[Address, Services]]:
     """Run a server inside the present event loop for as long as the context is open.
 
@@ -146,6 +161,7 @@ async def serving(
     whose host clients may be told all about, wherever it is; `observer` is told what happens, as
     are the metrics if they are asked for. Leaving the context ends it: sessions are told so and get
     their finals, within the drain timeout. `draining` begins that earlier, and can be urged on.
+    The port may be one that is `shared` with other processes.
     """
     async with (
         keep_cluster(settings) as cluster,
@@ -161,6 +177,7 @@ async def serving(
             named_source=named_source,
             draining=draining or draining_of(settings),
             observer=observer,
+            shared=shared,
         )
         async with running as (address, services):
             yield address, services
@@ -176,11 +193,11 @@ async def _serving_with(
     named_source: HttpUrl | None,
     draining: Draining,
     observer: Observer | None,
+    shared: SharedPort | None,
 ) -> AsyncIterator[tuple[Address, Services]]:
     certificate = _read_certificate(settings)
-    listening = listen(settings.host, settings.port)
-    host, port = listening.getsockname()[:2]
-    address = Address(host, port, is_secure=certificate is not None)
+    listening = _listen(settings, shared)
+    address = address_of(listening, is_secure=certificate is not None)
     proxies = TrustedProxies.read(settings.forwarded_allow_ips)
     if address.is_overheard and not proxies.are_elsewhere:
         _log.warning(LogLine("overheard", _OVERHEARD, url=address.url))
@@ -208,10 +225,10 @@ async def _serving_with(
             cluster=kept.cluster,
         )
         listener = _make_listener(listening, services, certificate, proxies)
-        listener.start()
+        listener.start(None if shared is None else shared.siblings)
         try:
             async with (
-                looking_often(services),
+                looking_often(services, tell=listener.tell_room),
                 announced(services),
                 serving_page(counters, services),
                 draining.taking_down(services.attachments, listener.hurry_strangers),
@@ -243,6 +260,12 @@ def _make_listener(
     )
 
 
+def _listen(settings: Settings, shared: SharedPort | None) -> socket.socket:
+    listening = bind(settings.host, settings.port) if shared is None else shared.listening
+    open_port(listening, settings.host, settings.port)
+    return listening
+
+
 def _read_certificate(settings: Settings) -> ServerCertificate | None:
     if settings.tls_cert is None:
         if settings.tls_key is not None:
@@ -259,8 +282,7 @@ def _limits_of_clients(settings: Settings) -> WebSocketLimits:
     )
 
 
-def model_cache(settings: Settings) -> ModelCache:
-    """Return where prepared models are kept; what it does is told in the log."""
+def _model_cache(settings: Settings) -> ModelCache:
     return ModelCache(
         directory=settings.cache_dir,
         on_progress=lambda text: _log.info(LogLine("model_files", "= {text}", text=text)),
@@ -300,38 +322,27 @@ async def serve_until_signal(
     on_listening: Callable[[Address], None],
     *,
     observer: Observer | None = None,
+    shared: SharedPort | None = None,
 ) -> signal.Signals | None:
     """As `serve`, with these engines, whose owner closes them; it is alone in its event loop."""
     draining = draining_of(settings)
-    received: list[signal.Signals] = []
-    loop = asyncio.get_running_loop()
-
-    def receive(number: signal.Signals) -> None:
-        received.append(number)
-        if len(received) == 1:
-            if number is signal.SIGTERM:
-                draining.begin()
-            else:  # somebody waits at the keyboard
-                draining.hurry()
-            return
-        draining.cut_off()
-        for one in _ENDING:
-            loop.remove_signal_handler(one)
-            # A third one ends the process at once. Not with Python's own KeyboardInterrupt: that
-            # unwinds under running engine threads, which aborts the process with a core dump.
-            signal.signal(one, signal.SIG_DFL)
-
-    for one in _ENDING:
-        loop.add_signal_handler(one, receive, one)
-    async with serving(settings, engines, costs, draining=draining, observer=observer) as (
-        address,
-        _,
-    ):
+    ending = WayDown(draining)
+    serving_all = serving(
+        settings, engines, costs, draining=draining, observer=observer, shared=shared
+    )
+    async with contextlib.AsyncExitStack() as owned:
+        if shared is None:
+            ending.obey_signals()
+        else:
+            await owned.enter_async_context(ending.obeying_orders(shared.orders))
+        address, _ = await owned.enter_async_context(serving_all)
         on_listening(address)
         await draining.has_begun.wait()
         _log.info(LogLine("stopping", "= stopping"))
+        if shared is not None and not ending.was_told:
+            shared.on_drained()
         await draining.has_ended.wait()
-    return received[1] if len(received) > 1 else None
+    return ending.second_signal
 
 
 def draining_of(settings: Settings) -> Draining:
