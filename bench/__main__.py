@@ -35,6 +35,7 @@ BENCHES = {
     "page": "the captions page beside the Python SDK (needs no manifest)",
     "partials": "how calm partials are, how early, and what their stability means",
     "restart_drill": "sessions whose server is restarted or killed (needs no manifest)",
+    "scale": "100 to a million streams: machines, cost, what breaks first (simulated)",
     "soak": "an hour of mixed sessions: memory, threads, processes, descriptors, errors",
     "speakers": "diarization error rate",
     "streams": "stream mode: parity, live HLS, faults, many sources at once",

@@ -31,6 +31,21 @@ def test_no_more_calls_run_side_by_side_than_there_are_workers() -> None:
     assert 1.9 * 60 < simulation.workers.busy_s <= 2 * 60 + 4
 
 
+def test_more_streams_see_fewer_partials() -> None:
+    intervals = []
+    for streams in (1, 20, 30):
+        simulation = Simulation(MACHINE)
+        assert simulation.partial_interval_s(since_s=0) == 0
+        for _ in range(streams):
+            simulation.speak(ENGINE)
+        simulation.clock.run_until(60)
+        intervals.append(simulation.partial_interval_s(since_s=0))
+
+    assert intervals == sorted(intervals)
+    assert 0.5 <= intervals[0] < 1
+    assert intervals[-1] > 2
+
+
 def test_files_take_only_what_is_left() -> None:
     latencies = []
     for files in (0, 4):

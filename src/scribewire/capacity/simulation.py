@@ -164,6 +164,8 @@ class Simulation:
         )
         self.final_latencies: list[tuple[float, float]] = []
         """When each final of a live stream came, and how late."""
+        self.partial_gaps: list[tuple[float, float]] = []
+        """When speaking time without a new partial ended, and how long it was."""
 
     def speak(self, speech: SpeechEngine) -> None:
         """Let one more begin to speak now."""
@@ -178,6 +180,16 @@ class Simulation:
         late = sorted(latency for at, latency in self.final_latencies if at >= since_s)
         return late[math.ceil(0.95 * len(late)) - 1] if late else 0.0
 
+    def partial_interval_s(self, *, since_s: float) -> float:
+        """Return the gap in which the middle moment of all speaking time since then lies; or 0."""
+        gaps = sorted(gap for at, gap in self.partial_gaps if at >= since_s)
+        passed, half = 0.0, sum(gaps) / 2
+        for gap in gaps:
+            passed += gap
+            if passed >= half:
+                return gap
+        return 0.0
+
 
 class _Stream:
     def __init__(self, simulation: Simulation, speech: SpeechEngine) -> None:
@@ -187,7 +199,7 @@ class _Stream:
         self._lane = simulation.scheduler.open_lane(
             self._receive, speech=speech, call_soon=self._call_soon
         )
-        self._waiting: dict[Request, Callable[[], None]] = {}
+        self._waiting: dict[Request, Callable[[bool], None]] = {}
 
     def _call_soon(self, act: Callable[..., None], *about: object) -> None:
         """Not at once: the scheduler holds its lock."""
@@ -198,16 +210,17 @@ class _Stream:
         request: Request,
         seconds: float,
         due_at: float,
-        then: Callable[[], None] = lambda: None,
+        then: Callable[[bool], None] = lambda _: None,
     ) -> None:
+        """`then` is told whether it was run; else it was dropped."""
         spread = self._random.lognormvariate(-_SPREAD * _SPREAD / 2, _SPREAD)
         self._simulation.seconds[request] = seconds * spread
         self._waiting[request] = then
         self._simulation.scheduler.submit(self._lane, request, due_at=due_at)
 
     def _receive(self, request: Request, _outcome: Outcome) -> None:
-        self._simulation.seconds.pop(request, None)  # of what was dropped
-        self._waiting.pop(request)()
+        was_dropped = self._simulation.seconds.pop(request, None) is not None
+        self._waiting.pop(request)(not was_dropped)
 
 
 class _SpeakingStream(_Stream):
@@ -217,6 +230,7 @@ class _SpeakingStream(_Stream):
         super().__init__(simulation, speech)
         self._utterance = 0
         self._is_speaking = False
+        self._shown_at = 0.0  # when the last partial came, or speech began
         self._clock.at(self._clock.now + self._random.uniform(0, 1), self._begin)
         self._hear()
 
@@ -232,6 +246,7 @@ class _SpeakingStream(_Stream):
         begun_at, end_at = self._clock.now, self._clock.now + length_s
         self._utterance += 1
         self._is_speaking = True
+        self._shown_at = begun_at
         self._clock.at(begun_at + PARTIAL_EVERY_S, lambda: self._ask_partial(end_at, is_first=True))
         if length_s > EMBEDDED_AFTER_S:
             self._clock.at(begun_at + EMBEDDED_AFTER_S, self._embed)
@@ -240,7 +255,14 @@ class _SpeakingStream(_Stream):
         self._clock.at(end_at + self._random.uniform(*_PAUSE_S), self._begin)
 
     def _fall_silent(self) -> None:
+        self._show()
         self._is_speaking = False
+
+    def _show(self, was_run: bool = True) -> None:  # noqa: FBT002 - what `_ask` calls
+        if was_run and self._is_speaking:
+            now = self._clock.now
+            self._simulation.partial_gaps.append((now, now - self._shown_at))
+            self._shown_at = now
 
     def _embed(self) -> None:
         request = EmbeddingRequest(utterance=self._utterance, samples=_SILENT)
@@ -249,7 +271,7 @@ class _SpeakingStream(_Stream):
     def _ask_partial(self, end_at: float, *, is_first: bool) -> None:
         now = self._clock.now
         request = self._decode(is_required=False, is_awaited=is_first)
-        self._ask(request, self._simulation.machine.partial_s, now)
+        self._ask(request, self._simulation.machine.partial_s, now, self._show)
         if now + PARTIAL_EVERY_S < end_at:
             self._clock.at(now + PARTIAL_EVERY_S, lambda: self._ask_partial(end_at, is_first=False))
 
@@ -257,7 +279,7 @@ class _SpeakingStream(_Stream):
         seconds = self._simulation.machine.final_s * (0.4 + 0.6 * length_s / _UTTERANCE_S[1])
         due_at = end_at + ENDPOINT_S
 
-        def note() -> None:
+        def note(_was_run: bool) -> None:
             late_s = max(self._clock.now - due_at, 0.0)
             self._simulation.final_latencies.append((self._clock.now, late_s))
             self._simulation.scheduler.note_final(late_s)
@@ -291,4 +313,4 @@ class _FileStream(_Stream):
         request = DecodeRequest(utterance=0, samples=_SILENT, end_sample=0, is_required=True)
         due_at = self._clock.now + 30.0
         self._ask(VadRequest(frames, b"speech"), machine.vad_s * length_s, due_at)
-        self._ask(request, machine.final_s, due_at, self._go_on)
+        self._ask(request, machine.final_s, due_at, lambda _: self._go_on())
