@@ -175,7 +175,7 @@ class Machine:
 
     @property
     def engine_socket(self) -> Path:
-        return self.folder / "engine" / "socket"
+        return self.folder / "held" / "socket"
 
     @property
     def temporary(self) -> Path:
