@@ -84,11 +84,16 @@ class Pulls:
     def all_of(
         self, origin: RawOrigin, paths: Collection[str]
     ) -> list[Coroutine[None, None, None]]:
-        """Return every pull of these paths, of each as many as there are at once."""
+        """Return every pull of these paths, of each as many as there are at once.
+
+        Their addresses differ: sessions wait together for what has the same, and hear it together.
+        """
         origin.paths.update(hostile_bodies())
         origin.answers = [head("404 Not Found")]  # segments
         return [
-            self.repeat(path.strip("/"), origin.url(path)) for path in paths for _ in range(AT_ONCE)
+            self.repeat(path.strip("/"), origin.url(f"{path}?{number}"))
+            for path in paths
+            for number in range(AT_ONCE)
         ]
 
 

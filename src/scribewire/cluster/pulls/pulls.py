@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from scribewire.sources.pulled import Sources
     from scribewire.sources.shared.pulls import AskedPull, PullRole, SharedPull
 
+CLOSE_PATIENCE_S: Final = 1.0
+"""With NATS and other servers, when this one ends."""
+
 _ROLES: Final[Mapping[TurnRole, PullRole]] = {
     TurnRole.OWNING: "owned",
     TurnRole.READING: "read",
@@ -45,10 +48,16 @@ class ClusterPulls:
             try:
                 yield
             finally:
-                for source in self._sources:
-                    source.let_go()
+                await self._close()
+
+    async def _close(self) -> None:
+        """Hand over what others hear; what takes too long they find out by themselves."""
+        for source in self._sources:
+            source.let_go()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_PATIENCE_S):
                 while self._ending:
-                    await asyncio.gather(*self._ending, return_exceptions=True)
+                    await asyncio.wait(self._ending)
 
     @property
     def counts(self) -> Mapping[PullRole, int]:

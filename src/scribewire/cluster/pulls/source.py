@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 _LastWords: TypeAlias = "Callable[[FeedServer, Lease], Coroutine[None, None, None]]"
 
 _EPOCH_BYTES = 8
+_MESSAGE_BYTES = 1_000  # about what one takes here besides its audio
 
 
 class ClusterSource:
@@ -300,7 +301,7 @@ class ClusterSource:
 
 def _bytes_of(message: FeedMessage) -> int:
     body = message.body
-    return len(body.pcm) if isinstance(body, SourceAudio) else 0
+    return _MESSAGE_BYTES + (len(body.pcm) if isinstance(body, SourceAudio) else 0)
 
 
 def _now() -> float:
