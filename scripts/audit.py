@@ -30,7 +30,16 @@ from urllib.request import Request, urlopen
 from pip._internal.models.index import PyPI
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-SETS: Final = ("runtime", "postgresql", "whisper-base", "whisper-base-mirror", "dev", "bench")
+SETS: Final = (
+    "runtime",
+    "postgresql",
+    "cluster",
+    "cuda",
+    "whisper-base",
+    "whisper-base-mirror",
+    "dev",
+    "bench",
+)
 """The locks, what is shipped first: where time runs out, it has been asked about."""
 NPM_LOCK: Final = "tests/parts/package-lock.json"
 REMEMBERED: Final = ".venv/audited.json"

@@ -181,7 +181,7 @@ def test_a_withdrawn_version_fails_and_a_good_one_is_not_asked_about_twice(
 
     assert (first.returncode, second.returncode) == (1, 1)
     assert first.stderr == second.stderr == "audit: x-dev 1: withdrawn: lost a letter\n"
-    assert first.stdout == second.stdout == "audit: 6 packages are pinned by version and hash\n"
+    assert first.stdout == second.stdout == "audit: 8 packages are pinned by version and hash\n"
     assert sorted(path for path, _ in registry.asked) == sorted(
         [*(f"/simple/x-{name}/" for name in audit.SETS), "/simple/x-dev/"]
     )
@@ -190,7 +190,7 @@ def test_a_withdrawn_version_fails_and_a_good_one_is_not_asked_about_twice(
 
 @pytest.mark.slow  # starts Python twice each time
 def test_without_a_registry_it_says_so_and_what_is_not_pinned_still_fails(checkout: Path) -> None:
-    skipped = "SKIPPED: whether 6 are withdrawn, the registry did not say"
+    skipped = "SKIPPED: whether 8 are withdrawn, the registry did not say"
     nobody = "http://127.0.0.1:1/simple"
 
     good = run(checkout, PIP_INDEX_URL=nobody)

@@ -60,8 +60,25 @@ def test_the_base_is_pinned_and_what_is_installed_is_checked_by_hash() -> None:
     assert len(set(bases)) == 1  # one Python: the environment of one stage runs in the other
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", bases[0])
     assert all("--require-hashes --only-binary :all:" in one for one in locks)
-    assert len(locks) == 3
+    assert len(locks) == 5
     assert all("--no-index" in one for one in installs if one not in locks)
+
+
+def test_the_image_for_cuda_has_the_same_onnxruntime_and_finds_its_libraries() -> None:
+    pins = {
+        name: re.search(r"^onnxruntime(?:-gpu)?==(\S+)", text, re.MULTILINE)
+        for name in ("runtime", "cuda")
+        for text in [(ROOT / f"requirements/{name}.txt").read_text()]
+    }
+    base = re.match(r"python:(3\.\d+)", the("FROM")[0])
+    arguments = dict(rest.split("=") for rest in the("ARG"))
+
+    assert base is not None
+    assert pins["runtime"] is not None
+    assert pins["cuda"] is not None
+    assert pins["runtime"][1] == pins["cuda"][1]
+    assert arguments["ACCELERATOR"] == "cpu"  # nobody gets 3 GB who has not asked for them
+    assert f"/python{base[1]}/" in arguments["SITE"]
 
 
 def test_it_runs_without_rights_and_is_checked_without_curl() -> None:
