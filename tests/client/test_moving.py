@@ -13,7 +13,7 @@ from scribewire.protocol.scriptix.messages import ShuttingDown
 
 FINAL = FinalResult(text="hello", offset_ms=640)
 HEL = PartialResult(text="hel", offset_ms=320)
-DOWN = ShuttingDown(7)
+DOWN, ELSEWHERE = ShuttingDown(7), ShuttingDown(7, can_resume=True)
 
 
 def connection() -> SessionConnection:
@@ -40,6 +40,27 @@ def test_it_is_time_where_the_next_utterance_has_ended(
 
     assert move.is_due(100) is expected
     assert move.is_told is (DOWN in messages)
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        ([ELSEWHERE], False),
+        ([FINAL, ELSEWHERE, HEL], False),
+        ([ELSEWHERE, HEL, FINAL], True),
+        ([ELSEWHERE, DOWN, FINAL], True),
+        ([DOWN, FINAL], False),
+    ],
+)
+def test_where_it_can_be_resumed_no_other_session_is_begun(
+    messages: list[FinalResult | PartialResult | ShuttingDown], *, expected: bool
+) -> None:
+    move = Move()
+    for message in messages:
+        move.note(message)
+
+    assert move.is_ready_to_resume is expected
+    assert move.is_due(100) is (messages == [DOWN, FINAL])
 
 
 def test_another_connection_carries_it_once_it_is_listened_to() -> None:

@@ -59,6 +59,38 @@ def test_it_moves_where_the_next_utterance_has_ended() -> None:
     assert session.move_url == "ws://h/v2/realtime?resume=true"
 
 
+def test_it_is_come_back_to_where_another_server_can_resume_it() -> None:
+    session = speaking_session()
+    session.receive(DOWN.replace("}", ',"resume":true}'), 100)
+    before = session.is_given_up
+    session.add_audio(b"aa")
+    written(session)
+    session.receive(final(2), 100)
+    after = session.is_given_up, session.is_move_due(100)
+    lose(session)
+    session.begin_connection(101)
+    url = session.url
+    session.receive('{"state":"loading"}', 101)
+    session.receive(listening(6400, 2, "00000002"), 101)
+
+    assert not session.is_given_up
+    assert not before
+    assert after == (True, False)
+    assert "&session=" in url
+    assert "&finals=2" in url
+
+
+def test_it_waits_for_its_last_finals_where_it_is() -> None:
+    session = speaking_session()
+    session.receive(DOWN.replace("}", ',"resume":true}'), 100)
+    session.stop()
+    said = written(session)
+    session.receive(final(2), 100)
+
+    assert said == [STOP]
+    assert not session.is_given_up
+
+
 def test_another_session_goes_on_behind_the_last_final() -> None:
     told: Told = []
     session = listening_session(told)

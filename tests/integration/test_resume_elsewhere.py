@@ -30,6 +30,7 @@ from tests.integration.test_resume import (
     undisturbed,
     until_kept,
 )
+from tests.parts.journaled import allow
 from tests.parts.wav import wav
 
 WHOLE = SAID + "fourth one" + "." * 30
@@ -57,7 +58,7 @@ async def hear_part(
 
 async def until_recorded(server: RunningServer, listening: dict[str, Any]) -> None:
     assert server.services.journal is not None
-    while await server.services.journal.find(listening["session_id"]) is None:
+    while await server.services.journal.take_over(listening["session_id"], allow) is None:
         pass
 
 

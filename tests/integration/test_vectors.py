@@ -192,8 +192,8 @@ class ServerPlayer:
                 self.server.send_result(event_of(result))
             case FinalResult() as result:
                 self.server.send_result(event_of(result), result.number)
-            case ShuttingDown(at):
-                self.server.announce_shutdown(at)
+            case ShuttingDown(at, can_resume):
+                self.server.announce_shutdown(at, can_resume=can_resume)
             case Stopped() | ErrorMessage():
                 self.settle()
 

@@ -5,6 +5,8 @@ async with run_scripted_server(folder, cluster=(nats.url,), allow_source=("127.0
     await server.program.kill()
 
 `python -m tests.parts.scripted_server PORT` is that process; its options come by its environment.
+Without a port it is `scribewire serve` for tests of signals: it takes its settings from the
+environment, prints its address, and ends as the command does.
 """
 
 from __future__ import annotations
@@ -19,12 +21,19 @@ from typing import TYPE_CHECKING
 
 from websockets.asyncio.client import connect
 
+from scribewire.cli.logs import configure_logs
+from scribewire.engines.engines import Engines
+from scribewire.server.run import serve_until_signal
+from scribewire.settings import Settings
 from scribewire.testing.running import RawClient, run_server
+from scribewire.testing.scripted import ScriptedEngine, ScriptedVad
 from tests.parts.programs import Program, find_free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from scribewire.server.address import Address
 
 _OPTIONS = "TESTS_SERVER_OPTIONS"
 
@@ -77,5 +86,19 @@ async def _serve(port: int) -> None:
         await asyncio.Event().wait()
 
 
+def _serve_until_signal() -> int:
+    configure_logs("info", "text")
+    engines = Engines(ScriptedVad(), (ScriptedEngine(),))
+    number = asyncio.run(serve_until_signal(Settings(), engines, {}, _print_address))
+    return 0 if number is None else 128 + number
+
+
+def _print_address(address: Address) -> None:
+    sys.stdout.write(f"{address.url}\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        sys.exit(_serve_until_signal())
     asyncio.run(_serve(int(sys.argv[1])))

@@ -221,8 +221,8 @@ class LastingDialogue:
     def cut_off(self, close_code: CloseCode, *, at: int) -> None:
         pass
 
-    def announce_shutdown(self, at: int) -> None:
-        self.outgoing.append(f"down at {at}")
+    def announce_shutdown(self, at: int, *, can_resume: bool = False) -> None:
+        self.outgoing.append(f"down at {at}{', resume' * can_resume}")
 
     def reject(self, fault: ClientFault) -> None:
         self.fail(fault.message)

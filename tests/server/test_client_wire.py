@@ -42,6 +42,6 @@ async def test_messages_and_the_close_go_as_what_they_are(caplog: pytest.LogCapt
 
 async def test_under_another_server_there_is_nothing_to_abandon() -> None:
     wire = await open_wire([])
-    wire.abandon()
+    wire.abandon(is_told=True)
     wire.excuse_source(ClientFault("gone", CloseCode.SERVER_FAULT))
     await wire.send(Close(1011))

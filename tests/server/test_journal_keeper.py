@@ -24,8 +24,9 @@ from scribewire.server.journal_keeper import (
     Receipt,
     keep_journal,
 )
+from scribewire.server.journal_keeper import keeping as running
 from scribewire.settings import Settings
-from tests.parts.journaled import final, head, position, said
+from tests.parts.journaled import allow, final, head, position, said
 
 OF = head()
 
@@ -33,15 +34,8 @@ OF = head()
 @asynccontextmanager
 async def keeping(writer: JournalWriter, **times: float) -> AsyncIterator[JournalKeeper]:
     given = {"positions_every_s": 0.01, "call_patience_s": 5.0, **times}
-    keeper = JournalKeeper(DiskStore(writer), **given)
-    await keeper.prepare()
-    running = asyncio.create_task(keeper.run())
-    try:
+    async with running(JournalKeeper(DiskStore(writer), **given)) as keeper:
         yield keeper
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await keeper.aclose()
 
 
 async def settled(receipt: Receipt | None, woken: asyncio.Event) -> None:
@@ -193,7 +187,7 @@ async def found_in_time(keeper: JournalKeeper, session_id: str) -> JournaledSess
     found = None
     while found is None:
         with contextlib.suppress(JournalFault):
-            found = await keeper.find(session_id)
+            found = await keeper.take_over(session_id, allow)
     return found
 
 
@@ -201,7 +195,7 @@ async def test_what_is_found_has_what_waited_to_be_written(tmp_path: Path) -> No
     async with keeping(JournalWriter(tmp_path, days=30), positions_every_s=60.0) as keeper:
         await asyncio.sleep(0)
         keeper.write(said(OF, 1)[0])
-        found = await keeper.find(OF.session_id)
+        found = await keeper.take_over(OF.session_id, allow)
         assert found is not None
         assert found.finals == (final(1),)
 
@@ -215,7 +209,7 @@ async def test_finals_do_not_wait_for_who_reads(tmp_path: Path) -> None:
     async with keeping(JournalWriter(tmp_path, days=30), read_patience_s=0.5) as keeper:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")  # who reads waits for it
-        reading = asyncio.create_task(keeper.find("earlier"))
+        reading = asyncio.create_task(keeper.take_over("earlier", allow))
         await settled(keeper.write_soon(said(OF, 1)[0], woken.set), woken)
         assert not reading.done()
         with pytest.raises(JournalFault, match="has not been read in"):

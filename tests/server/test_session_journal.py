@@ -13,12 +13,12 @@ from scribewire.keys.configured import fingerprint
 from scribewire.protocol.dialogue import SessionStarted
 from scribewire.protocol.results import as_result
 from scribewire.protocol.scriptix.codec import serialise_server
-from scribewire.server.session_journal import SessionJournal
+from scribewire.server.session_journal import SessionJournal, SessionJournals
 from scribewire.server.session_opening import open_session
 from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 from scribewire.wishes import Wishes
-from tests.parts.journaled import BEGAN_MS, head
+from tests.parts.journaled import BEGAN_MS, allow, head
 from tests.parts.origin import run_origin
 from tests.parts.wav import wav
 from tests.server.test_journal_keeper import HangingWriter, keeping
@@ -209,7 +209,8 @@ async def test_where_it_is_counts_a_final_that_is_being_written(
     session = open_session("5e55", SessionStarted(Wishes(language="en")), server.services)
     session.make_resumable("89abcdef")
     async with keeping(writer, positions_every_s=60.0) as keeper, asyncio.timeout(20):
-        journal = SessionJournal(keeper, session, head(epoch="89abcdef"))
+        of = head(epoch="89abcdef")
+        journal = SessionJournals(session, (SessionJournal(keeper, session, of),))
         await session.receive_audio(draw_pcm("hello" + "." * 40))
         while session.settled is None or not session.settled.samples:
             session.results.collect()  # the final is taken once it is written
@@ -217,7 +218,7 @@ async def test_where_it_is_counts_a_final_that_is_being_written(
         assert session.results.last_final == 0
         journal.close()
         writer.goes_on.set()
-        found = await keeper.find("5e55")
+        found = await keeper.take_over("5e55", allow)
         await session.aclose()
 
     assert found is not None

@@ -47,8 +47,13 @@
 
 /**
  * @typedef {{kind: "loading"} | {kind: "listening", sessionId: string, position: Position | null} | {kind: "stopped"}
- *   | {kind: "received", receivedBytes: number, replayFromBytes: number} | {kind: "shutting down", atS: number}
+ *   | {kind: "received", receivedBytes: number, replayFromBytes: number} | ShuttingDown
  *   | {kind: "error", error: string} | {kind: "unknown"} | ServerResult} ServerMessage
+ */
+
+/**
+ * That the server goes down at this Unix time; `resume` is true where another one can go on with the session.
+ * @typedef {{kind: "shutting down", atS: number, resume: unknown}} ShuttingDown
  */
 
 /** @typedef {Record<string, unknown>} Fields */
@@ -116,7 +121,7 @@ function readNotice(fields) {
         replayFromBytes: readNumber(fields, "replay_from_bytes"),
       };
     case "shutting_down":
-      return { kind: "shutting down", atS: readNumber(fields, "at") };
+      return { kind: "shutting down", atS: readNumber(fields, "at"), resume: fields.resume };
   }
   return typeof fields.error === "string" ? { kind: "error", error: fields.error } : null;
 }

@@ -1,8 +1,11 @@
 /**
- * Another session while a server goes down; loaded once it does.
+ * Another session, or server, while a server goes down; loaded once it does.
  * @module
  */
 
+import { CloseCode } from "./protocol.js";
+
+/** @import { ShuttingDown } from "./messages.js" */
 /** @import { Session } from "./session.js" */
 
 const BEFORE_END_MS = 5000; // for a session to begin, before the old one is cut off
@@ -11,13 +14,14 @@ const BEFORE_END_MS = 5000; // for a session to begin, before the old one is cut
  * Return the move that is under way, for another time, or else a new one; null where none is wanted.
  * @param {Move | null} move Of before.
  * @param {Session} from
- * @param {number} atMs When what has not ended is cut off, in Unix ms.
+ * @param {ShuttingDown} told
  * @param {Opening} opening
  */
-export function moveBy(move, from, atMs, opening) {
+export function moveBy(move, from, told, opening) {
   if (!opening.isWanted()) return move;
   const next = move?.isFrom(from) ? move : new Move(from, opening);
-  next.waitUntil(atMs);
+  next.waitUntil(told.atS * 1000);
+  if (told.resume === true) next.resume();
   return next;
 }
 
@@ -28,7 +32,10 @@ export function moveBy(move, from, atMs, opening) {
  * @property {() => Session} open
  */
 
-/** Opens another session at the next end of an utterance, and, where that was refused, just before the old one is cut off. */
+/**
+ * Opens another session at the next end of an utterance, and, where that was refused, just before the old one is cut off.
+ * Where another server can go on with the session, its connection is lost on purpose instead.
+ */
 export class Move {
   #from;
   #opening;
@@ -37,6 +44,7 @@ export class Move {
   /** @type {Session | null} */
   #to = null;
   #hasBegun = false;
+  #resumes = false;
 
   /** @param {Session} from @param {Opening} opening */
   constructor(from, opening) {
@@ -53,6 +61,11 @@ export class Move {
   waitUntil(atMs) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#begin(), Math.max(0, atMs - BEFORE_END_MS - Date.now()));
+  }
+
+  /** Whoever comes back is let in elsewhere: begin no other session. */
+  resume() {
+    this.#resumes = true;
   }
 
   /** Whether it is from this one to that one, which listens: then it is over. @param {Session} from @param {Session} to */
@@ -81,6 +94,7 @@ export class Move {
   async #begin() {
     const { isWanted, prepare, open } = this.#opening;
     if (!isWanted()) return;
+    if (this.#resumes) return queueMicrotask(() => this.#from.lose(CloseCode.BROKEN, "")); // once all that came is told
     try {
       await prepare();
       if (!isWanted()) return;

@@ -57,7 +57,7 @@ export class Session {
       this.#patience.noteHeard(now, this.#tells);
     };
     this.#socket.onerror = () => {}; // says nothing; the close does
-    this.#socket.onclose = ({ code, reason }) => this.#lose(code, reason);
+    this.#socket.onclose = ({ code, reason }) => this.lose(code, reason);
     this.#timer = setInterval(() => this.#tick(), Math.min(LOOK_MS, timeoutMs));
     this.#settle();
   }
@@ -109,7 +109,7 @@ export class Session {
     const now = performance.now();
     this.#connection.handleTimer(now);
     this.#settle();
-    if (this.#patience.isOver(now)) this.#lose(CloseCode.BROKEN, "");
+    if (this.#patience.isOver(now)) this.lose(CloseCode.BROKEN, "");
   }
 
   /** @param {string | ArrayBufferView<ArrayBuffer>} message */
@@ -124,8 +124,8 @@ export class Session {
     this.#patience.expect(CLOSE_TIMEOUT_MS, performance.now());
   }
 
-  /** @param {number} code @param {string} reason */
-  #lose(code, reason) {
+  /** Have no connection any more; the session stays where the server keeps it. @param {number} code @param {string} reason */
+  lose(code, reason) {
     if (this.#isLost) return;
     this.#connection.receiveClose(code);
     this.#settle();

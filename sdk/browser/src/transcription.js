@@ -231,12 +231,12 @@ export class Transcription {
     return session;
   }
 
-  /** Another session follows while this server goes down. @param {number} atMs */
-  async #prepareMove(atMs) {
+  /** Another session, or server, follows while this one goes down. @param {import("./messages.js").ShuttingDown} event */
+  async #prepareMove(event) {
     const from = this.#session;
     if (!from || this.#isStream || this.#options.resume === false) return;
     const { moveBy } = await import("./moving.js");
-    this.#move = moveBy(this.#move, from, atMs, {
+    this.#move = moveBy(this.#move, from, event, {
       isWanted: () => this.#session === from && this.#phase === "running",
       prepare: () => this.#findKey(),
       open: () => this.#open(),
@@ -333,7 +333,7 @@ export class Transcription {
         this.#resuming.forget();
         return this.#session?.sendClose();
       case "shutting down":
-        this.#prepareMove(event.atS * 1000).catch(() => {}); // it stays to the end
+        this.#prepareMove(event).catch(() => {}); // it stays to the end
         return this.#tell("shutdown", { atMs: event.atS * 1000 });
       case "state":
         // How a connection ended is shown by what follows: another one, or the end.

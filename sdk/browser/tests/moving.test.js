@@ -94,6 +94,32 @@ test("without a final it moves just before it would be cut off, and says all of 
   transcription.close();
 });
 
+test("where another server can go on with the session it comes back to it there", async (context) => {
+  const { transcription, told, peer, one, say } = await begun(context);
+  await say(one, { ...cutsOffIn(60_000), resume: true }, "shutdown");
+  const retrying = new Promise((resolve) => transcription.on("retry", resolve));
+  await say(one, final("One.", 1050, 1), "final");
+  await retrying;
+  const two = await peer();
+  const { session, epoch, finals } = two.asked;
+  assert.deepEqual([session, epoch, finals], ["a".repeat(32), "a".repeat(8), "1"]);
+  await two.listen({ ...begins("a"), epoch: "b".repeat(8), received_bytes: 1050 * 32, finals: 1 });
+  assert.equal((await two.hearAudio(96_000 - 1050 * 32)).at(-1), 3);
+  await say(two, final("Two.", 2050, 2), "final");
+
+  assert.deepEqual(finalsOf(told), [["One.", 1050], ["Two.", 2050]]);
+  assert.deepEqual(namesOf(told, "gap", "error"), []);
+  transcription.close();
+});
+
+test("without a final it comes back just before it would be cut off", async (context) => {
+  const { transcription, peer, one, say } = await begun(context);
+  await say(one, { ...cutsOffIn(5050), resume: true }, "shutdown");
+  const two = await peer();
+  assert.equal(two.asked.session, "a".repeat(32));
+  transcription.close();
+});
+
 test("where nobody else takes it, it stays to the end and comes back later", async (context) => {
   const { transcription, told, peer, one, say, full } = await begun(context);
   full.isRefusing = true;

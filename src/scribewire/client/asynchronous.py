@@ -177,12 +177,12 @@ class _Wire:
                 message = await self._websocket.recv()
         except TimeoutError:
             await self._perform(lambda: self.session.handle_timer(_now()))
-            if self.session.is_given_up:
-                self._websocket.transport.abort()
         except ConnectionClosed:
             self._note_close()
         else:
             await self._perform(lambda: self.session.receive(message, _now()))
+        if self.session.is_given_up:
+            self._websocket.transport.abort()
 
     async def close(self) -> None:
         """Leave politely, and soon. Again does nothing."""

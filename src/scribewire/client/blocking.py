@@ -192,12 +192,12 @@ class _Wire:
             message = websocket.recv(self._ask(self._patience_s))
         except TimeoutError:
             self._perform(lambda: self.session.handle_timer(time.monotonic()))
-            if self.session.is_given_up:
-                websocket.close_socket()
         except ConnectionClosed:
             self._note_close(websocket)
         else:
             self._perform(lambda: self.session.receive(message, time.monotonic()))
+        if self.session.is_given_up:
+            websocket.close_socket()
 
     def close(self) -> None:
         """Leave politely, and soon, whatever other threads are doing. Again does nothing."""

@@ -1,4 +1,8 @@
-"""How a session moves to another server because its own goes down."""
+"""How a session moves to another server because its own goes down.
+
+Either it can be resumed there: then its connection is dropped, and it is come back to. Or another
+session follows it.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,7 @@ class Move:
     def __init__(self, *, is_told: bool = False) -> None:
         self.is_told = is_told
         """Whether the server goes down."""
+        self._can_resume = False  # elsewhere: nothing else has to be begun
         self._is_due = False  # an utterance has ended since
         self._not_before = -math.inf
         self._next: SessionConnection | None = None
@@ -40,12 +45,18 @@ class Move:
         """Take note of a message of the session."""
         if isinstance(message, ShuttingDown):
             self.is_told = True
+            self._can_resume |= message.can_resume
         elif isinstance(message, FinalResult):
             self._is_due = self.is_told
 
+    @property
+    def is_ready_to_resume(self) -> bool:
+        """Whether to drop the connection now, and come back to another server."""
+        return self._is_due and self._can_resume
+
     def is_due(self, now: float) -> bool:
         """Tell whether to look for another server now."""
-        return self._is_due and now >= self._not_before
+        return self._is_due and not self._can_resume and now >= self._not_before
 
     def begin(self, following: SessionConnection) -> list[str | bytes]:
         """Take note of another connection, and return what to write on it."""

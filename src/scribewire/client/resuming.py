@@ -5,10 +5,10 @@ session has ended. A connection that is *lost* is followed by another one of the
 audio goes through one buffer, and is taken from it again where the server has not received it; so
 it does not matter which of it was under way. Finals are numbered, so none is handed out twice.
 
-Of a server that goes down the session *moves*: at the end of an utterance another one begins, by
-the same address, with the audio from there on, and once its server is listening the old one is
-left. Where there is no other server yet, the old one ends with its finals, and the next attempt
-begins *anew* in the same way.
+A server that goes down is left at the end of an utterance: where another one can resume the session
+its connection is lost on purpose; else it *moves* to another session by the same address, with the
+audio from there on. Where there is no other server yet, it ends with its finals, and the next
+attempt begins *anew* in the same way.
 
 It does no I/O, and has no clock and no luck of its own. After each call: write `take_outgoing`,
 then each `next_piece`, and have `watchers` told. When `is_given_up`, drop the connection without a
@@ -142,10 +142,7 @@ class ClientSession:
         return self._can_write and (self._whole.audio.waiting_bytes > 0 or self._owes_stop)
 
     def is_crowded(self, *, is_attended: bool) -> bool:
-        """Tell whether so much waits for a connection that its sender has to wait too.
-
-        `is_attended`: somebody receives, and so connects again.
-        """
+        """Tell whether so much waits for a connection, attended or not, that its sender waits."""
         is_waiting = self.takes_audio and not self._can_write
         return is_waiting and self._whole.audio.is_crowded(is_attended=is_attended)
 
@@ -257,7 +254,7 @@ class ClientSession:
         if due is None or now < due:
             return
         if self._can_come_back:
-            self._connection.give_up_if_late(now)  # without a close, which would end the session
+            self._connection.give_up_if_late(now)
         else:
             self._dialogue.handle_timer(now)
             self._follow(now)
@@ -337,6 +334,8 @@ class ClientSession:
             self._whole.receive(message)
         if not self._connection.is_listening and self._dialogue.session_id is not None:
             self._begin_to_send(now)
+        if self._move.is_ready_to_resume and self._can_come_back:
+            self._connection.give_up_unless_over()  # without a close, which would end the session
         self._let_go()
 
     def _begin_to_send(self, now: float) -> None:

@@ -36,6 +36,10 @@ class SessionConnection:
         look_at = self.silence.look_at
         return look_at if listening_at is None else min(look_at, listening_at)
 
+    def give_up_unless_over(self) -> None:
+        """Give it up where audio follows; the rest of its finals it brings itself."""
+        self.is_given_up |= self.is_listening and not self.has_said_stop
+
     def give_up_if_late(self, now: float) -> None:
         """Give it up if the server does not listen in time, or says nothing when it has to."""
         listening_at = self.dialogue.timer_at

@@ -165,8 +165,11 @@ class Dialogue(Protocol):
         `number` is that of a final of a session that can be resumed.
         """
 
-    def announce_shutdown(self, at: int) -> None:
-        """Tell the client that the server goes down, at the latest then, in Unix seconds."""
+    def announce_shutdown(self, at: int, *, can_resume: bool = False) -> None:
+        """Tell the client that the server goes down, at the latest then, in Unix seconds.
+
+        `can_resume`: another server can go on with its session from now on.
+        """
 
     # How to end.
 

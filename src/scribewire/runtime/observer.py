@@ -102,6 +102,9 @@ class Observer(Protocol):
     def note_not_resumed(self, reason: NotResumed) -> None:
         """Note that one that is not over is kept no longer: its client has not come back."""
 
+    def note_moved(self) -> None:
+        """Note that one goes on at another server, to which its client has come back."""
+
 
 class _Nobody:
     """Listens to nothing."""
@@ -132,6 +135,8 @@ class _Nobody:
     def note_resumed(self) -> None: ...
 
     def note_not_resumed(self, reason: NotResumed) -> None: ...
+
+    def note_moved(self) -> None: ...
 
 
 _NOBODY: Final = _Nobody()
@@ -178,6 +183,10 @@ class _All:
     def note_not_resumed(self, reason: NotResumed) -> None:
         for one in self._observers:
             one.note_not_resumed(reason)
+
+    def note_moved(self) -> None:
+        for one in self._observers:
+            one.note_moved()
 
 
 class _AllOfSession:

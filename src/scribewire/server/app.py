@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -44,6 +44,9 @@ _log = logging.getLogger("scribewire.server")
 _session_log = logging.getLogger("scribewire.session")
 
 _FULL = "x no place: {figures}"
+SESSION_HEADER: Final = b"Scribewire-Session"
+"""Of the answer to a handshake: by it a balancer knows where to bring who comes back."""
+
 _UPGRADE = "this address speaks WebSocket: connect with ws:// or wss://"
 _NO_SUCH_PATH = f"no such address here: expected {' or '.join(one.usage for one in DIALECTS)}"
 
@@ -70,9 +73,11 @@ def make_app(services: Services) -> Starlette:
             if refusal is not None:
                 await _deny(websocket, refusal, services)
                 return
-            await websocket.accept(choose_subprotocol(opening.subprotocols, services.policy))
             held = None if grant is None else grant.key_id
-            await ServedClient(websocket, opening, services, owned, held=held).run()
+            client = ServedClient(websocket, opening, services, owned, held=held)
+            subprotocol = choose_subprotocol(opening.subprotocols, services.policy)
+            await websocket.accept(subprotocol, [(SESSION_HEADER, client.name.encode())])
+            await client.run()
 
     page = page_routes(installed_page()) if services.settings.page else ()
     app = Starlette(

@@ -27,7 +27,7 @@ from scribewire.protocol.dialogue import (
     SessionStarted,
 )
 from scribewire.server.client_wire import ClientWire
-from scribewire.server.concurrency import OneTask
+from scribewire.server.concurrency import OneTask, loop_time
 from scribewire.server.failures import fail_dialogue
 from scribewire.server.session_clock import USUAL_TIMES, SessionClock, SessionTimes
 from scribewire.server.session_finder import SessionFinder
@@ -76,7 +76,7 @@ class Attachment:
         self._dialogue = dialogue
         self._finder = SessionFinder(dialogue, find_session, prepare)
         self._times = times
-        self._clock = SessionClock(USUAL_TIMES, now=_now())  # until there is a session
+        self._clock = SessionClock(USUAL_TIMES, now=loop_time())  # until there is a session
         self._before_sending = before_sending  # keeps an answer back
         self._session: Session | None = None  # found once the dialogue has started one
         self._told = ToldResults(dialogue, self._wake_writer, finals_seen, times.loading_interval_s)
@@ -100,13 +100,16 @@ class Attachment:
                 await self._let_go()
                 self.has_ended.set()
 
-    async def hand_over(self) -> None:
-        """Let go of the session, since its client has made another connection; close this one."""
-        words = "another connection goes on with this session"
-        self._dialogue.turn_away(words, CloseCode.RESUMED_ELSEWHERE)
+    async def hand_over(self, *, is_told: bool = True) -> None:
+        """Let go of the session, which goes on over another connection; this one ends."""
+        if is_told:
+            words = "another connection goes on with this session"
+            self._dialogue.turn_away(words, CloseCode.RESUMED_ELSEWHERE)
+        else:
+            self._dialogue.receive_disconnect()
         self._wake_writer()
         await self._let_go()
-        self._wire.abandon()
+        self._wire.abandon(is_told=is_told)
 
     async def _let_go(self) -> None:
         if self._reading is not None:
@@ -118,7 +121,9 @@ class Attachment:
 
     def announce_shutdown(self, at: int) -> None:
         """Tell the client that the server goes down, in Unix seconds; no session begins then."""
-        self._dialogue.announce_shutdown(at)
+        can_move = (of := self._session) is not None and of.can_move()
+        is_first = not self._told.is_of_come_back  # else it would come back for ever
+        self._dialogue.announce_shutdown(at, can_resume=can_move and is_first)
         if self._session is None and not self._told.is_of_come_back:
             self._dialogue.end_session(CloseCode.RESTART)
         self._act()
@@ -156,7 +161,7 @@ class Attachment:
         try:
             message = await self._next_message()
         except TimeoutError:
-            self._dialogue.handle_timer(_now())
+            self._dialogue.handle_timer(loop_time())
         else:
             self._accept(message)
         await self._follow_all()
@@ -192,8 +197,8 @@ class Attachment:
         if self._owes_finish:
             return
         if self._awaits_model:
-            self._clock.begin_anew(_now())
-        if (fault := self._clock.fault(_now())) is not None:
+            self._clock.begin_anew(loop_time())
+        if (fault := self._clock.fault(loop_time())) is not None:
             self._dialogue.reject(fault)
 
     def _accept(self, message: Message) -> None:
@@ -221,8 +226,8 @@ class Attachment:
             pass
         except ClientFault as fault:
             self._dialogue.reject(fault)
-        self._clock.receive_audio(_now())
-        self._told.acknowledge(session, now=_now())
+        self._clock.receive_audio(loop_time())
+        self._told.acknowledge(session, now=loop_time())
 
     # The writer.
 
@@ -279,7 +284,7 @@ class Attachment:
                 self._dialogue.send_listening(session.position)
                 if self._awaits_model:
                     self._awaits_model = False
-                    self._clock.begin_anew(_now())
+                    self._clock.begin_anew(loop_time())
                     self._told.begin_behind(session.results)
             case SourceLost():
                 self._dialogue.send_loading()
@@ -302,14 +307,14 @@ class Attachment:
             await self._wire.send(self._outgoing.popleft())
             self._collect_outgoing()
         self._may_read.set()
-        self._clock.go_on(_now())
+        self._clock.go_on(loop_time())
         if self._session is not None:
             self._session.may_pull.set()
 
     def _hold(self) -> None:
         """Take no more audio while something waits to be sent."""
         self._may_read.clear()
-        self._clock.hold(_now())
+        self._clock.hold(loop_time())
         if self._session is not None:
             self._session.may_pull.clear()
 
@@ -352,7 +357,7 @@ class Attachment:
         session.attach()
         self._session = session
         times = self._times if session.wishes.url is None else self._times.of_pulled
-        self._clock = SessionClock(times, now=_now(), began_at=session.began_at)
+        self._clock = SessionClock(times, now=loop_time(), began_at=session.began_at)
         self._has_news.set()
         self._has_news = session.has_news
         _log.info(LogLine("started", "< start", session=self.name))
@@ -389,7 +394,3 @@ class Attachment:
             fail_dialogue(self._dialogue, mistake, name=self.name)
             self.is_abandoned = True
             self._wake_writer()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

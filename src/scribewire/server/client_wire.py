@@ -46,10 +46,13 @@ class ClientWire:
         if fault.close_code is CloseCode.SERVER_FAULT:
             self._excused = Close.for_fault(fault)
 
-    def abandon(self) -> None:
-        """Give the client little time to read what was written: it is on another connection."""
+    def abandon(self, *, is_told: bool) -> None:
+        """Give the client little time to read what was written: it is on another connection.
+
+        None at all unless it `is_told` of that.
+        """
         if (talk := self._talk) is not None:
-            talk.abandon()
+            talk.abandon(is_told=is_told)
 
     async def _close(self, close: Close) -> None:
         reason = close.reason if close.logged is None else close.logged

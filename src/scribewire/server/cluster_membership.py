@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scribewire import __version__
 from scribewire.engines.served import name_of
 from scribewire.errors import ServerFault
+from scribewire.server.journal_keeper import JournalKeeper, keeping
 from scribewire.server.readiness import count_room, find_hindrances
 from scribewire.sources.shared.pulls import SharedPulls
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from scribewire.server.key_keeper import KeyKeeper
     from scribewire.server.services import Services
     from scribewire.settings import Settings
+
+SHARED_RETRY_S: Final = 1.0
+"""Of the sessions that others can go on with: how soon after a failure NATS is tried again."""
 
 _MISSING = "--cluster needs nats-py, which is not installed: pip install 'scribewire[cluster]'"
 
@@ -99,3 +103,29 @@ async def share_pulls(cluster: Cluster | None, settings: Settings) -> AsyncItera
     elsewhere = ClusterPulls(cluster, settings)
     async with elsewhere.open():
         yield SharedPulls(elsewhere)
+
+
+@contextlib.asynccontextmanager
+async def keep_shared_journal(
+    cluster: Cluster | None, settings: Settings
+) -> AsyncIterator[JournalKeeper | None]:
+    """Keep what other servers can go on with for as long as the context is open; None: nothing."""
+    if cluster is None or not settings.resume_window_ms:
+        yield None
+        return
+    from scribewire.cluster.session_store import SessionStore  # noqa: PLC0415 - an extra
+
+    window_s = settings.resume_window_ms / 1000
+    store = SessionStore(cluster.connection, resume_window_s=window_s)
+    async with keeping(JournalKeeper(store, retry_every_s=SHARED_RETRY_S)) as keeper:
+        yield keeper
+
+
+def can_go_on_elsewhere(services: Services) -> bool:
+    """Tell whether another server could go on with a session of this one now."""
+    cluster, shared = services.cluster, services.shared_journal
+    if cluster is None or shared is None or not shared.is_up:
+        return False
+    own_id = cluster.connection.server_id
+    others = (one for name, one in cluster.servers.present.items() if name != own_id)
+    return any(one.state == "ready" for one in others)

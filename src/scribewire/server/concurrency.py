@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import TracebackType
+
+
+def loop_time() -> float:
+    """Return the time of the event loop that runs here, in seconds."""
+    return asyncio.get_running_loop().time()
 
 
 class ConcurrencyError(RuntimeError):

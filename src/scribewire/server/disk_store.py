@@ -10,10 +10,11 @@ from scribewire.journal.reader import read_session
 from scribewire.runtime.one_thread import OneThread
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from scribewire.journal.entries import JournalEntry
     from scribewire.journal.reader import JournaledSession
+    from scribewire.journal.store import SessionCheck
     from scribewire.journal.writer import JournalWriter
 
 _FOUND_AGAIN: Final = timedelta(days=1)  # longer than any window in which clients come back
@@ -41,8 +42,10 @@ class DiskStore:
         """Mend what earlier runs have left, and return what there was."""
         return await asyncio.wrap_future(self._thread.submit(self._writer.mend))
 
-    async def write(self, entries: Sequence[JournalEntry]) -> None:
-        """Add entries; when it returns the system has them."""
+    async def write(
+        self, entries: Sequence[JournalEntry], note_lost: Callable[[str], None]
+    ) -> None:
+        """Add entries; when it returns the system has them. None is ever lost to others."""
         await asyncio.wrap_future(self._thread.submit(lambda: self._writer.write(entries)))
 
     async def sync(self) -> None:
@@ -53,11 +56,18 @@ class DiskStore:
         """Wait behind what is being written."""
         await asyncio.wrap_future(self._thread.submit(lambda: None))
 
-    async def find(self, session_id: str) -> JournaledSession | None:
-        """Return what there is of a session since yesterday."""
+    async def take_over(self, session_id: str, check: SessionCheck) -> JournaledSession | None:
+        """Return what there is of a session since yesterday; nothing has to be checked before."""
         folder, since = self._writer.folder, datetime.now(UTC).date() - _FOUND_AGAIN
         reading = self._reading.submit(lambda: read_session(folder, session_id, since=since))
         return await asyncio.wrap_future(reading)
+
+    async def has_lost(self, session_id: str) -> bool:
+        """Tell that it has not: of what two processes write, the reader knows which counts."""
+        return False
+
+    def on_wanted(self, let_go: Callable[[str], Awaitable[None]]) -> None:
+        """Do nothing: processes that share a disk do not talk."""
 
     async def close(self) -> None:
         """Close the file."""

@@ -39,17 +39,15 @@ def beginning_of(
     `now_ms` is Unix time. Raises ClientFault where it cannot: nothing is told of whether there is
     one to who may not have it.
     """
-    head = None if recorded is None else recorded.head
-    if recorded is None or head is None or head.key_id != key_id or head.epoch is None:
+    if recorded is None:
         raise cannot_resume()
-    is_over = recorded.state not in _LEFT
-    if is_over or now_ms - recorded.written_at_ms > head.resume_window_ms:
+    check_left(recorded, key_id)
+    head, at = recorded.head, recorded.position or _AT_ITS_BEGINNING
+    assert head is not None, "checked, as is the rest"
+    assert head.epoch is not None
+    assert at.settled_ms is not None
+    if now_ms - recorded.written_at_ms > head.resume_window_ms:
         raise cannot_resume()
-    if head.source_host is not None:
-        raise cannot_resume("its stream was pulled by a server that has ended")
-    at = recorded.position or _AT_ITS_BEGINNING
-    if at.settled_ms is None:
-        raise cannot_resume("a recording can only be heard from its beginning")
     count = at.finals
     if any(one.number > count for one in recorded.finals):  # they would be told a second time
         raise cannot_resume("what the journal has of it is damaged")
@@ -99,6 +97,19 @@ def _from_checkpoint(
         # It may be older than the last final, which it finds again.
         told_utterances=anew.finals[-1].utterance + 1 if anew.finals else 0,
     )
+
+
+def check_left(recorded: JournaledSession, key_id: str) -> None:
+    """Raise ClientFault where nobody of this key can go on with a session, wherever it is now."""
+    head = recorded.head
+    if head is None or head.key_id != key_id or head.epoch is None:
+        raise cannot_resume()
+    if recorded.state not in _LEFT:
+        raise cannot_resume()
+    if head.source_host is not None:
+        raise cannot_resume("its stream was pulled by another server")
+    if recorded.position is not None and recorded.position.settled_ms is None:
+        raise cannot_resume("a recording can only be heard from its beginning")
 
 
 def _last_in_a_row(finals: Sequence[JournaledFinal], count: int) -> list[Final]:

@@ -6,7 +6,8 @@ written it is not told to its client: whatever then becomes of the process, the 
 final that was told. Positions are asked for once a second, and wait for no one.
 
 Where the store does not take a batch, or not in time, the journal is off, which is told once:
-finals wait for nothing, and are in no journal. A while later it is tried again.
+finals wait for nothing, and are in no journal. A while later it is tried again. A session that
+another process has taken over is lost here: what was to be written of it is never told.
 """
 
 from __future__ import annotations
@@ -15,19 +16,29 @@ import asyncio
 import contextlib
 import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from scribewire.errors import ServerFault
-from scribewire.journal.entries import JournalEntry, JournalFault
+from scribewire.journal.entries import JournalFault
 from scribewire.journal.writer import JournalWriter, prepare_folder
 from scribewire.log_line import LogLine
 from scribewire.server.disk_store import DiskStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Collection,
+        Coroutine,
+        Iterator,
+        Sequence,
+    )
 
+    from scribewire.journal.entries import JournalEntry
     from scribewire.journal.reader import JournaledSession
-    from scribewire.journal.store import JournalStore
+    from scribewire.journal.store import JournalStore, SessionCheck
     from scribewire.settings import Settings
 
 POSITIONS_EVERY_S: Final = 1.0
@@ -54,6 +65,9 @@ READ_PATIENCE_S: Final = 5.0
 MAX_WAITING_ENTRIES = 20_000
 """A final and two positions of as many sessions as a machine can hold: beyond, something hangs."""
 
+STOOD_STILL_S: Final = 0.5
+"""So much too late is no time-out noticed, unless this process itself was stopped."""
+
 _HANGS = "{store} has not taken a batch in {patience_s:g} s"
 _UNREAD = "the journal has not been read in {patience_s:g} s"
 
@@ -79,8 +93,18 @@ class Receipt:
             self._wake()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """What waits to be written, and who wants to hear of it."""
+
+    entry: JournalEntry
+    receipt: Receipt | None
+    written: Callable[[], None] | None
+    lost: Callable[[], None] | None
+
+
 class JournalKeeper:
-    """The journal of one server. All of it belongs to the event loop's thread.
+    """A journal of one server. All of it belongs to the event loop's thread.
 
     `prepare` comes first, then `run` for as long as there are sessions, `aclose` at last.
     """
@@ -103,9 +127,7 @@ class JournalKeeper:
         self._retry_every_s = retry_every_s
         self._last_patience_s = last_patience_s
         self._read_patience_s = read_patience_s
-        self._waiting: list[JournalEntry] = []
-        self._receipts: list[Receipt] = []  # of those that wait
-        self._notes: list[Callable[[], None]] = []  # likewise: who hears that they are written
+        self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()  # something waits that is urgent
         self._positions: set[Callable[[], None]] = set()  # who writes one when it is asked to
         self._synced_at = 0.0
@@ -117,6 +139,10 @@ class JournalKeeper:
             for words in await self._call(self._store.prepare(), MENDING_PATIENCE_S):
                 _log.warning(LogLine("journal_mended", "! {text}", text=words))
 
+    def on_wanted(self, let_go: Callable[[str], Awaitable[None]]) -> None:
+        """Have this called with a session that goes on at another process, before it does there."""
+        self._store.on_wanted(let_go)
+
     def follow(self, write_position: Callable[[], None]) -> None:
         """Have the position of a session written now and then."""
         self._positions.add(write_position)
@@ -125,44 +151,55 @@ class JournalKeeper:
         """Ask for it no more."""
         self._positions.discard(write_position)
 
-    def write(self, entry: JournalEntry, note: Callable[[], None] | None = None) -> None:
-        """Have something written in its turn; `note` is called when it is."""
-        if not self.is_up:
-            return
-        self._waiting.append(entry)
-        if note is not None:
-            self._notes.append(note)
-        if len(self._waiting) > MAX_WAITING_ENTRIES:
-            waiting = len(self._waiting)
-            self._turn_off(JournalFault(f"{waiting} entries wait for {self._store.name}"))
+    def write(
+        self,
+        entry: JournalEntry,
+        *,
+        written: Callable[[], None] | None = None,
+        lost: Callable[[], None] | None = None,
+    ) -> None:
+        """Have something written in its turn; then `written` is called.
+
+        Or `lost`, and nothing else, where another process has taken over the session.
+        """
+        self._add(_Waiting(entry=entry, receipt=None, written=written, lost=lost))
 
     def write_soon(
         self,
         entry: JournalEntry,
         wake: Callable[[], object],
-        note: Callable[[], None] | None = None,
+        *,
+        written: Callable[[], None] | None = None,
+        lost: Callable[[], None] | None = None,
     ) -> Receipt | None:
         """Have something written at once; `wake` is called when it is, or never will be.
 
-        None: nobody writes it.
+        The rest is as for `write`. None: nobody writes it.
         """
-        self.write(entry, note)
+        receipt = Receipt(wake)
+        self._add(_Waiting(entry=entry, receipt=receipt, written=written, lost=lost))
         if not self.is_up:
             return None
-        receipt = Receipt(wake)
-        self._receipts.append(receipt)
         self._wake.set()
         return receipt
 
-    async def find(self, session_id: str) -> JournaledSession | None:
-        """Return what it has of a session that may go on; None: nothing that can be read.
+    async def take_over(self, session_id: str, check: SessionCheck) -> JournaledSession | None:
+        """Return what it has of a session that is to go on here; None: nothing that can be read.
 
-        Raises JournalFault where that cannot be found out now.
+        Raises JournalFault where that cannot be found out now, and what `check` raises, if it is
+        asked.
         """
         with self._off_at_fault():
             await self._write_waiting()
             await self._call(self._store.catch_up())  # what is being written: a head, or an end
-        return await self._call(self._store.find(session_id), self._read_patience_s, _UNREAD)
+        taking = self._store.take_over(session_id, check)
+        return await self._call(taking, self._read_patience_s, _UNREAD)
+
+    async def has_lost(self, session_id: str) -> bool:
+        """Tell whether another process has taken over a session of this one, as far as known."""
+        with contextlib.suppress(JournalFault):
+            return await self._call(self._store.has_lost(session_id))
+        return False
 
     async def run(self) -> None:
         """Write what comes, until it is cancelled."""
@@ -189,7 +226,7 @@ class JournalKeeper:
                     await self._store.close()
             except TimeoutError:
                 raise self._hangs(_HANGS, self._last_patience_s) from None
-        self._settle(self._receipts)
+        self._settle(self._waiting)
         self._store.abandon()
 
     def _ask_positions(self) -> None:
@@ -197,20 +234,26 @@ class JournalKeeper:
             for write_position in tuple(self._positions):
                 write_position()
 
+    def _add(self, one: _Waiting) -> None:
+        if not self.is_up:
+            return
+        self._waiting.append(one)
+        if (count := len(self._waiting)) > MAX_WAITING_ENTRIES:
+            self._turn_off(JournalFault(f"{count} entries wait for {self._store.name}"))
+
     async def _write_waiting(self) -> None:
         if not self.is_up or not self._waiting:
             return
-        entries, self._waiting = self._waiting, []
-        receipts, self._receipts = self._receipts, []
-        notes, self._notes = self._notes, []
+        waiting, self._waiting = self._waiting, []
+        lost = set[str]()
         try:
-            await self._call(self._store.write(entries))
-            for note in notes:
-                note()
-            self._settle(receipts)
-            await self._sync()
+            await self._call(self._store.write([one.entry for one in waiting], lost.add))
+            for one in waiting:
+                if one.written is not None and one.entry.head.session_id not in lost:
+                    one.written()
         finally:
-            self._settle(receipts)
+            self._settle(waiting, lost)
+        await self._sync()
 
     async def _sync(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -228,14 +271,20 @@ class JournalKeeper:
 
         Whoever is cancelled while it waits has made the call all the same.
         """
-        made = asyncio.ensure_future(call)
+        made, loop = asyncio.ensure_future(call), asyncio.get_running_loop()
         patience_s = patience_s or self._call_patience_s
-        try:
-            async with asyncio.timeout(patience_s):
-                return await asyncio.shield(made)
-        except TimeoutError:
-            made.cancel()
-            raise self._hangs(words, patience_s) from None
+        while True:
+            due_at = loop.time() + patience_s
+            try:
+                async with asyncio.timeout_at(due_at):
+                    return await asyncio.shield(made)
+            except TimeoutError:
+                if made.done():
+                    return made.result()
+                if loop.time() - due_at < STOOD_STILL_S:
+                    made.cancel()
+                    raise self._hangs(words, patience_s) from None
+                # This process was stopped: an answer may have come meanwhile, and is not read yet.
 
     def _hangs(self, words: str, patience_s: float) -> JournalFault:
         return JournalFault(words.format(store=self._store.name, patience_s=patience_s))
@@ -257,23 +306,26 @@ class JournalKeeper:
             _log.error(LogLine("journal_off", words, reason=str(fault)))
         self.is_up = False
         self._retry_at = asyncio.get_running_loop().time() + self._retry_every_s
-        self._waiting.clear()
-        self._notes.clear()
-        receipts, self._receipts = self._receipts, []
-        self._settle(receipts)
+        waiting, self._waiting = self._waiting, []
+        self._settle(waiting)
 
     async def _try_again(self, now: float) -> None:
         """Be on again if the store takes something."""
         if self.is_up or now < self._retry_at or self._store.is_busy:
             return
-        await self._call(self._store.write(()))  # else it is off for another while
+        await self._call(self._store.write((), lambda _: None))  # else it is off for another while
         self.is_up = True
         _log.warning(LogLine("journal_on", "= the journal goes on; it has a gap"))
 
     @staticmethod
-    def _settle(receipts: list[Receipt]) -> None:
-        for receipt in receipts:
-            receipt.settle()
+    def _settle(waiting: Sequence[_Waiting], lost: Collection[str] = ()) -> None:
+        """Let finals be told, but for those of lost sessions."""
+        for one in waiting:
+            if one.entry.head.session_id in lost:
+                if one.lost is not None:
+                    one.lost()
+            elif one.receipt is not None:
+                one.receipt.settle()
 
 
 @contextlib.asynccontextmanager
@@ -289,7 +341,13 @@ async def keep_journal(
         return
     prepare_folder(settings.journal)
     writer = JournalWriter(settings.journal, days=settings.journal_days, now=now)
-    keeper = JournalKeeper(DiskStore(writer))
+    async with keeping(JournalKeeper(DiskStore(writer))) as keeper:
+        yield keeper
+
+
+@contextlib.asynccontextmanager
+async def keeping(keeper: JournalKeeper) -> AsyncIterator[JournalKeeper]:
+    """Run a keeper for as long as the context is open."""
     await keeper.prepare()
     running = asyncio.create_task(keeper.run())
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -42,6 +42,8 @@ class KeptSession:
     """How many of its key may be kept at once."""
     take_place: Callable[[], AbstractContextManager[None]]
     """Counts it among those that are carried, for while it is kept and heard on."""
+    leave: Callable[[], Awaitable[None]] | None = None
+    """Writes where it is, for another process to go on from; None: it is written nowhere."""
     attachment: Attachment | None = None
     """What takes its results."""
     while_kept: ExitStack = field(default_factory=ExitStack)
@@ -123,6 +125,35 @@ class KeptSessions:
             self._keep(one)
             raise
 
+    def lose(self, session_id: str) -> None:
+        """End a session that another server has taken; its client is told nothing."""
+        self._have_ended(self.move_away(session_id, is_lost=True))
+
+    async def move_away(self, session_id: str, *, is_lost: bool = False) -> None:
+        """Let go of a session that another server goes on with.
+
+        Where it is is written before, unless that server has it already.
+        """
+        one = self._known.get(session_id)
+        if one is None:
+            return
+        async with one.taking:
+            carrier = one.attachment
+            is_over = carrier is not None and carrier.is_abandoned  # and ends it in a moment
+            if is_over or self._known.get(session_id) is not one:
+                return
+            self._forget(one)
+            one.attachment = None
+            try:
+                if carrier is not None:
+                    await carrier.hand_over(is_told=not is_lost)
+                if one.leave is not None and not is_lost:
+                    await one.leave()
+            finally:
+                await one.owned.aclose()
+        _log.info(LogLine("moved", "= goes on at another server", session=session_id))
+        self._observer.note_moved()
+
     async def release(self, one: KeptSession, attachment: Attachment) -> None:
         """Keep a session that its attachment has let go of, unless it is over or another has it."""
         if one.attachment is not attachment:
@@ -169,7 +200,11 @@ class KeptSessions:
 
     def _expire(self, one: KeptSession) -> None:
         self._give_up(one, "window over")  # now: nobody may come back to what is being ended
-        ending = asyncio.create_task(one.owned.aclose())
+        self._have_ended(one.owned.aclose())
+
+    def _have_ended(self, call: Coroutine[None, None, None]) -> None:
+        """Have one end while others go on; `aclose` waits for it."""
+        ending = asyncio.create_task(call)
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 

@@ -31,6 +31,7 @@ from scribewire.server.certificate import ServerCertificate
 from scribewire.server.cluster_membership import (
     announced,
     keep_cluster,
+    keep_shared_journal,
     share_key_places,
     share_pulls,
 )
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from scribewire.server.siblings import SharedPort
     from scribewire.settings import Settings
     from scribewire.sources.http.urls import HttpUrl
+    from scribewire.sources.shared.pulls import SharedPulls
 
 SWITCH_S = 0.000_5
 """How long a thread that computes in Python may keep others from it. An engine call begins and ends
@@ -138,6 +140,19 @@ class _Kept(NamedTuple):
     keys: KeyKeeper
     journal: JournalKeeper | None
     cluster: Cluster | None
+    shared_journal: JournalKeeper | None
+
+    def given_to(self, services: Services, pulls: SharedPulls) -> Services:
+        """Return a server's parts with these."""
+        if self.shared_journal is not None:
+            self.shared_journal.on_wanted(services.kept.move_away)
+        return replace(
+            services,
+            pulls=pulls,
+            journal=self.journal,
+            cluster=self.cluster,
+            shared_journal=self.shared_journal,
+        )
 
 
 @contextlib.asynccontextmanager
@@ -164,9 +179,10 @@ async def serving(
         keep_keys(settings) as keys,
         share_key_places(cluster, keys),
         keep_journal(settings) as journal,
+        keep_shared_journal(cluster, settings) as shared_journal,
     ):
         running = _serving_with(
-            _Kept(keys, journal, cluster),
+            _Kept(keys, journal, cluster, shared_journal),
             settings,
             engines,
             costs or {},
@@ -205,7 +221,7 @@ async def _serving_with(
         configured_sources(settings, named=named_source, look_up=LookUpThreads()) as sources,
         share_pulls(kept.cluster, settings) as pulls,
     ):
-        services = replace(
+        services = kept.given_to(
             make_services(
                 settings,
                 kept.keys,
@@ -216,9 +232,7 @@ async def _serving_with(
                 sources=sources,
                 observer=observer,
             ),
-            pulls=pulls,
-            journal=kept.journal,
-            cluster=kept.cluster,
+            pulls,
         )
         listener = _make_listener(listening, services, certificate, proxies)
         listener.start(None if shared is None else shared.siblings)

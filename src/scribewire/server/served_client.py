@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 import time
@@ -18,14 +17,16 @@ from scribewire.log_line import LogLine
 from scribewire.origins import normalise_origin
 from scribewire.protocol.resuming import cannot_resume
 from scribewire.server.attachment import Attachment
-from scribewire.server.going_on import beginning_of
+from scribewire.server.cluster_membership import can_go_on_elsewhere
+from scribewire.server.concurrency import loop_time
+from scribewire.server.going_on import beginning_of, check_left
 from scribewire.server.kept_sessions import KeptSession
 from scribewire.server.key_watch import KeyWatch
 from scribewire.server.rest.access import host_of_client
 from scribewire.server.rest.cors import origin_of
 from scribewire.server.session_beginning import FRESH
 from scribewire.server.session_clock import SessionTimes
-from scribewire.server.session_journal import SessionJournal, head_of
+from scribewire.server.session_journal import SessionJournal, SessionJournals, head_of
 from scribewire.server.session_opening import open_session
 from scribewire.server.websocket_talk import SCOPE_KEY
 from scribewire.sources.http.urls import host_of
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from scribewire.engines.protocols import SpeechEngine
+    from scribewire.journal.reader import JournaledSession
     from scribewire.protocol.dialogue import OpeningRequest, SessionStarted
     from scribewire.protocol.resuming import ComeBack
-    from scribewire.server.journal_keeper import JournalKeeper
     from scribewire.server.services import Services
     from scribewire.server.session import Session
     from scribewire.server.session_beginning import SessionBeginning
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from scribewire.wishes import Wishes
 
 _FULL = "x no place: {figures}"
+_UNREAD = "what is kept of this session cannot be read now: try again later"
 
 _session_log = logging.getLogger("scribewire.session")
 
@@ -69,9 +71,10 @@ class ServedClient:
         self._owned = owned
         self._held = held
         back = opening.come_back
-        self._name = secrets.token_hex(16) if back is None else back.session_id
+        self.name = secrets.token_hex(16) if back is None else back.session_id
+        """Of its session, in the log and for who comes back to it."""
         self._kept: KeptSession | None = None  # if it can be resumed
-        self._journaled: SessionJournal | None = None  # if it has begun here and is written down
+        self._journaled: SessionJournals | None = None  # if it has begun here and is written down
         # Where another process has left it, if one has, with the key that may go on there.
         self._left: tuple[SessionBeginning, str] | None = None
         self._fault: ClientFault | BusyFault | None = (
@@ -81,8 +84,8 @@ class ServedClient:
     async def run(self) -> None:
         """Serve it until it is gone. A session that it may come back to is kept."""
         # Whatever is logged while it is served, by whomever, is of this session.
-        self._owned.enter_context(bound_contextvars(session=self._name))
-        _log_opening(self._name, self._opening)
+        self._owned.enter_context(bound_contextvars(session=self.name))
+        _log_opening(self.name, self._opening)
         attachment = self._make_attachment()
         self._attachment = attachment
         self._services.attachments.add(attachment)
@@ -105,9 +108,9 @@ class ServedClient:
         )
         return Attachment(
             self._websocket,
-            self._opening.begin(watch.policy, self._name, _now()),
+            self._opening.begin(watch.policy, self.name, loop_time()),
             self._find_session,
-            name=self._name,
+            name=self.name,
             finals_seen=None if back is None else back.finals,
             times=SessionTimes.of_settings(
                 services.settings.max_session_ms, services.settings.idle_timeout_ms
@@ -138,19 +141,33 @@ class ServedClient:
 
     async def _find_kept(self, back: ComeBack, key_id: str, attachment: Attachment) -> None:
         """Take a session that is kept here, or find out where another process has left it."""
-        services = self._services
-        journal, kept = services.journal, services.kept
-        if journal is None or not kept.is_on or kept.is_known(back, {key_id}):
+        services, kept = self._services, self._services.kept
+        if kept.is_known(back, {key_id}) and await self._has_lost(back.session_id):
+            await kept.move_away(back.session_id, is_lost=True)
+        if not services.journals or not kept.is_on or kept.is_known(back, {key_id}):
             self._kept = await kept.take(back, key_id, attachment)
             return
         try:
-            recorded = await journal.find(back.session_id)
+            recorded = await self._take_over(back, key_id)
         except JournalFault as fault:
             words = "! the journal cannot be read: {reason}"
             _session_log.warning(LogLine("journal_unread", words, reason=str(fault)))
-            raise BusyFault("what is kept of this session cannot be read now") from fault
+            raise BusyFault(_UNREAD) from fault
         beginning = beginning_of(recorded, back, key_id, now_ms=int(time.time() * 1000))
         self._left = beginning, key_id
+
+    async def _has_lost(self, session_id: str) -> bool:
+        """Tell whether another server has gone on with a session that is known here."""
+        shared = self._services.shared_journal
+        return shared is not None and await shared.has_lost(session_id)
+
+    async def _take_over(self, back: ComeBack, key_id: str) -> JournaledSession | None:
+        for journal in self._services.journals:
+            check = partial(check_left, key_id=key_id)
+            recorded = await journal.take_over(back.session_id, check)
+            if recorded is not None:
+                return recorded
+        return None
 
     def _find_session(self, started: SessionStarted) -> Session:
         if self._fault is not None:
@@ -185,7 +202,7 @@ class ServedClient:
         if not has_place:
             self._owned.enter_context(access.take_place(grant))
         if not self._opening.keys:  # it came with a key only now, and has no place yet
-            place = _take_place(self._services, started.wishes, self._name)
+            place = _take_place(self._services, started.wishes, self.name)
             self._owned.enter_context(place)
 
     async def _share_place(self, started: SessionStarted) -> None:
@@ -206,18 +223,18 @@ class ServedClient:
         talk: WebSocketTalk | None = self._websocket.scope.get(SCOPE_KEY)
         if talk is not None:
             talk.begin_session()
-        _log_client(self._name, self._websocket, started)
+        _log_client(self.name, self._websocket, started)
 
     def _begin(self, started: SessionStarted, beginning: SessionBeginning) -> Session:
         services, grant = self._services, started.grant
         use = services.keys.access.begin(grant, end=self._attachment.reject)
-        session = open_session(self._name, started, services, use, beginning)
+        session = open_session(self.name, started, services, use, beginning)
         is_resumable = self._opening.is_resumable and services.kept.is_on
         owned = AsyncExitStack() if is_resumable else self._owned
         if is_resumable:
             session.make_resumable(secrets.token_hex(4))
-        if services.journal is not None:  # how it has ended is written once it is closed
-            self._journaled = self._journal(session, started, services.journal)
+        self._journaled = self._journal(session, started)
+        if self._journaled is not None:  # how it has ended is written once it is closed
             owned.callback(self._journaled.close)
         owned.callback(use.close)
         owned.push_async_callback(session.aclose)
@@ -230,19 +247,34 @@ class ServedClient:
                 take_place=lambda: services.admission.session(
                     speech=speech_for(started.wishes, services)
                 ),
+                leave=None if self._journaled is None else self._journaled.leave,
                 attachment=self._attachment,
             )
             use.end = self._kept.end  # else a kept session would keep its lost connection too
             services.kept.add(self._kept)
         return session
 
-    def _journal(
-        self, session: Session, started: SessionStarted, keeper: JournalKeeper
-    ) -> SessionJournal:
-        window_ms = self._services.settings.resume_window_ms
+    def _journal(self, session: Session, started: SessionStarted) -> SessionJournals | None:
+        """Have it written down wherever it is of use."""
+        services, shared = self._services, self._services.shared_journal
+        keepers = [one for one in services.journals if one is not shared or session.position]
+        if not keepers:
+            return None
+        window_ms = services.settings.resume_window_ms
         head = head_of(session, self._opening, started, resume_window_ms=window_ms, now=time.time())
-        is_ending = self._services.draining.has_begun.is_set
-        return SessionJournal(keeper, session, head, is_server_ending=is_ending)
+        journals = (
+            SessionJournal(
+                one,
+                session,
+                head,
+                is_server_ending=services.draining.has_begun.is_set,
+                on_lost=partial(services.kept.lose, session.id),
+            )
+            for one in keepers
+        )
+        if shared in keepers:
+            session.goes_on_elsewhere = partial(can_go_on_elsewhere, services)
+        return SessionJournals(session, tuple(journals))
 
     def _go_on(self, started: SessionStarted) -> Session:
         kept = self._kept
@@ -254,7 +286,7 @@ class ServedClient:
 
     def _note_resumed(self) -> None:
         self._services.observer.note_resumed()
-        _session_log.info(LogLine("resumed", "= its client has come back", session=self._name))
+        _session_log.info(LogLine("resumed", "= its client has come back", session=self.name))
 
 
 def speech_for(wishes: Wishes, services: Services) -> SpeechEngine:
@@ -298,7 +330,3 @@ def _log_client(session_id: str, websocket: WebSocket, started: SessionStarted) 
         told["source"] = host_of(started.wishes.url)
     words = "= " + ", ".join(f"{name} {{{name}}}" for name in told)
     _session_log.info(LogLine("admitted", words, session=session_id, **told))
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

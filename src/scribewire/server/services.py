@@ -69,7 +69,15 @@ class Services:
     """Writes down what becomes of sessions, if that was asked for."""
     cluster: Cluster | None = None
     """The other servers, if this is one of several."""
+    shared_journal: JournalKeeper | None = None
+    """Keeps what other servers can go on with, if there are any."""
     observer: Observer = UNOBSERVED
     """Is told what happens."""
     attachments: set[Attachment] = field(default_factory=set)
     """The clients that are being served."""
+
+    @property
+    def journals(self) -> tuple[JournalKeeper, ...]:
+        """Where sessions are written down; what is found in the first is the latest."""
+        kept = (self.shared_journal, self.journal)
+        return tuple(one for one in kept if one is not None)

@@ -82,6 +82,7 @@ class Session:
         self._epoch: str | None = None  # set where it can be resumed
         self.end_code = CloseCode.NORMAL  # how whoever comes back to it is told that it has ended
         self.replay_from: Callable[[], int] | None = None  # set where another process could
+        self.goes_on_elsewhere: Callable[[], bool] | None = None  # set where that can be now
         self._news: deque[SessionNews] = deque(maxlen=MAX_NEWS)
         # Set once no more audio comes from a source, or a decoder.
         self._audio_end: SourceEnded | AudioRefused | None = None
@@ -212,6 +213,11 @@ class Session:
     def replay_from_bytes(self) -> int:
         """No audio before this will be asked for again, here or at another process."""
         return self.received_bytes if self.replay_from is None else self.replay_from()
+
+    def can_move(self) -> bool:
+        """Tell whether another server could go on with it now."""
+        is_shared = self.goes_on_elsewhere is not None and self.goes_on_elsewhere()
+        return is_shared and self.settled is not None and not self.has_all_audio
 
     @property
     def settled(self) -> SettledAudio | None:

@@ -85,6 +85,9 @@ class Spans:
     def note_not_resumed(self, reason: NotResumed) -> None:
         """Make nothing of it: its span ends with it."""
 
+    def note_moved(self) -> None:
+        """Make nothing of it: its span ends here, and another server makes one of the rest."""
+
     def close(self) -> None:
         """Send what has not been sent, or give up in time."""
         self._provider.shutdown()

@@ -136,9 +136,15 @@ class WebSocketTalk:
         """Do not count the close that comes: nothing is wrong here."""
         self._has_noted_close = True
 
-    def abandon(self) -> None:
-        """Give it little time to read what was written: the client is on another connection."""
-        self._link.give_up_in(CLOSE_TIMEOUT_S)
+    def abandon(self, *, is_told: bool) -> None:
+        """Give it little time to read what was written: the client is on another connection.
+
+        None at all unless it `is_told` of that: no close goes out then.
+        """
+        if is_told:
+            self._link.give_up_in(CLOSE_TIMEOUT_S)
+        else:
+            self._link.abort()
 
     # The application.
 

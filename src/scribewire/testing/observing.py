@@ -74,3 +74,7 @@ class RememberingObserver:
     def note_not_resumed(self, reason: NotResumed) -> None:
         """As in `Observer`."""
         self.told.append(f"not resumed: {reason}")
+
+    def note_moved(self) -> None:
+        """As in `Observer`."""
+        self.told.append("moved")

@@ -86,6 +86,10 @@ SERVER_LINES: list[tuple[str, ServerMessage]] = [
     ('{"state":"listening","session_id":"0f"}', Listening("0f")),
     ('{"state":"stopped"}', Stopped()),
     ('{"state":"shutting_down","at":1767225600}', ShuttingDown(1767225600)),
+    (
+        '{"state":"shutting_down","at":1767225600,"resume":true}',
+        ShuttingDown(1767225600, can_resume=True),
+    ),
     ('{"error":"é"}', ErrorMessage("é")),
     ('{"text":"hi","is_final":false,"offset_ms":1500}', PartialResult(text="hi", offset_ms=1500)),
     (
@@ -161,7 +165,7 @@ SERVER_MESSAGES = st.one_of(
     st.sampled_from([Loading(), Stopped(), UnknownMessage('{"state":"warming"}')]),
     st.builds(Listening, st.text()),
     st.builds(ErrorMessage, st.text()),
-    st.builds(ShuttingDown, st.integers(0, 2**40)),
+    st.builds(ShuttingDown, st.integers(0, 2**40), st.booleans()),
     st.builds(PartialResult, text=st.text(), offset_ms=MS, stability=st.none() | st.floats(0, 1)),
     st.builds(
         FinalResult,

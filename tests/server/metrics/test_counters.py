@@ -119,12 +119,16 @@ def test_refusals_closes_and_sources_are_counted_by_cause(counters: Counters) ->
     assert value(counters, "closes_total", code="1011") == 1
 
 
-def test_sessions_are_counted_that_are_kept_resumed_and_not_resumed(counters: Counters) -> None:
+def test_sessions_are_counted_kept_resumed_moved_and_not_resumed(
+    counters: Counters,
+) -> None:
     for _ in range(3):
         counters.note_kept()
     counters.note_resumed()
     counters.note_not_resumed("no room")
+    counters.note_moved()
 
+    assert value(counters, "sessions_moved_total") == 1
     assert value(counters, "sessions_kept_total") == 3
     assert value(counters, "sessions_resumed_total") == 1
     given_up = {

@@ -99,6 +99,7 @@ async def test_whether_sessions_are_written_down_is_told_where_they_are_to_be(
     async with run_server(journal=tmp_path / "journal") as journaling:
         assert value(journaling, "journal_up") == 1
     assert value(server, "journal_up") is None
+    assert value(server, "sessions_shared") is None
 
 
 async def test_the_servers_of_a_cluster_are_counted(nats: NatsServer) -> None:
@@ -111,6 +112,7 @@ async def test_the_servers_of_a_cluster_are_counted(nats: NatsServer) -> None:
         assert value(server, "cluster_servers", state="busy") == 0
         assert value(server, "pulls", role="owned") == 0
         assert value(server, "cluster_up") == 1
+        assert value(server, "sessions_shared") == 1
         await nats.kill()
 
         async def is_down() -> bool:

@@ -144,7 +144,7 @@ def _read_notice(fields: Fields) -> ServerMessage | None:
         case {"state": "stopped"}:
             return Stopped()
         case {"state": "shutting_down"}:
-            return ShuttingDown(int(read_number(fields, "at")))
+            return ShuttingDown(int(read_number(fields, "at")), fields.get("resume") is True)
         case {"error": str(error)}:
             return ErrorMessage(error)
         case _:
@@ -187,7 +187,8 @@ def _notice_fields(
             }
         case Stopped():
             return {"state": "stopped"}
-        case ShuttingDown(at):
-            return {"state": "shutting_down", "at": at}
+        case ShuttingDown(at, can_resume):
+            resume: Fields = {"resume": True} if can_resume else {}
+            return {"state": "shutting_down", "at": at} | resume
         case ErrorMessage(error):
             return {"error": error}

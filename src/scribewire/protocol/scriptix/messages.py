@@ -93,6 +93,8 @@ class ShuttingDown:
 
     at: int
     """When what has not ended is cut off, in Unix seconds."""
+    can_resume: bool = False
+    """Whether the session goes on at another server, for who comes back to it from now on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,12 +173,14 @@ class ServerConnection:
             case SpeechStarted():
                 pass  # this dialect has no message for it
 
-    def announce_shutdown(self, at: int) -> None:
+    def announce_shutdown(self, at: int, *, can_resume: bool = False) -> None:
         """Tell the client that the server goes down, at the latest then, in Unix seconds.
 
-        Owed next, now or when the time has come: `end_session`.
+        `can_resume`: another server can go on with its session from now on. Owed next, now or when
+        the time has come: `end_session`.
         """
-        self._send(Input.SERVER_SHUTTING_DOWN, ShuttingDown(at))
+        is_told = can_resume and self._is_resumable
+        self._send(Input.SERVER_SHUTTING_DOWN, ShuttingDown(at, is_told))
 
     # How to end.
 

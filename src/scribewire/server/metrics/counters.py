@@ -142,6 +142,11 @@ class Counters:
         )
         for reason in NOT_RESUMED:
             self._not_resumed.labels(reason)
+        self._moved = Counter(
+            "scribewire_sessions_moved",
+            "Sessions that go on at another server of the cluster.",
+            registry=self.registry,
+        )
 
     def open_session(self, session_id: str, wishes: Wishes) -> SessionObserver:
         """Count a session."""
@@ -184,6 +189,10 @@ class Counters:
     def note_not_resumed(self, reason: NotResumed) -> None:
         """Count one whose client has not."""
         self._not_resumed.labels(reason).inc()
+
+    def note_moved(self) -> None:
+        """Count one that goes on at another server."""
+        self._moved.inc()
 
     def _series_of_sessions(self, mode: str, language: str) -> _SessionSeries:
         labels = (mode, language)

@@ -56,6 +56,9 @@ class Figures(Collector):
         if (journal := self._services.journal) is not None:
             about = "Whether what happens in sessions is written down: 0 or 1."
             yield _plain("journal_up", about, int(journal.is_up))
+        if (shared := self._services.shared_journal) is not None:
+            about = "Whether other servers can go on with sessions of this one: 0 or 1."
+            yield _plain("sessions_shared", about, int(shared.is_up))
         yield from self._cluster()
         stuck = CounterMetricFamily(
             "scribewire_calls_stuck", "Engine calls that were given up: they did not come back."
