@@ -4,9 +4,10 @@
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: demo serve test check bench lock sbom clean help
+.PHONY: demo demo-cluster serve test check bench lock sbom clean help
 
 demo: ; @exec scripts/demo $(if $(filter command,$(origin LANGUAGE)),--language $(LANGUAGE)) $(ARGS)  ## show it working: a server, real speech, and what it heard
+demo-cluster: ; @exec scripts/demo-cluster $(ARGS)  ## show that a session outlives its server: two of them, one is killed
 serve: ; @exec scripts/serve $(ARGS)  ## start the server
 test: ; @exec scripts/test $(ARGS)    ## run the tests
 check: ; @exec scripts/check          ## format, lint, types, the architecture and the lock
@@ -14,4 +15,4 @@ bench: ; @exec scripts/bench $(ARGS)  ## measure
 lock: ; @exec scripts/lock $(ARGS)    ## write requirements/ from pyproject.toml
 sbom: ; @exec scripts/sbom $(ARGS)    ## write the bill of materials, dist/sbom.json
 clean: ; @rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist  ## remove what is made here
-help: ; @sed -n 's/^\([a-z]*\): ;.*## /\1\t/p' Makefile | expand -t 8  ## list the targets
+help: ; @sed -n 's/^\([a-z-]*\): ;.*## /\1\t/p' Makefile | expand -t 16  ## list the targets

@@ -24,7 +24,7 @@ print("ends" if signal.sigtimedwait([signal.SIGTERM], 10) else "was never told t
 """
 
 
-@pytest.mark.parametrize("target", ["serve", "demo", "bench", "test"])
+@pytest.mark.parametrize("target", ["serve", "demo", "demo-cluster", "bench", "test"])
 def test_what_ends_make_ends_what_it_has_started(target: str, tmp_path: Path) -> None:
     need_part("make")
     shutil.copy(ROOT / "Makefile", tmp_path)
