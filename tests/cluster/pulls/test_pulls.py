@@ -189,20 +189,29 @@ async def test_a_server_that_ends_is_followed_at_once(nats: NatsServer) -> None:
 
 
 @pytest.mark.slow
-async def test_without_nats_each_goes_on_and_nobody_hears_two(nats: NatsServer) -> None:
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_without_nats_each_goes_on_and_nobody_hears_two(
+    nats: NatsServer, *, hangs: bool
+) -> None:
     async with members(nats, 2, RADIO) as (owner, reader):
         here, there = await owner.let_in(), await reader.let_in()
         await until(there, RADIO)
         owner.sources.stations[0].give(second(1))
         await until(there, second(1))
-        await nats.kill()
+        if hangs:
+            nats.pause()
+        else:
+            await nats.kill()
         await come_true(lambda: bool(reader.sources.stations))
         reader.sources.stations[0].give(second(7))
         owner.sources.stations[0].give(second(2))
         await until(there, second(7))
         await until(here, second(2))
         await come_true(lambda: owner.roles == {"alone": 1})
-        await nats.start()
+        if hangs:
+            nats.go_on()
+        else:
+            await nats.start()
         assert await owner.cluster.connection.wait_up(10)
         assert await reader.cluster.connection.wait_up(10)
         owner.sources.stations[0].give(second(3))
