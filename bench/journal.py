@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from random import Random
 from zlib import crc32
 
 if not __package__:  # run as a file: Python then searches bench/ instead of the folder above it
@@ -49,6 +50,7 @@ from scribewire.wishes import Wishes
 
 RESULTS = Path(__file__).parent / "results"
 FINAL_EVERY_S = 4
+CHECKPOINT_BYTES = 4200  # of a conversation with speakers, in the middle; a new one with each final
 MINUTE_S = 60
 HOUR_S = 3600
 TEXT = "It was the epoch of belief that was the epoch of incredulity."
@@ -85,6 +87,8 @@ class OwnFormatWriter(JournalWriter):
             told = (at.at_ms, at.received_bytes, at.replay_from_bytes, at.audio_ms, at.finals)
             layout = (write_layout(at.layout) or "").encode()
             yield self._row(2, session_id, struct.pack("<6q", *told, at.settled_ms or 0) + layout)
+            if at.checkpoint is not None and entry.final is not None:
+                yield self._row(3, session_id, at.checkpoint)
 
     def _row(self, kind: int, session_id: str, content: bytes) -> bytes:
         crc = crc32(content, crc32(session_id.encode()))
@@ -166,6 +170,7 @@ def at_second(head: SessionHead, number: int, second: int) -> JournalEntry:
         finals=count,
         settled_ms=count * 4000,
         layout=WireLayout(pcm=WIRE_PCM),
+        checkpoint=Random(f"{number} {count}").randbytes(CHECKPOINT_BYTES),
     )
     final = JournaledFinal(number=count, final=make_final(count, second)) if is_final else None
     return JournalEntry(head=head, final=final, position=position)
