@@ -8,7 +8,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scribewire.audio.resampler import Resampler
+from scribewire.audio.resampler import Resampler, find_joint
 
 if TYPE_CHECKING:
     from scribewire.types import Samples
@@ -75,3 +75,20 @@ def test_the_right_rate_passes_untouched() -> None:
 @pytest.mark.parametrize("rate_hz", [16_000, 48_000])
 def test_no_audio_has_no_tail(rate_hz: int) -> None:
     assert resample(noise(0), rate_hz, []).size == 0
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 24_000, 32_000, 48_000])
+@pytest.mark.parametrize("sample", [0, 1, 3_999, 4_001, 16_384, 61_443, 79_999])
+def test_one_that_joins_in_the_midst_changes_no_bit(rate_hz: int, sample: int) -> None:
+    samples = noise(rate_hz * 5, scale=0.3)
+    joint = find_joint(rate_hz, sample)
+    assert joint is not None
+
+    joined = resample(samples[joint.begin :], rate_hz, [1000])[joint.skipped :]
+
+    assert np.array_equal(joined, resample(samples, rate_hz, [])[sample:])
+    assert joint.begin >= (sample - 7_000) * rate_hz // 16_000
+
+
+def test_of_other_rates_no_joint_is_known() -> None:
+    assert find_joint(44_100, 1000) is None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scribewire.audio.pcm import WIRE_PCM
+from scribewire.audio.pcm import WIRE_PCM, Encoding, PcmFormat
 from scribewire.audio.sniff import SNIFF_LIMIT
 from scribewire.audio.wire import CompressedAudio, WireDecoder, WireLayout
 from scribewire.errors import ClientFault
@@ -222,3 +222,32 @@ def test_with_its_layout_a_stream_is_heard_from_its_midst() -> None:
 
     assert rest.layout == layout
     assert heard.tolist() == decode(data).tolist()[1000:]
+
+
+@pytest.mark.parametrize("encoding", ["mulaw", "s16", "f32"])
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 48_000])
+@pytest.mark.parametrize("sample", [0, 700, 9_001, 20_480])
+def test_from_a_joint_on_the_samples_are_the_same(
+    encoding: Encoding, rate_hz: int, sample: int
+) -> None:
+    pcm = PcmFormat(encoding=encoding, channels=1, rate_hz=rate_hz)
+    layout = WireLayout(pcm=pcm, header_bytes=58)
+    noise = np.random.default_rng(5).standard_normal(rate_hz * 2).astype("<f4") / 8
+    data = bytes(58) + (noise.tobytes() if encoding == "f32" else noise.tobytes()[: rate_hz * 4])
+    whole = WireDecoder(layout, begin=58)
+    expected = np.concatenate([whole.receive_bytes(data[58:]), whole.receive_end()])
+    joint = layout.joint_for(sample)
+    joined = WireDecoder(layout, begin=joint.begin, skipped=joint.skipped)
+
+    pieces = [joined.receive_bytes(data[joint.begin :][:501])]
+    pieces += [joined.receive_bytes(data[joint.begin :][501:]), joined.receive_end()]
+
+    assert layout.is_exact
+    assert np.array_equal(np.concatenate(pieces), expected[sample:])
+
+
+def test_what_is_mixed_or_of_an_odd_rate_is_joined_nowhere() -> None:
+    stereo = PcmFormat(encoding="s16", channels=2, rate_hz=16_000)
+    odd = PcmFormat(encoding="s16", channels=1, rate_hz=44_100)
+
+    assert [WireLayout(pcm=one).is_exact for one in (WIRE_PCM, stereo, odd)] == [True, False, False]

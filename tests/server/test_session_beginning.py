@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from scribewire.audio.pcm import WIRE_PCM, PcmFormat
@@ -145,6 +146,28 @@ async def test_another_recognizer_finds_the_rest_from_there(
     session = open_session("5e55", STARTED, server.services, beginning=other)
     assert session.received_bytes == anew.received_bytes
     await session.aclose()
+
+
+async def test_one_that_is_resampled_is_heard_from_a_joint(server: RunningServer) -> None:
+    drawn = np.frombuffer(draw_pcm(SAID), "<i2")[::2].tobytes()
+    data = wav(drawn, rate_hz=8000)
+    expected = await go_on(server, FRESH, data)
+    settled, known = await cut_off(server, data[:50_000], expected)
+    assert settled.layout is not None
+    assert settled.checkpoint is not None
+    sealed = open_sealed(settled.checkpoint.content)
+    beginning = SessionBeginning(
+        checkpoint=sealed.checkpoint,
+        received_bytes=settled.bytes,
+        skipped_samples=settled.layout.joint_for(sealed.checkpoint.begin).skipped,
+        layout=settled.layout,
+        finals=tuple(known),
+        final_count=len(known),
+        told_utterances=known[-1].utterance + 1,
+    )
+
+    assert await go_on(server, beginning, data) == expected
+    assert len(expected) > len(known) > 0
 
 
 async def test_what_was_told_behind_the_checkpoint_is_not_told_again(server: RunningServer) -> None:

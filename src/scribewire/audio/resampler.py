@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,34 @@ if TYPE_CHECKING:
 # Libsoxr's own default. 0.4 ms of work per second of audio at 192 kHz, so there is no reason
 # to take less, and speech holds nothing that VHQ would add.
 QUALITY = "HQ"
+
+
+# Where a stream may be joined so that after a while the output is the same to the last bit: libsoxr
+# works in blocks, and there another stream's blocks begin where this one's do. In samples of each
+# rate, found by trying; of other rates no such place is known. tests/audio/test_resampler.py tells
+# when libsoxr has changed.
+_BLOCKS = {SAMPLE_RATE: 1, 8000: 830, 24_000: 2202, 32_000: 1660, 48_000: 4404}
+_SETTLING = 4000  # samples of output; 1660 were found
+
+
+@dataclass(frozen=True, slots=True)
+class ResamplerJoint:
+    """Where to begin in the midst of a stream, to go on as if from its beginning."""
+
+    begin: int
+    """The first sample to take, at its own rate."""
+    skipped: int
+    """Of the output, how many samples to leave out."""
+
+
+def find_joint(rate_hz: int, sample: int) -> ResamplerJoint | None:
+    """Return where to begin for output from one of its samples on; None: only at the beginning."""
+    block = _BLOCKS.get(rate_hz)
+    if block is None:
+        return None
+    settling = 0 if rate_hz == SAMPLE_RATE else _SETTLING
+    begin = max(sample - settling, 0) * rate_hz // SAMPLE_RATE // block * block
+    return ResamplerJoint(begin, sample - begin * SAMPLE_RATE // rate_hz)
 
 
 class Resampler:

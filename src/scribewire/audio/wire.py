@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scribewire.audio.mixer import Mixer
 from scribewire.audio.pcm import WIRE_PCM, PcmFormat, as_wired, decode_channels, decode_pcm
-from scribewire.audio.resampler import Resampler
+from scribewire.audio.resampler import Resampler, ResamplerJoint, find_joint
 from scribewire.audio.sniff import sniff
 from scribewire.audio.wav import REMEDY
 from scribewire.audio.wav_stream import WavStream
@@ -43,8 +43,17 @@ class WireLayout:
 
     @property
     def is_exact(self) -> bool:
-        """Whether what is behind a byte gives the same samples whatever was before it."""
-        return self.pcm.channels == 1 and self.pcm.rate_hz == SAMPLE_RATE
+        """Whether there are places from which on the samples are the same to the last bit.
+
+        How channels are mixed depends on all that was before.
+        """
+        return self.pcm.channels == 1 and find_joint(self.pcm.rate_hz, 0) is not None
+
+    def joint_for(self, sample: int) -> ResamplerJoint:
+        """Return from which byte on, and behind how many samples, the samples from one on come."""
+        found = find_joint(self.pcm.rate_hz, sample)
+        assert found is not None, "it is exact"
+        return replace(found, begin=self.header_bytes + found.begin * self.pcm.block_bytes)
 
     def byte_of(self, sample: int) -> int:
         """Return which byte begins the block that holds a sample at 16 kHz."""
@@ -57,11 +66,15 @@ class WireDecoder:
     The stream is PCM (16-bit little-endian, 16 kHz, mono) unless it begins with a WAV header,
     which may declare another format. The same bytes give the same samples however they are cut
     into messages. Until it is known which, some bytes are held back. With a layout it goes on in
-    the midst of a stream, at the byte `begin`, where one of its blocks does.
+    the midst of a stream, at the byte `begin`, where one of its blocks does; the first samples are
+    `skipped`.
     """
 
-    def __init__(self, layout: WireLayout | None = None, *, begin: int = 0) -> None:
+    def __init__(
+        self, layout: WireLayout | None = None, *, begin: int = 0, skipped: int = 0
+    ) -> None:
         self._layout = layout
+        self._skipped = skipped  # that are still to be left out
         self._head = bytearray()  # held back until it is known what this is
         self._wav = None if layout is None else _wav_from(layout, begin)  # set if it is a WAV
         # Set once the format is known.
@@ -87,7 +100,9 @@ class WireDecoder:
             self._refusal = fault.message
             self._head.clear()
             raise
-        return np.empty(0, np.float32) if self._stream is None else self._stream.receive(audio)
+        if self._stream is None:
+            return np.empty(0, np.float32)
+        return self._left_of(self._stream.receive(audio))
 
     def receive_end(self) -> Samples:
         """Return the last samples; the first bytes of a sample that never came are dropped.
@@ -95,13 +110,18 @@ class WireDecoder:
         Nothing may be received afterwards.
         """
         if self._stream is not None:
-            return self._stream.receive_end()
+            return self._left_of(self._stream.receive_end())
         held = bytes(self._head)
         self._head.clear()
         if not held or self._wav is not None or sniff(held).kind == "wav":
             return np.empty(0, np.float32)  # nothing, or a header that ended before its audio
         stream = _PcmStream(WIRE_PCM)
         return np.concatenate([stream.receive(held), stream.receive_end()])
+
+    def _left_of(self, samples: Samples) -> Samples:
+        count = min(self._skipped, len(samples))
+        self._skipped -= count
+        return samples[count:] if count else samples
 
     def _unwrap(self, data: bytes) -> bytes:
         """Return the audio in what has come, and know its format when there is any."""

@@ -85,15 +85,16 @@ def _from_checkpoint(
             LogLine("checkpoint_unread", words, session=back.session_id, reason=str(fault))
         )
         return None
-    begin = at.layout.byte_of(sealed.checkpoint.begin)
-    if back.oldest_byte > begin:
+    joint = at.layout.joint_for(sealed.checkpoint.begin) if at.layout.is_exact else None
+    if joint is None or back.oldest_byte > joint.begin:
         return None
     return replace(
         anew,
         checkpoint=sealed.checkpoint,
         made_by=sealed.made_by,
         otherwise=anew,
-        received_bytes=begin,
+        received_bytes=joint.begin,
+        skipped_samples=joint.skipped,
         # It may be older than the last final, which it finds again.
         told_utterances=anew.finals[-1].utterance + 1 if anew.finals else 0,
     )

@@ -55,6 +55,8 @@ class SessionBeginning:
     """Where others begin."""
     received_bytes: int = 0
     """Of audio, before."""
+    skipped_samples: int = 0
+    """How many are left out of what follows: they are heard so that the others are right."""
     counted_samples: int = 0
     """How much audio was counted before for its key."""
     layout: WireLayout | None = None
@@ -78,7 +80,7 @@ class SessionBeginning:
         if checkpoint is None:
             return SettledAudio(bytes=layout.byte_of(whole), samples=whole, layout=layout)
         return SettledAudio(
-            bytes=layout.byte_of(min(whole, checkpoint.begin)),
+            bytes=min(layout.byte_of(whole), layout.joint_for(checkpoint.begin).begin),
             samples=whole,
             layout=layout,
             checkpoint=checkpoint,

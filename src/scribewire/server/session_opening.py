@@ -63,7 +63,11 @@ def open_session(
         wishes,
         stream=stream,
         pushed=PushedAudio(
-            pcm=WireDecoder(beginning.layout, begin=beginning.received_bytes),
+            pcm=WireDecoder(
+                beginning.layout,
+                begin=beginning.received_bytes,
+                skipped=beginning.skipped_samples,
+            ),
             media=PushedMedia(services.sources.decoders, _track_wish(wishes)),
         ),
         source=_pull(services, started),
