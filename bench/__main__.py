@@ -29,6 +29,7 @@ BENCHES = {
     "cuts": "what cutting long speech costs",
     "cuts_drill": "sessions whose connections are reset at any moment (needs no manifest)",
     "english_unchanged": "English of an earlier version and of this one, side by side",
+    "engine_process": "one process with the models for several servers; batches (no manifest)",
     "floods": "clients without a key that do all they can, beside live sessions",
     "fuzz": "mutated messages by the million, to the protocol core and to a server",
     "hostile_bodies": "sources that make work for the event loop, beside live sessions",

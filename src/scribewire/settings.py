@@ -152,6 +152,11 @@ class Settings(ServerLimits):
         description="Server processes on this machine that share the port, each with its share of "
         "the cores.",
     )
+    engine_socket: Path | None = Field(
+        default=None,
+        description="Socket of a `scribewire engine` that has the models for several servers of "
+        "this machine; none: this process has them.",
+    )
     metrics_port: int | None = Field(
         default=None,
         ge=0,

@@ -95,6 +95,23 @@ def run(command, *arguments):
 for one in run("list")["sessions"][:1]:
     assert run("export", one["id"])["finals"]
 """
+# As a server does with --engine-socket.
+ASK_THE_ENGINE: Final = """
+import sys
+from pathlib import Path
+from scribewire.engines.on_demand import load_engine
+from scribewire.models.cache import ModelCache
+from scribewire.runtime.self_measurement import measure_costs
+from scribewire.runtime.shared_engine.engines import shared_engines
+from scribewire.runtime.shared_engine.link import EngineLink
+from scribewire.settings import Settings
+engines = shared_engines(
+    Settings(languages=("en",)), ModelCache(), EngineLink(Path(sys.argv[1]))
+)
+load_engine(engines.speech[0])
+print(len(measure_costs(engines)))
+engines.close()
+"""
 # As `transcribe mic` does it, but for the recording.
 FIND_A_MICROPHONE: Final = """
 import contextlib
@@ -155,6 +172,10 @@ class Machine:
     @property
     def journal(self) -> Path:
         return self.home / "journal"
+
+    @property
+    def engine_socket(self) -> Path:
+        return self.folder / "held" / "socket"
 
     @property
     def temporary(self) -> Path:
@@ -221,6 +242,22 @@ class Machine:
             _, log = await process.communicate()
         assert process.returncode == ExitCode.DONE, log.decode()
 
+    @asynccontextmanager
+    async def hold_models(self) -> AsyncIterator[None]:
+        """Run an engine process, until the context is left."""
+        socket = ("--socket", str(self.engine_socket), "--languages", "en")
+        process = await self.start("engine", (*SCRIBEWIRE, "engine", *socket))
+        assert process.stdout is not None
+        try:
+            line = (await process.stdout.readline()).decode()
+            assert line == f"listening: {self.engine_socket}\n"
+            yield
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGTERM)
+            _, log = await process.communicate()
+        assert process.returncode == ExitCode.DONE, log.decode()
+
     @cached_property
     def traces(self) -> dict[str, Trace]:
         """What each program did, once all have ended."""
@@ -250,6 +287,7 @@ class Machine:
                 name.split(maxsplit=1)[0] in ("serve", "sessions")
                 and (path == self.journal or path.is_relative_to(self.journal))
             )
+            or (name == "engine" and path in (self.engine_socket, self.engine_socket.parent))
             or path in (self.cache.parent, Path(os.devnull))
             or path.is_relative_to(self.cache)
             or path.is_relative_to(self.temporary)
@@ -296,6 +334,8 @@ async def use_everything(machine: Machine, pcm: bytes) -> None:
             machine.run("client", *use_the_client, "en"),
             machine.run("cluster", *SCRIBEWIRE, "cluster", "status", "--cluster", nats.url),
         )
+        async with machine.hold_models():
+            await machine.run("shared", *python, ASK_THE_ENGINE, str(machine.engine_socket))
         await machine.run("sessions", *python, USE_SESSIONS, str(machine.journal))
         # The server has taken the key by now; it goes down by that.
         operator = machine.said["keys create"].split()[1]
@@ -323,6 +363,7 @@ def test_no_command_reaches_beyond_the_machine_or_writes_outside_its_cache(used:
     assert all(used.database in used.traces[name].written for name in ("keys", "serve"))
     assert len(used.said["cluster"].splitlines()) == 2  # a head, and the server
     assert used.said["CTranslate2"] == "set()\n"
+    assert used.said["shared"] == "1\n"
     assert {name.split()[0] for name in used.watched} >= COMMANDS
     assert (used.strangers(), used.written_elsewhere()) == ({}, {})
     assert list(used.temporary.iterdir()) == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -305,3 +306,15 @@ def test_finals_of_a_slow_model_are_not_taken_for_late_ones() -> None:
         with some.session(speech=SLOW_ENGINE):
             assert some.refusal(busy, speech=ENGINE) is None
         assert some.refusal(busy, speech=ENGINE) is not None
+
+
+def test_workers_that_others_take_are_no_room() -> None:
+    mine = admission()
+    free = load(engine_load(0.5, streams=5, typical_share=0.1))
+    with mine.session(speech=ENGINE):
+        before = mine.expected_share(free, speech=ENGINE)
+        shared = replace(free, others_share=0.5)
+
+        assert mine.expected_share(shared, speech=ENGINE) == pytest.approx(before + 0.5)
+        assert mine.refusal(free, speech=ENGINE) is None
+        assert mine.refusal(replace(free, others_share=1.0), speech=ENGINE) is not None

@@ -57,6 +57,17 @@ def test_partials_are_not_thinned_out_for_ever() -> None:
     assert LoadMeter(1).partial_interval_s(10_000, now) == MAX_PARTIAL_INTERVAL_S
 
 
+def test_what_others_take_of_the_workers_is_not_left_for_partials() -> None:
+    taken = LoadMeter(2, others_share=lambda: 0.5)
+    away = LoadMeter(2, others_share=lambda: 1.0)
+
+    alone_s = LoadMeter(2).partial_interval_s(10, 0.0)
+
+    assert taken.partial_interval_s(10, 0.0) == pytest.approx(alone_s * 0.95 / 0.45)
+    assert away.partial_interval_s(10, 0.0) == MAX_PARTIAL_INTERVAL_S
+    assert taken.loads_at(0.0).others_share == 0.5
+
+
 def test_files_do_not_thin_out_partials() -> None:
     meter = LoadMeter(2)
     before = meter.partial_interval_s(4, NOW)

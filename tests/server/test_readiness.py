@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -21,6 +21,21 @@ async def test_where_no_place_is_left_the_server_is_busy() -> None:
         found = find_hindrances(server.services)
 
     assert found == (Hindrance("busy", "no place is left"),)
+
+
+async def test_while_the_engine_process_is_away_no_session_should_come() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Away(Engines):
+        @property
+        def why_away(self) -> str | None:
+            return "the engine process at /run/scribewire/socket has gone"
+
+    engine = ScriptedEngine()
+    async with run_server(Away(ScriptedVad(), (engine,))) as server:
+        found = find_hindrances(server.services)
+
+    assert found[0] == Hindrance("away", "the models cannot be asked at this moment")
+    assert count_room(server.services) == 0
 
 
 async def test_a_place_that_is_given_back_makes_it_ready_again_after_a_while() -> None:

@@ -21,14 +21,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from scribewire.capacity.load import Target
-from scribewire.engines.loader import configured_engines
 from scribewire.engines.onnx import OnnxSession, Tensor
 from scribewire.errors import ServerFault
 from scribewire.models.cache import ModelCache
 from scribewire.runtime.memory import held_bytes, peak_bytes
 from scribewire.runtime.self_measurement import measure_costs
-from scribewire.runtime.threads import count_workers
 from scribewire.server.run import load_first, prepare_process, serving
+from scribewire.server.scheduling import find_engines
 from scribewire.settings import Settings
 
 ADMIT_ALL: Final = {"SCRIBEWIRE_MAX_FINAL_LATENCY_MS": "0"}
@@ -160,7 +159,7 @@ async def _serve_until_input_ends() -> None:
     settings = Settings.model_validate({})
     meter = EngineMeter()
     cache = ModelCache(directory=settings.cache_dir)
-    engines = configured_engines(settings, cache, threads=count_workers(settings.workers))
+    engines = find_engines(settings, cache)
     load_first(engines, settings)
     prepare_process()
     questions = asyncio.StreamReader()

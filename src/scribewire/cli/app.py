@@ -12,6 +12,7 @@ from scribewire.cli.bench import bench
 from scribewire.cli.cluster import cluster
 from scribewire.cli.doctor import doctor
 from scribewire.cli.drain import drain
+from scribewire.cli.engine import engine
 from scribewire.cli.exits import CommandFault, ExitCode
 from scribewire.cli.keys import keys
 from scribewire.cli.probe import probe
@@ -35,6 +36,10 @@ app = typer.Typer(
 app.command(epilog="Example: SCRIBEWIRE_KEYS=one,two scribewire serve --host 0.0.0.0 --port 9000")(
     serve
 )
+app.command(
+    epilog="Example: scribewire engine --socket ~/scribewire-engine/socket\n\n"
+    "Example: scribewire serve --engine-socket ~/scribewire-engine/socket --port 8001"
+)(engine)
 app.command(
     epilog="Example: scribewire transcribe talk.mp4 --output talk.srt\n\n"
     "Example: scribewire transcribe https://radio.example/live.mp3\n\n"

@@ -60,6 +60,11 @@ class Engines:
         """Return the engine of a session; see `LanguageTable.speech_for`. Raises ServerFault."""
         return self.table.speech_for(language, mode, languages)
 
+    @property
+    def why_away(self) -> str | None:
+        """Why none of them can be asked at this moment; None: they can."""
+        return None
+
     def answer(self, request: Request, speech: SpeechEngine) -> Result:
         """Run a request on the engine that it is for; `speech` is the one of its stream."""
         if isinstance(request, VadRequest):

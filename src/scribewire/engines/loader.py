@@ -153,12 +153,18 @@ def _check_gpu(table: LanguageTable) -> None:
 
 
 def _load_others(place: ModelPlace, speaker_model: Path | None) -> tuple[SileroVad, Voices | None]:
-    vad = SileroVad.load(SILERO_VAD, place.model_dir)
-    vad.measure(VadRequest(np.zeros(FRAME_SAMPLES, np.float32), None))  # reads its pages in
+    vad = load_vad(place)
     voices = load_voices(
         place.model_dir, place.cache, speaker_model=speaker_model, device=place.device
     )
     return vad, voices
+
+
+def load_vad(place: ModelPlace) -> SileroVad:
+    """Load what finds out where speech is. Raises ModelFault."""
+    vad = SileroVad.load(SILERO_VAD, place.model_dir)
+    vad.measure(VadRequest(np.zeros(FRAME_SAMPLES, np.float32), None))  # reads its pages in
+    return vad
 
 
 def load_voices(

@@ -77,6 +77,12 @@ class BatchRunners(Generic[Item]):
         self._threads: list[threading.Thread] = []
         self._is_stopped = threading.Event()
 
+    @property
+    def waiting(self) -> int:
+        """How many calls have not begun."""
+        with self._news:
+            return len(self._pool)
+
     def start(self) -> None:
         """Start the threads."""
         for _ in range(self._count):

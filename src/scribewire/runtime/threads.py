@@ -42,25 +42,24 @@ def schedule_on_threads(
     workers: int | None = None,
     max_call_s: float = MAX_CALL_S,
     batch_window_s: float | None = None,
+    decoders: Workers | None = None,
     observer: Observer = UNOBSERVED,
 ) -> Scheduler:
     """Return a scheduler whose calls run on threads; close it before the engines.
 
     `workers` decode side by side, by default as many as there are cores; `max_call_s` is how long
     a call may take. With `batch_window_s`, calls that an engine can run together are, and wait for
-    others for so long. Others measure speech probabilities: those take a fraction of a millisecond
-    and everything waits for them, so they never stand behind a decode.
+    others for so long. `decoders` stand in for these threads. Others measure speech probabilities:
+    those take a fraction of a millisecond and everything waits for them, so they never stand behind
+    a decode.
     """
     count = count_workers(workers)
-    decoders: Workers
-    if batch_window_s is None:
-        decoders = Threads(engines, "decoder", count=count, max_call_s=max_call_s)
-    else:
-        decoders = Batches(
+    if batch_window_s is not None:
+        decoders = decoders or Batches(
             engines, "decoder", count=count, window_s=batch_window_s, max_call_s=max_call_s
         )
     return Scheduler(
-        decoders,
+        decoders or Threads(engines, "decoder", count=count, max_call_s=max_call_s),
         listeners=Threads(
             engines,
             "listener",

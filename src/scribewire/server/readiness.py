@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 LOOK_AGAIN_S: Final = 1.0
 """How often a server looks by itself, so that nobody need ask it often."""
 
-Obstacle = Literal["draining", "loading", "busy"]
-"""Going down; a model of those that are loaded at the start is not in memory; no place is left, or
-was none a moment ago."""
+Obstacle = Literal["draining", "loading", "away", "busy"]
+"""Going down; a model of those that are loaded at the start is not in memory; the engine process
+that has the models is not there; no place is left, or was none a moment ago."""
 
 _FULL = "no place is left"
 _RECENTLY_FULL = "no place was left a moment ago"
@@ -46,7 +46,7 @@ def count_room(services: Services) -> int:
 
     Who comes may ask for either mode: it is of the one that more fit of.
     """
-    if services.draining.has_begun.is_set():
+    if services.draining.has_begun.is_set() or services.engines.why_away is not None:
         return 0
     loads, engines = services.scheduler.loads(), services.engines.table.default_engines
     return max(services.admission.room(loads, speech=engine) for engine in engines)
@@ -87,6 +87,8 @@ def _hindrances(services: Services) -> Iterator[Hindrance]:
     first = table.serving if services.settings.preload else table.default_engines
     if not all(is_resident(engine) for engine in first):
         yield Hindrance("loading", "a model that is loaded at the start is not in memory")
+    if services.engines.why_away is not None:
+        yield Hindrance("away", "the models cannot be asked at this moment")
     room = count_room(services)
     if not _is_on(services, room) and not services.draining.has_begun.is_set():
         yield Hindrance("busy", _RECENTLY_FULL if room else _FULL)

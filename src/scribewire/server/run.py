@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scribewire.engines.loader import configured_engines
 from scribewire.engines.on_demand import OnDemandEngine, is_resident, load_engine
 from scribewire.engines.served import languages_by_model, name_of
 from scribewire.errors import ServerFault
@@ -26,7 +25,6 @@ from scribewire.runtime.observer import together
 from scribewire.runtime.residence import CLOSE_PATIENCE_S as LOAD_PATIENCE_S
 from scribewire.runtime.scheduler import CLOSE_PATIENCE_S as CALLS_PATIENCE_S
 from scribewire.runtime.self_measurement import measure_costs
-from scribewire.runtime.threads import count_workers
 from scribewire.server.address import address_of, bind, open_port
 from scribewire.server.app import make_app
 from scribewire.server.certificate import ServerCertificate
@@ -48,7 +46,7 @@ from scribewire.server.making import make_services
 from scribewire.server.metrics.counters import Counters
 from scribewire.server.metrics.page import serving_page
 from scribewire.server.readiness import looking_often
-from scribewire.server.scheduling import make_scheduler
+from scribewire.server.scheduling import find_engines, make_scheduler
 from scribewire.server.services import Services
 from scribewire.server.tracing import start_tracing
 from scribewire.server.websocket_talk import WebSocketLimits
@@ -102,9 +100,7 @@ def serve(
     loaded before the port opens. One of several processes has its port `shared` with the others,
     and ends as it is ordered to. Raises ModelFault or ServerFault when the server cannot start.
     """
-    engines = configured_engines(
-        settings, _model_cache(settings), threads=count_workers(settings.workers)
-    )
+    engines = find_engines(settings, model_cache(settings))
     for why in engines.missing:
         _log.info(LogLine("not_served", "= not served: {reason}", reason=why))
     try:
@@ -296,7 +292,8 @@ def _limits_of_clients(settings: Settings) -> WebSocketLimits:
     )
 
 
-def _model_cache(settings: Settings) -> ModelCache:
+def model_cache(settings: Settings) -> ModelCache:
+    """Return where prepared models are kept; what it does is told in the log."""
     return ModelCache(
         directory=settings.cache_dir,
         on_progress=lambda text: _log.info(LogLine("model_files", "= {text}", text=text)),

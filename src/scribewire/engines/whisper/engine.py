@@ -143,7 +143,7 @@ class WhisperEngine:
     def batch_key(self, request: DecodeRequest) -> BatchShape | None:
         """Return the shape of what the library is asked; with one shape, one call does.
 
-        Partials on a GPU have one. On a processor a batch brings no more than 1.3 to 1.5 times as
+        Partials on a GPU have one. On a processor a batch brings hardly 1.4 times as
         much, and all of it as late as its last. There a final is the same byte for byte in any
         company of its shape, which the tests hold; on a GPU that has not been measured, so finals
         are alone.

@@ -1,0 +1,1 @@
+"""One process with the models, for several servers of a machine: both ends of its Unix socket."""

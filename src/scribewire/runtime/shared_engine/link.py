@@ -1,0 +1,357 @@
+"""A server's side: one connection to the engine process, which comes back by itself.
+
+Theory of operation. A thread connects, reads answers, and connects again when the process is gone;
+another gives up calls that are not answered. Whatever is asked while nobody is there fails at once,
+and what was under way when it went fails too, in words: a call is never run twice. When it comes
+back it must be what it was before, to the last number (offer.py); models that this server uses are
+loaded there before anything else is asked.
+
+A process that has not said a word for as long as a call may take hangs: it is taken for gone.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import queue
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from scribewire import __version__
+from scribewire.errors import ServerFault
+from scribewire.log_line import LogLine
+from scribewire.runtime import parcel
+from scribewire.runtime.load import WINDOW_S
+from scribewire.runtime.parcel import pack
+from scribewire.runtime.shared_engine.frames import (
+    Frame,
+    FrameKind,
+    pack_ask,
+    pack_told,
+    read_result,
+    unpack_answer,
+    unpack_told,
+)
+from scribewire.runtime.shared_engine.offer import PROTOCOL, Offer, check_models, read_offer
+from scribewire.runtime.shared_engine.place import check_path
+from scribewire.runtime.shared_engine.wire import Wire
+from scribewire.runtime.threads import MAX_CALL_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from scribewire.recognition.requests import Request
+    from scribewire.runtime.workers import Outcome
+
+PATIENCE_S: Final = MAX_CALL_S + 5.0  # longer than the engine process's own, which says more
+LOAD_PATIENCE_S: Final = 300.0  # a large model from a slow disk
+HELLO_PATIENCE_S: Final = 5.0
+RETRY_S: Final = 0.5
+
+_log = logging.getLogger("scribewire.engines")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkAnswer:
+    """What became of a call."""
+
+    outcome: Outcome | None
+    """None: it is no result, but what is `told`."""
+    told: Mapping[str, object] = field(default_factory=dict)
+    busy_s: float | None = None
+    """How much of a worker's time it took; None: nobody knows."""
+    is_given_up: bool = False
+    """Whether it was waited for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    take: Callable[[LinkAnswer], None]
+    since: float
+    patience_s: float
+
+
+class EngineLink:
+    """The connection of a server to the engine process at `path`."""
+
+    def __init__(
+        self, path: Path, *, patience_s: float = PATIENCE_S, retry_s: float = RETRY_S
+    ) -> None:
+        self._path = path
+        self._patience_s = patience_s
+        self._retry_s = retry_s
+        self._asking = threading.Lock()  # beside the calls of streams, there is room for one
+        self._lock = threading.Lock()  # guards everything below
+        self._wire: Wire | None = None  # while it is there, and all it must have is loaded
+        self._why_down = f"the engine process at {path} has not been asked yet"
+        self._offer: Offer | None = None  # of the first connection; the later ones must equal it
+        self._loaded: dict[str, None] = {}  # what this server uses
+        self._asked: dict[int, _Asked] = {}
+        self._number = 0
+        self._heard_at = 0.0
+        self._others = (0.0, 0.0)  # their share, and when it was told
+        self._is_closed = threading.Event()
+
+    @property
+    def offer(self) -> Offer:
+        """What the engine process has; only once it is connected."""
+        assert self._offer is not None, "connect first"
+        return self._offer
+
+    @property
+    def why_down(self) -> str | None:
+        """Why nothing can be asked now; None: it can."""
+        with self._lock:
+            return None if self._wire is not None else self._why_down
+
+    @property
+    def others_share(self) -> float:
+        """Which part of the workers' time is not to be had: others' lately, or all of it."""
+        with self._lock:
+            if self._wire is None:
+                return 1.0
+            share, at = self._others
+        return share * math.exp(-(time.monotonic() - at) / WINDOW_S)
+
+    def connect(self, wanted: Mapping[str, Mapping[str, object]]) -> None:
+        """Connect for the first time. Raises ServerFault, also where a `wanted` model is another.
+
+        From then on it stays connected, or comes back.
+        """
+        check_path(self._path)
+        try:
+            wire, offer = self._dial()
+        except OSError as error:
+            raise ServerFault(
+                f"engine process at {self._path}: {error.strerror or error}; start it with "
+                "`scribewire engine --socket`"
+            ) from error
+        try:
+            check_models(offer, wanted)
+        except ServerFault:
+            wire.close()
+            raise
+        self._offer = offer
+        with self._lock:
+            self._wire, self._heard_at = wire, time.monotonic()
+        for target in (self._stay, self._watch):
+            threading.Thread(target=target, name="engine-link", daemon=True).start()
+
+    def submit(self, name: str, request: Request, take: Callable[[LinkAnswer], None]) -> None:
+        """Ask for a request to be run on a model.
+
+        No more than `offer.credit` at a time. `take` is called once with what becomes of it, from
+        any thread, this one included.
+        """
+        try:
+            body = pack_ask(name, pack(request))
+        except ServerFault as fault:
+            take(LinkAnswer(fault))
+            return
+        self._send(FrameKind.ASK, body, take, self._patience_s)
+
+    def ask(self, name: str, request: Request) -> Outcome:
+        """Have a request run, and wait for what becomes of it; one at a time, of all threads."""
+        answers: queue.SimpleQueue[LinkAnswer] = queue.SimpleQueue()
+        with self._asking:
+            self.submit(name, request, answers.put)
+            outcome = answers.get().outcome
+        assert outcome is not None, "a call is answered by a result"
+        return outcome
+
+    def load(self, name: str) -> str | None:
+        """Have a model loaded, now and whenever the process comes back; return its device.
+
+        Raises ServerFault.
+        """
+        answers: queue.SimpleQueue[LinkAnswer] = queue.SimpleQueue()
+        self._send(FrameKind.LOAD, name.encode(), answers.put, LOAD_PATIENCE_S)
+        device = _device_of(answers.get())
+        with self._lock:
+            self._loaded[name] = None
+        return device
+
+    def close(self) -> None:
+        """Leave the engine process; what is under way fails."""
+        self._is_closed.set()
+        with self._lock:
+            wire = self._wire
+        if wire is not None:
+            wire.shut()
+
+    def _dial(self) -> tuple[Wire, Offer]:
+        connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connected.settimeout(HELLO_PATIENCE_S)
+            connected.connect(str(self._path))
+        except OSError:
+            connected.close()
+            raise
+        wire = Wire(connected)
+        try:
+            offer = _read_hello(wire.receive_within(HELLO_PATIENCE_S))
+            ours = {"version": __version__, "protocol": PROTOCOL, "parcel": parcel.VERSION}
+            wire.send(Frame(FrameKind.HELLO, 0, pack_told(ours)))
+        except (OSError, ServerFault):
+            wire.close()
+            raise
+        return wire, offer
+
+    def _send(
+        self, kind: FrameKind, body: bytes, take: Callable[[LinkAnswer], None], patience_s: float
+    ) -> None:
+        with self._lock:
+            wire, why = self._wire, self._why_down
+            if wire is not None:
+                self._number += 1
+                number = self._number
+                self._asked[number] = _Asked(take, time.monotonic(), patience_s)
+        if wire is None:
+            take(LinkAnswer(ServerFault(why)))
+            return
+        try:
+            wire.send(Frame(kind, number, body))
+        except OSError:
+            wire.shut()  # who reads it finds out, and fails all that is under way
+        except ServerFault as fault:
+            self._answer(number, LinkAnswer(fault))
+
+    def _stay(self) -> None:
+        """Read answers for as long as the process is there, and wait for it when it is not."""
+        while not self._is_closed.is_set():
+            with self._lock:
+                wire = self._wire
+            if wire is None:
+                self._is_closed.wait(self._retry_s)
+                self._come_back()
+                continue
+            self._read(wire)
+            self._lose(wire, f"the engine process at {self._path} has gone")
+        with self._lock:  # it may have come back at the last moment
+            wire, self._wire = self._wire, None
+            self._why_down = "this server has left the engine process"
+        if wire is not None:
+            wire.close()
+        self._fail_all(ServerFault(self._why_down))
+
+    def _read(self, wire: Wire) -> None:
+        try:
+            while (frame := wire.receive()) is not None:
+                self._heard_at = time.monotonic()
+                self._answer(frame.number, self._read_answer(frame))
+        except ServerFault as fault:
+            _log.warning(LogLine("engine_unread", "! engine process: {reason}", reason=fault))
+
+    def _read_answer(self, frame: Frame) -> LinkAnswer:
+        if frame.kind is FrameKind.ANSWER:
+            told = unpack_answer(frame.body)
+            with self._lock:
+                self._others = (told.others_share, time.monotonic())
+            return LinkAnswer(read_result(told.parcel), busy_s=told.busy_s)
+        if frame.kind is FrameKind.FAULT:
+            words = unpack_told(frame.body).get("words")
+            return LinkAnswer(ServerFault(str(words)))
+        if frame.kind is FrameKind.LOADED:
+            return LinkAnswer(None, told=unpack_told(frame.body))
+        raise ServerFault(f"it says {frame.kind.name}: expected an answer")
+
+    def _answer(self, number: int, answer: LinkAnswer) -> None:
+        with self._lock:
+            asked = self._asked.pop(number, None)
+        if asked is not None:
+            asked.take(answer)
+
+    def _lose(self, wire: Wire, why: str) -> None:
+        with self._lock:
+            self._wire, self._why_down = None, f"{why}; calls fail until it is there again"
+        wire.close()
+        if not self._is_closed.is_set():
+            _log.error(LogLine("engine_gone", "! {reason}", reason=self._why_down))
+        self._fail_all(ServerFault(self._why_down))
+
+    def _fail_all(self, fault: ServerFault) -> None:
+        with self._lock:
+            asked, self._asked = list(self._asked.values()), {}
+        for one in asked:
+            one.take(LinkAnswer(fault))
+
+    def _come_back(self) -> None:
+        try:
+            wire, offer = self._dial()
+        except OSError:
+            return  # it is not there yet
+        except ServerFault as fault:
+            self._note_refusal(str(fault))
+            return
+        try:
+            self._check_same(offer)
+            for number, name in enumerate(tuple(self._loaded), start=1):
+                self._load_again(wire, number, name)
+        except (OSError, ServerFault) as fault:
+            wire.close()
+            self._note_refusal(str(fault))
+            return
+        with self._lock:
+            self._wire, self._heard_at = wire, time.monotonic()
+        words = "= the engine process at {path} is there again"
+        _log.info(LogLine("engine_back", words, path=self._path))
+
+    def _check_same(self, offer: Offer) -> None:
+        if offer != self._offer:
+            raise ServerFault(
+                f"the engine process at {self._path} has come back with other models, or another "
+                "number of workers: restart this server"
+            )
+
+    def _load_again(self, wire: Wire, number: int, name: str) -> None:
+        wire.send(Frame(FrameKind.LOAD, number, name.encode()))
+        frame = wire.receive_within(LOAD_PATIENCE_S)
+        if frame is None:
+            raise ServerFault(f"the engine process at {self._path} does not load {name}")
+        _device_of(self._read_answer(frame))
+
+    def _note_refusal(self, why: str) -> None:
+        with self._lock:
+            is_news, self._why_down = why != self._why_down, why
+        if is_news:
+            _log.error(LogLine("engine_refused", "! {reason}", reason=why))
+
+    def _watch(self) -> None:
+        """Give up calls that take too long, and the process with them if it says nothing."""
+        while not self._is_closed.wait(min(1.0, self._patience_s / 4)):
+            now = time.monotonic()
+            with self._lock:
+                overdue = {
+                    number: asked
+                    for number, asked in self._asked.items()
+                    if asked.since < now - asked.patience_s
+                }
+                for number in overdue:
+                    del self._asked[number]
+                wire = self._wire
+            for asked in overdue.values():
+                fault = ServerFault(
+                    f"the engine process did not answer within {asked.patience_s:g} s"
+                )
+                asked.take(LinkAnswer(fault, is_given_up=True))
+            if wire is not None and any(one.since > self._heard_at for one in overdue.values()):
+                wire.shut()  # not a word since: it hangs
+
+
+def _read_hello(hello: Frame | None) -> Offer:
+    if hello is None or hello.kind is not FrameKind.HELLO:
+        raise ServerFault("the engine process does not say who it is")
+    return read_offer(unpack_told(hello.body))
+
+
+def _device_of(answer: LinkAnswer) -> str | None:
+    if isinstance(answer.outcome, Exception):
+        raise answer.outcome
+    match answer.told:
+        case {"device": str() | None as device}:
+            return device
+    raise ServerFault("the engine process does not say where a model runs")
