@@ -3,9 +3,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import AsyncIterator
 
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scribewire.server.address import listen
 from scribewire.server.forwarding import TrustedProxies
@@ -115,3 +116,95 @@ async def test_of_a_proxy_only_an_address_is_believed(forwarded: bytes, host: st
     await listener.aclose()
 
     assert seen == [host]
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, *, start_timeout_s: float = 5) -> AsyncIterator[int]:
+    """Serve an application as ours is served, and tell at which port."""
+    listening = listen("127.0.0.1", 0)
+    listener = Listener(listening, app, start_timeout_s=start_timeout_s, most_strangers=1)
+    listener.start()
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        await listener.aclose()
+
+
+class InParts:
+    """An application that answers part by part, as it is told to, until it is told no more."""
+
+    def __init__(self) -> None:
+        self.parts: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+        self.is_left = asyncio.Event()
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200})
+        leaving = asyncio.create_task(self.note_leaving(receive))
+        try:
+            while (part := await self.parts.get()) is not None:
+                if isinstance(part, Exception):
+                    raise part
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body"})
+        finally:
+            leaving.cancel()
+
+    async def note_leaving(self, receive: Receive) -> None:
+        assert await receive() == {"type": "http.disconnect"}
+        self.is_left.set()
+
+
+async def test_parts_are_sent_as_they_come_for_longer_than_a_request_may_take() -> None:
+    app = InParts()
+    async with serving(app, start_timeout_s=0.2) as port, connect_raw("127.0.0.1", port) as raw:
+        await raw.send(GET + b"\r\n")
+        app.parts.put_nowait(b"one")
+        await raw.head()
+        assert await raw.reader.readuntil(b"one\r\n") == b"3\r\none\r\n"
+        await asyncio.sleep(0.4)  # real time is what this test is about
+        async with connect_raw("127.0.0.1", port):  # the one stranger that there may be
+            app.parts.put_nowait(b"two")
+            app.parts.put_nowait(None)
+            assert await raw.until_gone() == b"3\r\ntwo\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("leaves", ["closes", "says more"])
+async def test_the_application_hears_that_its_reader_has_left(leaves: str) -> None:
+    app = InParts()
+    async with serving(app) as port, connect_raw("127.0.0.1", port) as raw:
+        await raw.send(GET + b"\r\n")
+        app.parts.put_nowait(b"one")
+        await raw.head()
+        if leaves == "closes":
+            raw.writer.close()
+        else:
+            await raw.send(GET + b"\r\n")
+        async with asyncio.timeout(5):
+            await app.is_left.wait()
+        app.parts.put_nowait(b"two")  # it goes nowhere
+
+
+async def test_an_answer_that_fails_on_its_way_has_no_proper_end() -> None:
+    app = InParts()
+    async with serving(app) as port, connect_raw("127.0.0.1", port) as raw:
+        await raw.send(GET + b"\r\n")
+        app.parts.put_nowait(b"one")
+        await raw.head()
+        app.parts.put_nowait(RuntimeError("ours"))
+        assert not (await raw.until_gone()).endswith(b"0\r\n\r\n")
+
+
+async def test_what_was_said_can_be_read_when_the_server_ends() -> None:
+    app, listening = InParts(), listen("127.0.0.1", 0)
+    listener = Listener(listening, app, start_timeout_s=5)
+    listener.start()
+    async with connect_raw(*listening.getsockname()[:2]) as raw:
+        await raw.send(GET + b"\r\n")
+        app.parts.put_nowait(b"one")
+        await raw.head()
+        closing = asyncio.create_task(listener.aclose())
+        assert (await raw.until_gone()).startswith(b"3\r\none\r\n")
+        await app.is_left.wait()
+        app.parts.put_nowait(b"two")
+        await closing

@@ -190,3 +190,25 @@ def test_a_refusal_says_what_is_wrong() -> None:
         "error": "request header fields too large",
         "message": "too long",
     }
+
+
+@pytest.mark.parametrize(
+    ("method", "version", "framed"),
+    [
+        ("GET", "1.1", b"5\r\nhello\r\n0\r\n\r\n"),
+        ("GET", "1.0", b"hello"),
+        ("HEAD", "1.1", b""),
+    ],
+)
+def test_an_answer_comes_in_parts_as_the_client_can_read_them(
+    method: str, version: str, framed: bytes
+) -> None:
+    exchange = HttpExchange()
+    exchange.receive_data(f"{method} / HTTP/{version}\r\nHost: here\r\n\r\n".encode())
+
+    head = exchange.begin(200, [(b"Content-Type", b"text/plain")])
+    body = exchange.go_on(b"") + exchange.go_on(b"hello") + exchange.end()
+
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"Connection: close\r\n" in head
+    assert body == framed

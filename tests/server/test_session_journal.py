@@ -179,6 +179,20 @@ async def test_a_session_that_is_over_when_the_server_ends_is_closed(folder: Pat
     assert contents.problems == ()
 
 
+@pytest.mark.parametrize(("path", "state"), [(RESUMABLE, "drained"), (PLAIN, "complete")])
+async def test_what_its_server_has_ended_may_be_gone_on_with(
+    folder: Path, path: str, state: str
+) -> None:
+    async with run_server(journal=folder) as server, server.dial(path) as client:
+        await client.send(START, SAID)
+        while len(client.finals) < 2:
+            await client.next()
+        server.services.draining.hurry()
+        assert await client.until_closed() == 1012
+
+    assert journaled(folder, client).state == state
+
+
 async def test_one_that_is_silent_is_known_to_live_well_within_its_window(
     server: RunningServer, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from scribewire import __version__
 from scribewire.cluster.announcing import Servers
 from scribewire.cluster.connection import ClusterConnection
 from scribewire.cluster.leases import Leases
+from scribewire.cluster.session_events import SessionEvents
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -23,6 +24,8 @@ class Cluster:
     leases: Leases
     servers: Servers
     """Who is there."""
+    events: SessionEvents
+    """What is told of sessions, from server to server."""
 
 
 @contextlib.asynccontextmanager
@@ -37,7 +40,7 @@ async def join_cluster(urls: Sequence[str], *, copies: int = 1) -> AsyncIterator
         await connection.wait_up(_FIRST_PATIENCE_S)
         servers = Servers(leases, connection.server_id, __version__)
         async with leases.renewing(), servers.watching():
-            yield Cluster(connection, leases, servers)
+            yield Cluster(connection, leases, servers, SessionEvents(connection))
 
 
 _FIRST_PATIENCE_S = 3.0  # then the server is up without, and joins when NATS is there

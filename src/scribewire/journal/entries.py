@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from scribewire.wishes import Wishes
 
 SessionOutcome: TypeAlias = Literal["complete", "dropped", "drained", "failed"]
-"""How a session ended: with its last final; before that because nobody waited for it any more, or
-because its server went down; by a fault of the server."""
+"""How a session ended: with its last final; before that because nobody waited for it any more;
+because its server went down, maybe with the finals of all that it had heard; by a fault of ours."""
 
 OUTCOMES: frozenset[str] = frozenset(get_args(SessionOutcome))
 """Every `SessionOutcome`."""

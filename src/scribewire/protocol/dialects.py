@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from scribewire.protocol.dialogue import Dialect, OpeningRequest
 from scribewire.protocol.legacy.shape import PATH, LegacyShape
+from scribewire.protocol.results import as_result
 from scribewire.protocol.scriptix import handshake
 from scribewire.protocol.scriptix.dialect import ScriptixDialect
 from scribewire.protocol.scriptix.endpoint import MICROPHONE, STREAM, Endpoint, client_url
 from scribewire.wishes import Wishes
+
+if TYPE_CHECKING:
+    from scribewire import events
+    from scribewire.protocol.strict_json import Fields
 
 LEGACY: Final = Endpoint(path=PATH, shape=LegacyShape())
 """As `MICROPHONE`, with results in the legacy shape."""
@@ -51,6 +56,11 @@ def read_wishes(query: str) -> Wishes:
 def read_keys(query: str, headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """Return every different key of an ordinary HTTP request, from wherever one may stand."""
     return handshake.read_keys(query, headers)
+
+
+def tell_result(event: events.Partial | events.Final, number: int | None = None) -> Fields:
+    """Return the fields that tell a result where audio is pushed; `number` is that of a final."""
+    return MICROPHONE.shape.write(as_result(event, number))
 
 
 # What our own client speaks.

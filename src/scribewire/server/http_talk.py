@@ -1,4 +1,8 @@
-"""How every connection begins: a request, which is answered or becomes a WebSocket."""
+"""How every connection begins: a request, which is answered or becomes a WebSocket.
+
+An answer is whole, or comes in parts for as long as it likes; the application may give such a one
+only to who has shown a key.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,19 @@ from typing import TYPE_CHECKING, Any
 from scribewire.log_line import LogLine
 from scribewire.server.link import Hold
 from scribewire.server.requests import (
+    HeaderList,
     HttpAnswer,
     HttpExchange,
     RequestHead,
     refuse,
     shake_hands,
 )
-from scribewire.server.websocket_talk import SCOPE_KEY, WebSocketLimits, WebSocketTalk
+from scribewire.server.websocket_talk import (
+    SCOPE_KEY,
+    ClientGoneError,
+    WebSocketLimits,
+    WebSocketTalk,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, MutableMapping
@@ -63,10 +73,14 @@ class HttpTalk:
         self._house = house
         self._exchange = HttpExchange()
         self._gone = asyncio.Event()
+        self._is_in_parts = False  # the answer, which has begun
         link.give_up_in(house.start_timeout_s)
 
     def receive_data(self, data: bytes) -> None:
-        """Read on in the request."""
+        """Read on in the request; what comes after it, while it is answered, is none."""
+        if self._is_in_parts:
+            self._link.abort()
+            return
         match self._exchange.receive_data(data):
             case HttpAnswer() as refusal:
                 self._answer(refusal)
@@ -96,8 +110,12 @@ class HttpTalk:
         self._gone.set()
 
     def shut_down(self) -> None:
-        """Cut off: nothing is owed to a request that comes now."""
-        self._link.abort()
+        """Cut off: nothing is owed to a request that comes now. What has been said may be read."""
+        if self._is_in_parts:
+            self._link.close()
+            self._gone.set()
+        else:
+            self._link.abort()
 
     def _upgrade(self, head: RequestHead) -> None:
         accepting = shake_hands(head)
@@ -128,7 +146,7 @@ class HttpTalk:
         requests: list[dict[str, Any]] = [
             {"type": "http.request", "body": self._exchange.body, "more_body": False},
         ]
-        status, headers, body = 500, [], b""
+        status, headers, body = 500, list[tuple[bytes, bytes]](), b""
 
         async def receive() -> dict[str, Any]:
             if requests:
@@ -140,6 +158,8 @@ class HttpTalk:
             nonlocal status, headers, body
             if message["type"] == "http.response.start":
                 status, headers = message["status"], list(message.get("headers", ()))
+            elif self._is_in_parts or message.get("more_body"):
+                await self._write_part(message.get("body", b""), status, headers)
             else:
                 body += message.get("body", b"")
 
@@ -147,10 +167,34 @@ class HttpTalk:
         try:
             await self._house.app(scope, receive, send)
             answer = HttpAnswer(status, headers, body)
+        except ClientGoneError:
+            return
         except Exception:  # noqa: BLE001 - ours: the client is told, not left alone
             _log.exception(LogLine("application_failed", "! the application failed"))
             answer = refuse(500, "a fault of the server")
-        self._answer(answer)
+            if self._is_in_parts:  # half of it is no answer
+                self._link.abort()
+                return
+        if self._is_in_parts:
+            self._link.write(self._exchange.end())
+            self._link.close()
+        else:
+            self._answer(answer)
+
+    async def _write_part(self, part: bytes, status: int, headers: HeaderList) -> None:
+        """Write a part of an answer, and wait while the client does not read."""
+        link = self._link
+        if link.is_gone:
+            raise ClientGoneError
+        if not self._is_in_parts:
+            self._is_in_parts = True
+            self._house.on_known(link)
+            link.give_up_in(None)
+            link.write_timeout_s = self._house.limits.unread_timeout_s
+            link.write(self._exchange.begin(status, headers))
+            link.release(Hold.APPLICATION)  # so that its end is heard of
+        link.write(self._exchange.go_on(part))
+        await link.can_be_written.wait()
 
     def _answer(self, answer: HttpAnswer) -> None:
         self._link.write(self._exchange.answer(answer))

@@ -175,6 +175,19 @@ class HttpExchange:
         parts = (head, h11.Data(data=answer.body if self._wants_body else b""), h11.EndOfMessage())
         return b"".join(self._send(part) for part in parts)
 
+    def begin(self, status: int, headers: HeaderList) -> bytes:
+        """Write the head of an answer whose body comes in parts; its end closes the connection."""
+        head = h11.Response(status_code=status, headers=[*headers, _CLOSES], reason=_phrase(status))
+        return self._send(head)
+
+    def go_on(self, part: bytes) -> bytes:
+        """Write a part of the body."""
+        return self._send(h11.Data(data=part)) if part and self._wants_body else b""
+
+    def end(self) -> bytes:
+        """Write that the body was complete."""
+        return self._send(h11.EndOfMessage())
+
     def _send(self, event: h11.Event) -> bytes:
         return self._http.send(event) or b""
 

@@ -22,12 +22,14 @@ from scribewire.server.concurrency import loop_time
 from scribewire.server.going_on import beginning_of, check_left
 from scribewire.server.kept_sessions import KeptSession
 from scribewire.server.key_watch import KeyWatch
+from scribewire.server.readable import MOST_KEPT_FINALS, ReadableSession
 from scribewire.server.rest.access import host_of_client
 from scribewire.server.rest.cors import origin_of
 from scribewire.server.session_beginning import FRESH
 from scribewire.server.session_clock import SessionTimes
 from scribewire.server.session_journal import SessionJournal, SessionJournals, head_of
 from scribewire.server.session_opening import open_session
+from scribewire.server.session_results import MAX_KEPT_FINALS
 from scribewire.server.websocket_talk import SCOPE_KEY
 from scribewire.sources.http.urls import host_of
 
@@ -233,6 +235,7 @@ class ServedClient:
         owned = AsyncExitStack() if is_resumable else self._owned
         if is_resumable:
             session.make_resumable(secrets.token_hex(4))
+        self._let_read(session, grant.key_id, owned)
         self._journaled = self._journal(session, started)
         if self._journaled is not None:  # how it has ended is written once it is closed
             owned.callback(self._journaled.close)
@@ -253,6 +256,18 @@ class ServedClient:
             use.end = self._kept.end  # else a kept session would keep its lost connection too
             services.kept.add(self._kept)
         return session
+
+    def _let_read(self, session: Session, key_id: str, owned: AsyncExitStack) -> None:
+        """Have it read along; those who do are told last how it has ended."""
+        services, readable = self._services, self._services.readable
+        most = MAX_KEPT_FINALS if session.position is not None else MOST_KEPT_FINALS
+        may_go_on = bool(services.journals)
+        one = ReadableSession(session, key_id, most_finals=most, may_go_on=may_go_on)
+        readable.add(session.id, one)
+        if services.cluster is not None:
+            owned.callback(services.cluster.events.offer(session.id, key_id, one.told))
+        owned.callback(one.close)
+        owned.callback(readable.remove, session.id, one)
 
     def _journal(self, session: Session, started: SessionStarted) -> SessionJournals | None:
         """Have it written down wherever it is of use."""

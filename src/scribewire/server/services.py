@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scribewire.runtime.observer import UNOBSERVED, Observer
+from scribewire.server.readable import ReadableSessions
 from scribewire.sources.shared.pulls import SharedPulls
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Services:
     """Keeps what other servers can go on with, if there are any."""
     observer: Observer = UNOBSERVED
     """Is told what happens."""
+    readable: ReadableSessions = field(default_factory=ReadableSessions)
+    """The sessions that it carries, as they can be read along."""
     attachments: set[Attachment] = field(default_factory=set)
     """The clients that are being served."""
 

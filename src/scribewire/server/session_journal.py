@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from scribewire.errors import CloseCode
 from scribewire.journal.entries import (
     JournaledFinal,
     JournalEntry,
@@ -100,7 +101,9 @@ class SessionJournal:
             return
         self._end()
         outcome = self._session.results.outcome
-        if outcome == "dropped" and self._head.epoch is not None and self._is_server_ending():
+        is_by_server = outcome == "complete" and self._session.end_code is not CloseCode.NORMAL
+        may_go_on = outcome == "dropped" or is_by_server
+        if may_go_on and self._head.epoch is not None and self._is_server_ending():
             outcome = "drained"
         end = SessionEnd(at_ms=self._now_ms(), outcome=outcome)
         self._keeper.write(JournalEntry(head=self._head, position=self._position(), end=end))

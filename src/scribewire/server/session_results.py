@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scribewire.journal.entries import SessionOutcome
     from scribewire.protocol.dialogue import Dialogue
     from scribewire.runtime.stream import Stream
+    from scribewire.runtime.told import ToldEvents
     from scribewire.server.journal_keeper import Receipt
     from scribewire.server.session import Session
     from scribewire.wishes import Wishes
@@ -49,6 +50,10 @@ class SessionResults:
         """The number of the newest result that was taken."""
         self.last_final = 0
         """That of the newest final, among finals."""
+        self.told: ToldEvents | None = None
+        """Where it is put for those who read along."""
+        self.on_complete: Callable[[], None] | None = None
+        """Called once all has been taken; again does no harm."""
         self._stream, self._wishes, self._beginning = stream, wishes, FRESH
         self._latest: deque[NumberedResult] = deque(maxlen=MAX_KEPT_RESULTS)
         self._finals: deque[NumberedResult] | None = None
@@ -73,6 +78,11 @@ class SessionResults:
     def journal_finals(self, write_final: Callable[[Final, int], Receipt | None]) -> None:
         """Have each final written down, with its number, before anybody takes it."""
         self._write_final = write_final
+
+    @property
+    def finals_before(self) -> tuple[Final, ...]:
+        """The latest finals of another process that it goes on from."""
+        return tuple(one for one in self._beginning.finals if isinstance(one, Final))
 
     @property
     def have_ended(self) -> bool:
@@ -120,10 +130,14 @@ class SessionResults:
 
     def _take(self) -> NumberedResult | None:
         result = self._written or self._next()
+        if result is None and self.on_complete is not None and self._stream.is_complete:
+            self.on_complete()
         if result is None or not self._is_written(result):
             return None
         self.last = result.number
         self._latest.append(result)
+        if self.told is not None:
+            self.told.tell(result.event)
         if isinstance(result.event, Final):
             self.last_final += self._counts_finals
             if self._finals is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from scribewire.origins import AllowedOrigins
 
-_HEADERS: Final = "authorization, content-type, x-api-key, api-key, x-zoom-s2t-key"
+_HEADERS: Final = "authorization, content-type, last-event-id, x-api-key, api-key, x-zoom-s2t-key"
 _MAX_AGE_S: Final = 600  # some browsers keep it no longer
 _REFUSED = (
     "origin not allowed: pages from there may not use this server; its operator can name them "

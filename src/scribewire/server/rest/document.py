@@ -35,6 +35,7 @@ _OF_ACCESS: Final[Mapping[Access, frozenset[int]]] = {
     "admin": frozenset({401, 403, 429}),
 }
 _OF_A_BODY: Final = frozenset({400, 413, 415})
+_JSON: Final = "application/json"
 _NAME = re.compile(r"\{(\w+)\}")
 
 
@@ -74,13 +75,20 @@ def _operation(route: Route, schemas: _Schemas) -> Fields:
     operation: Fields = {
         "summary": route.summary,
         "operationId": _identifier(route),
-        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "parameters": [
+            *_path_parameters(route),
+            *_query_parameters(route),
+            *_header_parameters(route),
+        ],
         "responses": _responses(route, schemas),
         "security": [] if route.access == "anybody" else [{name: []} for name in _SCHEMES],
     }
     if route.body is not None:
         is_needed = any(field.is_required() for field in route.body.model_fields.values())
-        operation["requestBody"] = {"required": is_needed, "content": _json(schemas[route.body])}
+        operation["requestBody"] = {
+            "required": is_needed,
+            "content": {_JSON: {"schema": schemas[route.body]}},
+        }
     return operation
 
 
@@ -91,20 +99,20 @@ def _responses(route: Route, schemas: _Schemas) -> Fields:
     refusals |= {404} if _NAME.search(route.path) else frozenset()
     said: dict[int, type[BaseModel] | None] = dict.fromkeys(refusals, Problem)
     return {
-        str(status): _response(status, model, schemas)
+        str(status): _response(
+            status, model, schemas, route.media_type if status in route.answers else _JSON
+        )
         for status, model in sorted((said | dict(route.answers)).items())
     }
 
 
-def _response(status: int, model: type[BaseModel] | None, schemas: _Schemas) -> Fields:
+def _response(
+    status: int, model: type[BaseModel] | None, schemas: _Schemas, media_type: str
+) -> Fields:
     response: Fields = {"description": HTTPStatus(status).phrase}
     if model is not None:
-        response["content"] = _json(schemas[model])
+        response["content"] = {media_type: {"schema": schemas[model]}}
     return response
-
-
-def _json(schema: Mapping[str, object]) -> Fields:
-    return {"application/json": {"schema": schema}}
 
 
 def _path_parameters(route: Route) -> list[Fields]:
@@ -123,6 +131,14 @@ def _query_parameters(route: Route) -> list[Fields]:
     return [
         {"name": name, "in": "query", "required": name in needed, "schema": one}
         for name, one in schema["properties"].items()
+    ]
+
+
+def _header_parameters(route: Route) -> list[Fields]:
+    number = {"type": "integer", "minimum": 0}
+    return [
+        {"name": name, "in": "header", "required": False, "schema": number, "description": meaning}
+        for name, meaning in route.headers.items()
     ]
 
 

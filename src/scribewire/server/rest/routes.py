@@ -11,6 +11,7 @@ from starlette.routing import Route as PathRoute
 from scribewire.server.rest.admin import ADMIN_ROUTES
 from scribewire.server.rest.document import describe
 from scribewire.server.rest.drain import DRAIN_ROUTES
+from scribewire.server.rest.events import EVENT_ROUTES
 from scribewire.server.rest.health import HEALTH_ROUTES
 from scribewire.server.rest.realtime import REALTIME_ROUTES
 from scribewire.server.rest.served_path import ServedPath
@@ -41,6 +42,7 @@ ROUTES: Final = (
     *ADMIN_ROUTES,
     *DRAIN_ROUTES,
     *REALTIME_ROUTES,
+    *EVENT_ROUTES,
     Route(
         method="GET",
         path="/openapi.json",

@@ -55,6 +55,9 @@ class ServedPath:
             log_refusal(fault.status)
             self._services.observer.note_refusal(fault.error)
             answer = _as_answer(fault)
+        if answer.stream is not None:
+            await answer.stream.with_headers(shared)(scope, receive, send)
+            return
         await write(answer, shared)(scope, receive, send)
 
     async def _answer(self, request: Request) -> Answer:

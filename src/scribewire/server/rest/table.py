@@ -21,6 +21,7 @@ from scribewire.server.rest.faults import bad_request
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from scribewire.server.rest.event_stream import EventStream
     from scribewire.server.services import Services
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -63,6 +64,8 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     """Besides those that every answer has."""
+    stream: EventStream | None = None
+    """What answers in place of a body, event by event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +123,12 @@ class Route:
     """What its body may say; None: it has none."""
     query: type[QueryModel] | None = None
     """What its query may say, besides a key."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What its headers may say, by their names: numbers, and what they mean."""
     refusals: frozenset[int] = frozenset()
     """Statuses of its own refusals, besides those that follow from the rest."""
+    media_type: str = "application/json"
+    """Of what it says, where it does what was asked."""
 
 
 def _with_integers(value: object) -> object:
