@@ -98,8 +98,11 @@ class SessionReading:
         return None
 
     async def _find_journaled(self) -> JournaledSession | None:
-        journal = self._services.journal
-        return None if journal is None else await journal.find(self._session_id)
+        for journal in self._services.journals:
+            recorded = await journal.find(self._session_id)
+            if recorded is not None:
+                return recorded
+        return None
 
     # Where it is read from.
 
