@@ -50,6 +50,9 @@ class SharedStore:
 
     async def catch_up(self) -> None: ...
 
+    async def find(self, session_id: str) -> JournaledSession | None:
+        return None
+
     async def take_over(self, session_id: str, check: SessionCheck) -> JournaledSession | None:
         if self.fault is not None:
             raise self.fault

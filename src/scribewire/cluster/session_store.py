@@ -112,6 +112,13 @@ class SessionStore:
     async def catch_up(self) -> None:
         """Do nothing: what is read has been written."""
 
+    async def find(self, session_id: str) -> JournaledSession | None:
+        """Return what there is of a session, whoever carries it; None: there is none."""
+        with _explained():
+            self._check_up()
+            owned = await self._stream.owner(session_id)
+            return None if owned is None else await self._read(session_id, owned.sequence)
+
     async def take_over(self, session_id: str, check: SessionCheck) -> JournaledSession | None:
         """Return what there is of a session, which is this server's from now on.
 

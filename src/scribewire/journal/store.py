@@ -49,6 +49,9 @@ class JournalStore(Protocol):
     async def catch_up(self) -> None:
         """Return once nothing is being written any more that came before."""
 
+    async def find(self, session_id: str) -> JournaledSession | None:
+        """Return what there is of a session, whoever carries it; None: nothing that can be read."""
+
     async def take_over(self, session_id: str, check: SessionCheck) -> JournaledSession | None:
         """Return what there is of a session that goes on here; None: nothing that can be read.
 

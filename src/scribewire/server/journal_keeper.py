@@ -183,17 +183,29 @@ class JournalKeeper:
         self._wake.set()
         return receipt
 
+    async def find(self, session_id: str) -> JournaledSession | None:
+        """Return what it has of a session, whoever carries it; None: nothing that can be read.
+
+        Raises JournalFault where that cannot be found out now.
+        """
+        await self._catch_up()
+        return await self._call(self._store.find(session_id), self._read_patience_s, _UNREAD)
+
     async def take_over(self, session_id: str, check: SessionCheck) -> JournaledSession | None:
         """Return what it has of a session that is to go on here; None: nothing that can be read.
 
         Raises JournalFault where that cannot be found out now, and what `check` raises, if it is
         asked.
         """
-        with self._off_at_fault():
-            await self._write_waiting()
-            await self._call(self._store.catch_up())  # what is being written: a head, or an end
+        await self._catch_up()
         taking = self._store.take_over(session_id, check)
         return await self._call(taking, self._read_patience_s, _UNREAD)
+
+    async def _catch_up(self) -> None:
+        """Have what is being written behind it: a head, or an end."""
+        with self._off_at_fault():
+            await self._write_waiting()
+            await self._call(self._store.catch_up())
 
     async def has_lost(self, session_id: str) -> bool:
         """Tell whether another process has taken over a session of this one, as far as known."""
