@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidStatus
 
 from scribewire.testing.running import KEYS, RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
+from tests.integration.test_resume import cut, listened, path_back, until_kept
 from tests.parts.installed import need_part
 from tests.parts.plain_http import ask
 from tests.parts.private_authority import PrivateAuthority
@@ -49,9 +50,9 @@ class Balanced:
         self.tls = tls
         self._open = contextlib.AsyncExitStack()
 
-    async def dial(self) -> RawClient:
+    async def dial(self, path: str = PATH) -> RawClient:
         """Open a WebSocket through it, which stays until the end."""
-        url = f"wss://127.0.0.1:{self.port}{PATH}"
+        url = f"wss://127.0.0.1:{self.port}{path}"
         websocket = await self._open.enter_async_context(
             connect(url, proxy=None, ssl=self.tls, close_timeout=2)
         )
@@ -202,3 +203,21 @@ async def test_a_server_that_is_gone_is_missed_by_nobody(run_balancer: RunBalanc
             await hear(await balanced.dial())
 
         assert sum(balanced.carried) == 6
+
+
+@pytest.mark.parametrize("run_balancer", ["haproxy"], indirect=True)
+async def test_who_comes_back_is_led_to_the_server_that_has_the_session(
+    run_balancer: RunBalancer,
+) -> None:
+    asking = f"{PATH}&resume=true"
+    async with run_balancer() as balanced:
+        for number in range(3):
+            client = await balanced.dial(asking)
+            listening = await listened(client)
+            carried = balanced.carried
+            cut(client)
+            await until_kept(balanced.servers[carried.index(max(carried))])
+            back = await balanced.dial(path_back(listening, 0))
+            assert (await listened(back))["session_id"] == listening["session_id"], number
+            await back.send(STOP)
+            assert await back.until_closed() == 1000
