@@ -5,8 +5,8 @@ from a telephone depends on the filter that brought it there: an upper half with
 makes it doubt, and so does a low level. At 8 kHz it hears both as it hears everything else. What
 is very quiet is raised, by how loud the stream has been in the last seconds.
 
-It stays on the CPU where there is a GPU: a frame takes less than a tenth of a millisecond, and the
-next one waits for it, so what it takes to begin anything on a GPU would be most of it.
+It stays on the CPU where there is a GPU: a frame takes a fraction of a millisecond, and the next
+one waits for it, so what it takes to begin anything on a GPU would be most of it.
 """
 
 from __future__ import annotations

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from scribewire.engines.greedy import Logits
+from scribewire.engines.greedy import Logits, decode_greedily
 from scribewire.engines.moonshine.decoder_graphs import DecoderGraphs, EncodedAudio
 from scribewire.engines.moonshine.family import TINY_EN
-from scribewire.engines.moonshine.prepared import prepared_decoder
+from scribewire.engines.moonshine.prepared import prepared_decoder, prepared_encoder
+from scribewire.engines.moonshine.tokenizer import END
+from scribewire.engines.onnx import OnnxSession
 from scribewire.errors import ServerFault
 from scribewire.models.cache import ModelCache
+
+if TYPE_CHECKING:
+    from scribewire.types import Samples
 
 START, A, B = 1, 500, 600
 FRAMES = 12
@@ -29,9 +35,9 @@ def encoding() -> EncodedAudio:
     return EncodedAudio(hidden, np.ones((1, FRAMES * 384 + 511), np.int64))
 
 
-def load() -> DecoderGraphs:
+def load(*, in_float32: bool = False) -> DecoderGraphs:
     merged = TINY_EN.file("decoder_model_merged.ort")
-    with prepared_decoder(merged, None, ModelCache()) as files:
+    with prepared_decoder(merged, None, ModelCache(), in_float32=in_float32) as files:
         return DecoderGraphs(files)
 
 
@@ -103,3 +109,29 @@ def test_once_closed_it_is_refused(encoding: EncodedAudio) -> None:
         decoder.begin(encoding).next_logits(START)
     with pytest.raises(ServerFault, match="used after it was closed"):
         decoder.attend(encoding, [START])
+
+
+@pytest.mark.slow
+def test_the_graphs_for_a_gpu_hear_the_same_words(
+    decoder: DecoderGraphs, read_recording: Callable[[str], Samples]
+) -> None:
+    waveform = read_recording("beckett.wav")[np.newaxis]
+    mask = np.ones(waveform.shape, np.int64)
+    with prepared_encoder(TINY_EN.file("encoder_model.ort"), None, ModelCache()) as path:
+        encoder = OnnxSession(path)
+    feeds: dict[str, np.ndarray] = {"input_values": waveform, "attention_mask": mask}
+    (hidden,) = encoder.run(("last_hidden_state",), feeds)
+    exact = load(in_float32=True)
+
+    heard = [
+        decode_greedily(
+            graphs.begin(EncodedAudio(hidden, mask)), start=START, end=END, max_tokens=60
+        )
+        for graphs in (decoder, exact)
+    ]
+
+    tokens = [[token.id for token in one.tokens] for one in heard]
+    assert len(tokens[0]) > 12
+    assert tokens[0] == tokens[1]
+    exact.close()
+    encoder.close()
