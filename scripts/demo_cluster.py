@@ -5,8 +5,8 @@ reason. Both play the same recording in real time, each at a server of its own; 
 killed has no moment to say anything (`kill -9`). Its client comes back by itself, at the other
 server, and gets from there what it has not had: nothing here helps it. The recording is played at
 16 kHz, as browsers and microphones send it: then what goes on hears the same samples, and its text
-is that of an undisturbed session to the letter. Where a server has to resample, a word near to
-another may come out otherwise.
+is that of an undisturbed session to the letter. Where a server resamples several channels, or a
+rate that no whole number leads to, a word near to another may come out otherwise.
 """
 
 from __future__ import annotations
