@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("psutil", reason="the bench set is not installed")
+
 from bench import engine_process
 from bench.batch_window import measure_windows
 from bench.engine_process import Finals, main, pieces_of, report_shared
