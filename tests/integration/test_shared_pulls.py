@@ -130,7 +130,8 @@ async def test_each_session_counts_the_minutes_that_it_hears(tmp_path: Path) -> 
 
     assert origin.connections == 1
     assert [count.sessions for count in counts] == [1, 1]
-    assert all(SPEECH_MS - 500 < count.audio_ms <= SPEECH_MS for count in counts)
+    # Each all of it, but for what was under way behind the last final when its client left.
+    assert all(SPEECH_MS / 2 < count.audio_ms <= SPEECH_MS for count in counts)
 
 
 @pytest.mark.slow

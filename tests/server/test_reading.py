@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from scribewire.journal.entries import SessionOutcome
 
 SESSION = "5e55"
+BEGAN_MS = int(time.time() * 1000)
 OWNER = Grant(key_id="sw_a")
 
 
@@ -39,7 +40,7 @@ def final(text: str) -> Final:
 def head(window_ms: int = 0) -> SessionHead:
     return SessionHead(
         session_id=SESSION,
-        began_at_ms=int(time.time() * 1000),
+        began_at_ms=BEGAN_MS,  # of one run: another millisecond were another process's
         path="/v2/realtime",
         wishes=Wishes(),
         key_id="sw_a",
