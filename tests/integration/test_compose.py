@@ -29,6 +29,10 @@ FILE: Final = ROOT / "deploy/compose.yaml"
 SCHEMA: Final = ROOT / "tests/parts/compose-spec.json"
 COMPOSED: Final[dict[str, Any]] = yaml.safe_load(FILE.read_text())  # Any: YAML, which has no shape
 SERVICES: Final[dict[str, Any]] = COMPOSED["services"]
+FILES: Final[dict[str, Any]] = {
+    path.name: yaml.safe_load(path.read_text()) for path in FILE.parent.glob("compose*.yaml")
+}
+ALL_SERVICES: Final = [(file, name) for file in sorted(FILES) for name in FILES[file]["services"]]
 
 
 def test_it_is_what_compose_reads() -> None:
@@ -39,9 +43,9 @@ def test_it_is_what_compose_reads() -> None:
         jsonschema.validate({**COMPOSED, "service": {}}, schema)
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_no_service_may_write_to_itself_or_has_rights(name: str) -> None:
-    service = SERVICES[name]
+@pytest.mark.parametrize(("file", "name"), ALL_SERVICES)
+def test_no_service_may_write_to_itself_or_has_rights(file: str, name: str) -> None:
+    service = FILES[file]["services"][name]
 
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -49,9 +53,9 @@ def test_no_service_may_write_to_itself_or_has_rights(name: str) -> None:
     assert not {"cap_add", "privileged", "network_mode", "pid", "ipc"} & service.keys()
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_images_are_pinned_and_what_they_mount_is_there(name: str) -> None:
-    service = SERVICES[name]
+@pytest.mark.parametrize(("file", "name"), ALL_SERVICES)
+def test_images_are_pinned_and_what_they_mount_is_there(file: str, name: str) -> None:
+    service = FILES[file]["services"][name]
 
     assert "build" in service or re.search(r":v?\d+\.\d+", service["image"])
     for volume in service["volumes"]:
@@ -60,7 +64,7 @@ def test_images_are_pinned_and_what_they_mount_is_there(name: str) -> None:
             assert (FILE.parent / source).exists()
             assert volume.endswith(":ro")
         else:
-            assert source in COMPOSED["volumes"]
+            assert source in FILES[file]["volumes"]
 
 
 def test_only_what_people_reach_is_published_and_on_this_machine_alone() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -88,6 +90,25 @@ async def send_until_cut(client: RawClient, pcm: bytes, until: int) -> None:
             await client.send(pcm[start : min(start + PIECE_BYTES, until)])
 
 
+async def hear_cut(servers: Sequence[RunningServer], pcm: bytes, cuts: Iterable[int]) -> list[str]:
+    """Send it with the connection cut at these bytes, each time back at the next server."""
+    path, finals = ASKING, list[str]()
+    for server, at in zip(itertools.cycle(servers), [*cuts, None], strict=False):
+        async with server.dial(path) as client:
+            listening = await listened(client)
+            rest = pcm[listening["received_bytes"] :]
+            if at is None:
+                await client.send(rest, STOP)
+                assert await client.until_closed() == 1000
+            else:
+                await send_until_cut(client, rest, at)
+                cut(client)
+                await client.websocket.wait_closed()
+        finals += finals_of(client)
+        path = path_back(listening, len(finals))
+    return finals
+
+
 async def test_the_wire_is_as_ever_for_who_does_not_ask(server: RunningServer, pcm: bytes) -> None:
     async with server.dial() as client:
         listening = await listened(client)
@@ -114,20 +135,7 @@ async def test_wherever_it_is_cut_the_finals_are_those_of_an_undisturbed_run(
     server: RunningServer, pcm: bytes, cuts: list[int]
 ) -> None:
     expected = await undisturbed(server, pcm)
-    path, finals = ASKING, list[str]()
-    for at in [*cuts, None]:
-        async with server.dial(path) as client:
-            listening = await listened(client)
-            rest = pcm[listening["received_bytes"] :]
-            if at is None:
-                await client.send(rest, STOP)
-                assert await client.until_closed() == 1000
-            else:
-                await send_until_cut(client, rest, at)
-                cut(client)
-                await client.websocket.wait_closed()
-        finals += finals_of(client)
-        path = path_back(listening, len(finals))
+    finals = await hear_cut([server], pcm, cuts)
 
     assert finals == expected
     assert numbers_of(finals) == list(range(1, len(finals) + 1))

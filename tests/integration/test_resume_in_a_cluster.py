@@ -17,10 +17,10 @@ from tests.integration.test_resume import (
     STOP,
     cut,
     finals_of,
+    hear_cut,
     listened,
     numbers_of,
     path_back,
-    send_until_cut,
     undisturbed,
     until_kept,
 )
@@ -65,21 +65,7 @@ async def test_wherever_it_moves_the_finals_are_those_of_an_undisturbed_run(
     first: RunningServer, second: RunningServer, cuts: list[int]
 ) -> None:
     expected = await undisturbed(first, WHOLE)
-    path, finals = ASKING, list[str]()
-    for number, at in enumerate([*cuts, None]):
-        server = (first, second)[number % 2]
-        async with server.dial(path) as client:
-            listening = await listened(client)
-            rest = WHOLE[listening["received_bytes"] :]
-            if at is None:
-                await client.send(rest, STOP)
-                assert await client.until_closed() == 1000
-            else:
-                await send_until_cut(client, rest, at)
-                cut(client)
-                await client.websocket.wait_closed()
-        finals += finals_of(client)
-        path = path_back(listening, len(finals))
+    finals = await hear_cut([first, second], WHOLE, cuts)
 
     assert finals == expected
     assert numbers_of(finals) == [1, 2, 3, 4]

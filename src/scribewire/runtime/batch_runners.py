@@ -1,24 +1,19 @@
 """Threads that take batches of calls from a pool, and run each as one call of its engine.
 
-Theory of operation. As the threads of threads.py do, each takes its next batch itself, one that
-hangs is given up and its thread replaced, and who comes back after that finds that nobody waits.
-What is raised by a batch is the fault of one of its calls: they are run once more, one by one, so
-that the others have their answers.
-
-Locks: the one here is taken before a scheduler's, never after it.
+Theory of operation. Each thread (engine_threads.py) takes its next batch itself. What is raised by
+a batch is the fault of one of its calls: they are run once more, one by one, so that the others
+have their answers.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol
 
 from scribewire.errors import ServerFault
-from scribewire.log_line import LogLine
 from scribewire.runtime.batch_pool import BatchPool, Item, Waiting
+from scribewire.runtime.engine_threads import EngineThreads
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -27,8 +22,6 @@ if TYPE_CHECKING:
     from scribewire.runtime.workers import Outcome
 
 MIN_WAIT_S = 0.000_2  # of a thread: clocks that disagree by less would make it spin
-
-_log = logging.getLogger("scribewire.threads")
 
 
 class BatchOwner(Protocol[Item]):
@@ -47,12 +40,6 @@ class BatchOwner(Protocol[Item]):
         """Wait no longer for a call."""
 
 
-@dataclass(slots=True, eq=False)
-class _Running(Generic[Item]):
-    batch: Sequence[Waiting[Item]]
-    since: float
-
-
 class BatchRunners(Generic[Item]):
     """`count` threads over one pool."""
 
@@ -67,96 +54,72 @@ class BatchRunners(Generic[Item]):
         max_call_s: float,
     ) -> None:
         self._engines = engines
-        self._pool = pool
+        self._pool = pool  # guarded by the threads' `news`
         self._owner = owner
-        self._name = name
         self._count = count
-        self._max_call_s = max_call_s
-        self._news = threading.Condition()  # guards everything below, and the pool
-        self._running: set[_Running[Item]] = set()
-        self._threads: list[threading.Thread] = []
-        self._is_stopped = threading.Event()
+        self._threads = EngineThreads[_Running[Item]](name, max_call_s=max_call_s)
 
     @property
     def waiting(self) -> int:
         """How many calls have not begun."""
-        with self._news:
+        with self._threads.news:
             return len(self._pool)
 
     def start(self) -> None:
         """Start the threads."""
         for _ in range(self._count):
-            self._begin_thread(threading.Thread(target=self._work))
-        self._begin_thread(threading.Thread(target=self._watch))
+            self._threads.begin(self._work)
+        self._threads.watch(self._work, self._give_up)
 
     def put(self, waiting: Waiting[Item]) -> None:
         """Add a call to the pool."""
-        with self._news:
+        with self._threads.news:
             self._pool.put(waiting)
-            self._news.notify()
+            self._threads.news.notify()
 
     def drop(self, owner: Hashable) -> None:
         """Forget the calls of an owner that have not begun."""
-        with self._news:
+        with self._threads.news:
             self._pool.drop(owner)
 
     def wake(self) -> None:
         """Let one of the threads that wait look again."""
-        with self._news:
-            self._news.notify()
+        with self._threads.news:
+            self._threads.news.notify()
 
     def stop(self) -> None:
         """Let each thread end after its batch."""
-        with self._news:
-            self._is_stopped.set()
+        self._threads.stop()
+        with self._threads.news:
             self._pool.clear()
-            self._news.notify_all()
 
     def join(self, patience_s: float) -> None:
         """Wait for the threads to end; one that hangs is left behind."""
-        with self._news:
-            threads = list(self._threads)  # no other is started from now on
-        give_up_at = time.monotonic() + patience_s
-        for thread in threads:
-            thread.join(max(give_up_at - time.monotonic(), 0.0))
-        if any(thread.is_alive() for thread in threads):
-            words = "! an engine call did not end: its thread is left behind"
-            _log.warning(LogLine("thread_left", words))
-
-    def _begin_thread(self, thread: threading.Thread) -> None:
-        with self._news:
-            if self._is_stopped.is_set():
-                return
-            thread.name = f"engine-{self._name}-{len(self._threads)}"
-            thread.daemon = True
-            thread.start()
-            self._threads.append(thread)
+        self._threads.join(patience_s)
 
     def _work(self) -> None:
         while (running := self._next()) is not None:
             began_at = time.monotonic()
             outcomes = self._run(running.batch)
             busy_s = (time.monotonic() - began_at) / len(running.batch)
-            with self._news:
-                if running not in self._running:
-                    return  # it was given up, and another thread is in this one's place
-                self._running.discard(running)
+            if not self._threads.leave(running):
+                return  # it was given up, and another thread is in this one's place
             for one, outcome in zip(running.batch, outcomes, strict=True):
                 self._owner.receive(one.item, outcome, busy_s)
 
     def _next(self) -> _Running[Item] | None:
-        with self._news:
-            while not self._is_stopped.is_set():
+        with self._threads.news:
+            while not self._threads.are_stopped:
                 refill_s = self._owner.refill(self._pool)
                 now = time.monotonic()
                 if batch := self._pool.take(now):
-                    running = _Running(batch, now)
-                    self._running.add(running)
+                    running = _Running(batch)
+                    self._threads.enter(running)
                     return running
                 next_at = self._pool.next_at()
                 waits_s = [refill_s, None if next_at is None else next_at - now]
                 known_s = [wait_s for wait_s in waits_s if wait_s is not None]
-                self._news.wait(max(min(known_s), MIN_WAIT_S) if known_s else None)
+                self._threads.news.wait(max(min(known_s), MIN_WAIT_S) if known_s else None)
             return None
 
     def _run(self, batch: Sequence[Waiting[Item]]) -> Sequence[Outcome]:
@@ -168,20 +131,13 @@ class BatchRunners(Generic[Item]):
                 return [error]
         return [outcome for one in batch for outcome in self._run([one])]
 
-    def _watch(self) -> None:
-        """Give up batches that take too long, and replace their threads."""
-        while not self._is_stopped.wait(min(1.0, self._max_call_s / 4)):
-            for running in self._take_overdue():
-                words = "! an engine call did not come back within {max_s:g} s"
-                _log.error(LogLine("call_stuck", words, max_s=self._max_call_s))
-                fault = ServerFault(f"an engine did not answer within {self._max_call_s:g} s")
-                self._begin_thread(threading.Thread(target=self._work))
-                for one in running.batch:
-                    self._owner.give_up(one.item, fault)
+    def _give_up(self, running: _Running[Item]) -> bool:
+        fault = ServerFault(f"an engine did not answer within {self._threads.max_call_s:g} s")
+        for one in running.batch:
+            self._owner.give_up(one.item, fault)
+        return True
 
-    def _take_overdue(self) -> list[_Running[Item]]:
-        with self._news:
-            latest = time.monotonic() - self._max_call_s
-            overdue = [running for running in self._running if running.since < latest]
-            self._running.difference_update(overdue)
-            return overdue
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Running(Generic[Item]):
+    batch: Sequence[Waiting[Item]]
