@@ -126,6 +126,23 @@ async def test_one_that_has_died_is_started_again(
     assert "server process 2 has ended with 5: started again in 0.5 s" in caplog.text
 
 
+async def test_those_that_are_still_starting_end_at_once(board: Board, tmp_path: Path) -> None:
+    started, announced = tmp_path / "started", list[None]()
+
+    async def end_it() -> None:
+        while not started.exists():  # noqa: ASYNC110 - another process cannot set an Event
+            await asyncio.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    ending = asyncio.create_task(end_it())
+    loads = f"open({str(started)!r}, 'w').close(); time.sleep(60)"
+    async with asyncio.timeout(20):
+        code = await supervisor(board, loads).run(lambda: announced.append(None))
+        await ending
+
+    assert (code, announced) == (ExitCode.DONE, [])
+
+
 async def test_who_sends_a_third_signal_waits_for_nothing(board: Board) -> None:
     kept = supervisor(board, f"{READY}\nwhile True: time.sleep(60)\n")
 

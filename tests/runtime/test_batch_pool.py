@@ -19,10 +19,19 @@ def waiting(
     owner: str = "one",
     since: float = 0.0,
     is_required: bool = True,
+    is_ahead: bool = False,
 ) -> Waiting[str]:
     samples = np.zeros(0, np.float32)
     request = DecodeRequest(utterance=0, samples=samples, end_sample=0, is_required=is_required)
-    return Waiting(item=item, owner=owner, request=request, speech=ENGINE, key=key, since=since)
+    return Waiting(
+        item=item,
+        owner=owner,
+        request=request,
+        speech=ENGINE,
+        is_ahead=is_ahead,
+        key=key,
+        since=since,
+    )
 
 
 def pool_of(*calls: Waiting[str], window_s: float = 0.0, most: int = 3) -> BatchPool[str]:
@@ -59,6 +68,17 @@ def p(item: str, key: Hashable | None = None, owner: str = "one") -> Waiting[str
         # finals first, and no partial in their batch
         ([p("a"), f("b")], ["b", "a"]),
         ([p("a", 1), f("b", 1), p("c", 1)], ["b", "ac"]),
+        # what is heard ahead of its time comes behind all that is live, and partials behind finals
+        (
+            [
+                waiting("a", is_ahead=True, is_required=False),
+                waiting("b", is_ahead=True),
+                waiting("c", is_required=False),
+                waiting("d"),
+            ],
+            ["d", "c", "b", "a"],
+        ),
+        ([waiting("a", key=1, is_ahead=True), f("b", 1)], ["b", "a"]),
         # owners take turns, in batches too
         ([f("a"), f("b"), f("x", None, "two")], ["a", "x", "b"]),
         ([f(x, 1) for x in "abcd"] + [f("x", 1, "two"), f("y", 1, "two")], ["axb", "ycd"]),

@@ -27,6 +27,7 @@ from scribewire.testing.scripted import ScriptedVad, ScriptedVoices, draw_speech
 
 NOBODY_WAITS_S = 0.0
 LONG_S = 60.0  # no test waits for as long
+AN_HOUR = 3600.0
 
 
 class Device:
@@ -66,12 +67,12 @@ class Asker:
         self._scheduler = scheduler
         self._engine = engine
 
-    def ask(self, request: Request) -> asyncio.Future[Outcome]:
+    def ask(self, request: Request, *, ahead_s: float = 0.0) -> asyncio.Future[Outcome]:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         lane = self._scheduler.open_lane(
             lambda _request, outcome: future.set_result(outcome), speech=self._engine
         )
-        self._scheduler.submit(lane, request, due_at=time.monotonic())
+        self._scheduler.submit(lane, request, due_at=time.monotonic() + ahead_s)
         return future
 
 
@@ -103,6 +104,23 @@ async def test_what_waits_while_the_device_is_busy_is_one_batch_finals_first() -
     await scheduler.aclose()
     assert texts == ["abc", "abc", "def", "abc", "abc"]
     assert engine.batches == [[0], [3, 4], [1, 2]]
+
+
+async def test_files_wait_for_all_that_is_live() -> None:
+    device = Device()
+    engine = BatchedEngine(device)
+    scheduler = schedule(engine)
+    asker = Asker(scheduler, engine)
+    first = await hold(device, asker)
+
+    files = [asker.ask(final(number), ahead_s=AN_HOUR) for number in (1, 2)]
+    live = [asker.ask(partial(3)), asker.ask(final(4))]
+    device.release.set()
+    texts = [await text_of(one) for one in (first, *files, *live)]
+
+    await scheduler.aclose()
+    assert texts == ["abc"] * 5
+    assert engine.batches == [[0], [4], [3], [1, 2]]
 
 
 async def test_calls_of_other_shapes_and_kinds_run_alone() -> None:

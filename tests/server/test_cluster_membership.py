@@ -7,7 +7,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from scribewire import __version__
-from scribewire.server.cluster_membership import describe_server
+from scribewire.cli.drain import ENDING_S
+from scribewire.cluster import connection, embedded, key_places, tasks
+from scribewire.cluster.pulls import pulls
+from scribewire.server.cluster_membership import LONGEST_LEAVE_S, describe_server
+from scribewire.server.journal_keeper import LAST_PATIENCE_S
+from scribewire.server.run import LONGEST_END_S
 from scribewire.testing.running import run_server
 
 if TYPE_CHECKING:
@@ -59,3 +64,13 @@ async def test_what_a_server_tells_of_itself_is_how_it_is_now(nats: NatsServer) 
     )
     assert (busy.sessions, busy.room, busy.state) == (2, 0, "busy")
     assert (draining.room, draining.state) == (0, "draining")
+
+
+def test_to_leave_a_cluster_takes_no_longer_than_is_said() -> None:
+    releases_s = 2 * connection.CALL_PATIENCE_S  # the one of key places, then all others at once
+    closing_s = connection.CALL_PATIENCE_S
+    tasks_s = 5 * tasks.AGAIN_S  # announcing, watching, key places, leases, the connection
+    waits_s = pulls.CLOSE_PATIENCE_S + LAST_PATIENCE_S + key_places.LAST_PATIENCE_S
+
+    assert waits_s + releases_s + closing_s + tasks_s <= LONGEST_LEAVE_S
+    assert LONGEST_END_S + embedded.END_PATIENCE_S <= ENDING_S

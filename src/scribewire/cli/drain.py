@@ -14,7 +14,7 @@ from scribewire.cli.exits import CommandFault, ExitCode
 if TYPE_CHECKING:
     from scribewire.cli.remote import RemoteAnswer, RemoteServer
 
-ENDING_S: Final = 45.0
+ENDING_S: Final = 65.0
 """What a server may take to end, behind the time that its sessions have."""
 
 _ASK_S = 1.0  # how often it is asked

@@ -88,7 +88,10 @@ async def _serve_all(
             shared["token_secret"] = secrets.token_urlsafe(32)
         parts = parts_of(settings.model_copy(update=shared), bound.fileno(), board)
         address = address_of(bound, is_secure=settings.tls_cert is not None)
-        return await Supervisor(parts, board, command).run(lambda: on_listening(address))
+        try:
+            return await Supervisor(parts, board, command).run(lambda: on_listening(address))
+        finally:
+            bound.close()  # nobody is to wait at it while NATS ends
 
 
 def parts_of(settings: Settings, listening: int, board: Board) -> list[ProcessPart]:

@@ -117,12 +117,13 @@ class Supervisor:
             words = "! a server process cannot be started: {reason}"
             _log.error(LogLine("process_not_started", words, reason=error.strerror))
             return ExitCode.FAILED
+        self._listen[part.number].clear()
         number, pid = part.number + 1, process.pid
         _log.info(LogLine("process_started", _STARTED, number=number, pid=pid))
         self._processes[part.number] = process
         _write(process, part.written())
         if self._order is not None:
-            _write(process, f"{self._order}\n".encode())
+            self._give(self._order, process, part.number)
         try:
             await self._listen_to(process, part.number)
             return await process.wait()
@@ -153,8 +154,14 @@ class Supervisor:
     def _end(self, order: EndingOrder) -> None:
         self._order = order
         self._is_ending.set()
-        for process in self._processes.values():
-            _write(process, f"{order}\n".encode())
+        for number, process in self._processes.items():
+            self._give(order, process, number)
+
+    def _give(self, order: EndingOrder, process: Process, number: int) -> None:
+        _write(process, f"{order}\n".encode())
+        if not self._listen[number].is_set():  # it hears orders once it has started
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGTERM)
 
     def _exit_code(self) -> int:
         if len(self._signals) > 1:

@@ -100,13 +100,18 @@ class Servers:
         try:
             while not lease.lost.is_set():
                 told = _written(describe())
-                if told["state"] != lease.value["state"]:  # at once: a balancer may go by it
-                    await self._leases.update(lease, told)
-                lease.value = told
+                await self._tell(lease, told)
                 await asyncio.wait((lost,), timeout=_RETRY_S)
         finally:
             lost.cancel()
             await self._leases.release(lease)
+
+    async def _tell(self, lease: Lease, told: LeaseValue) -> None:
+        """Have it told with the next renewal; at once where a balancer may go by it."""
+        is_news, lease.value = told["state"] != lease.value["state"], told
+        if is_news:
+            with contextlib.suppress(ClusterFault):
+                await self._leases.update(lease, told)
 
     def _tell_versions(self) -> None:
         """Say once of each other version that it is there."""

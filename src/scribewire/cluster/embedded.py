@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 PROGRAM: Final = "nats-server"
 
 _START_PATIENCE_S: Final = 20.0
-_END_PATIENCE_S: Final = 5.0
+END_PATIENCE_S: Final = 5.0
+"""With NATS, once the servers have ended; then it is killed."""
 _ANSWER_S: Final = 1.0
 _LOOK_S: Final = 0.05
 _PORTS: Final = range(20_000, 32_000)  # Linux connects from 32,768 on, others from 49,152
@@ -121,6 +122,8 @@ class EmbeddedNats:
             async with asyncio.timeout(_START_PATIENCE_S):
                 await self._until_it_answers(self._process)
         except TimeoutError:
+            _signal(self._process, signal.SIGKILL)
+            await self._process.wait()
             raise ServerFault(f"{PROGRAM} does not answer: {self._said()}") from None
 
     async def _until_it_answers(self, process: Process) -> None:
@@ -135,16 +138,13 @@ class EmbeddedNats:
         while True:
             assert self._process is not None
             await self._process.wait()
-            words, pause_s = (
-                "! NATS has ended with {code}: started again in {s:g} s",
-                restarts.pause_s(),
-            )
-            _log.warning(LogLine("nats_ended", words, code=self._process.returncode, s=pause_s))
+            code, pause_s = self._process.returncode, restarts.pause_s()
+            _log.warning(LogLine("nats_ended", _ENDED, code=code, pause_s=pause_s))
             await asyncio.sleep(pause_s)
             restarts.note_start()
             try:
                 await self.start()
-            except ServerFault as fault:
+            except (ServerFault, OSError) as fault:  # a full disk, no process left
                 _log.warning(LogLine("nats_not_started", "! {reason}", reason=str(fault)))
 
     async def end(self) -> None:
@@ -153,7 +153,7 @@ class EmbeddedNats:
             return
         _signal(self._process, signal.SIGTERM)
         try:
-            async with asyncio.timeout(_END_PATIENCE_S):
+            async with asyncio.timeout(END_PATIENCE_S):
                 await self._process.wait()
         except TimeoutError:
             _signal(self._process, signal.SIGKILL)

@@ -26,6 +26,7 @@ from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 
 from scribewire.cluster.connection import ClusterFault, translated
 from scribewire.cluster.leases import TTL_S
+from scribewire.cluster.tasks import end_task
 from scribewire.log_line import LogLine
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ MOST_TRIES: Final = 32
 
 _LEASE = "key-places."
 _PAUSE_S = 0.01  # so that those who change an entry at once do not meet again
-_LAST_PATIENCE_S = 1.0  # at the end; who is gone counts no more a moment later
+LAST_PATIENCE_S: Final = 1.0
+"""At the end; who is gone counts no more a moment later."""
 _ALONE = "! sessions at once of a key are counted on this server alone, while NATS is away"
 
 _log = logging.getLogger("scribewire.cluster")
@@ -95,10 +97,9 @@ class KeyPlaces:
             yield
         finally:
             forget()
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await end_task(running)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_PATIENCE_S):
+                async with asyncio.timeout(LAST_PATIENCE_S):
                     await self._write_due()
             if self._lease is not None:
                 await self._leases.release(self._lease)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-_AGAIN_S: Final = 0.5
+AGAIN_S: Final = 0.5
+"""How soon a task that goes on is told once more."""
 
 
 async def end_task(task: asyncio.Task[None]) -> None:
@@ -16,5 +17,5 @@ async def end_task(task: asyncio.Task[None]) -> None:
     """
     while not task.done():
         task.cancel()
-        await asyncio.wait((task,), timeout=_AGAIN_S)
+        await asyncio.wait((task,), timeout=AGAIN_S)
     await asyncio.gather(task, return_exceptions=True)

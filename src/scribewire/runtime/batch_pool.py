@@ -1,11 +1,12 @@
 """Which calls run next, and which of them together: decisions only, without threads or clocks.
 
 Theory of operation. Calls wait here for a worker, each with its owner (a server, where several
-share the workers) and with a key if it may share a batch with others of the same key. Required
-calls go before partials: while one waits, even for its window to end, no partial begins. Among
-equals the owners take turns, the one that was served longest ago first, and each owner's calls keep
-their order. A call that may have company waits for it until its window is over, counted from when
-the first of its batch came, or until the batch is full.
+share the workers) and with a key if it may share a batch with others of the same key. They stand in
+four lines, in the order of job_queue.py: required calls of live streams, their partials, and the
+same of streams ahead. While one waits, even for its window to end, none of a later line begins.
+Among equals the owners take turns, the one that was served longest ago first, and each owner's
+calls keep their order. A call that may have company waits for it until its window is over, counted
+from when the first of its batch came, or until the batch is full.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Waiting(Generic[Item]):
     """Whose it is."""
     request: Request
     speech: SpeechEngine
+    is_ahead: bool = False
+    """Whether those that are not go before it."""
     key: Hashable | None
     """What those have in common that may be one batch; None: it runs alone."""
     since: float
@@ -50,38 +53,38 @@ class BatchPool(Generic[Item]):
     def __init__(self, *, window_s: float, most: int) -> None:
         self.most = most
         self._window_s = window_s
-        self._required: list[Waiting[Item]] = []  # in the order in which they came
-        self._partials: list[Waiting[Item]] = []
+        # The most urgent first; each in the order in which its calls came.
+        self._lines: tuple[list[Waiting[Item]], ...] = ([], [], [], [])
         self._served: dict[Hashable, int] = {}  # each owner's latest turn
         self._turns = 0
 
     def __len__(self) -> int:
-        return len(self._required) + len(self._partials)
+        return sum(map(len, self._lines))
 
     @property
     def is_gathering(self) -> bool:
         """Whether some call may have company."""
-        return any(one.key is not None for one in (*self._required, *self._partials))
+        return any(one.key is not None for line in self._lines for one in line)
 
     def put(self, waiting: Waiting[Item]) -> None:
         """Add a call."""
-        line = self._partials if is_for_partial(waiting.request) else self._required
-        line.append(waiting)
+        place = 2 * waiting.is_ahead + is_for_partial(waiting.request)
+        self._lines[place].append(waiting)
 
     def drop(self, owner: Hashable) -> None:
         """Forget an owner and its calls."""
-        self._required = [one for one in self._required if one.owner != owner]
-        self._partials = [one for one in self._partials if one.owner != owner]
+        for line in self._lines:
+            line[:] = [one for one in line if one.owner != owner]
         self._served.pop(owner, None)
 
     def clear(self) -> None:
         """Forget all calls."""
-        self._required.clear()
-        self._partials.clear()
+        for line in self._lines:
+            line.clear()
 
     def take(self, now: float) -> list[Waiting[Item]]:
         """Remove and return what is to run now as one batch; nothing while all wait for company."""
-        line = self._required or self._partials
+        line = self._first_line()
         for batch in self._batches(line):
             if self._ready_at(batch) <= now:
                 for one in batch:
@@ -93,8 +96,11 @@ class BatchPool(Generic[Item]):
 
     def next_at(self) -> float | None:
         """Return from when on `take` has something; None while nothing waits."""
-        batches = self._batches(self._required or self._partials)
+        batches = self._batches(self._first_line())
         return min((self._ready_at(batch) for batch in batches), default=None)
+
+    def _first_line(self) -> list[Waiting[Item]]:
+        return next((line for line in self._lines if line), self._lines[0])
 
     def _batches(self, line: list[Waiting[Item]]) -> list[list[Waiting[Item]]]:
         """Return what would run together, the batch of the most urgent call first."""

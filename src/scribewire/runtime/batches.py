@@ -66,13 +66,16 @@ class Batches:
         self._runners.join(patience_s)
 
     def refill(self, pool: BatchPool[Call]) -> float | None:
-        """Fetch one call, and as many more as a batch may hold if one may have company."""
+        """Fetch one call, and while it may have company as many more as a batch may hold.
+
+        One that runs alone is the last: what is less urgent would come too early.
+        """
         while len(pool) < pool.most and (not len(pool) or pool.is_gathering):
-            calls = self._source.next_calls()
-            if not calls:
+            fetched = [self._wait(call) for call in self._source.next_calls()]
+            for one in fetched:
+                pool.put(one)
+            if not fetched or fetched[-1].key is None:
                 break
-            for call in calls:
-                pool.put(self._wait(call))
         return self._source.wait_s()
 
     def receive(self, item: Call, outcome: Outcome, busy_s: float) -> None:
@@ -89,6 +92,7 @@ class Batches:
             owner=None,
             request=call.request,
             speech=call.speech,
+            is_ahead=call.is_ahead,
             key=self._engines.batch_key(call.request, call.speech),
             since=time.monotonic(),
         )

@@ -239,8 +239,9 @@ class _Desk:
             now = self._clock()
             while len(calls) < at_most and (job := self.queue.take(now)) is not None:
                 assert isinstance(job.lane, StreamLane)
-                call = Call(job.request, job.lane.speech)
-                self._begun[call] = _Begun(job, job.lane, now)
+                begun = _Begun(job, job.lane, now)
+                call = Call(job.request, job.lane.speech, is_ahead=begun.is_ahead)
+                self._begun[call] = begun
                 calls.append(call)
         return calls
 
@@ -255,12 +256,12 @@ class _Desk:
             begun, now = self._begun.pop(call, None), self._clock()
             if begun is None:
                 return False
+            took_s = now - begun.at if busy_s is None else busy_s
             try:
-                took_s = now - begun.at if busy_s is None else busy_s
                 _note_call(self._meter, begun, outcome, now, busy_s=took_s)
             finally:  # whatever is wrong with the figures, the stream does not wait for ever
                 begun.lane.answer(call.request, outcome)
-        self._observer.note_call(_describe(begun, outcome, now))
+        self._observer.note_call(_describe(begun, outcome, now, busy_s=took_s))
         return True
 
     def give_up(self, call: Call, fault: ServerFault) -> bool:
@@ -291,12 +292,12 @@ def _note_call(
             meter.note_final_call(lane.cost, busy_s, speech=lane.speech, is_ahead=is_ahead)
 
 
-def _describe(begun: _Begun, outcome: Outcome, now: float) -> CallNote:
+def _describe(begun: _Begun, outcome: Outcome, now: float, *, busy_s: float) -> CallNote:
     return CallNote(
         kind=kind_of(begun.job.request),
         speech=begun.lane.speech,
-        waited_s=begun.at - begun.job.asked_at,
-        busy_s=now - begun.at,
+        waited_s=max(now - begun.job.asked_at - busy_s, 0.0),
+        busy_s=busy_s,
         is_ahead=begun.is_ahead,
         has_failed=isinstance(outcome, Exception),
     )

@@ -29,6 +29,8 @@ class Call:
     request: Request
     speech: SpeechEngine
     """The engine of its stream."""
+    is_ahead: bool = False
+    """Whether its audio is heard before it is due: others go before it."""
 
 
 class CallSource(Protocol):

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 SHARED_RETRY_S: Final = 1.0
 """Of the sessions that others can go on with: how soon after a failure NATS is tried again."""
 
+LONGEST_LEAVE_S: Final = 16.0
+"""What it may take to leave a cluster whose NATS answers pings and nothing else: the patience of
+pulls, the shared journal, key places, leases, what tells of this server, and the connection."""
+
 _MISSING = "--cluster needs nats-py, which is not installed: pip install 'scribewire[cluster]'"
 
 

@@ -29,6 +29,7 @@ from scribewire.server.address import address_of, bind, open_port
 from scribewire.server.app import make_app
 from scribewire.server.certificate import ServerCertificate
 from scribewire.server.cluster_membership import (
+    LONGEST_LEAVE_S,
     announced,
     keep_cluster,
     keep_shared_journal,
@@ -77,6 +78,7 @@ LONGEST_END_S: Final = (  # the metrics' listener, then the clients'
     + LOAD_PATIENCE_S
     + LAST_PATIENCE_S
     + JOURNAL_PATIENCE_S
+    + LONGEST_LEAVE_S
 )
 """What an orderly end may take beyond the time that sessions have for it."""
 _MEASURED = "= model {model}: a typical final takes {final_ms:.0f} ms here"

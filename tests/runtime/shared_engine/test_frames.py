@@ -12,9 +12,9 @@ from scribewire.runtime.shared_engine.frames import (
     MAX_BODY_BYTES,
     MAX_WORDS,
     Answered,
+    AskedCall,
     Frame,
     FrameKind,
-    pack_ask,
     pack_told,
     pack_words,
     read_frame,
@@ -60,12 +60,16 @@ def test_a_call_that_is_too_large_is_not_sent() -> None:
     with pytest.raises(ServerFault, match="an engine process takes up to 16777216"):
         Frame(FrameKind.ASK, 1, bytes(MAX_BODY_BYTES + 1)).pack()
     with pytest.raises(ServerFault, match="a name of more than 255 bytes"):
-        pack_ask("x" * 256, b"")
+        AskedCall("x" * 256, b"").pack()
 
 
 def test_what_is_inside_comes_as_it_went() -> None:
-    assert unpack_ask(pack_ask("whisper in größe", REQUEST)) == ("whisper in größe", REQUEST)
-    assert unpack_ask(pack_ask("", REQUEST)) == ("", REQUEST)
+    for call in (
+        AskedCall("whisper in größe", REQUEST),
+        AskedCall("whisper in größe", REQUEST, is_ahead=True),
+        AskedCall("", REQUEST),
+    ):
+        assert unpack_ask(call.pack()) == call
     answered = Answered(0.25, 0.5, RESULT)
     assert unpack_answer(answered.pack()) == answered
     assert unpack_told(pack_told({"device": None})) == {"device": None}
@@ -77,7 +81,8 @@ def test_what_is_inside_comes_as_it_went() -> None:
     ("read", "body"),
     [
         (unpack_ask, b""),
-        (unpack_ask, b"\x05four"),
+        (unpack_ask, b"\x00"),
+        (unpack_ask, b"\x00\x05four"),
         (unpack_answer, b"short"),
         (unpack_told, b"no JSON"),
         (unpack_told, b"[]"),

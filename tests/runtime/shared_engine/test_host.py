@@ -13,9 +13,9 @@ from scribewire import __version__
 from scribewire.recognition.requests import DecodeRequest, DecodeResult, EmbeddingRequest
 from scribewire.runtime.parcel import VERSION, pack
 from scribewire.runtime.shared_engine.frames import (
+    AskedCall,
     Frame,
     FrameKind,
-    pack_ask,
     pack_told,
     read_result,
     unpack_answer,
@@ -69,7 +69,7 @@ class Client:
             utterance=number, samples=samples, end_sample=samples.size, is_required=is_required
         )
         (name,) = self.offer.models
-        self.wire.send(Frame(FrameKind.ASK, number, pack_ask(name, pack(request))))
+        self.wire.send(Frame(FrameKind.ASK, number, AskedCall(name, pack(request)).pack()))
 
     def next(self) -> tuple[int, str]:
         """Return the number of the next answer, and its text or words."""
@@ -207,16 +207,16 @@ def test_a_server_of_another_version_is_cut_off(
     ("body", "words"),
     [
         (b"", "a call without a request"),
-        (pack_ask("ScriptedEngine", b"junk"), "not a request or a result"),
+        (AskedCall("ScriptedEngine", b"junk").pack(), "not a request or a result"),
         (
-            pack_ask(
+            AskedCall(
                 "whisper",
                 pack(
                     DecodeRequest(
                         utterance=0, samples=draw_speech("a"), end_sample=512, is_required=True
                     )
                 ),
-            ),
+            ).pack(),
             "no model whisper",
         ),
     ],
@@ -281,7 +281,7 @@ def test_voices_are_told_apart_there_too(path: Path, dial: Dial) -> None:
     with run_host(ScriptedEngine(), path):
         client = dial()
         request = EmbeddingRequest(utterance=0, samples=draw_speech("abc"))
-        client.wire.send(Frame(FrameKind.ASK, 3, pack_ask("", pack(request))))
+        client.wire.send(Frame(FrameKind.ASK, 3, AskedCall("", pack(request)).pack()))
 
         frame = client.wire.receive_within(20)
 
@@ -304,3 +304,16 @@ def test_what_others_take_is_told_with_each_answer(path: Path, dial: Dial) -> No
         assert answered.busy_s > 0
         assert 0 < answered.others_share < 1
         assert host.offer.capacity == 1
+
+
+def test_partials_of_others_take_nothing_from_the_room_for_sessions(path: Path, dial: Dial) -> None:
+    with run_host(ScriptedEngine(), path):
+        one, other = dial(), dial()
+        for number in range(3):
+            other.ask(number, "abcdef" * 20, is_required=False)
+            other.next()
+        one.ask(0)
+        frame = one.wire.receive_within(20)
+
+    assert frame is not None
+    assert unpack_answer(frame.body).others_share == 0

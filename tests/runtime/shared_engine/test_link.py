@@ -2,24 +2,33 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scribewire.errors import ServerFault
-from scribewire.recognition.requests import DecodeRequest, DecodeResult
+from scribewire.recognition.requests import (
+    FRAME_SAMPLES,
+    DecodeRequest,
+    DecodeResult,
+    VadRequest,
+    VadResult,
+)
 from scribewire.runtime.shared_engine.link import EngineLink, LinkAnswer
 from scribewire.runtime.shared_engine.offer import describe_models
 from scribewire.runtime.shared_engine.place import listen_at
 from scribewire.testing.batching import BatchedEngine
-from scribewire.testing.faulty import FailingEngine
+from scribewire.testing.faulty import FailingEngine, StuckEngine
 from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.scripted import SCRIPTED_TRAITS, ScriptedEngine, draw_speech
 from tests.parts.engine_hosts import linked, run_host, socket_path, wait_for
 
 NAME = "ScriptedEngine"
+SILENCE = np.zeros(FRAME_SAMPLES, np.float32)
 
 
 @pytest.fixture
@@ -169,6 +178,22 @@ def test_one_that_says_nothing_any_more_is_taken_for_gone(
 
     assert answer.is_given_up
     assert str(answer.outcome) == "the engine process did not answer within 0.4 s"
+
+
+def test_while_the_process_answers_a_call_there_is_waited_for(path: Path) -> None:
+    patience_s = 0.3
+    engine = StuckEngine()
+    with run_host(engine, path, count=2), linked(engine, path, patience_s=patience_s) as link:
+        answers: queue.Queue[LinkAnswer] = queue.Queue()
+        link.submit("StuckEngine", final(), answers.put)
+        assert engine.has_begun.wait(20)
+        until = time.monotonic() + 4 * patience_s
+        while time.monotonic() < until:
+            assert isinstance(link.ask("", VadRequest(SILENCE, None)), VadResult)
+        assert answers.empty()
+        engine.release.set()
+
+        assert text_of(answers.get(timeout=20).outcome) == "abc"
 
 
 def test_a_program_that_is_no_engine_process_is_told(path: Path) -> None:

@@ -29,6 +29,7 @@ MAX_WORDS: Final = 2_000
 
 _HEAD = struct.Struct("<BQI")
 _TIMES = struct.Struct("<dd")
+_ASK_BYTES = 2  # before the name
 
 
 class FrameKind(IntEnum):
@@ -41,7 +42,7 @@ class FrameKind(IntEnum):
     LOADED = 3
     """The model is there; on which device."""
     ASK = 4
-    """A request: the name of the model that it is for, and its parcel."""
+    """A request: whether it is ahead, the name of the model that it is for, and its parcel."""
     ANSWER = 5
     """Its result."""
     FAULT = 6
@@ -99,20 +100,31 @@ def read_frame(read: Callable[[int], bytes]) -> Frame | None:
     return Frame(FrameKind(kind), number, body)
 
 
-def pack_ask(name: str, parcel: bytes) -> bytes:
-    """Return the body of a request for a model."""
-    called = name.encode()
-    if len(called) > MAX_NAME_BYTES:
-        raise ServerFault(f"model {name}: a name of more than {MAX_NAME_BYTES} bytes")
-    return bytes([len(called)]) + called + parcel
+@dataclass(frozen=True, slots=True)
+class AskedCall:
+    """The body of a request for a model."""
+
+    name: str
+    """The model's."""
+    parcel: bytes
+    is_ahead: bool = False
+    """Whether calls that are not go before it."""
+
+    def pack(self) -> bytes:
+        """Return it as bytes. Raises ServerFault."""
+        called = self.name.encode()
+        if len(called) > MAX_NAME_BYTES:
+            raise ServerFault(f"model {self.name}: a name of more than {MAX_NAME_BYTES} bytes")
+        return bytes([self.is_ahead, len(called)]) + called + self.parcel
 
 
-def unpack_ask(body: bytes) -> tuple[str, bytes]:
-    """Return the model's name and the parcel. Raises ServerFault."""
-    size = body[0] if body else 0
-    if not body or len(body) <= size:
+def unpack_ask(body: bytes) -> AskedCall:
+    """Return what a body asks for. Raises ServerFault."""
+    if len(body) < _ASK_BYTES or len(body) <= _ASK_BYTES + body[1]:
         raise ServerFault("a call without a request")
-    return body[1 : 1 + size].decode(errors="replace"), body[1 + size :]
+    end = _ASK_BYTES + body[1]
+    name = body[_ASK_BYTES:end].decode(errors="replace")
+    return AskedCall(name, body[end:], is_ahead=bool(body[0]))
 
 
 def unpack_answer(body: bytes) -> Answered:

@@ -19,7 +19,7 @@ from scribewire.engines.on_demand import load_engine, may_batch
 from scribewire.engines.served import name_of
 from scribewire.errors import ServerFault
 from scribewire.log_line import LogLine
-from scribewire.recognition.requests import DecodeRequest, StreamRequest
+from scribewire.recognition.requests import DecodeRequest, StreamRequest, is_for_partial
 from scribewire.runtime.batch_pool import BatchPool, Waiting
 from scribewire.runtime.batch_runners import BatchRunners
 from scribewire.runtime.batches import MAX_BATCH
@@ -58,6 +58,7 @@ _log = logging.getLogger("scribewire.engines")
 class _Asked(NamedTuple):
     server: _Server
     number: int
+    is_partial: bool
 
 
 class EngineHost:
@@ -137,9 +138,10 @@ class EngineHost:
     def receive(self, item: _Asked, outcome: Outcome, busy_s: float) -> None:
         """Send what became of a call to who asked."""
         now = time.monotonic()
+        required_s = 0.0 if item.is_partial else busy_s  # of partials there are as many as fit
         with self._lock:
-            self._busy.add(busy_s, now)
-            item.server.busy.add(busy_s, now)
+            self._busy.add(required_s, now)
+            item.server.busy.add(required_s, now)
             others = max(self._busy.at(now) - item.server.busy.at(now), 0.0) / self.offer.capacity
         if isinstance(outcome, Exception):
             item.server.answer(item.number, FrameKind.FAULT, pack_words(outcome))
@@ -210,14 +212,15 @@ class EngineHost:
         self._runners.put(waiting)
 
     def _read(self, server: _Server, frame: Frame) -> Waiting[_Asked]:
-        name, parcel = unpack_ask(frame.body)
-        request = read_request(parcel)
-        speech = self._engine_for(name, request)
+        asked = unpack_ask(frame.body)
+        request = read_request(asked.parcel)
+        speech = self._engine_for(asked.name, request)
         return Waiting(
-            item=_Asked(server, frame.number),
+            item=_Asked(server, frame.number, is_for_partial(request)),
             owner=server,
             request=request,
             speech=speech,
+            is_ahead=asked.is_ahead,
             key=self._engines.batch_key(request, speech),
             since=time.monotonic(),
         )
@@ -248,7 +251,7 @@ class _Server:
 
     def __init__(self, wire: Wire, credit: int) -> None:
         self.wire = wire
-        self.busy = Rate(WINDOW_S)  # what its calls take
+        self.busy = Rate(WINDOW_S)  # what its required calls take
         self._credit = credit
         self._lock = threading.Lock()
 

@@ -6,7 +6,8 @@ and what was under way when it went fails too, in words: a call is never run twi
 back it must be what it was before, to the last number (offer.py); models that this server uses are
 loaded there before anything else is asked.
 
-A process that has not said a word for as long as a call may take hangs: it is taken for gone.
+A process that has not said a word for as long as a call may take, while it has one, hangs: it is
+taken for gone. While it answers nothing is given up here: it watches its calls itself.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from scribewire.runtime import parcel
 from scribewire.runtime.load import WINDOW_S
 from scribewire.runtime.parcel import pack
 from scribewire.runtime.shared_engine.frames import (
+    AskedCall,
     Frame,
     FrameKind,
-    pack_ask,
     pack_told,
     read_result,
     unpack_answer,
@@ -141,14 +142,21 @@ class EngineLink:
         for target in (self._stay, self._watch):
             threading.Thread(target=target, name="engine-link", daemon=True).start()
 
-    def submit(self, name: str, request: Request, take: Callable[[LinkAnswer], None]) -> None:
-        """Ask for a request to be run on a model.
+    def submit(
+        self,
+        name: str,
+        request: Request,
+        take: Callable[[LinkAnswer], None],
+        *,
+        is_ahead: bool = False,
+    ) -> None:
+        """Ask for a request to be run on a model, behind all that is not `is_ahead` if it is.
 
         No more than `offer.credit` at a time. `take` is called once with what becomes of it, from
         any thread, this one included.
         """
         try:
-            body = pack_ask(name, pack(request))
+            body = AskedCall(name, pack(request), is_ahead=is_ahead).pack()
         except ServerFault as fault:
             take(LinkAnswer(fault))
             return
@@ -321,14 +329,17 @@ class EngineLink:
             _log.error(LogLine("engine_refused", "! {reason}", reason=why))
 
     def _watch(self) -> None:
-        """Give up calls that take too long, and the process with them if it says nothing."""
+        """Give up a process that says nothing for too long, and the calls that are there.
+
+        While it answers, a call waits there for its turn, or is watched by the process itself.
+        """
         while not self._is_closed.wait(min(1.0, self._patience_s / 4)):
             now = time.monotonic()
             with self._lock:
                 overdue = {
                     number: asked
                     for number, asked in self._asked.items()
-                    if asked.since < now - asked.patience_s
+                    if max(asked.since, self._heard_at) < now - asked.patience_s
                 }
                 for number in overdue:
                     del self._asked[number]
@@ -338,7 +349,7 @@ class EngineLink:
                     f"the engine process did not answer within {asked.patience_s:g} s"
                 )
                 asked.take(LinkAnswer(fault, is_given_up=True))
-            if wire is not None and any(one.since > self._heard_at for one in overdue.values()):
+            if wire is not None and overdue:
                 wire.shut()  # not a word since: it hangs
 
 

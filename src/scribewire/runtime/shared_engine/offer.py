@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from scribewire.engines.protocols import SpeechEngine
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """One more with each change of frames.py."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from scribewire.engines.served import name_of
@@ -49,10 +50,11 @@ class SharedWorkers:
 
     def join(self, patience_s: float) -> None:
         """Wait for the calls that are there."""
+        give_up_at = time.monotonic() + patience_s
         with self._news:
             self._news.wait_for(lambda: not self._out, patience_s)
         if self._thread is not None:
-            self._thread.join(patience_s)
+            self._thread.join(max(give_up_at - time.monotonic(), 0.0))
 
     def _feed(self, source: CallSource) -> None:
         while (calls := self._next_calls(source)) is not None:
@@ -82,4 +84,4 @@ class SharedWorkers:
             else:
                 source.receive_outcome(call, outcome, busy_s=answer.busy_s)
 
-        self._link.submit(name_of(call.speech), call.request, take)
+        self._link.submit(name_of(call.speech), call.request, take, is_ahead=call.is_ahead)
