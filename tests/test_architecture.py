@@ -6,6 +6,8 @@ The last part tries every rule on a few lines of source, broken beside good, so 
 by sleeping.
 """
 
+import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 
@@ -28,7 +30,7 @@ from tests.shape.rules import (
     visits_only_where_it_is_known,
 )
 from tests.shape.sizes import keeps_sizes, lists_packages, mirrors, names_once
-from tests.shape.source import Module, parse_module
+from tests.shape.source import Module, imports_of, parse_module
 from tests.shape.tables import MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_NESTING, ROOT
 
 # The tree keeps the rules
@@ -71,6 +73,26 @@ def test_every_module_has_its_test_file_and_every_test_file_its_module() -> None
     modules = {path.removeprefix("src/scribewire/") for path in sources("src/scribewire")}
     tests = {path for path in sources("tests") if path.rpartition("/")[2].startswith("test_")}
     report(mirrors(modules, tests))
+
+
+def test_types_are_checked_alike_with_and_without_the_bench_set() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    skipped = {
+        name.removesuffix(".*")
+        for override in settings["tool"]["mypy"]["overrides"]
+        if override.get("follow_imports") == "skip"
+        for name in override["module"]
+    }
+    wanted = settings["project"]["optional-dependencies"]["bench"]
+    of_bench = {re.split(r"[^a-z0-9-]", line.lower())[0].replace("-", "_") for line in wanted}
+    imported = {
+        found.target.partition(".")[0]
+        for folder in ("src", "tests", "bench", "scripts", "examples")
+        for path, source in sources(folder).items()
+        for found in imports_of(parse_module(path, source))
+    }
+    assert {"simpy", "matplotlib"} <= of_bench & imported
+    assert of_bench & imported <= skipped
 
 
 def test_the_architecture_page_names_every_package() -> None:
