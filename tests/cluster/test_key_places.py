@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from scribewire.cluster.key_places import BUCKET, KeyPlaces
+from scribewire.cluster.leases import BELIEVED_S
+from scribewire.cluster.leases import BUCKET as LEASES
 from scribewire.cluster.membership import join_cluster
 
 if TYPE_CHECKING:
@@ -158,6 +161,35 @@ async def test_what_a_dead_server_had_is_free_once_its_lease_is_over(nats: NatsS
                 await asyncio.sleep(0.1)
         assert await here.written() == [2]
         assert not await here.take(2)
+
+
+@pytest.mark.slow
+async def test_what_a_server_holds_counts_again_after_it_was_taken_for_dead(
+    nats: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with servers(nats) as (here, there):
+        assert await here.take(2)
+        name = f"key-places.{here.cluster.connection.server_id}"
+        bucket = await there.cluster.connection.jetstream.key_value(LEASES)
+        await bucket.put(name, b'{"server": "another"}')
+        await until(lambda: f"no lease any more: {name}" in caplog.text)
+        await bucket.delete(name)
+        async with asyncio.timeout(10):
+            while await there.cluster.leases.holder(name) is None:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+        await until_written(there, [1])
+
+
+@pytest.mark.slow
+async def test_a_server_that_stood_still_for_a_while_counts_with_the_others_again(
+    nats: NatsServer,
+) -> None:
+    async with servers(nats, 1) as (server,):
+        assert await server.take(5)
+        time.sleep(BELIEVED_S + 0.2)  # noqa: ASYNC251 - this process stands still
+        assert await server.take(5)
+        await until_written(server, [2])
 
 
 async def test_while_nats_is_away_a_server_counts_by_itself_and_then_all_is_written(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scribewire.cluster.connection import ClusterFault
-from scribewire.cluster.leases import BELIEVED_S, TTL_S
+from scribewire.cluster.connection import ClusterConnection, ClusterFault
+from scribewire.cluster.leases import BELIEVED_S, TTL_S, Leases
 from scribewire.cluster.membership import join_cluster
 
 if TYPE_CHECKING:
@@ -85,6 +85,26 @@ async def test_a_holder_that_cannot_renew_stops_believing_before_another_can_hav
         async with asyncio.timeout(TTL_S + 20):
             while not await is_had(second):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.05)
+
+
+@pytest.mark.slow
+async def test_a_holder_that_finds_what_it_had_before_believes_it_no_longer_than_it_lasts(
+    nats: NatsServer,
+) -> None:
+    here, there = ClusterConnection([nats.url]), ClusterConnection([nats.url])
+    before, now, other = Leases(here), Leases(here), Leases(there)
+    async with here.open(), there.open():
+        assert await here.wait_up(10)
+        assert await there.wait_up(10)
+        held = await before.acquire("pull.x")  # as one whose answer has not come
+        assert held is not None
+        await until(lambda: not held.is_held)
+        found = await now.acquire("pull.x")
+        assert found is not None
+        async with asyncio.timeout(TTL_S + 10):
+            while await other.acquire("pull.x") is None:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+        assert not found.is_held
 
 
 async def is_had(cluster: Cluster) -> bool:

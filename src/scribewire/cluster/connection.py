@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import nats
 import nats.errors
-from nats.aio.client import Client
 
+from scribewire.cluster.nats_client import LastingClient
 from scribewire.cluster.tasks import end_task
 from scribewire.errors import ServerFault
 from scribewire.log_line import LogLine
@@ -26,6 +26,7 @@ from scribewire.log_line import LogLine
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
+    from nats.aio.client import Client
     from nats.js.client import JetStreamContext
 
 CALL_PATIENCE_S: Final = 2.0
@@ -33,6 +34,7 @@ CALL_PATIENCE_S: Final = 2.0
 
 _CONNECT_PATIENCE_S = 2
 _RETRY_S = 0.5
+_LOOK_S = 0.01
 _PING_EVERY_S = 2  # two without an answer: it is gone, though nothing has said so
 _SCHEMES = ("nats", "tls")
 _DEFAULT_PORT = 4222
@@ -59,7 +61,7 @@ class ClusterConnection:
         self.where: Final = ", ".join(_check_url(url) for url in urls)
         """The hosts, for people: no user, no password."""
         self._urls = list(urls)
-        self._client = Client()
+        self._client = LastingClient()
         self._preparing: list[Callable[[], Awaitable[None]]] = []
         self._prepared = asyncio.Event()
         self._has_told_away = False
@@ -111,7 +113,7 @@ class ClusterConnection:
             async with asyncio.timeout(patience_s):
                 while not self.is_up:
                     await self._prepared.wait()
-                    await asyncio.sleep(0)  # it is lost a moment before that is told
+                    await asyncio.sleep(_LOOK_S)  # it is lost a moment before that is told
         return self.is_up
 
     async def _keep(self) -> None:

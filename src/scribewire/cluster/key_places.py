@@ -161,6 +161,9 @@ class KeyPlaces:
 
     async def _write_due(self) -> None:
         """Write what is not as it was written, and forget what is of no account."""
+        if any(one.held and one.written for one in self._entries.values()):
+            with contextlib.suppress(ClusterFault):  # then it is tried again in a moment
+                await self._have_lease()  # without it that counts for nothing
         for key_id, entry in list(self._entries.items()):
             try:
                 async with self._changing(entry):
@@ -272,10 +275,10 @@ class KeyPlaces:
         async with self._taking_lease:
             if self._lease is not None and self._lease.is_held:
                 return
-            was_lost = self._lease is not None
-            self._lease = await self._leases.acquire(_LEASE + self._me)
-            if self._lease is None:
+            taken = await self._leases.acquire(_LEASE + self._me)
+            if taken is None:  # the one of before may be renewed yet
                 raise ClusterFault("what this server has held has not run out yet")
+            was_lost, self._lease = self._lease is not None, taken
             if was_lost:  # others may have taken it for dead
                 self._doubt_all()
 

@@ -45,6 +45,7 @@ LeaseValue = dict[str, Any]
 
 _TOLD = "scribewire.leases."
 _STORED = f"$KV.{BUCKET}."
+_OWN_TRIES = 3  # of one entry: it may be renewed meanwhile
 
 _log = logging.getLogger("scribewire.cluster")
 
@@ -111,8 +112,9 @@ class Leases:
         with translated():
             try:
                 revision = await self._open_bucket().create(name, self._written(value))
-            except KeyWrongLastSequenceError:
-                found = await self._find_own(name)  # of a try whose answer has not come
+            except (KeyWrongLastSequenceError, KeyNotFoundError):  # or gone since it was refused
+                asked_at = self._now()
+                found = await self._write_own(name, value)  # of a try whose answer has not come
                 if found is None:
                     return None
                 revision = found
@@ -239,15 +241,16 @@ class Leases:
         except ClusterFault as fault:
             if not isinstance(fault.__cause__, APIError):
                 raise
-            revision = await self._find_again(lease)
+            asked_at = self._now()
+            revision = await self._write_again(lease)
         if revision is None or lease.lost.is_set():
             self._lose(lease)
             return
         lease.revision, lease.renewed_at = revision, asked_at
         await self._tell(lease.name, lease.value)
 
-    async def _find_again(self, lease: Lease) -> int | None:
-        """Return the revision of a lease that is not as we wrote it, if it is still ours.
+    async def _write_again(self, lease: Lease) -> int | None:
+        """Write a lease that is not as we wrote it, if it is still ours; return its revision.
 
         NATS may have been started anew, or our last renewal came though its answer did not.
         """
@@ -257,17 +260,25 @@ class Leases:
             try:
                 return await self._open_bucket().create(lease.name, self._written(lease.value))
             except KeyWrongLastSequenceError:
-                return await self._find_own(lease.name)
+                return await self._write_own(lease.name, lease.value)
 
-    async def _find_own(self, name: str) -> int | None:
-        """Return the revision of an entry that this server has written; None: there is none."""
-        try:
-            entry = await self._open_bucket().get(name)
-        except KeyNotFoundError:
-            return None
-        found = _read(entry.value or b"")
-        is_ours = found is not None and found.get("server") == self._connection.server_id
-        return entry.revision if is_ours else None
+    async def _write_own(self, name: str, value: LeaseValue) -> int | None:
+        """Write an entry anew that this server has written; None: there is none.
+
+        Only so it is known for how long it lasts: the bucket may be about to let go of it.
+        """
+        for _ in range(_OWN_TRIES):
+            try:
+                entry = await self._open_bucket().get(name)
+            except KeyNotFoundError:
+                return None
+            found = _read(entry.value or b"")
+            if found is None or found.get("server") != self._connection.server_id:
+                return None
+            with contextlib.suppress(KeyWrongLastSequenceError):
+                written = self._written(value)
+                return await self._open_bucket().update(name, written, last=entry.revision)
+        return None
 
     def _lose(self, lease: Lease) -> None:
         self._held.discard(lease)

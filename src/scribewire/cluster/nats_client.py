@@ -1,0 +1,62 @@
+"""NATS's own client, where it would never come back: changed so that it always does.
+
+Two things end it for good, or for as long as a system keeps a dead connection: a NATS that stands
+still while there is more to be sent to it than the system takes, and one that says that this client
+may not be there, which may be set right in a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.transport import TcpTransport
+from nats.protocol.parser import PERMISSIONS_ERR
+
+if TYPE_CHECKING:
+    from urllib.parse import ParseResult
+
+CLOSE_PATIENCE_S: Final = 0.5
+"""With what is still to be sent on a connection that is closed; then it is dropped."""
+
+
+class LastingClient(Client):
+    """A client that connects again whatever has ended its connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._transport = DroppingTransport()  # type: ignore[no-untyped-call]
+
+    async def _process_err(self, err_msg: str) -> None:
+        """Connect again where the client would close: all but what only one message is about."""
+        if PERMISSIONS_ERR in err_msg:
+            await super()._process_err(err_msg)
+        else:
+            await self._process_op_err(nats.errors.Error(f"nats: {err_msg}"))
+
+
+class DroppingTransport(TcpTransport):
+    """A connection that is closed in time, though the other side takes nothing any more."""
+
+    def __bool__(self) -> bool:
+        """Tell that it is one: else the client takes another."""
+        return True
+
+    async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
+        """Connect; where the last try got no further than a connection, that is dropped."""
+        if self._io_writer is not None:
+            self._io_writer.transport.abort()
+        await super().connect(uri, buffer_size, connect_timeout)
+
+    async def wait_closed(self) -> None:
+        """Wait until it is closed, no longer than allowed."""
+        writer = self._io_writer
+        if writer is None:
+            return
+        closing = asyncio.ensure_future(super().wait_closed())  # type: ignore[no-untyped-call]
+        await asyncio.wait((closing,), timeout=CLOSE_PATIENCE_S)
+        if not closing.done():
+            writer.transport.abort()
+        await closing
