@@ -124,3 +124,30 @@ async def test_an_answer_that_came_while_this_process_stood_still_is_taken() -> 
         loop.call_later(0.25, store.goes_on.set)  # it was there, and is read behind the time-out
         await settled(receipt, woken)
         assert is_up(keeper)
+
+
+async def test_a_final_is_not_told_because_who_reads_has_gone() -> None:
+    store, woken = SharedStore(), asyncio.Event()
+    store.goes_on.clear()
+    store.lost = {"lost"}
+    keeper = JournalKeeper(store, positions_every_s=60.0, call_patience_s=20.0)
+    async with running(keeper), asyncio.timeout(20):
+        await asyncio.sleep(0)
+        first = keeper.write_soon(said(OF, 1)[0], woken.set)
+        while not store.written:  # noqa: ASYNC110 - nobody is told of it
+            await asyncio.sleep(0.01)
+        second = keeper.write_soon(said(OF, 2)[0], woken.set)
+        never = keeper.write_soon(said(head("lost", epoch="1"), 1)[0], woken.set)
+        reading = asyncio.create_task(keeper.find("other"))
+        await asyncio.sleep(0.01)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        assert second is not None
+        assert not second.is_settled
+        assert len(store.written) == 1  # one batch after the other
+        store.goes_on.set()
+        await settled(first, woken)
+        await settled(second, woken)
+
+    assert never is not None
+    assert not never.is_settled

@@ -13,12 +13,14 @@ from scribewire.keys.configured import fingerprint
 from scribewire.protocol.dialogue import SessionStarted
 from scribewire.protocol.results import as_result
 from scribewire.protocol.scriptix.codec import serialise_server
+from scribewire.server.disk_store import DiskStore
+from scribewire.server.journal_keeper import MAX_WAITING_ENTRIES, JournalKeeper
 from scribewire.server.session_journal import SessionJournal, SessionJournals
 from scribewire.server.session_opening import open_session
 from scribewire.testing.running import RawClient, RunningServer, run_server
 from scribewire.testing.scripted import draw_pcm
 from scribewire.wishes import Wishes
-from tests.parts.journaled import BEGAN_MS, allow, head
+from tests.parts.journaled import BEGAN_MS, allow, head, said
 from tests.parts.origin import run_origin
 from tests.parts.wav import wav
 from tests.server.test_journal_keeper import HangingWriter, keeping
@@ -239,3 +241,31 @@ async def test_where_it_is_counts_a_final_that_is_being_written(
     assert found.position is not None
     assert [one.number for one in found.finals] == [1]
     assert found.position.finals == 1
+
+
+async def test_a_final_waits_for_one_journal_though_another_is_off_by_then(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    full = JournalKeeper(DiskStore(JournalWriter(tmp_path, days=30)))  # nobody writes what waits
+    writer = HangingWriter(tmp_path)
+    session = open_session("5e55", SessionStarted(Wishes(language="en")), server.services)
+    session.make_resumable("89abcdef")
+    results, of = session.results, head(epoch="89abcdef")
+    async with keeping(writer, positions_every_s=60.0) as keeper, asyncio.timeout(20):
+        both = (SessionJournal(full, session, of), SessionJournal(keeper, session, of))
+        journal = SessionJournals(session, both)
+        for _ in range(MAX_WAITING_ENTRIES - 1):
+            full.write(said(of, 1)[0])
+        await session.receive_audio(draw_pcm("hello" + "." * 40))
+        while full.is_up:
+            results.collect()
+            await asyncio.sleep(0.01)
+        results.collect()
+        assert results.last_final == 0
+        writer.goes_on.set()
+        while not results.last_final:
+            results.collect()
+            await asyncio.sleep(0.01)
+        journal.close()
+        await session.aclose()
+    await full.aclose()

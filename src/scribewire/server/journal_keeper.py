@@ -128,6 +128,8 @@ class JournalKeeper:
         self._last_patience_s = last_patience_s
         self._read_patience_s = read_patience_s
         self._waiting: list[_Waiting] = []
+        self._taking_turns = asyncio.Lock()  # one batch is written after the other
+        self._writing: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()  # something waits that is urgent
         self._positions: set[Callable[[], None]] = set()  # who writes one when it is asked to
         self._synced_at = 0.0
@@ -238,6 +240,9 @@ class JournalKeeper:
                     await self._store.close()
             except TimeoutError:
                 raise self._hangs(_HANGS, self._last_patience_s) from None
+        for one in self._writing:
+            one.cancel()
+        await asyncio.gather(*self._writing, return_exceptions=True)
         self._settle(self._waiting)
         self._store.abandon()
 
@@ -254,6 +259,19 @@ class JournalKeeper:
             self._turn_off(JournalFault(f"{count} entries wait for {self._store.name}"))
 
     async def _write_waiting(self) -> None:
+        """Write what waits, behind what is being written; it goes on where whoever waits leaves."""
+        if self._waiting or self._taking_turns.locked():
+            writing = asyncio.create_task(self._write_in_turn())
+            self._writing.add(writing)
+            writing.add_done_callback(self._writing.discard)
+            await asyncio.shield(writing)
+
+    async def _write_in_turn(self) -> None:
+        async with self._taking_turns:
+            with self._off_at_fault():
+                await self._write_batch()
+
+    async def _write_batch(self) -> None:
         if not self.is_up or not self._waiting:
             return
         waiting, self._waiting = self._waiting, []

@@ -209,13 +209,18 @@ class SessionJournals:
 
     def _write_final(self, final: Final, number: int) -> Receipt | None:
         whole, parts = Receipt(self._session.has_news.set), list[Receipt]()
+        is_asked = False  # of all: one of them may turn off meanwhile
 
         def settle() -> None:
-            if all(one.is_settled for one in parts):
+            if is_asked and all(one.is_settled for one in parts):
                 whole.settle()
 
         for journal in self._journals:
             part = journal.write_final(final, number, settle)
             if part is not None:
                 parts.append(part)
-        return whole if parts else None
+        if not parts:
+            return None
+        is_asked = True
+        settle()
+        return whole
