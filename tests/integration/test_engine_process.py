@@ -51,8 +51,9 @@ async def hear(server: RunningServer, pcm: bytes) -> list[str]:
         return [text for text in client.texts if '"is_final":true' in text.replace(" ", "")]
 
 
-def connect(path: Path) -> SharedEngines:
-    return shared_engines(ENGLISH, ModelCache(), EngineLink(path))
+def connect(path: Path, *, return_patience_s: float = 0.0) -> SharedEngines:
+    link = EngineLink(path, return_patience_s=return_patience_s)
+    return shared_engines(ENGLISH, ModelCache(), link)
 
 
 async def hear_nothing(server: RunningServer, pcm: bytes) -> None:
@@ -113,3 +114,33 @@ async def hear_again(
         assert not second.has_crashed
         assert "= a server has come: 1" in second.said()
     return finals
+
+
+@pytest.mark.slow
+async def test_a_session_outlives_its_engine_process_if_the_next_is_there_soon(
+    engines: Engines, speech: bytes, tmp_path: Path
+) -> None:
+    async with run_server(engines) as server:
+        expected = await hear(server, speech)
+
+    with socket_path() as path:
+        async with engine_process(path, tmp_path / "first.log") as first:
+            shared = await asyncio.to_thread(connect, path, return_patience_s=120.0)
+            async with run_server(shared, engine_socket=path) as server:
+                finals = await hear_across(server, first, path, speech)
+        shared.close()
+
+    assert finals == expected
+
+
+async def hear_across(server: RunningServer, first: Program, path: Path, pcm: bytes) -> list[str]:
+    """Return all finals of a session in the midst of which the engine process is killed."""
+    async with server.dial() as client:
+        await client.send(START, pcm, STOP)
+        while not client.finals:  # the others are under way then, or wait
+            await client.next()
+        await first.kill()
+        async with engine_process(path, path.parent.parent / "second.log"):
+            await client.until_closed()
+    assert client.errors == []
+    return [text for text in client.texts if '"is_final":true' in text.replace(" ", "")]

@@ -50,9 +50,13 @@ def run_host(
 
 
 @contextmanager
-def linked(engine: SpeechEngine, path: Path, *, patience_s: float = 35.0) -> Iterator[EngineLink]:
+def linked(
+    engine: SpeechEngine, path: Path, *, patience_s: float = 35.0, return_patience_s: float = 60.0
+) -> Iterator[EngineLink]:
     """Connect as a server that knows this engine."""
-    link = EngineLink(path, patience_s=patience_s, retry_s=0.01)
+    link = EngineLink(
+        path, patience_s=patience_s, retry_s=0.01, return_patience_s=return_patience_s
+    )
     link.connect(describe_models((engine,)))
     try:
         yield link

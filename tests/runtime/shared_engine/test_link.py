@@ -18,9 +18,10 @@ from scribewire.recognition.requests import (
     VadRequest,
     VadResult,
 )
-from scribewire.runtime.shared_engine.link import EngineLink, LinkAnswer
+from scribewire.runtime.shared_engine.link import EngineLink
 from scribewire.runtime.shared_engine.offer import describe_models
 from scribewire.runtime.shared_engine.place import listen_at
+from scribewire.runtime.shared_engine.under_way import LinkAnswer
 from scribewire.testing.batching import BatchedEngine
 from scribewire.testing.faulty import FailingEngine, StuckEngine
 from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
@@ -86,36 +87,107 @@ def test_a_process_with_other_models_is_refused(path: Path) -> None:
         wait_for(lambda: host.servers == 0)
 
 
-def test_when_the_process_goes_calls_fail_in_words_and_when_it_is_back_they_do_not(
+class Hold:
+    """What a batch takes: it is held until it is let go, and says when it has begun."""
+
+    def __init__(self) -> None:
+        self.has_begun, self._release = threading.Event(), threading.Event()
+        self.engine = BatchedEngine(self._take)
+
+    def _take(self, _count: int) -> None:
+        self.has_begun.set()
+        self._release.wait(20)
+
+    def let_go(self) -> None:
+        self._release.set()
+
+
+def test_what_was_under_way_when_the_process_went_is_answered_by_the_next_one(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    has_begun, release = threading.Event(), threading.Event()
-
-    def take(_count: int) -> None:
-        has_begun.set()
-        release.wait(20)
-
-    engine = BatchedEngine(take)
-    with run_host(engine, path) as host, linked(engine, path) as link:
-        answers: queue.Queue[LinkAnswer] = queue.Queue()
-        for _ in range(2):
-            link.submit("BatchedEngine", final(), answers.put)
-        assert has_begun.wait(20)
+    held, answers = Hold(), queue.Queue[LinkAnswer]()
+    with run_host(held.engine, path) as host, linked(held.engine, path) as link:
+        for picture in ("abc", "def"):  # one runs, the other waits behind it
+            link.submit("BatchedEngine", final(picture), answers.put)
+        assert held.has_begun.wait(20)
 
         host.close(patience_s=0.0)
-        under_way = [answers.get(timeout=20).outcome for _ in range(2)]
-        later = link.ask("BatchedEngine", final())
+        wait_for(lambda: link.why_down is not None)
+        link.submit("BatchedEngine", final("ghi"), answers.put)
         assert link.others_share == 1.0
-        release.set()
+        with run_host(BatchedEngine(), path):
+            told = [answers.get(timeout=20) for _ in range(3)]
+        held.let_go()
+
+    assert {text_of(one.outcome) for one in told} == {"abc", "def", "ghi"}
+    assert all(one.busy_s is not None for one in told)
+    assert (
+        f"! the engine process at {path} has gone; calls wait 60 s for it, and then fail until it "
+        "is there again"
+    ) in caplog.messages
+    assert answers.empty()
+
+
+def test_a_call_in_which_two_processes_have_gone_is_not_sent_to_a_third(path: Path) -> None:
+    first, second = Hold(), Hold()
+    answers: queue.Queue[LinkAnswer] = queue.Queue()
+    with run_host(first.engine, path) as host, linked(first.engine, path) as link:
+        link.submit("BatchedEngine", final(), answers.put)
+        assert first.has_begun.wait(20)
+        host.close(patience_s=0.0)
+        with run_host(second.engine, path) as other:
+            assert second.has_begun.wait(20)
+            other.close(patience_s=0.0)
+            answer = answers.get(timeout=20)
+            second.let_go()
+        third = BatchedEngine()
+        with run_host(third, path):
+            wait_for(lambda: link.why_down is None)
+            assert text_of(link.ask("BatchedEngine", final("x"))) == "x"
+        first.let_go()
+
+    assert str(answer.outcome) == (
+        f"the engine process at {path} has gone for the second time in this call, which is not "
+        "sent again"
+    )
+    assert third.batches == [[0]]
+    assert answers.empty()
+
+
+def test_a_process_is_waited_for_no_longer_than_is_said(path: Path) -> None:
+    held, answers = Hold(), queue.Queue[LinkAnswer]()
+    with (
+        run_host(held.engine, path) as host,
+        linked(held.engine, path, return_patience_s=0.2) as link,
+    ):
+        link.submit("BatchedEngine", final(), answers.put)
+        assert held.has_begun.wait(20)
+        host.close(patience_s=0.0)
+
+        under_way = answers.get(timeout=20)
+        later = link.ask("BatchedEngine", final())
+        held.let_go()
         with run_host(BatchedEngine(), path):
             wait_for(lambda: link.why_down is None)
             assert text_of(link.ask("BatchedEngine", final())) == "abc"
 
-    words = f"the engine process at {path} has gone; calls fail until it is there again"
-    assert [str(one) for one in (*under_way, later)] == [words] * 3
-    assert all(isinstance(one, ServerFault) for one in (*under_way, later))
-    assert f"! {words}" in caplog.messages
-    assert answers.empty()
+    words = (
+        f"the engine process at {path} has gone; calls wait 0.2 s for it, and then fail until it "
+        "is there again"
+    )
+    assert [str(under_way.outcome), str(later)] == [words] * 2
+    assert under_way.busy_s == 0.0
+    assert not under_way.is_given_up
+
+
+def test_what_waits_for_a_process_fails_when_its_server_leaves(path: Path) -> None:
+    engine, answers = ScriptedEngine(), queue.Queue[LinkAnswer]()
+    with run_host(engine, path) as host, linked(engine, path) as link:
+        host.close()
+        wait_for(lambda: link.why_down is not None)
+        link.submit(NAME, final(), answers.put)
+
+    assert str(answers.get(timeout=20).outcome) == "this server has left the engine process"
 
 
 def test_a_model_that_was_loaded_is_loaded_again_before_anything_is_asked(path: Path) -> None:

@@ -113,7 +113,7 @@ async def test_when_the_process_goes_streams_are_told_and_later_ones_answered_ag
     path: Path,
 ) -> None:
     engine = ScriptedEngine()
-    with run_host(engine, path) as host, linked(engine, path) as link:
+    with run_host(engine, path) as host, linked(engine, path, return_patience_s=0.0) as link:
         scheduler = schedule(engine, link)
         assert isinstance(await ask(scheduler, engine, decode(0)), DecodeResult)
         host.close()
@@ -127,7 +127,7 @@ async def test_when_the_process_goes_streams_are_told_and_later_ones_answered_ag
             await scheduler.aclose()
 
     assert isinstance(failed, ServerFault)
-    assert "has gone; calls fail until it is there again" in str(failed)
+    assert "has gone; calls wait 0 s for it" in str(failed)
     assert away == 1.0
     assert isinstance(answered, DecodeResult)
 

@@ -1,10 +1,11 @@
 """A server's side: one connection to the engine process, which comes back by itself.
 
 Theory of operation. A thread connects, reads answers, and connects again when the process is gone;
-another gives up calls that are not answered. Whatever is asked while nobody is there fails at once,
-and what was under way when it went fails too, in words: a call is never run twice. When it comes
-back it must be what it was before, to the last number (offer.py); models that this server uses are
-loaded there before anything else is asked.
+another gives up calls that are not answered. What was under way when it went, and what is asked
+then, waits for the next process, for a few seconds from its going; then all of it fails, in words,
+and what is asked later fails at once. No call is sent to more than two processes (under_way.py).
+When it comes back it must be what it was before, to the last number (offer.py); models that this
+server uses are loaded there before anything else is asked.
 
 A process that has not said a word for as long as a call may take, while it has one, hangs: it is
 taken for gone. While it answers nothing is given up here: it watches its calls itself.
@@ -18,7 +19,7 @@ import queue
 import socket
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from scribewire import __version__
@@ -38,11 +39,12 @@ from scribewire.runtime.shared_engine.frames import (
 )
 from scribewire.runtime.shared_engine.offer import PROTOCOL, Offer, check_models, read_offer
 from scribewire.runtime.shared_engine.place import check_path
+from scribewire.runtime.shared_engine.under_way import CallsUnderWay, CallUnderWay, LinkAnswer
 from scribewire.runtime.shared_engine.wire import Wire
 from scribewire.runtime.threads import MAX_CALL_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from scribewire.recognition.requests import Request
@@ -52,47 +54,34 @@ PATIENCE_S: Final = MAX_CALL_S + 5.0  # longer than the engine process's own, wh
 LOAD_PATIENCE_S: Final = 300.0  # a large model from a slow disk
 HELLO_PATIENCE_S: Final = 5.0
 RETRY_S: Final = 0.5
+RETURN_PATIENCE_S: Final = 10.0  # one that is started again at once is there in four
 
 _log = logging.getLogger("scribewire.engines")
-
-
-@dataclass(frozen=True, slots=True)
-class LinkAnswer:
-    """What became of a call."""
-
-    outcome: Outcome | None
-    """None: it is no result, but what is `told`."""
-    told: Mapping[str, object] = field(default_factory=dict)
-    busy_s: float | None = None
-    """How much of a worker's time it took; None: nobody knows."""
-    is_given_up: bool = False
-    """Whether it was waited for too long."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    take: Callable[[LinkAnswer], None]
-    since: float
-    patience_s: float
 
 
 class EngineLink:
     """The connection of a server to the engine process at `path`."""
 
     def __init__(
-        self, path: Path, *, patience_s: float = PATIENCE_S, retry_s: float = RETRY_S
+        self,
+        path: Path,
+        *,
+        patience_s: float = PATIENCE_S,
+        retry_s: float = RETRY_S,
+        return_patience_s: float = RETURN_PATIENCE_S,
     ) -> None:
         self._path = path
         self._patience_s = patience_s
         self._retry_s = retry_s
+        self._return_patience_s = return_patience_s
         self._asking = threading.Lock()  # beside the calls of streams, there is room for one
         self._lock = threading.Lock()  # guards everything below
         self._wire: Wire | None = None  # while it is there, and all it must have is loaded
         self._why_down = f"the engine process at {path} has not been asked yet"
         self._offer: Offer | None = None  # of the first connection; the later ones must equal it
         self._loaded: dict[str, None] = {}  # what this server uses
-        self._asked: dict[int, _Asked] = {}
-        self._number = 0
+        self._calls = CallsUnderWay()  # without a process, they wait for it
+        self._waits_until = -math.inf
         self._heard_at = 0.0
         self._others = (0.0, 0.0)  # their share, and when it was told
         self._is_closed = threading.Event()
@@ -160,7 +149,9 @@ class EngineLink:
         except ServerFault as fault:
             take(LinkAnswer(fault))
             return
-        self._send(FrameKind.ASK, body, take, self._patience_s)
+        self._send(
+            CallUnderWay(kind=FrameKind.ASK, body=body, take=take, patience_s=self._patience_s)
+        )
 
     def ask(self, name: str, request: Request) -> Outcome:
         """Have a request run, and wait for what becomes of it; one at a time, of all threads."""
@@ -177,7 +168,14 @@ class EngineLink:
         Raises ServerFault.
         """
         answers: queue.SimpleQueue[LinkAnswer] = queue.SimpleQueue()
-        self._send(FrameKind.LOAD, name.encode(), answers.put, LOAD_PATIENCE_S)
+        self._send(
+            CallUnderWay(
+                kind=FrameKind.LOAD,
+                body=name.encode(),
+                take=answers.put,
+                patience_s=LOAD_PATIENCE_S,
+            )
+        )
         device = _device_of(answers.get())
         with self._lock:
             self._loaded[name] = None
@@ -209,22 +207,26 @@ class EngineLink:
             raise
         return wire, offer
 
-    def _send(
-        self, kind: FrameKind, body: bytes, take: Callable[[LinkAnswer], None], patience_s: float
-    ) -> None:
+    def _send(self, call: CallUnderWay) -> None:
+        now = time.monotonic()
         with self._lock:
             wire, why = self._wire, self._why_down
+            number = None
             if wire is not None:
-                self._number += 1
-                number = self._number
-                self._asked[number] = _Asked(take, time.monotonic(), patience_s)
-        if wire is None:
-            take(LinkAnswer(ServerFault(why)))
+                number = self._calls.put(replace(call, sent_at=now, sendings=1))
+            elif now < self._waits_until:
+                self._calls.put(call)
+                return
+        if wire is None or number is None:
+            call.take(LinkAnswer(ServerFault(why), busy_s=0.0))
             return
+        self._post(wire, number, call)
+
+    def _post(self, wire: Wire, number: int, call: CallUnderWay) -> None:
         try:
-            wire.send(Frame(kind, number, body))
+            wire.send(Frame(call.kind, number, call.body))
         except OSError:
-            wire.shut()  # who reads it finds out, and fails all that is under way
+            wire.shut()  # who reads it finds out
         except ServerFault as fault:
             self._answer(number, LinkAnswer(fault))
 
@@ -242,9 +244,11 @@ class EngineLink:
         with self._lock:  # it may have come back at the last moment
             wire, self._wire = self._wire, None
             self._why_down = "this server has left the engine process"
+            self._waits_until = -math.inf
+            calls = self._calls.take_all()
         if wire is not None:
             wire.close()
-        self._fail_all(ServerFault(self._why_down))
+        _fail(calls, self._why_down)
 
     def _read(self, wire: Wire) -> None:
         try:
@@ -269,23 +273,23 @@ class EngineLink:
 
     def _answer(self, number: int, answer: LinkAnswer) -> None:
         with self._lock:
-            asked = self._asked.pop(number, None)
-        if asked is not None:
-            asked.take(answer)
+            call = self._calls.take(number)
+        if call is not None:
+            call.take(answer)
 
     def _lose(self, wire: Wire, why: str) -> None:
         with self._lock:
-            self._wire, self._why_down = None, f"{why}; calls fail until it is there again"
+            self._waits_until = time.monotonic() + self._return_patience_s
+            self._wire = None
+            self._why_down = (
+                f"{why}; calls wait {self._return_patience_s:g} s for it, and then fail until it "
+                "is there again"
+            )
+            hopeless = self._calls.take_hopeless()
         wire.close()
         if not self._is_closed.is_set():
             _log.error(LogLine("engine_gone", "! {reason}", reason=self._why_down))
-        self._fail_all(ServerFault(self._why_down))
-
-    def _fail_all(self, fault: ServerFault) -> None:
-        with self._lock:
-            asked, self._asked = list(self._asked.values()), {}
-        for one in asked:
-            one.take(LinkAnswer(fault))
+        _fail(hopeless, f"{why} for the second time in this call, which is not sent again")
 
     def _come_back(self) -> None:
         try:
@@ -295,25 +299,36 @@ class EngineLink:
         except ServerFault as fault:
             self._note_refusal(str(fault))
             return
+        if offer != self._offer:
+            wire.close()
+            self._refuse_another()
+            return
         try:
-            self._check_same(offer)
             for number, name in enumerate(tuple(self._loaded), start=1):
                 self._load_again(wire, number, name)
         except (OSError, ServerFault) as fault:
             wire.close()
             self._note_refusal(str(fault))
             return
+        now = time.monotonic()
         with self._lock:
-            self._wire, self._heard_at = wire, time.monotonic()
+            self._wire, self._heard_at = wire, now
+            again = self._calls.note_sent(now)
         words = "= the engine process at {path} is there again"
         _log.info(LogLine("engine_back", words, path=self._path))
+        for number, call in again.items():
+            self._post(wire, number, call)
 
-    def _check_same(self, offer: Offer) -> None:
-        if offer != self._offer:
-            raise ServerFault(
-                f"the engine process at {self._path} has come back with other models, or another "
-                "number of workers: restart this server"
-            )
+    def _refuse_another(self) -> None:
+        """Note that no wait helps: it has come back, and as another."""
+        self._note_refusal(
+            f"the engine process at {self._path} has come back with other models, or another "
+            "number of workers: restart this server"
+        )
+        with self._lock:
+            self._waits_until, why = -math.inf, self._why_down
+            calls = self._calls.take_all()
+        _fail(calls, why)
 
     def _load_again(self, wire: Wire, number: int, name: str) -> None:
         wire.send(Frame(FrameKind.LOAD, number, name.encode()))
@@ -332,25 +347,33 @@ class EngineLink:
         """Give up a process that says nothing for too long, and the calls that are there.
 
         While it answers, a call waits there for its turn, or is watched by the process itself.
+        Without one, calls wait for the next.
         """
-        while not self._is_closed.wait(min(1.0, self._patience_s / 4)):
+        shortest_s = min(self._patience_s, self._return_patience_s)
+        while not self._is_closed.wait(min(1.0, shortest_s / 4)):
+            overdue: list[CallUnderWay] = []
+            unheard: list[CallUnderWay] = []
             now = time.monotonic()
             with self._lock:
-                overdue = {
-                    number: asked
-                    for number, asked in self._asked.items()
-                    if max(asked.since, self._heard_at) < now - asked.patience_s
-                }
-                for number in overdue:
-                    del self._asked[number]
-                wire = self._wire
-            for asked in overdue.values():
+                wire, why = self._wire, self._why_down
+                if wire is not None:
+                    overdue = self._calls.take_overdue(now, heard_at=self._heard_at)
+                elif now >= self._waits_until:
+                    unheard = self._calls.take_all()
+            _fail(unheard, why)
+            for call in overdue:
                 fault = ServerFault(
-                    f"the engine process did not answer within {asked.patience_s:g} s"
+                    f"the engine process did not answer within {call.patience_s:g} s"
                 )
-                asked.take(LinkAnswer(fault, is_given_up=True))
+                call.take(LinkAnswer(fault, is_given_up=True))
             if wire is not None and overdue:
                 wire.shut()  # not a word since: it hangs
+
+
+def _fail(calls: Iterable[CallUnderWay], why: str) -> None:
+    """Tell those who have asked that their calls fail, without the time that they have waited."""
+    for call in calls:
+        call.take(LinkAnswer(ServerFault(why), busy_s=0.0))
 
 
 def _read_hello(hello: Frame | None) -> Offer:

@@ -10,7 +10,8 @@ from scribewire.engines.served import name_of
 from scribewire.errors import ServerFault
 
 if TYPE_CHECKING:
-    from scribewire.runtime.shared_engine.link import EngineLink, LinkAnswer
+    from scribewire.runtime.shared_engine.link import EngineLink
+    from scribewire.runtime.shared_engine.under_way import LinkAnswer
     from scribewire.runtime.workers import Call, CallSource
 
 
