@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scribewire.cluster.connection import ClusterConnection, ClusterFault
+from scribewire.cluster.connection import UNUSABLE_S, ClusterConnection, ClusterFault
+from scribewire.cluster.leases import Leases
 from scribewire.errors import ServerFault
 
 if TYPE_CHECKING:
@@ -94,6 +95,19 @@ async def test_a_server_begins_without_nats_and_joins_when_it_is_there(nats: Nat
         assert not await connection.wait_up(0.1)
         await nats.start()
         assert await connection.wait_up(10)
+
+
+@pytest.mark.slow
+async def test_why_a_nats_that_is_there_cannot_be_used_is_told(
+    nats: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = ClusterConnection([nats.url], copies=3)
+    Leases(connection)
+    async with connection.open():
+        assert not await connection.wait_up(UNUSABLE_S + 1)
+    (told,) = (one for one in caplog.records if "is there, but" in one.getMessage())
+    assert "replicas > 1 not supported" in told.getMessage()
+    assert nats.token not in caplog.text
 
 
 @pytest.mark.parametrize("url", ["", "localhost:4222", "http://localhost", "nats://", "nats://h:x"])

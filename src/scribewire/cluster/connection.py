@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -32,12 +33,16 @@ if TYPE_CHECKING:
 CALL_PATIENCE_S: Final = 2.0
 """With one answer of NATS, or of another server over it."""
 
+UNUSABLE_S: Final = 5.0
+"""How long NATS may take after its start; if it still refuses what it is asked for that is told."""
+
 _CONNECT_PATIENCE_S = 2
 _RETRY_S = 0.5
 _LOOK_S = 0.01
 _PING_EVERY_S = 2  # two without an answer: it is gone, though nothing has said so
 _SCHEMES = ("nats", "tls")
 _DEFAULT_PORT = 4222
+_UNUSABLE = "! NATS at {where} is there, but what is shared cannot be had of it: {reason}"
 _AWAY = "the cluster cannot be reached now"
 
 _log = logging.getLogger("scribewire.cluster")
@@ -163,11 +168,17 @@ class ClusterConnection:
 
     async def _prepare(self) -> None:
         """Have everything declared; again and again while that fails and NATS is there."""
+        began_at, has_told = time.monotonic(), False
         while self._client.is_connected and not self._connected.is_set():
             try:
                 await self._prepare_each()
             except ClusterFault as fault:
-                _log.debug(LogLine("cluster_unprepared", "= NATS: {fault}", fault=str(fault)))
+                if not has_told and time.monotonic() - began_at >= UNUSABLE_S:
+                    has_told = True
+                    reason = fault.__cause__ or fault
+                    _log.warning(
+                        LogLine("cluster_unusable", _UNUSABLE, where=self.where, reason=str(reason))
+                    )
                 await asyncio.sleep(_RETRY_S)
             else:
                 self._prepared.set()

@@ -9,7 +9,7 @@ import pytest
 
 from scribewire.audio.container import TrackWish
 from scribewire.cluster.connection import ClusterConnection, ClusterFault
-from scribewire.cluster.pulls.names import SourceNames
+from scribewire.cluster.pulls.names import BUCKET, SourceNames
 from scribewire.grants import Grant
 from scribewire.settings import Settings
 from scribewire.sources.shared.pulls import AskedPull
@@ -98,3 +98,17 @@ async def test_without_nats_there_is_no_name_unless_the_secret_is_set(nats: Nats
         assert await connection.wait_up(10)
         assert names.name(ASKED)
     assert SourceNames(connection, Settings(token_secret="y" * 32)).name(ASKED)
+
+
+async def test_a_secret_that_nats_has_lost_is_brought_back_by_who_has_it(nats: NatsServer) -> None:
+    connection = ClusterConnection([nats.url])
+    one = SourceNames(connection, SETTINGS)
+    async with connection.open(), one.agreeing():
+        assert await connection.wait_up(10)
+        name = one.name(ASKED)
+        await connection.jetstream.delete_stream(f"KV_{BUCKET}")
+        await nats.kill()
+        await nats.start()
+        assert await connection.wait_up(10)
+        async with naming(nats) as other:
+            assert (one.name(ASKED), other.name(ASKED)) == (name, name)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from nats.errors import NoRespondersError
 
 from scribewire.cluster.membership import Cluster, join_cluster
 from scribewire.cluster.pulls.feed import (
@@ -19,7 +20,7 @@ from scribewire.cluster.pulls.feed import (
 from scribewire.cluster.pulls.reader import publish, told_subject, want_subject
 from scribewire.cluster.pulls.server import FeedServer
 from scribewire.cluster.pulls.steps import ServeFeed
-from scribewire.cluster.tasks import end_task
+from scribewire.cluster.tasks import AGAIN_S, end_task
 from scribewire.sources.events import SourceAudio, SourceGap, SourceLost
 from scribewire.sources.faults import invalid_stream
 from scribewire.sources.shared.pulls import Hearing, SharedPull
@@ -27,7 +28,7 @@ from scribewire.types import SAMPLE_RATE
 from tests.parts.stations import RADIO, Station, second
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from nats.aio.msg import Msg
 
@@ -215,3 +216,31 @@ async def test_who_has_not_said_for_a_while_that_it_listens_is_told_nothing(
             await asyncio.sleep(0.01)
         await world.cluster.connection.nats.flush()
         assert world.came.empty()
+
+
+@pytest.mark.slow
+async def test_nobody_listens_any_more_once_it_has_ended_though_its_source_ends_slowly(
+    nats: NatsServer,
+) -> None:
+    async def pull() -> AsyncGenerator[SourceEvent, None]:
+        try:
+            yield RADIO
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(2 * AGAIN_S)
+
+    shared = SharedPull(lambda _: pull(), on_end=lambda _: None)
+    async with asyncio.timeout(20), join_cluster([nats.url]) as cluster:
+        lease = await cluster.leases.acquire(f"pull.{NAME}")
+        assert lease is not None
+        serve, client = ServeFeed(7, "epoch", 0), cluster.connection.nats
+        server = FeedServer(
+            cluster.connection, NAME, lease, serve=serve, shared=shared, hosts=lambda: ()
+        )
+        running = asyncio.create_task(server.run())
+        while not server.listening or shared.audience.opened is None:
+            await publish(cluster.connection, want_subject(NAME), b"other")
+            await asyncio.sleep(0.01)
+        await end_task(running)
+        with pytest.raises(NoRespondersError):
+            await client.request(want_subject(NAME), b"other", timeout=1)

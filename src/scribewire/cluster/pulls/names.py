@@ -39,6 +39,7 @@ class SourceNames:
     def __init__(self, connection: ClusterConnection, settings: Settings) -> None:
         self._connection = connection
         secret = settings.token_secret
+        self._is_given = secret is not None
         self._secret = None if secret is None else _derived(secret.encode())
         self._policy = _policy_of(settings)
 
@@ -72,8 +73,11 @@ class SourceNames:
         return digest.hexdigest()[:_NAME_DIGITS]
 
     async def _find_secret(self) -> None:
-        """Have one, and the same at all servers: where none is set, the first one makes it."""
-        if self._secret is not None:
+        """Have one, and the same at all servers: where none is set, the first one makes it.
+
+        Where NATS has lost it the first one that comes back brings it.
+        """
+        if self._is_given:
             return
         with translated():
             bucket = await self._connection.jetstream.create_key_value(
@@ -85,14 +89,14 @@ class SourceNames:
                 )
             )
             try:
-                self._secret = (await bucket.get(_ENTRY)).value
+                found = (await bucket.get(_ENTRY)).value
             except KeyNotFoundError:
-                made = secrets.token_bytes(_SECRET_BYTES)
+                found = self._secret or secrets.token_bytes(_SECRET_BYTES)
                 try:
-                    await bucket.create(_ENTRY, made)
+                    await bucket.create(_ENTRY, found)
                 except KeyWrongLastSequenceError:
-                    made = (await bucket.get(_ENTRY)).value or b""
-                self._secret = made or None
+                    found = (await bucket.get(_ENTRY)).value
+            self._secret = found or None
 
 
 def _derived(secret: bytes) -> bytes:

@@ -86,8 +86,10 @@ class FeedServer:
                 await self._look()
                 await self._wait()
         finally:
-            await self._stop_telling()
-            await end_task(subscribing)
+            try:
+                await self._stop_telling()
+            finally:  # whoever ends it may have told it again by then
+                await end_task(subscribing)
 
     async def _wait(self) -> None:
         self._is_wanted_anew.clear()
