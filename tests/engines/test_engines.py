@@ -76,3 +76,15 @@ def test_closing_closes_every_engine_and_again_does_nothing() -> None:
     with pytest.raises(ServerFault):
         vad.measure(VadRequest(draw_speech("a"), None))
     assert voices.is_closed
+
+
+def test_an_answer_is_timed_where_it_is_given() -> None:
+    engine = ScriptedEngine()
+    request = DecodeRequest(
+        utterance=0, samples=draw_speech("abc"), end_sample=48_000, is_required=True
+    )
+
+    took_s = Engines(ScriptedVad(), (engine,)).time_answer(request, engine)
+
+    assert engine.requests == [request]
+    assert took_s > 0

@@ -7,7 +7,14 @@ import pytest
 
 from scribewire.engines.engines import Engines
 from scribewire.runtime.admission import MOST_ROOM
-from scribewire.server.readiness import Hindrance, count_room, find_hindrances, looking_often
+from scribewire.server.readiness import (
+    Hindrance,
+    Outlook,
+    count_room,
+    find_hindrances,
+    look_out,
+    looking_often,
+)
 from scribewire.server.vacancy import Vacancy
 from scribewire.testing.on_demand import ScriptedModel, scripted_on_demand
 from scribewire.testing.running import run_server
@@ -21,6 +28,16 @@ async def test_where_no_place_is_left_the_server_is_busy() -> None:
         found = find_hindrances(server.services)
 
     assert found == (Hindrance("busy", "no place is left"),)
+
+
+async def test_room_and_reasons_are_of_one_look() -> None:
+    async with run_server(max_sessions=2) as server, server.dial():
+        one_left = look_out(server.services)
+        async with server.dial():
+            none_left = look_out(server.services)
+
+    assert one_left == Outlook(1, ())
+    assert none_left == Outlook(0, (Hindrance("busy", "no place is left"),))
 
 
 async def test_while_the_engine_process_is_away_no_session_should_come() -> None:

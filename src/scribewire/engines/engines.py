@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,12 @@ class Engines:
         if isinstance(request, TurnRequest):
             return self.voices.turns.find_turns(request)
         return self.voices.embedding.embed(request)
+
+    def time_answer(self, request: Request, speech: SpeechEngine) -> float:
+        """Run a request as `answer` does, and return how many seconds that took who ran it."""
+        began_at = time.perf_counter()
+        self.answer(request, speech)
+        return time.perf_counter() - began_at
 
     def batch_key(self, request: Request, speech: SpeechEngine) -> Hashable | None:
         """Return what requests have in common that may be one batch; None: it is run alone."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,17 +42,18 @@ def measure_costs(
     """
     noise = np.random.default_rng(0).normal(0, 0.01, _DECODED_S * SAMPLE_RATE).astype(np.float32)
     frames = noise[: SAMPLE_RATE // FRAME_SAMPLES * FRAME_SAMPLES]
-    share = _fastest(lambda: engines.vad.measure(VadRequest(frames, None)))
+    share = _fastest(lambda: engines.time_answer(VadRequest(frames, None), engines.speech[0]))
     if engines.voices is not None:
-        embedding = engines.voices.embedding
         voice = EmbeddingRequest(utterance=0, samples=noise[: _VOICE_S * SAMPLE_RATE])
-        share += _fastest(lambda: embedding.embed(voice)) / UTTERANCE_S
+        share += _fastest(lambda: engines.time_answer(voice, engines.speech[0])) / UTTERANCE_S
     if speech is None:
         speech = [engine for engine in engines.speech if is_resident(engine)]
-    return {engine: _measure_finals(engine, noise, share) for engine in speech}
+    return {engine: _measure_finals(engines, engine, noise, share) for engine in speech}
 
 
-def _measure_finals(speech: SpeechEngine, noise: Samples, other_share: float) -> CallCosts:
+def _measure_finals(
+    engines: Engines, speech: SpeechEngine, noise: Samples, other_share: float
+) -> CallCosts:
     samples = noise[: speech.traits.max_window_samples]
     final = DecodeRequest(
         utterance=0,
@@ -62,15 +62,11 @@ def _measure_finals(speech: SpeechEngine, noise: Samples, other_share: float) ->
         is_required=True,
         wants_times=speech.traits.gives_times,
     )
-    final_s = speech.calibration.speech_per_noise * _fastest(lambda: speech.decode(final))
+    fastest_s = _fastest(lambda: engines.time_answer(final, speech))
+    final_s = speech.calibration.speech_per_noise * fastest_s
     stream_share = _CAUTION * (other_share + final_s / UTTERANCE_S)
     return CallCosts(final_s=final_s, stream_share=stream_share)
 
 
-def _fastest(call: Callable[[], object]) -> float:
-    times = []
-    for _ in range(_TRIES):
-        began_at = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - began_at)
-    return min(times)
+def _fastest(time_call: Callable[[], float]) -> float:
+    return min(time_call() for _ in range(_TRIES))

@@ -9,7 +9,7 @@ from scribewire import __version__
 from scribewire.engines.served import name_of
 from scribewire.errors import ServerFault
 from scribewire.server.journal_keeper import JournalKeeper, keeping
-from scribewire.server.readiness import count_room, find_hindrances
+from scribewire.server.readiness import Outlook, look_out
 from scribewire.sources.shared.pulls import SharedPulls
 
 if TYPE_CHECKING:
@@ -62,20 +62,21 @@ def describe_server(services: Services) -> Announcement:
     """Return what the others are told of a server that is one of a cluster."""
     from scribewire.cluster.announcing import Announcement  # noqa: PLC0415 - an extra
 
+    found = look_out(services)
     return Announcement(
         version=__version__,
         models=tuple(name_of(engine) for engine in services.engines.table.serving),
         languages=tuple(sorted(services.engines.languages)),
         sessions=services.admission.open_sessions,
-        room=count_room(services),
-        state=_state_of(services),
+        room=found.room,
+        state=_state_of(services, found),
     )
 
 
-def _state_of(services: Services) -> ServerState:
+def _state_of(services: Services, found: Outlook) -> ServerState:
     if services.draining.has_begun.is_set():
         return "draining"
-    return "busy" if find_hindrances(services) else "ready"
+    return "busy" if found.hindrances else "ready"
 
 
 @contextlib.asynccontextmanager

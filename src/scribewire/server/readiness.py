@@ -36,9 +36,25 @@ class Hindrance:
     """For people. Anybody may ask: it names no model, no limit and no other server."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a server can take at one moment, its room counted once."""
+
+    room: int
+    """As `count_room`."""
+    hindrances: tuple[Hindrance, ...]
+    """As `find_hindrances`."""
+
+
+def look_out(services: Services) -> Outlook:
+    """Return both what could come and why nothing should, where both are asked for."""
+    room = count_room(services)
+    return Outlook(room, tuple(_hindrances(services, room)))
+
+
 def find_hindrances(services: Services) -> tuple[Hindrance, ...]:
     """Return why no session should be sent here now; none: it is ready."""
-    return tuple(_hindrances(services))
+    return look_out(services).hindrances
 
 
 def count_room(services: Services) -> int:
@@ -80,7 +96,7 @@ async def looking_often(
         await asyncio.gather(looking, return_exceptions=True)
 
 
-def _hindrances(services: Services) -> Iterator[Hindrance]:
+def _hindrances(services: Services, room: int) -> Iterator[Hindrance]:
     if services.draining.has_begun.is_set():
         yield Hindrance("draining", "this server is going down")
     table = services.engines.table
@@ -89,7 +105,6 @@ def _hindrances(services: Services) -> Iterator[Hindrance]:
         yield Hindrance("loading", "a model that is loaded at the start is not in memory")
     if services.engines.why_away is not None:
         yield Hindrance("away", "the models cannot be asked at this moment")
-    room = count_room(services)
     if not _is_on(services, room) and not services.draining.has_begun.is_set():
         yield Hindrance("busy", _RECENTLY_FULL if room else _FULL)
 

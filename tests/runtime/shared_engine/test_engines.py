@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import queue
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +11,7 @@ import numpy as np
 import pytest
 
 from scribewire.engines.moonshine.family import TINY_EN
-from scribewire.engines.on_demand import OnDemandEngine, is_resident
+from scribewire.engines.on_demand import OnDemandEngine, is_resident, load_engine
 from scribewire.engines.protocols import Family, ModelPlace, SpeechEngine
 from scribewire.errors import ServerFault
 from scribewire.models.cache import ModelCache
@@ -22,8 +25,10 @@ from scribewire.recognition.requests import (
 )
 from scribewire.runtime.shared_engine.engines import SharedSpeech, shared_engines
 from scribewire.runtime.shared_engine.link import EngineLink
+from scribewire.runtime.shared_engine.under_way import LinkAnswer
 from scribewire.settings import Settings
 from scribewire.testing import check_engine
+from scribewire.testing.batching import BatchedEngine
 from scribewire.testing.scripted import (
     SCRIPTED_TRAITS,
     ScriptedEngine,
@@ -157,3 +162,42 @@ def test_a_stream_is_decoded_there(path: Path) -> None:
         again = shared.decode_stream(request)  # the model is others' too
 
     assert result == again == ScriptedStreamingEngine().decode_stream(request)
+
+
+def test_a_measurement_does_not_count_the_wait_for_others(path: Path) -> None:
+    has_begun, release = threading.Event(), threading.Event()
+    release.set()  # models decode once when they are loaded
+
+    def take(_count: int) -> None:
+        if not release.is_set():
+            has_begun.set()
+            release.wait(20)
+
+    def load() -> SpeechEngine:
+        return BatchedEngine(take)
+
+    there = hosted(replace(family(), load=lambda _model, _place: load()))
+    final = DecodeRequest(utterance=0, samples=SAMPLES, end_sample=SAMPLES.size, is_required=True)
+    answers: queue.SimpleQueue[LinkAnswer] = queue.SimpleQueue()
+    with run_host(there, path) as host, linked(there, path) as other:
+        engines = shared_engines(Settings(), ModelCache(), EngineLink(path), [family()])
+        (speech,) = engines.speech
+        load_engine(speech)
+        release.clear()
+        took: list[float] = []
+        measuring = threading.Thread(target=lambda: took.append(engines.time_answer(final, speech)))
+
+        other.submit("letters", final, answers.put)  # of another server
+        assert has_begun.wait(20)
+        began_at = time.monotonic()
+        measuring.start()
+        wait_for(lambda: host.waiting_calls == 1)
+        waits_since = time.monotonic()
+        wait_for(lambda: time.monotonic() > waits_since + 0.05)
+        waited_s = time.monotonic() - waits_since
+        release.set()
+        measuring.join(20)
+        all_s = time.monotonic() - began_at
+        engines.close()
+
+    assert 0 < took[0] <= all_s - waited_s

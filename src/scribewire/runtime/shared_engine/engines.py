@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 from scribewire.engines.engines import Engines
 from scribewire.engines.families import FAMILIES
 from scribewire.engines.loader import choose_languages, find_models, load_vad
+from scribewire.engines.on_demand import load_engine
 from scribewire.engines.protocols import ModelPlace, Voices
+from scribewire.engines.served import name_of
 from scribewire.errors import ServerFault
 from scribewire.models.fitted import read_fitted
 from scribewire.recognition.calibration import Calibration
@@ -21,6 +23,7 @@ from scribewire.recognition.requests import (
     StreamResult,
     TurnRequest,
     TurnResult,
+    VadRequest,
 )
 from scribewire.runtime.shared_engine.link import EngineLink
 from scribewire.runtime.shared_engine.offer import describe_models
@@ -28,7 +31,7 @@ from scribewire.runtime.shared_engine.offer import describe_models
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scribewire.engines.protocols import Family
+    from scribewire.engines.protocols import Family, SpeechEngine
     from scribewire.models.cache import ModelCache
     from scribewire.models.catalog import Model
     from scribewire.recognition.requests import Request
@@ -48,6 +51,17 @@ class SharedEngines(Engines):
     def why_away(self) -> str | None:
         """Why the engine process cannot be asked at this moment; None: it can."""
         return self.link.why_down
+
+    def time_answer(self, request: Request, speech: SpeechEngine) -> float:
+        """As that of all engines, without the wait for others in the engine process."""
+        if isinstance(request, VadRequest):
+            return Engines.time_answer(self, request, speech)
+        load_engine(speech)
+        answer = self.link.ask_whole(name_of(speech), request)
+        if isinstance(answer.outcome, Exception):
+            raise answer.outcome
+        assert answer.busy_s is not None, "a result comes with it"
+        return answer.busy_s
 
     def close(self) -> None:
         """Close every engine, and leave the engine process."""

@@ -155,12 +155,16 @@ class EngineLink:
 
     def ask(self, name: str, request: Request) -> Outcome:
         """Have a request run, and wait for what becomes of it; one at a time, of all threads."""
+        outcome = self.ask_whole(name, request).outcome
+        assert outcome is not None, "a call is answered by a result"
+        return outcome
+
+    def ask_whole(self, name: str, request: Request) -> LinkAnswer:
+        """As `ask`, with how long it took there."""
         answers: queue.SimpleQueue[LinkAnswer] = queue.SimpleQueue()
         with self._asking:
             self.submit(name, request, answers.put)
-            outcome = answers.get().outcome
-        assert outcome is not None, "a call is answered by a result"
-        return outcome
+            return answers.get()
 
     def load(self, name: str) -> str | None:
         """Have a model loaded, now and whenever the process comes back; return its device.

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from scribewire import __version__
 from scribewire.engines.on_demand import is_resident
 from scribewire.engines.served import name_of
-from scribewire.server.readiness import OBSTACLES, count_room, find_hindrances
+from scribewire.server.readiness import OBSTACLES, look_out
 from scribewire.sources.shared.pulls import PULL_ROLES
 
 if TYPE_CHECKING:
@@ -94,9 +94,10 @@ class Figures(Collector):
         yield _plain("max_kept_sessions", "How many of them there may be.", most)
 
     def _readiness(self) -> Iterator[Metric]:
+        outlook = look_out(self._services)
         about = "Sessions of the default language that would be let in now, up to 1000."
-        yield _plain("room_sessions", about, count_room(self._services))
-        found = {one.obstacle for one in find_hindrances(self._services)}
+        yield _plain("room_sessions", about, outlook.room)
+        found = {one.obstacle for one in outlook.hindrances}
         yield _plain("ready", "Whether one more session should come: 0 or 1.", int(not found))
         hindrances = [((name,), float(name in found)) for name in OBSTACLES]
         yield _labelled(
