@@ -13,6 +13,7 @@ import pytest
 from scribewire.cluster.connection import ClusterConnection
 from tests.cluster.test_connection import until_away
 from tests.parts.nats_server import run_nats
+from tests.parts.private_authority import PrivateAuthority
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,3 +74,32 @@ async def test_a_nats_that_refuses_it_for_a_while_is_tried_again(nats: NatsServe
         await asyncio.to_thread(file.write_text, good)
         os.kill(nats.pid, signal.SIGHUP)
         assert await connection.wait_up(10)
+
+
+async def test_tls_is_done_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = PrivateAuthority.make(tmp_path / "authority")
+    certificate = authority.certify("127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.pem))
+    async with run_nats(tmp_path / "nats", certificate=certificate) as nats:
+        connection = ClusterConnection([nats.url])
+        async with connection.open():
+            assert await connection.wait_up(10)
+            await nats.kill()
+            await until_away(connection)
+            await nats.start()
+            assert await connection.wait_up(10)
+
+
+async def test_where_there_is_no_tls_the_secret_is_not_sent(
+    nats: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = ClusterConnection([nats.url.replace("nats:", "tls:")])
+    async with connection.open():
+        async with asyncio.timeout(10):
+            while "does no TLS" not in caplog.text:  # noqa: ASYNC110 - nobody is told of it
+                await asyncio.sleep(0.01)
+        assert not connection.is_up
+    assert caplog.text.count("does no TLS") == 1
+    assert nats.token not in caplog.text

@@ -37,12 +37,15 @@ class NatsServer:
     folder: Path
     port: int
     token: str = field(repr=False)
+    certificate: Path | None = None
+    """With its key, for TLS."""
     _program: Program | None = None
 
     @property
     def url(self) -> str:
         """What leads there, with the token."""
-        return f"nats://{self.token}@127.0.0.1:{self.port}"
+        scheme = "nats" if self.certificate is None else "tls"
+        return f"{scheme}://{self.token}@127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -53,9 +56,12 @@ class NatsServer:
     async def start(self) -> None:
         """Start it, and wait until it answers. Raises ServerFault."""
         file = self.folder / "nats.conf"
-        file.write_text(
-            _CONFIGURATION.format(port=self.port, token=self.token, folder=self.folder / "store")
+        written = _CONFIGURATION.format(
+            port=self.port, token=self.token, folder=self.folder / "store"
         )
+        if self.certificate is not None:
+            written += f'tls: {{ cert_file: "{self.certificate}", key_file: "{self.certificate}" }}'
+        file.write_text(written)
         command = (find_part("nats-server"), "-c", str(file))
         self._program = await Program.start(command, self.folder / "nats.log")
         await self._program.wait_until(self._answers)
@@ -85,10 +91,10 @@ class NatsServer:
 
 
 @contextlib.asynccontextmanager
-async def run_nats(folder: Path) -> AsyncIterator[NatsServer]:
-    """Run one that keeps its files in `folder`."""
+async def run_nats(folder: Path, *, certificate: Path | None = None) -> AsyncIterator[NatsServer]:
+    """Run one that keeps its files in `folder`, with TLS if it has a certificate."""
     folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - a test's own disk
-    server = NatsServer(folder, find_free_port(), secrets.token_hex(16))
+    server = NatsServer(folder, find_free_port(), secrets.token_hex(16), certificate)
     await server.start()
     try:
         yield server

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import nats
 import nats.errors
 
-from scribewire.cluster.nats_client import LastingClient
+from scribewire.cluster.nats_client import LastingClient, NotEncryptedError
 from scribewire.cluster.tasks import end_task
 from scribewire.errors import ServerFault
 from scribewire.log_line import LogLine
@@ -43,6 +43,7 @@ _PING_EVERY_S = 2  # two without an answer: it is gone, though nothing has said 
 _SCHEMES = ("nats", "tls")
 _DEFAULT_PORT = 4222
 _UNUSABLE = "! NATS at {where} is there, but what is shared cannot be had of it: {reason}"
+_NOT_ENCRYPTED = "! NATS at {where} does no TLS, which tls:// asks for: nothing is said to it"
 _AWAY = "the cluster cannot be reached now"
 
 _log = logging.getLogger("scribewire.cluster")
@@ -69,7 +70,7 @@ class ClusterConnection:
         self._client = LastingClient()
         self._preparing: list[Callable[[], Awaitable[None]]] = []
         self._prepared = asyncio.Event()
-        self._has_told_away = False
+        self._has_told_away = self._has_told_plain = False
         self._is_closing = False
         self._connected = asyncio.Event()
 
@@ -146,6 +147,9 @@ class ClusterConnection:
             self._tell_away()
 
         async def failed(error: Exception) -> None:
+            if isinstance(error, NotEncryptedError) and not self._has_told_plain:
+                self._has_told_plain = True
+                _log.warning(LogLine("cluster_not_encrypted", _NOT_ENCRYPTED, where=self.where))
             _log.debug(LogLine("cluster_error", "= NATS: {error}", error=type(error).__name__))
 
         while not self._client.is_connected:

@@ -1,8 +1,8 @@
-"""NATS's own client, where it would never come back: changed so that it always does.
+"""NATS's own client, changed: it always comes back, and says nothing in the clear where TLS is due.
 
-Two things end it for good, or for as long as a system keeps a dead connection: a NATS that stands
-still while there is more to be sent to it than the system takes, and one that says that this client
-may not be there, which may be set right in a moment.
+Two things would end it for good, or for as long as a system keeps a dead connection: a NATS that
+stands still while there is more to be sent to it than the system takes, and one that says that this
+client may not be there, which may be set right in a moment.
 """
 
 from __future__ import annotations
@@ -22,12 +22,25 @@ CLOSE_PATIENCE_S: Final = 0.5
 """With what is still to be sent on a connection that is closed; then it is dropped."""
 
 
+class NotEncryptedError(nats.errors.Error):
+    """A NATS that `tls://` leads to does no TLS."""
+
+
 class LastingClient(Client):
     """A client that connects again whatever has ended its connection."""
 
     def __init__(self) -> None:
         super().__init__()
         self._transport = DroppingTransport()  # type: ignore[no-untyped-call]
+
+    def _connect_command(self) -> bytes:
+        """Return what says who this is, unless that would be read by others."""
+        server, transport = self._current_server, self._transport
+        assert server is not None
+        assert isinstance(transport, DroppingTransport)
+        if server.uri.scheme == "tls" and not transport.is_encrypted:
+            raise NotEncryptedError
+        return super()._connect_command()
 
     async def _process_err(self, err_msg: str) -> None:
         """Connect again where the client would close: all but what only one message is about."""
@@ -43,6 +56,12 @@ class DroppingTransport(TcpTransport):
     def __bool__(self) -> bool:
         """Tell that it is one: else the client takes another."""
         return True
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what is sent now is read by the other side alone."""
+        writer = self._io_writer
+        return writer is not None and writer.get_extra_info("ssl_object") is not None
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
         """Connect; where the last try got no further than a connection, that is dropped."""
