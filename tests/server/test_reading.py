@@ -118,6 +118,15 @@ async def test_where_the_journal_cannot_be_read_it_cannot_be_found_out(tmp_path:
         (tmp_path / "elsewhere").rename(tmp_path / "journal")
 
 
+async def test_what_one_reader_has_just_found_another_need_not_look_for(tmp_path: Path) -> None:
+    async with run_server(journal=tmp_path / "journal") as server:
+        await record(server, ended("complete"))
+        assert await SessionReading(SESSION, server.services).is_allowed(OWNER)
+        (tmp_path / "journal").rename(tmp_path / "elsewhere")
+        assert await SessionReading(SESSION, server.services).is_allowed(OWNER)
+        (tmp_path / "elsewhere").rename(tmp_path / "journal")
+
+
 async def test_who_may_come_back_is_waited_for_until_the_window_is_over(tmp_path: Path) -> None:
     async with run_server(journal=tmp_path) as server:
         await record(server, ended("drained", window_ms=1_500))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from scribewire.errors import CloseCode
 from scribewire.runtime.told import ToldEvents
+from scribewire.server.look_ups import SharedLookUps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +60,8 @@ class ReadableSessions:
     def __init__(
         self, *, most: int = MOST_READERS, most_of_session: int = MOST_READERS_OF_SESSION
     ) -> None:
+        self.look_ups: Final = SharedLookUps()
+        """What journals have of those that nobody carries."""
         self._most, self._most_of_session = most, most_of_session
         self._carried: dict[str, ReadableSession] = {}
         self._readers: Counter[str] = Counter()

@@ -90,12 +90,17 @@ class SessionReading:
             key_id = await cluster.events.owner_of(self._session_id)
             if key_id is not None:
                 return key_id
-        recorded = await self._find_journaled()
+        recorded = await self._find_shared()
         if recorded is not None and recorded.head is not None:
             return recorded.head.key_id
         if is_away:
             raise ServerFault(_AWAY)
         return None
+
+    async def _find_shared(self) -> JournaledSession | None:
+        """Return what journals have of it, as whoever reads it too has found it a moment ago."""
+        look_ups = self._services.readable.look_ups
+        return await look_ups.find(self._session_id, self._find_journaled)
 
     async def _find_journaled(self) -> JournaledSession | None:
         for journal in self._services.journals:
@@ -157,7 +162,7 @@ class SessionReading:
     async def _recorded(self) -> list[ToldEvent]:
         """Return what the journal has behind what was read, and the end if it is over."""
         try:
-            recorded = await self._find_journaled()
+            recorded = await self._find_shared()
         except JournalFault:
             return []  # it can be read again some day
         if recorded is None:
