@@ -65,6 +65,18 @@ async def read(reader: ToldReader, count: int) -> list[ToldEvent]:
     return [await next_of(reader) for _ in range(count)]
 
 
+@pytest.mark.parametrize("name", ["", "*", ">", "a b", "a\r\nPING", "a.b", "é", "x" * 5_000])
+async def test_what_cannot_be_a_session_is_asked_of_nobody(nats: NatsServer, name: str) -> None:
+    async with join_cluster([nats.url]) as cluster:
+        stats = cluster.connection.nats.stats
+        before = dict(stats)
+        assert await cluster.events.owner_of(name) is None
+        async with cluster.events.reading(name, with_partials=False) as told:
+            assert told is None
+        await cluster.connection.nats.flush()
+        assert stats["reconnects"] == before["reconnects"]  # NATS ends who says too much
+
+
 async def test_what_was_told_and_what_is_told_is_read_elsewhere(nats: NatsServer) -> None:
     told = ToldEvents(8)
     told.tell(final("a"))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nats.errors import NoRespondersError
 
 from scribewire.cluster.connection import CALL_PATIENCE_S, ClusterFault, translated
+from scribewire.cluster.session_stream import is_name
 from scribewire.events import Partial
 from scribewire.journal.entries import JournalFault
 from scribewire.journal.rows import read_final, write_final
@@ -105,6 +106,8 @@ class SessionEvents:
 
         Raises ClusterFault where that cannot be found out now.
         """
+        if not is_name(session_id):  # else clients could say what they like to NATS
+            return None
         answer = await self._ask(session_id, {"after": None})
         return None if answer is None else str(answer["key"])
 
