@@ -39,6 +39,8 @@ class NatsServer:
     token: str = field(repr=False)
     certificate: Path | None = None
     """With its key, for TLS."""
+    configured: str = ""
+    """What else it is told, as in its configuration."""
     _program: Program | None = None
 
     @property
@@ -61,7 +63,7 @@ class NatsServer:
         )
         if self.certificate is not None:
             written += f'tls: {{ cert_file: "{self.certificate}", key_file: "{self.certificate}" }}'
-        file.write_text(written)
+        file.write_text(written + self.configured)
         command = (find_part("nats-server"), "-c", str(file))
         self._program = await Program.start(command, self.folder / "nats.log")
         await self._program.wait_until(self._answers)
@@ -100,3 +102,23 @@ async def run_nats(folder: Path, *, certificate: Path | None = None) -> AsyncIte
         yield server
     finally:
         await server.kill()
+
+
+@contextlib.asynccontextmanager
+async def run_three(folder: Path) -> AsyncIterator[list[NatsServer]]:
+    """Run three that are one NATS, for what is stored on several."""
+    folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - as above
+    ports, token = [find_free_port() for _ in range(3)], secrets.token_hex(16)
+    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
+    async with contextlib.AsyncExitStack() as owned:
+        servers = []
+        for number, port in enumerate(ports):
+            own = folder / str(number)
+            own.mkdir()
+            listening = f'name: "c", listen: "127.0.0.1:{port}", routes: [{routes}]'
+            configured = f'\nserver_name: "s{number}"\ncluster: {{ {listening} }}\n'
+            server = NatsServer(own, find_free_port(), token, configured=configured)
+            await server.start()
+            owned.push_async_callback(server.kill)
+            servers.append(server)
+        yield servers

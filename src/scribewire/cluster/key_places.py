@@ -21,11 +21,11 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 
 from scribewire.cluster.connection import ClusterFault, translated
 from scribewire.cluster.leases import TTL_S
+from scribewire.cluster.stored import have_bucket
 from scribewire.cluster.tasks import end_task
 from scribewire.log_line import LogLine
 
@@ -182,14 +182,7 @@ class KeyPlaces:
 
     async def _declare(self) -> None:
         """Have a bucket, whenever NATS is there; what it says of this server may be of before."""
-        self._bucket = await self._connection.jetstream.create_key_value(
-            KeyValueConfig(
-                bucket=BUCKET,
-                history=1,
-                storage=StorageType.FILE,
-                replicas=self._connection.copies,
-            )
-        )
+        self._bucket = await have_bucket(self._connection, BUCKET)
         self._up_at = self._now()
         self._is_alone = False
         self._doubt_all()

@@ -17,10 +17,10 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError
 
 from scribewire.cluster.connection import ClusterConnection, ClusterFault, translated
+from scribewire.cluster.stored import have_bucket
 from scribewire.cluster.tasks import end_task
 from scribewire.log_line import LogLine
 
@@ -200,17 +200,9 @@ class Leases:
                 await subscription.unsubscribe()
 
     async def _declare(self) -> None:
-        self._bucket = await self._connection.jetstream.create_key_value(
-            KeyValueConfig(
-                bucket=BUCKET,
-                history=1,
-                ttl=TTL_S,
-                # Not in memory: where NATS is started anew, revisions must not begin again, or one
-                # of before could be taken for one of another holder.
-                storage=StorageType.FILE,
-                replicas=self._connection.copies,
-            )
-        )
+        # Not in memory: where NATS is started anew, revisions must not begin again, or one of
+        # before could be taken for one of another holder.
+        self._bucket = await have_bucket(self._connection, BUCKET, ttl_s=TTL_S)
 
     def _open_bucket(self) -> KeyValue:
         bucket = self._bucket

@@ -81,7 +81,13 @@ class SessionStream:
             await jetstream.add_stream(wanted)
         except BadRequestError:  # it is there, as another server has wanted it
             found = (await jetstream.stream_info(STREAM)).config
-            if (found.max_age or 0) < self._kept_s or found.subjects != wanted.subjects:
+            wanted.max_age = max(found.max_age or 0, self._kept_s)
+            wanted.num_replicas = max(found.num_replicas or 1, self._connection.copies)
+            is_less = (found.max_age or 0) < wanted.max_age
+            if is_less or (found.num_replicas, found.subjects) != (
+                wanted.num_replicas,
+                wanted.subjects,
+            ):
                 await jetstream.update_stream(wanted)
 
     async def check(self) -> None:

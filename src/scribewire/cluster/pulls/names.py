@@ -13,10 +13,10 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 
 from scribewire.cluster.connection import ClusterConnection, ClusterFault, translated
+from scribewire.cluster.stored import have_bucket
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,14 +80,7 @@ class SourceNames:
         if self._is_given:
             return
         with translated():
-            bucket = await self._connection.jetstream.create_key_value(
-                KeyValueConfig(
-                    bucket=BUCKET,
-                    history=1,
-                    storage=StorageType.FILE,
-                    replicas=self._connection.copies,
-                )
-            )
+            bucket = await have_bucket(self._connection, BUCKET)
             try:
                 found = (await bucket.get(_ENTRY)).value
             except KeyNotFoundError:
