@@ -50,6 +50,22 @@ async def test_what_cannot_be_declared_yet_is_declared_a_moment_later(nats: Nats
     assert tries == [0, 1, 2]
 
 
+async def test_a_fault_of_ours_in_what_is_declared_is_told_and_it_is_tried_again(
+    nats: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = ClusterConnection([nats.url])
+    tries: list[int] = []
+
+    async def declare() -> None:
+        tries.append(len(tries))
+        assert len(tries) > 1
+
+    connection.on_up(declare)
+    async with connection.open():
+        assert await connection.wait_up(10)
+    assert "AssertionError" in caplog.text
+
+
 async def test_while_nats_is_away_calls_fail_at_once_and_then_they_work_again(
     nats: NatsServer, caplog: pytest.LogCaptureFixture
 ) -> None:

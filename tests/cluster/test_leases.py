@@ -68,6 +68,20 @@ async def test_it_lasts_for_as_long_as_it_is_renewed(nats: NatsServer) -> None:
 
 
 @pytest.mark.slow
+async def test_one_that_cannot_be_written_takes_no_other_along(
+    nats: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with join_cluster([nats.url]) as cluster:
+        bad, good = [await cluster.leases.acquire(one) for one in ("pull.bad", "pull.good")]
+        assert bad is not None
+        assert good is not None
+        bad.value = {"n": {1, 2}}  # no JSON
+        await until(bad.lost.is_set)
+        assert good.is_held
+        assert "pull.bad: a fault of ours" in caplog.text
+
+
+@pytest.mark.slow
 async def test_a_holder_that_cannot_renew_stops_believing_before_another_can_have_it(
     nats: NatsServer,
 ) -> None:

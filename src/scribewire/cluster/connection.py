@@ -176,13 +176,11 @@ class ClusterConnection:
         while self._client.is_connected and not self._connected.is_set():
             try:
                 await self._prepare_each()
-            except ClusterFault as fault:
-                if not has_told and time.monotonic() - began_at >= UNUSABLE_S:
+            except Exception as fault:  # noqa: BLE001 - ours: else it would never be up again
+                is_ours = not isinstance(fault, ClusterFault)
+                if not has_told and (is_ours or time.monotonic() - began_at >= UNUSABLE_S):
                     has_told = True
-                    reason = fault.__cause__ or fault
-                    _log.warning(
-                        LogLine("cluster_unusable", _UNUSABLE, where=self.where, reason=str(reason))
-                    )
+                    self._tell_unusable(fault, is_ours=is_ours)
                 await asyncio.sleep(_RETRY_S)
             else:
                 self._prepared.set()
@@ -193,6 +191,11 @@ class ClusterConnection:
         with translated():
             for prepare in tuple(self._preparing):
                 await prepare()
+
+    def _tell_unusable(self, fault: Exception, *, is_ours: bool) -> None:
+        reason = str(fault.__cause__ or fault) or type(fault).__name__
+        line = LogLine("cluster_unusable", _UNUSABLE, where=self.where, reason=reason)
+        _log.warning(line, exc_info=fault if is_ours else None)
 
     def _tell_away(self) -> None:
         if not self._has_told_away and not self._is_closing:

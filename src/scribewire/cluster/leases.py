@@ -219,8 +219,12 @@ class Leases:
         try:
             await self._renew(lease)
         except ClusterFault:
-            if not lease.is_held:
-                self._lose(lease)
+            pass
+        except Exception:  # noqa: BLE001 - ours: else no lease would be renewed any more
+            words = "! lease {name}: a fault of ours"
+            _log.warning(LogLine("lease_failed", words, name=lease.name), exc_info=True)
+        if not lease.is_held:
+            self._lose(lease)
 
     async def _renew(self, lease: Lease) -> None:
         """Write a lease again; it is lost where another has it."""
