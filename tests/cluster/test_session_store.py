@@ -13,7 +13,7 @@ from scribewire.audio.pcm import WIRE_PCM
 from scribewire.audio.wire import WireLayout
 from scribewire.cluster.connection import ClusterConnection
 from scribewire.cluster.session_store import MAX_MESSAGE_BYTES, SessionStore
-from scribewire.cluster.session_stream import KEPT_FINALS, STREAM
+from scribewire.cluster.session_stream import KEPT_FINALS, STREAM, SessionStream
 from scribewire.errors import ClientFault
 from scribewire.journal.entries import JournalEntry, JournalFault, SessionHead
 from scribewire.journal.store import JournalStore
@@ -82,6 +82,25 @@ async def test_what_one_has_written_another_takes_over(first: Server, second: Se
     assert found.finals == (final(1), final(2))
     assert found.position == at
     assert (found.state, found.epochs, found.problems) == ("open", {}, ())
+    assert first.lost == []
+
+
+async def test_what_nothing_was_written_of_for_a_while_is_not_kept_in_mind(first: Server) -> None:
+    await first.store.close()
+    first.store = SessionStore(first.connection, resume_window_s=30.0, unused_s=0.0)
+    stream = SessionStream(first.connection, resume_window_s=30.0)
+    await first.write(*said(OF, 1))
+    before = await stream.owner(OF.session_id)
+    await first.write()  # as once NATS is back
+    await first.write(*said(OF, 2))
+    after, found = await stream.owner(OF.session_id), await first.store.find(OF.session_id)
+
+    assert before is not None
+    assert after is not None
+    assert after.sequence > before.sequence  # it was found out anew
+    assert after.owner == before.owner
+    assert found is not None
+    assert (found.finals, found.head, found.epochs) == ((final(1), final(2)), OF, {})
     assert first.lost == []
 
 

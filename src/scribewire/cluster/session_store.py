@@ -46,9 +46,11 @@ MAX_MESSAGE_BYTES: Final = 512 * 1024
 RELEASE_PATIENCE_S: Final = 1.0
 """With a server that is to let go of a session: what it still writes is refused then."""
 
+UNUSED_S: Final = 60.0
+"""After this without anything written it is not kept in mind that a session is this server's."""
+
 _RELEASE: Final = "scribewire.server.{server_id}.release"
 _RENEWED_AFTER_S: Final = 43_200.0  # well before its messages are too old to be kept
-_UNUSED_S: Final = 60.0
 
 _log = logging.getLogger("scribewire.cluster")
 
@@ -60,6 +62,7 @@ class _Claim:
     run: int
     sequence: int  # of its latest owner message
     at: float  # when that was written
+    used_at: float  # when something of it was written last
     head: SessionHead | None = None  # that was written
 
 
@@ -72,8 +75,11 @@ class SessionStore:
     name = "the cluster"
     is_busy = False
 
-    def __init__(self, connection: ClusterConnection, *, resume_window_s: float) -> None:
+    def __init__(
+        self, connection: ClusterConnection, *, resume_window_s: float, unused_s: float = UNUSED_S
+    ) -> None:
         self._connection = connection
+        self._unused_s = unused_s
         self._stream = SessionStream(connection, resume_window_s=resume_window_s)
         self._let_go: Callable[[str], Awaitable[None]] | None = None
         self._claims: dict[str, _Claim] = {}
@@ -100,6 +106,7 @@ class SessionStore:
         with _explained():
             self._check_up()
             if not entries:
+                self._drop_unused()
                 await self._stream.check()
             written = (self._write(one, note_lost) for one in of_session.values())
             for outcome in await asyncio.gather(*written, return_exceptions=True):
@@ -214,7 +221,7 @@ class SessionStore:
         faults = [one for one in outcomes if isinstance(one, BaseException)]
         for fault in sorted(faults, key=lambda one: not isinstance(one, NotOwnedError)):
             raise fault
-        claim.head = head
+        claim.head, claim.used_at = head, self._now()
 
     async def _add(
         self, session_id: str, name: str, message: SessionMessage, *, owned: int
@@ -236,7 +243,7 @@ class SessionStore:
             sequence = await self._stream.claim(session_id, owner, after=after)
         except NotOwnedError:
             return None
-        claim = _Claim(run=run or sequence, sequence=sequence, at=at)
+        claim = _Claim(run=run or sequence, sequence=sequence, at=at, used_at=at)
         self._claims[session_id] = claim
         return claim
 
@@ -254,11 +261,13 @@ class SessionStore:
         return owned.owner.server_id == self._connection.server_id
 
     def _drop_unused(self) -> None:
-        """Forget sessions that were taken over for clients who have not begun then."""
-        before = self._now() - _UNUSED_S
-        unused = [key for key, one in self._claims.items() if one.head is None and one.at < before]
-        for key in unused:
-            del self._claims[key]
+        """Forget sessions whose clients have not begun then, or whose end could not be written.
+
+        What is written all the same finds out again that they are ours.
+        """
+        before = self._now() - self._unused_s
+        for session_id in [key for key, one in self._claims.items() if one.used_at < before]:
+            del self._claims[session_id]
 
     # What servers ask of each other.
 
