@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from scribewire.types import Samples
 
+DOUBTFUL = -0.2  # as the model's fitted numbers say
 BECKETT = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
 TWO_CITIES = (
     "It was the best of times, it was the worst of times, it was the age of wisdom, it was the "
@@ -35,18 +36,23 @@ def word_error(reference: str, text: str) -> float:
     return float(jiwer.wer(plain[0], plain[1]))
 
 
+def sureness(hypothesis: Hypothesis) -> float:
+    return float(np.mean([token.logprob for token in hypothesis.tokens]))
+
+
 def decode(
     engine: MoonshineEngine,
     samples: Samples,
     *,
     wants_times: bool = False,
     prefix: tuple[int, ...] = (),
+    is_required: bool = True,
 ) -> Hypothesis:
     request = DecodeRequest(
         utterance=0,
         samples=samples,
         end_sample=samples.size,
-        is_required=True,
+        is_required=is_required,
         wants_times=wants_times,
         prefix=prefix,
     )
@@ -140,6 +146,66 @@ def test_words_are_placed_where_they_are_heard(
     loud = level > 0.02
     covered = sum(int(loud[token.start : token.end].sum()) for token in heard)
     assert covered > 0.97 * loud.sum()
+
+
+def starts_of(hypothesis: Hypothesis) -> dict[str, int | None]:
+    """Where each long token is that stands once."""
+    texts = [token.text for token in hypothesis.tokens]
+    return {
+        token.text: token.start
+        for token in hypothesis.tokens
+        if len(token.text) > 3 and texts.count(token.text) == 1
+    }
+
+
+def noisy_pieces(speech: Samples) -> list[Samples]:
+    noise = np.random.default_rng(5).standard_normal(speech.size).astype(np.float32)
+    mixed = speech + noise * np.float32(0.01)
+    return [mixed[start : start + 48_000] for start in range(0, 96_000, 16_000)]
+
+
+@pytest.mark.slow
+def test_a_doubtful_final_is_heard_again_and_the_surer_hearing_taken(
+    moonshine: MoonshineEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    pieces = noisy_pieces(read_recording("two_cities.wav"))
+
+    once = [sureness(decode(moonshine, piece, is_required=False)) for piece in pieces]
+    finals = [sureness(decode(moonshine, piece)) for piece in pieces]
+
+    assert all(final >= first for final, first in zip(finals, once, strict=True))
+    assert any(final > first for final, first in zip(finals, once, strict=True))
+    assert all(
+        final == first for final, first in zip(finals, once, strict=True) if first > DOUBTFUL
+    )
+
+
+@pytest.mark.slow
+def test_the_words_of_a_second_hearing_stand_where_those_of_a_first_would(
+    moonshine: MoonshineEngine, read_recording: Callable[[str], Samples]
+) -> None:
+    pieces = noisy_pieces(read_recording("two_cities.wav"))
+    hearings = [
+        (
+            decode(moonshine, p, wants_times=True, is_required=False),
+            decode(moonshine, p, wants_times=True),
+        )
+        for p in pieces
+    ]
+
+    others = [(first, second) for first, second in hearings if first.tokens != second.tokens]
+
+    assert others
+    starts = [
+        (again[word], before[word])
+        for first, second in others
+        for before, again in [(starts_of(first), starts_of(second))]
+        for word in before.keys() & again.keys()
+    ]
+    moved = [again - before for again, before in starts if again is not None and before is not None]
+    assert len(moved) == len(starts) > 5
+    assert np.median(np.abs(moved)) < 800  # a few are other words, spelled alike
+    assert abs(np.median(moved)) < 200  # the silence before the audio is not counted
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from scribewire.engines.moonshine.alignment import (
 from scribewire.engines.moonshine.decoder_graphs import DecoderGraphs, EncodedAudio
 from scribewire.engines.moonshine.family import MAX_WIDTH, MIN_SAMPLES, traits_of
 from scribewire.engines.moonshine.prepared import prepared_decoder, prepared_encoder
+from scribewire.engines.moonshine.second_look import SecondLookRules, is_better, wants_second_look
 from scribewire.engines.moonshine.tokenizer import END, START, Tokenizer
 from scribewire.engines.onnx import OnnxSession, Tensor
 from scribewire.engines.waveform import clean_samples
@@ -43,6 +44,16 @@ if TYPE_CHECKING:
 MAX_TOKENS_PER_SECOND = 6.5
 
 
+@dataclass(frozen=True, slots=True)
+class _Hearing:
+    """One decode of a request."""
+
+    heard: Decoded
+    samples: Samples  # as the encoder took them
+    lead: int  # of them, those that stand before the request's own
+    encoding: EncodedAudio
+
+
 class MoonshineEngine:
     """A `SpeechEngine` on one Moonshine model."""
 
@@ -53,6 +64,7 @@ class MoonshineEngine:
         *,
         tokenizer: Tokenizer,
         alignment: AlignmentRules,
+        second_look: SecondLookRules,
         traits: Traits,
         calibration: Calibration,
     ) -> None:
@@ -60,6 +72,7 @@ class MoonshineEngine:
         self._decoder = decoder
         self._tokenizer = tokenizer
         self._alignment = alignment
+        self._second_look = second_look
         self.traits = traits
         self.calibration = calibration
 
@@ -76,6 +89,7 @@ class MoonshineEngine:
         assert model.fitted is not None, f"{model.name}: no entry says what was fitted for it"
         calibration = read_fitted(model.fitted, "calibration", Calibration)
         alignment = read_fitted(model.fitted, "alignment", AlignmentRules)
+        second_look = read_fitted(model.fitted, "second_look", SecondLookRules)
         tokenizer = find_model(model.file("tokenizer.bin"), model_dir)
         merged = model.file("decoder_model_merged.ort")
         cache = cache or ModelCache()
@@ -89,6 +103,7 @@ class MoonshineEngine:
             decoder,
             tokenizer=Tokenizer.load(tokenizer),
             alignment=alignment,
+            second_look=second_look,
             traits=traits_of(model, device),
             calibration=calibration,
         )
@@ -99,18 +114,30 @@ class MoonshineEngine:
         if request.samples.size < MIN_SAMPLES:
             return DecodeResult(Hypothesis("", ()))
         samples = clean_samples(request.samples)
-        encoding = self._encode(samples)
-        found = self._search(encoding, request)
-        tokens = self._spell(found.tokens)
+        hearing = self._hear(samples, request)
+        if request.is_required and wants_second_look(hearing.heard, self._second_look):
+            hearing = self._hear_again(samples, request, hearing)
+        tokens = hearing.heard.tokens
         if request.wants_times and tokens:
-            tokens = self._place(tokens, request.prefix, samples=samples, encoding=encoding)
+            tokens = self._place(hearing, request.prefix)
         text = "".join(token.text for token in tokens).strip()
-        return DecodeResult(Hypothesis(text, tokens, found.is_complete))
+        return DecodeResult(Hypothesis(text, tokens, hearing.heard.is_complete))
 
     def close(self) -> None:
         """Give the models' memory back. Closing again does nothing."""
         self._encoder.close()
         self._decoder.close()
+
+    def _hear(self, samples: Samples, request: DecodeRequest, *, lead: int = 0) -> _Hearing:
+        if lead:
+            samples = np.concatenate([np.zeros(lead, np.float32), samples])
+        encoding = self._encode(samples)
+        found = self._search(encoding, request)
+        return _Hearing(replace(found, tokens=self._spell(found.tokens)), samples, lead, encoding)
+
+    def _hear_again(self, samples: Samples, request: DecodeRequest, first: _Hearing) -> _Hearing:
+        second = self._hear(samples, request, lead=self._second_look.silence_samples)
+        return second if is_better(second.heard, first.heard) else first
 
     def _encode(self, samples: Samples) -> EncodedAudio:
         waveform = samples[np.newaxis]
@@ -138,28 +165,24 @@ class MoonshineEngine:
         texts = self._tokenizer.spell([token.id for token in kept])
         return tuple(replace(token, text=text) for token, text in zip(kept, texts, strict=True))
 
-    def _place(
-        self,
-        tokens: Sequence[Token],
-        prefix: Sequence[int],
-        *,
-        samples: Samples,
-        encoding: EncodedAudio,
-    ) -> tuple[Token, ...]:
+    def _place(self, hearing: _Hearing, prefix: Sequence[int]) -> tuple[Token, ...]:
         """Return the tokens with their times; the prefix takes its part of the samples too."""
+        tokens = hearing.heard.tokens
         ids = [*prefix, *(token.id for token in tokens)]
         # Each token is found by the call that takes the one before it.
-        attention = self._decoder.attend(encoding, [START, *ids[:-1]])
-        spans = align_tokens(self._tokenizer.spell(ids), attention, samples, self._alignment)
+        attention = self._decoder.attend(hearing.encoding, [START, *ids[:-1]])
+        texts = self._tokenizer.spell(ids)
+        spans = align_tokens(texts, attention, hearing.samples, self._alignment)
         return tuple(
             replace(
                 token,
-                start=_frame_to_sample(span.start, samples.size),
-                end=_frame_to_sample(span.end, samples.size),
+                start=_frame_to_sample(span.start, hearing),
+                end=_frame_to_sample(span.end, hearing),
             )
             for token, span in zip(tokens, spans[len(prefix) :], strict=True)
         )
 
 
-def _frame_to_sample(frame: int, sample_count: int) -> int:
-    return min(FIRST_FRAME_SAMPLE + frame * HOP_SAMPLES, sample_count)
+def _frame_to_sample(frame: int, hearing: _Hearing) -> int:
+    sample = min(FIRST_FRAME_SAMPLE + frame * HOP_SAMPLES, hearing.samples.size)
+    return max(sample - hearing.lead, 0)
