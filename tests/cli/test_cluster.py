@@ -70,7 +70,7 @@ async def test_a_nats_that_does_not_answer_is_told_without_its_secret() -> None:
     code, out, err = await status("--cluster", f"nats://planted@127.0.0.1:{port}")
 
     assert (code, out) == (ExitCode.UNREACHABLE, "")
-    assert f"NATS at 127.0.0.1:{port} does not answer" in err
+    assert f"NATS at 127.0.0.1:{port}: nobody listens there" in err
     assert "planted" not in err
 
 

@@ -11,6 +11,8 @@ import pytest
 from scribewire.cluster.connection import UNUSABLE_S, ClusterConnection, ClusterFault
 from scribewire.cluster.leases import Leases
 from scribewire.errors import ServerFault
+from tests.parts.installed import find_part
+from tests.parts.programs import Program
 
 if TYPE_CHECKING:
     from tests.parts.nats_server import NatsServer
@@ -136,3 +138,45 @@ def test_what_is_no_address_of_nats_is_refused_without_being_repeated(url: str) 
 def test_where_it_is_told_without_user_and_password() -> None:
     connection = ClusterConnection(["nats://me:secret@nats.example:4333", "tls://[::1]"])
     assert connection.where == "nats.example:4333, [::1]:4222"
+
+
+def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [text for text in caplog.messages if "does not let this server in" in text]
+
+
+async def until_refused(caplog: pytest.LogCaptureFixture) -> None:
+    async with asyncio.timeout(20):
+        while not refusals(caplog):  # noqa: ASYNC110 - the log sets no Event
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.slow
+async def test_a_token_that_nats_refuses_is_told_once(
+    nats: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = ClusterConnection([f"nats://a-wrong-token@127.0.0.1:{nats.port}"])
+    async with connection.open():
+        await until_refused(caplog)
+        assert not await connection.wait_up(1.5)  # it is tried again meanwhile
+
+    assert connection.trouble == "it refuses the user, the password or the token"
+    assert refusals(caplog) == [
+        f"! NATS at 127.0.0.1:{nats.port} does not let this server in: {connection.trouble}"
+    ]
+    assert "a-wrong-token" not in caplog.text
+
+
+@pytest.mark.slow
+async def test_a_nats_without_jetstream_says_what_to_do(nats: NatsServer) -> None:
+    await nats.kill()
+    command = (find_part("nats-server"), "-a", "127.0.0.1", "-p", str(nats.port))
+    program = await Program.start(command, nats.folder / "bare.log")
+    connection = ClusterConnection([nats.url])
+    leases = Leases(connection)
+    try:
+        async with connection.open(), leases.renewing(), asyncio.timeout(20):
+            while "-js" not in connection.trouble:  # noqa: ASYNC110 - it sets no Event
+                await asyncio.sleep(0.02)
+            assert not connection.is_up
+    finally:
+        await program.end()

@@ -67,7 +67,7 @@ async def _look(urls: tuple[str, ...]) -> Mapping[str, Announcement]:
         raise CommandFault(_MISSING) from None
     async with join_cluster(urls) as joined:
         if not joined.connection.is_up:
-            told = f"NATS at {joined.connection.where} does not answer, or refuses"
+            told = f"NATS at {joined.connection.where}: {joined.connection.trouble}"
             raise CommandFault(told, ExitCode.UNREACHABLE)
         return joined.servers.present
 

@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 import nats
 import nats.errors
 
-from scribewire.cluster.nats_client import LastingClient, NotEncryptedError
+from scribewire.cluster.nats_client import LastingClient
 from scribewire.cluster.tasks import end_task
+from scribewire.cluster.trouble import keeps_out, words_of
 from scribewire.errors import ServerFault
 from scribewire.log_line import LogLine
 
@@ -43,7 +44,7 @@ _PING_EVERY_S = 2  # two without an answer: it is gone, though nothing has said 
 _SCHEMES = ("nats", "tls")
 _DEFAULT_PORT = 4222
 _UNUSABLE = "! NATS at {where} is there, but what is shared cannot be had of it: {reason}"
-_NOT_ENCRYPTED = "! NATS at {where} does no TLS, which tls:// asks for: nothing is said to it"
+_REFUSED = "! NATS at {where} does not let this server in: {reason}"
 _AWAY = "the cluster cannot be reached now"
 
 _log = logging.getLogger("scribewire.cluster")
@@ -70,7 +71,9 @@ class ClusterConnection:
         self._client = LastingClient()
         self._preparing: list[Callable[[], Awaitable[None]]] = []
         self._prepared = asyncio.Event()
-        self._has_told_away = self._has_told_plain = False
+        self._has_told_away = False
+        self._trouble = ""
+        self._refusals: set[str] = set()  # that have been told since it was up
         self._is_closing = False
         self._connected = asyncio.Event()
 
@@ -78,6 +81,11 @@ class ClusterConnection:
     def is_up(self) -> bool:
         """Whether it can be used now."""
         return self._prepared.is_set() and self._client.is_connected
+
+    @property
+    def trouble(self) -> str:
+        """What stood in the way last, for who runs it."""
+        return self._trouble or "it does not answer"
 
     @property
     def nats(self) -> Client:
@@ -147,10 +155,8 @@ class ClusterConnection:
             self._tell_away()
 
         async def failed(error: Exception) -> None:
-            if isinstance(error, NotEncryptedError) and not self._has_told_plain:
-                self._has_told_plain = True
-                _log.warning(LogLine("cluster_not_encrypted", _NOT_ENCRYPTED, where=self.where))
             _log.debug(LogLine("cluster_error", "= NATS: {error}", error=type(error).__name__))
+            self._note_trouble(error)
 
         while not self._client.is_connected:
             try:
@@ -177,6 +183,7 @@ class ClusterConnection:
             try:
                 await self._prepare_each()
             except Exception as fault:  # noqa: BLE001 - ours: else it would never be up again
+                self._trouble = words_of(fault.__cause__ or fault)
                 is_ours = not isinstance(fault, ClusterFault)
                 if not has_told and (is_ours or time.monotonic() - began_at >= UNUSABLE_S):
                     has_told = True
@@ -193,9 +200,17 @@ class ClusterConnection:
                 await prepare()
 
     def _tell_unusable(self, fault: Exception, *, is_ours: bool) -> None:
-        reason = str(fault.__cause__ or fault) or type(fault).__name__
-        line = LogLine("cluster_unusable", _UNUSABLE, where=self.where, reason=reason)
+        line = LogLine("cluster_unusable", _UNUSABLE, where=self.where, reason=self._trouble)
         _log.warning(line, exc_info=fault if is_ours else None)
+
+    def _note_trouble(self, error: Exception) -> None:
+        """Keep it for who asks, and say once what does not pass by itself."""
+        self._trouble = words_of(error)
+        if keeps_out(error) and self._trouble not in self._refusals:
+            self._refusals.add(self._trouble)
+            _log.warning(
+                LogLine("cluster_refused", _REFUSED, where=self.where, reason=self._trouble)
+            )
 
     def _tell_away(self) -> None:
         if not self._has_told_away and not self._is_closing:
@@ -207,9 +222,10 @@ class ClusterConnection:
         if self._has_told_away:
             _log.warning(LogLine("cluster_back", "= NATS at {where} is back", where=self.where))
         else:
-            words = "= one of a cluster, on NATS at {where}"
-            _log.info(LogLine("cluster_joined", words, where=self.where))
+            words = "= one of a cluster as {server}, on NATS at {where}"
+            _log.info(LogLine("cluster_joined", words, server=self.server_id, where=self.where))
         self._has_told_away = False
+        self._refusals.clear()
 
 
 @contextlib.contextmanager
