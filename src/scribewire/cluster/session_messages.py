@@ -42,6 +42,9 @@ from scribewire.journal.rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+OWNER: Final = "owner"
+"""The name of the message that says whose a session is."""
+
 VERSION: Final = 1
 """Of the messages; another number is not read."""
 
@@ -168,7 +171,7 @@ class _Found:
 
     def take(self, stored: StoredMessage) -> None:
         """Take a message; one that cannot be read is left out, and said."""
-        if stored.name == "owner":  # says nothing of how it fares
+        if stored.name == OWNER:  # says nothing of how it fares
             return
         self.is_there = True
         self.written_at = max(self.written_at, stored.stored_at)

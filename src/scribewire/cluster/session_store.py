@@ -21,12 +21,18 @@ import nats.errors
 
 from scribewire.cluster.connection import ClusterFault, translated
 from scribewire.cluster.session_messages import (
+    OWNER,
     SessionMessage,
     SessionOwner,
     assemble_session,
     write_message,
 )
-from scribewire.cluster.session_stream import KEPT_FINALS, NotOwnedError, Owned, SessionStream
+from scribewire.cluster.session_stream import (
+    KEPT_FINALS,
+    NotOwnedError,
+    Owned,
+    SessionStream,
+)
 from scribewire.journal.entries import JournalFault
 from scribewire.log_line import LogLine
 
@@ -51,6 +57,8 @@ UNUSED_S: Final = 60.0
 
 _RELEASE: Final = "scribewire.server.{server_id}.release"
 _RENEWED_AFTER_S: Final = 43_200.0  # well before its messages are too old to be kept
+_READ_TRIES: Final = 20
+_READ_PAUSE_S: Final = 0.05
 
 _log = logging.getLogger("scribewire.cluster")
 
@@ -149,11 +157,21 @@ class SessionStore:
             return await self._read(session_id, claim.sequence)
 
     async def _read(self, session_id: str, owned: int) -> JournaledSession | None:
-        """Return a session as it is where this was its last owner message."""
-        messages = await self._stream.messages(session_id)
-        word = next((one for one in messages if one.sequence == owned), None)
-        if word is None:  # what is read is older than what was written, or newer
-            raise JournalFault("another server goes on with this session, or NATS is behind")
+        """Return a session as it is where this was its last owner message.
+
+        One of several NATS servers answers, and it may be a moment behind.
+        """
+        for _ in range(_READ_TRIES):
+            messages = await self._stream.messages(session_id)
+            words = [one for one in messages if one.name == OWNER and one.sequence >= owned]
+            if words:
+                break
+            await asyncio.sleep(_READ_PAUSE_S)
+        else:
+            raise JournalFault("NATS is behind")
+        [word] = words
+        if word.sequence != owned:
+            raise JournalFault("another server goes on with this session")
         # Nobody knows how late it is at NATS but by what it has just stored.
         return assemble_session(session_id, messages, stored_now=word.stored_at, now=time.time())
 
@@ -208,20 +226,18 @@ class SessionStore:
         raise JournalFault("the cluster refuses what is written")
 
     async def _add_all(self, claim: _Claim, entries: Sequence[JournalEntry]) -> None:
-        """Add what entries say, all at once. Raises NotOwnedError before anything else."""
+        """Add what entries say, one after the other: NATS takes no two of a session at once.
+
+        Raises NotOwnedError.
+        """
         head = entries[-1].head
-        messages = dict(_messages_of(entries, claim.run))
         if claim.head is not head:
-            messages[f"head.{claim.run}"] = SessionMessage(run=claim.run, head=head)
-        added = (
-            self._add(head.session_id, name, message, owned=claim.sequence)
-            for name, message in messages.items()
-        )
-        outcomes = await asyncio.gather(*added, return_exceptions=True)
-        faults = [one for one in outcomes if isinstance(one, BaseException)]
-        for fault in sorted(faults, key=lambda one: not isinstance(one, NotOwnedError)):
-            raise fault
-        claim.head, claim.used_at = head, self._now()
+            message = SessionMessage(run=claim.run, head=head)
+            await self._add(head.session_id, f"head.{claim.run}", message, owned=claim.sequence)
+            claim.head = head
+        for name, message in _messages_of(entries, claim.run):
+            await self._add(head.session_id, name, message, owned=claim.sequence)
+        claim.used_at = self._now()
 
     async def _add(
         self, session_id: str, name: str, message: SessionMessage, *, owned: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import re
@@ -14,6 +15,7 @@ from nats.js.errors import BadRequestError, NotFoundError
 
 from scribewire.cluster.connection import ClusterFault, translated
 from scribewire.cluster.session_messages import (
+    OWNER,
     SessionOwner,
     StoredMessage,
     read_owner,
@@ -35,11 +37,13 @@ KEPT_FINALS: Final = 512
 """Of a session: as many as are told again to who comes back."""
 
 _PREFIX: Final = "scribewire.session"
-_OWNER: Final = "owner"
-_NAMES: Final = (_OWNER, "head.*", "final.*", "position", "end")
+_NAMES: Final = (OWNER, "head.*", "final.*", "position", "end")
 _CONDITION: Final = "Nats-Expected-Last-Subject-Sequence"
 _CONDITION_SUBJECT: Final = "Nats-Expected-Last-Subject-Sequence-Subject"
-_WRONG_SEQUENCE: Final = frozenset({10071, 10164})
+_WRONG_SEQUENCE: Final = 10071
+_IN_FLIGHT: Final = 10164  # told where there are copies: one with this condition is being stored
+_IN_FLIGHT_TRIES: Final = 40
+_IN_FLIGHT_PAUSE_S: Final = 0.025
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _LONGEST_S: Final = 30.0  # whoever calls has less patience
 
@@ -101,7 +105,7 @@ class SessionStream:
         """
         condition = {
             _CONDITION: str(owned),
-            _CONDITION_SUBJECT: _subject(session_id, _OWNER),
+            _CONDITION_SUBJECT: _subject(session_id, OWNER),
         }
         await self._publish(_subject(session_id, name), content, condition)
 
@@ -111,7 +115,7 @@ class SessionStream:
         Returns the sequence number of the message that says so. Raises NotOwnedError.
         """
         condition = {_CONDITION: str(after)}
-        return await self._publish(_subject(session_id, _OWNER), write_owner(owner), condition)
+        return await self._publish(_subject(session_id, OWNER), write_owner(owner), condition)
 
     async def owner(self, session_id: str) -> Owned | None:
         """Return whose a session is; None: nobody's. Raises JournalFault where that is damaged."""
@@ -119,7 +123,7 @@ class SessionStream:
             return None
         try:
             found = await self._connection.jetstream.get_last_msg(
-                STREAM, _subject(session_id, _OWNER)
+                STREAM, _subject(session_id, OWNER)
             )
         except NotFoundError:
             return None
@@ -145,15 +149,21 @@ class SessionStream:
                 await answers.unsubscribe()
 
     async def _publish(self, subject: str, content: bytes, condition: dict[str, str]) -> int:
-        try:
-            stored = await self._connection.jetstream.publish(
-                subject, content, timeout=_LONGEST_S, stream=STREAM, headers=condition
-            )
-        except BadRequestError as error:
-            if error.err_code in _WRONG_SEQUENCE:
-                raise NotOwnedError from None
-            raise
-        return stored.seq
+        tries = 0
+        while True:
+            try:
+                stored = await self._connection.jetstream.publish(
+                    subject, content, timeout=_LONGEST_S, stream=STREAM, headers=condition
+                )
+            except BadRequestError as error:
+                if error.err_code == _WRONG_SEQUENCE:
+                    raise NotOwnedError from None
+                tries += 1
+                if error.err_code != _IN_FLIGHT or tries == _IN_FLIGHT_TRIES:
+                    raise
+            else:
+                return stored.seq
+            await asyncio.sleep(_IN_FLIGHT_PAUSE_S)
 
 
 def is_name(session_id: str) -> bool:
