@@ -7,12 +7,13 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
+from nats.js.api import StreamConfig
 
 from scribewire.cluster.connection import ClusterConnection
 from scribewire.cluster.leases import BUCKET, Leases
 from scribewire.cluster.session_store import SessionStore
 from scribewire.cluster.session_stream import STREAM
-from scribewire.cluster.stored import have_bucket
+from scribewire.cluster.stored import have_bucket, have_stream
 from tests.parts.nats_server import run_three
 
 if TYPE_CHECKING:
@@ -54,3 +55,13 @@ async def test_what_is_there_is_used(nats: NatsServer) -> None:
         await before.put("a", b"1")
         after = await have_bucket(connection, "scribewire-test", ttl_s=6.0)
         assert (await after.get("a")).value == b"1"
+
+
+async def test_messages_are_kept_for_as_long_as_anybody_has_asked_for(nats: NatsServer) -> None:
+    async with connected([nats], copies=1) as connection:
+        for asked_s, found_s in ((60.0, 60.0), (90.0, 90.0), (30.0, 90.0)):
+            subjects = [f"test.{asked_s:.0f}"]
+            wanted = StreamConfig(name="test", subjects=subjects, max_age=asked_s)
+            await have_stream(connection, wanted)
+            config = (await connection.jetstream.stream_info("test")).config
+            assert (config.max_age, config.subjects) == (found_s, subjects)

@@ -21,6 +21,7 @@ from scribewire.cluster.session_messages import (
     read_owner,
     write_owner,
 )
+from scribewire.cluster.stored import have_stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,22 +78,9 @@ class SessionStream:
             max_msgs_per_subject=1,
             max_age=self._kept_s,
             storage=StorageType.FILE,
-            num_replicas=self._connection.copies,
             allow_direct=True,
         )
-        jetstream = self._connection.jetstream
-        try:
-            await jetstream.add_stream(wanted)
-        except BadRequestError:  # it is there, as another server has wanted it
-            found = (await jetstream.stream_info(STREAM)).config
-            wanted.max_age = max(found.max_age or 0, self._kept_s)
-            wanted.num_replicas = max(found.num_replicas or 1, self._connection.copies)
-            is_less = (found.max_age or 0) < wanted.max_age
-            if is_less or (found.num_replicas, found.subjects) != (
-                wanted.num_replicas,
-                wanted.subjects,
-            ):
-                await jetstream.update_stream(wanted)
+        await have_stream(self._connection, wanted)
 
     async def check(self) -> None:
         """Do nothing, if it is there. Raises what is wrong."""
