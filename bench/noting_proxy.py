@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from tests.parts.listening import run_listener
+
 LISTENING: Final = b'"state":"listening"'
 FINAL: Final = b'"is_final":true'
 _PIECE_BYTES: Final = 1 << 16
@@ -28,12 +30,10 @@ class NotingProxy:
     async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Let one connection through, until a side of it ends."""
         self.connections += 1
-        writers = [writer]
         with contextlib.suppress(OSError):
             server_reader, server_writer = await asyncio.open_connection(
                 "127.0.0.1", self.upstream_port
             )
-            writers.append(server_writer)
             sides = (
                 asyncio.create_task(_pump(reader, server_writer)),
                 asyncio.create_task(self._answer(server_reader, writer)),
@@ -43,11 +43,8 @@ class NotingProxy:
             finally:
                 for side in sides:
                     side.cancel()
+                server_writer.close()
                 await asyncio.gather(*sides, return_exceptions=True)
-        for one in writers:
-            one.close()
-            with contextlib.suppress(OSError):
-                await one.wait_closed()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         listening, final = _Counted(LISTENING), _Counted(FINAL)
@@ -83,7 +80,5 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def run_noting_proxy(upstream_port: int) -> AsyncIterator[NotingProxy]:
     """Listen on a free port for as long as the context is open."""
     proxy = NotingProxy(upstream_port)
-    listener = await asyncio.start_server(proxy.relay, "127.0.0.1", 0)
-    proxy.port = listener.sockets[0].getsockname()[1]
-    async with listener:
+    async with run_listener(proxy.relay) as proxy.port:
         yield proxy

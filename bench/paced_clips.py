@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+from tests.parts.listening import run_listener
 from tests.parts.wav import wav
 
 _PIECES_PER_S: Final = 10
@@ -19,9 +20,8 @@ async def serve_paced(clips: Sequence[bytes], *, piece_s: float) -> AsyncIterato
     `piece_s`: how long a tenth of a second of sound takes.
     """
     files = [wav(pcm) for pcm in clips]
-    listener = await asyncio.start_server(_Origin(files, piece_s).serve, "127.0.0.1", 0)
-    async with listener:
-        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    async with run_listener(_Origin(files, piece_s).serve) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 class _Origin:
@@ -38,7 +38,6 @@ class _Origin:
             head = f"content-type: audio/wav\r\ncontent-length: {len(file)}\r\nconnection: close"
             writer.write(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode())
             await self._send(file, writer)
-        writer.close()
 
     async def _send(self, file: bytes, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()

@@ -14,6 +14,7 @@ from bench.cut_plans import Subject
 from bench.killings import Killings, Survivor, format_killings, percentile
 from bench.noting_proxy import run_noting_proxy
 from bench.restarted import Talk
+from tests.parts.listening import run_listener
 
 DUE = ("It was the best of times.", "It was the worst of times.")
 
@@ -92,10 +93,8 @@ async def test_a_noting_proxy_lets_all_through_and_notes_words_however_they_are_
             writer.write(piece)
             await writer.drain()
             await reader.readexactly(1)
-        writer.close()
 
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with listener, run_noting_proxy(listener.sockets[0].getsockname()[1]) as proxy:
+    async with run_listener(serve) as port, run_noting_proxy(port) as proxy:
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         writer.write(b"hello")
         said = b""

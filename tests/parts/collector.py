@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from tests.parts.listening import run_listener
+
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator
 
 
@@ -20,8 +22,6 @@ async def run_collector(posts: list[bytes]) -> AsyncIterator[str]:
         posts.append(head.partition(" http")[0].encode() + b" " + await reader.readexactly(size))
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with run_listener(serve) as port:
+        yield f"http://127.0.0.1:{port}"

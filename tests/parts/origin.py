@@ -24,6 +24,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.parts.listening import run_listener
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
@@ -145,7 +147,6 @@ class Origin:
     requests: list[OriginRequest] = field(default_factory=list)
     """All there were, in order."""
     _faults: list[tuple[str, deque[Fault]]] = field(default_factory=list)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def url(self, path: str, *, host: str = _LOOPBACK) -> str:
         """Return the URL of a path, with the token and the credentials if they are asked for."""
@@ -173,20 +174,12 @@ class Origin:
     # Serving.
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         writer.transport.set_write_buffer_limits(0)  # `drain` returns when all is on its way
-        try:
+        with contextlib.suppress(ConnectionError):  # the client has gone
             while (request := await _read_request(reader)) is not None:
                 self.requests.append(request)
                 if not await self._respond(request, writer):
                     break
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client has gone
-        finally:
-            self._tasks.discard(task)
-            writer.close()
 
     async def _respond(self, request: OriginRequest, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; whether the connection may be used for another."""
@@ -262,25 +255,13 @@ class Origin:
             fields["Content-Encoding"] = "gzip"
         return _Answer(status=200, fields=fields, body=body)
 
-    async def _end(self) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
 
 @contextlib.asynccontextmanager
 async def run_origin(folder: Path, *, port: int = 0) -> AsyncIterator[Origin]:
     """Serve `folder` on loopback for as long as the context is open; on a free port unless told."""
     origin = Origin(folder, port)
-    listener = await asyncio.start_server(origin._serve, _LOOPBACK, port)  # noqa: SLF001 - its own
-    origin.port = listener.sockets[0].getsockname()[1]
-    try:
+    async with run_listener(origin._serve, port=port) as origin.port:  # noqa: SLF001 - its own
         yield origin
-    finally:
-        listener.close()
-        await origin._end()  # noqa: SLF001 - its own
-        await listener.wait_closed()
 
 
 async def _read_request(reader: asyncio.StreamReader) -> OriginRequest | None:

@@ -19,6 +19,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from tests.parts.listening import run_listener
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
@@ -88,7 +90,6 @@ class RawOrigin:
     port: int = 0
     speaks_first: bool = False
     """Answer before anything was asked."""
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def url(self, path: str = "/", host: str = "", *, user: str = "") -> str:
         """Return the URL of a path; `user` may hold a password."""
@@ -100,22 +101,14 @@ class RawOrigin:
         lines = self.requests[index].decode().split("\r\n\r\n")[0].split("\r\n")[1:]
         return {name.lower(): value for name, _, value in (x.partition(": ") for x in lines)}
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        self.connections += 1
+        # Who asked may have gone.
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             request = b"" if self.speaks_first else await _read_request(reader)
             if request:
                 self.requests.append(request)
             await _play(self._answer(request), reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # who asked has gone
-        finally:
-            writer.close()
 
     def _answer(self, request: bytes) -> Script:
         path = request.split(b" ")[1].partition(b"?")[0].decode() if request else ""
@@ -123,11 +116,6 @@ class RawOrigin:
             has_more = len(self.answers) > 1
             answer = self.answers.pop(0) if has_more else next(iter(self.answers), b"")
         return answer(request) if callable(answer) else answer
-
-    async def _end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
@@ -141,15 +129,9 @@ async def run_raw_origin(
     """Listen for as long as the context is open, on a free port unless told."""
     scheme = "https" if tls else "http"
     origin = RawOrigin(list(answers), host=host, scheme=scheme, speaks_first=speaks_first)
-    accept = origin._accept  # noqa: SLF001 - its own
-    listener = await asyncio.start_server(accept, host, port, ssl=tls)
-    origin.port = listener.sockets[0].getsockname()[1]
-    try:
+    serve = origin._serve  # noqa: SLF001 - its own
+    async with run_listener(serve, host=host, port=port, tls=tls) as origin.port:
         yield origin
-    finally:
-        listener.close()
-        await origin._end()  # noqa: SLF001 - its own
-        await listener.wait_closed()
 
 
 async def _read_request(reader: asyncio.StreamReader) -> bytes:

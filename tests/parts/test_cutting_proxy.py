@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.parts.cutting_proxy import NEVER, Cut, CuttingProxy, random_cuts, run_cutting_proxy
+from tests.parts.listening import run_listener
 from tests.parts.raw_origin import HANG, RawOrigin, run_raw_origin
 
 if TYPE_CHECKING:
@@ -29,11 +30,9 @@ async def run_echo(heard: bytearray) -> AsyncIterator[int]:
                 heard.extend(data)
                 writer.write(data.upper())
                 await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    async with run_listener(serve) as port:
+        yield port
 
 
 async def say(proxy: CuttingProxy, data: bytes) -> bytes | None:
@@ -176,10 +175,7 @@ async def test_who_reads_slowly_holds_up_the_server() -> None:
             written.put_nowait(most)
         writer.transport.abort()
 
-    async with (
-        await asyncio.start_server(serve, "127.0.0.1", 0) as server,
-        run_cutting_proxy(server.sockets[0].getsockname()[1]) as proxy,
-    ):
+    async with run_listener(serve) as port, run_cutting_proxy(port) as proxy:
         _, client = await asyncio.open_connection("127.0.0.1", proxy.port, limit=1000)
         assert await written.get() < most / 2
         client.transport.abort()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import gc
 import ssl
 from typing import TYPE_CHECKING
 
@@ -60,6 +62,20 @@ async def test_an_address_that_says_nothing_does_not_keep_the_next_one_waiting(
         silent.speaks_first = True
         assert await body_at(server, [NOBODY, "127.0.0.1"], trusting) == b"media"
         assert silent.connections == 1
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], [NOBODY, "127.0.0.1"]])
+async def test_who_is_cancelled_while_it_connects_leaves_nothing_open(addresses: list[str]) -> None:
+    async with run_raw_origin((HANG,)) as server:
+        for turns in range(25):
+            asking = asyncio.create_task(body_at(server, addresses))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            assert asking.cancelled()
+        assert server.connections > 1
+    gc.collect()  # pytest fails on the warning of a stream that nobody has closed
 
 
 async def test_a_server_that_is_reached_says_more_than_one_that_is_not(

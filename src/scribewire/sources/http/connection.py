@@ -59,9 +59,9 @@ async def _connect(
 ) -> _Streams:
     """Connect to the address that answers first; each has a start before the next one."""
     attempts: list[asyncio.Task[_Streams]] = []
-    connected: _Streams | None = None
+    winner: asyncio.Task[_Streams] | None = None
     try:
-        while connected is None and (len(attempts) < len(addresses) or _under_way(attempts)):
+        while winner is None and (len(attempts) < len(addresses) or _under_way(attempts)):
             if len(attempts) < len(addresses):
                 trying = _connect_to(addresses[len(attempts)], url, tls, limits)
                 attempts.append(asyncio.create_task(trying))
@@ -69,25 +69,28 @@ async def _connect(
             wait_s = None if is_last else NEXT_ADDRESS_AFTER_S
             first = asyncio.FIRST_COMPLETED
             done, _ = await asyncio.wait(_under_way(attempts), timeout=wait_s, return_when=first)
-            connected = next((task.result() for task in done if not task.exception()), None)
+            winner = next((task for task in done if not task.exception()), None)
     finally:
-        await _drop(attempts, connected)
-    if connected is None:
+        # Without waiting for them: who is cancelled in that moment would hold what nobody closes.
+        for task in attempts:
+            if task is not winner:
+                _drop(task)
+    if winner is None:
         raise _most_telling(attempts)
-    return connected
+    return winner.result()
 
 
 def _under_way(attempts: Sequence[asyncio.Task[_Streams]]) -> list[asyncio.Task[_Streams]]:
     return [task for task in attempts if not task.done()]
 
 
-async def _drop(attempts: Sequence[asyncio.Task[_Streams]], connected: _Streams | None) -> None:
-    """End all attempts but the one that is used."""
-    for task in attempts:
-        task.cancel()
-    for ended in await asyncio.gather(*attempts, return_exceptions=True):
-        if not isinstance(ended, BaseException) and ended is not connected:
-            ended[1].transport.abort()
+def _drop(attempt: asyncio.Task[_Streams]) -> None:
+    """End an attempt; what it has connected, or connects in that moment, is closed."""
+    if not attempt.done():
+        attempt.cancel()
+        attempt.add_done_callback(_drop)
+    elif not attempt.cancelled() and not attempt.exception():
+        attempt.result()[1].transport.abort()
 
 
 def _most_telling(attempts: Sequence[asyncio.Task[_Streams]]) -> BaseException:
