@@ -12,6 +12,7 @@ import pytest
 
 from scribewire.cluster.connection import ClusterConnection
 from tests.cluster.test_connection import until_away
+from tests.parts.listening import run_listener
 from tests.parts.nats_server import run_nats
 from tests.parts.private_authority import PrivateAuthority
 
@@ -61,6 +62,25 @@ async def test_a_server_ends_in_time_though_nats_takes_nothing_any_more(nats: Na
         ended_at = time.monotonic()
     nats.go_on()
     assert time.monotonic() - ended_at < 3
+
+
+async def test_a_nats_that_refuses_it_is_heard_out() -> None:
+    heard = asyncio.Queue[bytes]()
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"auth_required":true}\r\n')
+        heard.put_nowait(await reader.read(10_000))
+        writer.write(b"-ERR 'Authorization Violation'\r\n")
+
+    async with run_listener(refuse) as port:
+        connection = ClusterConnection([f"nats://a-wrong-token@127.0.0.1:{port}"])
+        async with connection.open():
+            first = await heard.get()
+            await heard.get()  # it tries again
+            trouble = connection.trouble
+    assert first.startswith(b"CONNECT {")
+    assert first.endswith(b"}\r\nPING\r\n")  # said later, it would be answered with a reset
+    assert trouble == "it refuses the user, the password or the token"
 
 
 async def test_a_nats_that_refuses_it_for_a_while_is_tried_again(nats: NatsServer) -> None:

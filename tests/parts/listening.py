@@ -64,7 +64,7 @@ async def run_listener(
 async def _stop_accepting(listener: asyncio.Server) -> None:
     """Close it; what was accepted has been handed over before.
 
-    Python 3.11 forgets a connection that it has accepted when the listener is closed in that moment.
+    Python 3.11 forgets what it has accepted when the listener is closed in that moment.
     """
     for listening in listener.sockets:
         asyncio.get_running_loop().remove_reader(listening.fileno())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.transport import TcpTransport
-from nats.protocol.parser import PERMISSIONS_ERR
+from nats.protocol.parser import CONNECT_OP, PERMISSIONS_ERR
 
 if TYPE_CHECKING:
     from urllib.parse import ParseResult
@@ -31,7 +31,7 @@ class LastingClient(Client):
 
     def __init__(self) -> None:
         super().__init__()
-        self._transport = DroppingTransport()  # type: ignore[no-untyped-call]
+        self._transport = DroppingTransport()
 
     def _connect_command(self) -> bytes:
         """Return what says who this is, unless that would be read by others."""
@@ -53,6 +53,27 @@ class LastingClient(Client):
 class DroppingTransport(TcpTransport):
     """A connection that is closed in time, though the other side takes nothing any more."""
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._introduction = b""
+
+    def write(self, payload: bytes) -> None:
+        """Send it, but who this is only with the question behind it.
+
+        A NATS that does not let this client in says why and closes; a question that came afterwards
+        would be answered with a reset, which overtakes its words.
+        """
+        if payload.startswith(CONNECT_OP):
+            self._introduction = payload
+        else:
+            super().write(self._introduction + payload)  # type: ignore[no-untyped-call]
+            self._introduction = b""
+
+    def abort(self) -> None:
+        """Drop the connection, if there is one."""
+        if self._io_writer is not None:
+            self._io_writer.transport.abort()
+
     def __bool__(self) -> bool:
         """Tell that it is one: else the client takes another."""
         return True
@@ -65,8 +86,8 @@ class DroppingTransport(TcpTransport):
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
         """Connect; where the last try got no further than a connection, that is dropped."""
-        if self._io_writer is not None:
-            self._io_writer.transport.abort()
+        self.abort()
+        self._introduction = b""
         await super().connect(uri, buffer_size, connect_timeout)
 
     async def wait_closed(self) -> None:
@@ -77,5 +98,5 @@ class DroppingTransport(TcpTransport):
         closing = asyncio.ensure_future(super().wait_closed())  # type: ignore[no-untyped-call]
         await asyncio.wait((closing,), timeout=CLOSE_PATIENCE_S)
         if not closing.done():
-            writer.transport.abort()
+            self.abort()
         await closing
