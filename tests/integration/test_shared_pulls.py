@@ -97,7 +97,8 @@ async def test_who_comes_later_begins_at_nought_and_hears_what_is_said_from_then
     behind_ms = both[2][1] - heard[0][1]
     assert [text for text, _ in heard] == [text for text, _ in first]
     assert both[2:] == [(text, at_ms + behind_ms) for text, at_ms in heard]
-    assert 0 <= SPEECH_MS - behind_ms < 500  # the end of what was said before was on its way
+    # The end of what was said before may be on its way.
+    assert first[-1][1] <= behind_ms <= SPEECH_MS
     assert origin.connections == 1
 
 
