@@ -41,6 +41,8 @@ async def run_listener(
             await serve(reader, writer)
         finally:
             writer.close()
+        with contextlib.suppress(ConnectionError):
+            await asyncio.shield(writer.wait_closed())  # its client has taken all by then
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(serve_one(reader, writer))

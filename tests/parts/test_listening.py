@@ -37,13 +37,15 @@ async def test_one_that_is_being_served_ends_with_the_listener() -> None:
         await asyncio.open_connection("127.0.0.1", port)
 
 
-async def test_one_that_takes_nothing_any_more_ends_with_it_too() -> None:
+@pytest.mark.parametrize("is_served", [False, True])
+async def test_one_that_takes_nothing_any_more_ends_with_it_too(*, is_served: bool) -> None:
     begun = asyncio.Queue[asyncio.StreamWriter]()
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(bytes(50_000_000))
         begun.put_nowait(writer)
-        await writer.drain()
+        if not is_served:
+            await writer.drain()
 
     async with run_listener(serve) as port:
         _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
